@@ -1,0 +1,119 @@
+// The client's opening handshake over node:http and node:https (RFC 6455 section 4.1), with redirects.
+
+import { randomFillSync } from 'node:crypto';
+import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect as netConnect, isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as tlsConnect } from 'node:tls';
+import { checkResponse, keyOfBytes, requestHeaders } from '../../src/handshake/client.ts';
+import type { Target } from './address.ts';
+
+/** A handshake to make. */
+export interface HandshakePlan {
+  readonly target: Target;
+  readonly protocols: readonly string[];
+  /** 8 or 13. */
+  readonly version: 8 | 13;
+  readonly origin?: string | undefined;
+  /** More header fields. Those of the handshake go before them. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** Milliseconds; 0 or left out for no limit. */
+  readonly handshakeTimeout?: number | undefined;
+  /** Passed on to `http.request` or `https.request`. */
+  readonly request: Readonly<Record<string, unknown>>;
+}
+
+/** How a handshake may go. After `onOpen` or `onFail` nothing follows. */
+export interface HandshakeEvents {
+  /** The response is 101 and about to be checked. @returns Whether to go on. */
+  onUpgrade(response: IncomingMessage): boolean;
+  /** Another response came. @returns Whether somebody took care of it; otherwise the handshake fails. */
+  onResponse(request: ClientRequest, response: IncomingMessage): boolean;
+  onOpen(socket: Duplex, protocol: string, head: Uint8Array): void;
+  onFail(error: Error): void;
+}
+
+/** A handshake under way. */
+export interface RunningHandshake {
+  readonly request: ClientRequest;
+  abort(): void;
+}
+
+/** Prepares a request; it starts with `end()`, which is the caller's to call. */
+export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): RunningHandshake {
+  const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
+  const { target, protocols, version, origin } = plan;
+  const request = (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, requestHeaders({ key, version, protocols, origin })));
+  let isOver = false;
+  const fail = (error: Error): void => {
+    if (isOver) return;
+    isOver = true;
+    destroy(request);
+    events.onFail(error);
+  };
+
+  if (plan.handshakeTimeout) request.on('timeout', () => fail(new Error('Opening handshake has timed out')));
+  request.on('error', (error) => fail(error));
+  request.on('response', (response) => {
+    if (isOver) return;
+    if (events.onResponse(request, response)) isOver = true;
+    else fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
+  });
+  request.on('upgrade', (response, socket, head) => {
+    if (isOver || !events.onUpgrade(response)) return void socket.destroy();
+    const check = checkResponse({ status: response.statusCode ?? 0, headers: response.headers }, { key, protocols });
+    if (!check.accepted) {
+      socket.destroy();
+      return fail(new Error(check.message));
+    }
+    isOver = true;
+    events.onOpen(socket, check.protocol, head);
+  });
+  return {
+    request,
+    abort(): void {
+      isOver = true;
+      destroy(request);
+    },
+  };
+}
+
+/** Ends a request whatever it is doing. A socket that is about to be handed over is destroyed as well. */
+function destroy(request: ClientRequest): void {
+  request.on('error', () => {});
+  request.destroy();
+  if (request.socket && !request.socket.destroyed) request.socket.destroy();
+}
+
+function requestOptions(plan: HandshakePlan, own: Record<string, string>): RequestOptions {
+  const { target } = plan;
+  const { createConnection, auth } = plan.request as RequestOptions;
+  return {
+    ...plan.request,
+    method: 'GET',
+    host: target.host,
+    port: target.port,
+    path: target.path,
+    socketPath: target.socketPath,
+    hostname: undefined,
+    protocol: undefined,
+    defaultPort: target.defaultPort,
+    auth: target.auth ?? auth,
+    timeout: plan.handshakeTimeout || undefined,
+    headers: { ...(plan.headers as Record<string, string>), ...own },
+    createConnection: createConnection ?? (target.isSecure ? connectTls : connectPlain),
+  } as RequestOptions;
+}
+
+type ConnectionOptions = RequestOptions & { servername?: string; path?: string | undefined };
+
+function connectPlain(options: ConnectionOptions): Socket {
+  return netConnect({ ...options, path: options.socketPath ?? undefined } as never);
+}
+
+function connectTls(options: ConnectionOptions): Socket {
+  const host = options.host ?? '';
+  const servername = options.servername ?? (isIP(host) ? '' : host);
+  return tlsConnect({ ...options, path: undefined, servername } as never);
+}

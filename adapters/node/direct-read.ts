@@ -1,0 +1,57 @@
+// Reads of a net.Socket straight into codec memory.
+//
+// `net.connect({onread})` does this officially, but only for sockets that a program opens itself. A socket that an HTTP server
+// upgraded has the same machinery, reached through three symbols and `_handle.useUserBuffer`. We look for exactly these and use
+// 'data' events where one is missing. Unlike a second net.Socket over the same handle, the socket stays the one that
+// `request.socket` refers to, with its addresses, listeners and timers.
+
+import { Socket } from 'node:net';
+
+interface Handle {
+  useUserBuffer?: (buffer: Uint8Array) => void;
+}
+
+type Internals = Socket & {
+  _handle: Handle | null;
+  [symbol: symbol]: unknown;
+};
+
+interface Symbols {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly generator: symbol;
+}
+
+function findSymbols(): Symbols | undefined {
+  const own = Object.getOwnPropertySymbols(new Socket());
+  const find = (description: string): symbol | undefined => own.find((symbol) => symbol.description === description);
+  const buffer = find('kBuffer');
+  const callback = find('kBufferCb');
+  const generator = find('kBufferGen');
+  return buffer && callback && generator && { buffer, callback, generator };
+}
+
+const symbols = findSymbols();
+
+/**
+ * Makes `socket` read into `buffer` from now on.
+ *
+ * @param buffer Shared by all sockets: what is in it is only valid during `onRead`.
+ * @param onRead Called with the number of bytes read.
+ * @returns Whether this socket can; if not, nothing has changed.
+ */
+export function readInto(socket: unknown, buffer: Uint8Array, onRead: (length: number) => void): boolean {
+  if (symbols === undefined || !(socket instanceof Socket)) return false;
+  const internals = socket as Internals;
+  const handle = internals._handle;
+  // Whoever set a buffer of their own, or opened the socket with one, keeps it.
+  if (handle === null || typeof handle.useUserBuffer !== 'function' || internals[symbols.buffer] !== null) return false;
+  handle.useUserBuffer(buffer);
+  internals[symbols.generator] = null;
+  internals[symbols.callback] = (length: number): boolean => {
+    onRead(length);
+    return true;
+  };
+  internals[symbols.buffer] = buffer;
+  return true;
+}

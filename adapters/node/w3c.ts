@@ -1,0 +1,39 @@
+// Entry point on Node.js: the W3C API.
+
+import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
+import type { WebSocket as WebSocketInstance } from '../../src/api/w3c/websocket.ts';
+import { parseAddress } from './address.ts';
+import { startHandshake } from './client.ts';
+import { platform } from './platform.ts';
+import { createSession } from './session.ts';
+
+export type * from '../../src/api/w3c/index.ts';
+
+function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
+  const { tls, handshakeTimeout, maxPayload } = request.options;
+  const plan = {
+    target: parseAddress(request.url),
+    protocols: request.protocols,
+    version: 13,
+    headers: request.headers,
+    handshakeTimeout,
+    request: { ...tls },
+  } as const;
+  const handshake = startHandshake(plan, {
+    onUpgrade: () => true,
+    onResponse: () => false,
+    onOpen(socket, protocol, head) {
+      const session = createSession(socket, { role: 'client', ...(maxPayload !== undefined && { maxPayload }) });
+      callbacks.onOpen(session, protocol, '', head);
+    },
+    onFail: (error) => callbacks.onFail(error),
+  });
+  handshake.request.end();
+  return handshake;
+}
+
+/** The WebSocket of the WHATWG standard on Node.js. */
+export const WebSocket: WebSocketConstructor = createWebSocketClass(connect, platform);
+export type WebSocket = WebSocketInstance;
+export default WebSocket;

@@ -1,0 +1,109 @@
+// Load generator, a child process of run.mjs: raw sockets against the server at `port`, one job a process.
+// Argument: a JSON job. Output: JSON lines { event: 'measure' } when the window opens, then { event: 'result', … }.
+
+import { endWithParent, fail, measure, report } from './window.mjs';
+import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections, verifyEcho } from './wire.mjs';
+
+/**
+ * @typedef {object} Job
+ * @property {'echo' | 'fanout' | 'handshake' | 'idle'} kind
+ * @property {number} port
+ * @property {number} connections
+ * @property {number} inFlight Messages in flight, of each connection (echo) or of the one publisher (fanout).
+ * @property {number} size Payload bytes.
+ * @property {boolean} text
+ * @property {number} warmup Milliseconds before the window opens.
+ * @property {number} duration Milliseconds the window is open.
+ */
+
+/** Counts whatever the job measures: replies, deliveries, handshakes. */
+let counted = 0;
+
+/** Every connection keeps `inFlight` messages on their way; k replies in a chunk are answered by k requests in one write. @param {Job} job */
+async function echo(job) {
+  const requests = makeRequests(job);
+  const { writes, replyHeader, replyLength } = requests;
+  const connections = await openConnections(job.port, job.connections, fail);
+  await verifyEcho(connections[0], requests);
+  const writers = connections.map(({ socket }) => makeWriter(socket));
+  for (const [index, connection] of connections.entries()) {
+    const counter = new FrameCounter(replyHeader, replyLength);
+    const write = writers[index];
+    connection.onBytes = (length, chunk) => {
+      const replies = counter.count(chunk, length);
+      if (replies === 0) return;
+      counted += replies;
+      write(writes[replies]);
+    };
+  }
+  for (const write of writers) write(writes[job.inFlight]);
+  await measure(() => counted, job);
+}
+
+/**
+ * One publisher, `connections` subscribers. A message is done when the last subscriber has it; only then is the next one published,
+ * so that `inFlight` messages stay on their way. Counts deliveries.
+ *
+ * @param {Job} job
+ */
+async function fanout(job) {
+  const { writes, replyHeader, replyLength } = makeRequests(job);
+  const [publisher, ...subscribers] = await openConnections(job.port, job.connections + 1, fail);
+  const publish = makeWriter(publisher.socket);
+  const waiting = new Int32Array(job.inFlight).fill(subscribers.length);
+  for (const subscriber of subscribers) {
+    const counter = new FrameCounter(replyHeader, replyLength);
+    let slot = 0;
+    subscriber.onBytes = (length, chunk) => {
+      const frames = counter.count(chunk, length);
+      counted += frames;
+      let done = 0;
+      for (let index = 0; index < frames; index++) {
+        if (--waiting[slot] === 0) {
+          waiting[slot] = subscribers.length;
+          done++;
+        }
+        slot = slot + 1 === waiting.length ? 0 : slot + 1;
+      }
+      if (done > 0) publish(writes[done]);
+    };
+  }
+  publish(writes[job.inFlight]);
+  await measure(() => counted, job);
+}
+
+/**
+ * Keeps `connections` handshakes on their way. Each connection is reset as soon as the head is in: a reset leaves no TIME_WAIT
+ * behind, so that a run does not use up the ports of the next one.
+ *
+ * @param {Job} job
+ */
+async function handshake(job) {
+  const next = () =>
+    openConnection(
+      job.port,
+      ({ socket }) => {
+        counted++;
+        socket.resetAndDestroy();
+        next();
+      },
+      fail,
+    );
+  for (let index = 0; index < job.connections; index++) next();
+  await measure(() => counted, job);
+}
+
+/** Opens `connections`, exchanges one message on each, then holds them until standard input ends. @param {Job} job */
+async function idle(job) {
+  const requests = makeRequests({ ...job, inFlight: 1 });
+  const connections = await openConnections(job.port, job.connections, fail);
+  for (const connection of connections) await verifyEcho(connection, requests);
+  report({ event: 'held' });
+  await new Promise((resolve) => process.stdin.once('end', resolve));
+}
+
+const jobs = { echo, fanout, handshake, idle };
+const job = /** @type {Job} */ (JSON.parse(process.argv[2]));
+endWithParent();
+await jobs[job.kind](job).catch(fail);
+process.exit(0);

@@ -1,0 +1,225 @@
+// Benchmark: compares implementations side by side and prints a table; see README.md in this folder.
+// Writes results/latest.json and results/latest.svg.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { drawChart } from './chart.mjs';
+import { pinned } from './children.mjs';
+import { BASELINES, DEFAULT_LIBRARY, SUBJECT, makeImplementations } from './implementations.mjs';
+import { Contestant, roleOf } from './measurements.mjs';
+import { scenarios } from './scenarios.mjs';
+import { summarize } from './statistics.mjs';
+import { Table, notes } from './table.mjs';
+
+/** @typedef {import('./implementations.mjs').Implementation} Implementation */
+/** @typedef {import('./scenarios.mjs').Scenario} Scenario */
+/** @typedef {import('./statistics.mjs').ScenarioResult} ScenarioResult */
+
+const HELP = `usage: npm run bench -- [options]
+
+  --scenario=name,…   scenarios to run (--list names them)
+  --only=name,…       implementations to run (--list names them)
+  --quick             four scenarios, three rounds, in less than a minute
+  --rounds=5          rounds; each measures every implementation once
+  --seconds=1.2       length of one measurement
+  --warmup=0.3        seconds before each measurement
+  --library=path      Node entry point of the library under test (dist/adapters/node/index.js)
+  --output=folder     where latest.json and latest.svg go (bench/results)
+  --list              name scenarios and implementations, then stop
+  --help              this text
+`;
+
+/** A mistake in how the benchmark was called. */
+class UsageError extends Error {}
+
+/**
+ * @typedef {object} Options
+ * @property {Scenario[]} chosenScenarios
+ * @property {Implementation[]} chosenImplementations
+ * @property {number} rounds
+ * @property {{ warmup: number, duration: number }} times Milliseconds.
+ * @property {string} output
+ */
+
+/** @param {string} text @param {string} option @param {number} minimum @returns {number} */
+function parseNumber(text, option, minimum) {
+  const number = Number(text);
+  if (!Number.isFinite(number) || number < minimum)
+    throw new UsageError(`--${option} must be a number from ${minimum} up, not '${text}'`);
+  return number;
+}
+
+/**
+ * @template {{ name: string }} T
+ * @param {T[]} all
+ * @param {string | undefined} names
+ * @param {string} option
+ * @param {(item: T) => boolean} isDefault
+ * @returns {T[]}
+ */
+function choose(all, names, option, isDefault) {
+  if (names === undefined) return all.filter(isDefault);
+  return names.split(',').map((name) => {
+    const found = all.find((item) => item.name === name.trim());
+    if (!found)
+      throw new UsageError(`--${option}: there is no '${name}'; there are ${all.map((item) => item.name).join(', ')}`);
+    return found;
+  });
+}
+
+/** @returns {Options | null} Null if there is nothing to run. */
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string' },
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      warmup: { type: 'string', default: '0.3' },
+      library: { type: 'string', default: DEFAULT_LIBRARY },
+      output: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { quick } = values;
+  const implementations = makeImplementations(resolve(values.library));
+  if (values.help) process.stdout.write(HELP);
+  if (values.list) {
+    const lines = (/** @type {{ name: string, standard: boolean }[]} */ items) =>
+      items.map(({ name, standard }) => `  ${name}${standard ? '' : ' (only when named)'}\n`).join('');
+    process.stdout.write(`scenarios\n${lines(scenarios)}implementations\n${lines(implementations)}`);
+  }
+  if (values.help || values.list) return null;
+  return {
+    chosenScenarios: choose(scenarios, values.scenario, 'scenario', (scenario) => (quick ? scenario.quick : scenario.standard)),
+    chosenImplementations: choose(implementations, values.only, 'only', ({ standard }) => standard),
+    rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '3' : '5'), 'rounds', 1)),
+    times: {
+      duration: parseNumber(values.seconds ?? (quick ? '0.8' : '1.2'), 'seconds', 0.1) * 1000,
+      warmup: parseNumber(values.warmup, 'warmup', 0) * 1000,
+    },
+    output: resolve(values.output),
+  };
+}
+
+/** Leaves out what cannot run here; the library under test must. @param {Implementation[]} chosen @returns {Implementation[]} */
+function keepRunnable(chosen) {
+  return chosen.filter((implementation) => {
+    const reason = implementation.missing();
+    if (reason && implementation.name === SUBJECT)
+      throw new UsageError(`${reason} (or compare others: --only=${BASELINES.join(',')})`);
+    if (reason) process.stderr.write(`${implementation.name} is left out: ${reason}\n`);
+    return !reason;
+  });
+}
+
+/**
+ * Runs one scenario: A B C, B C A, C A B, … so that a slow minute of the machine hits all alike.
+ *
+ * @param {Scenario} scenario
+ * @param {Implementation[]} implementations
+ * @param {Options} options
+ * @returns {Promise<ScenarioResult>}
+ */
+async function runScenario(scenario, implementations, { rounds, times }) {
+  const able = implementations.filter(({ roles }) => roles.includes(roleOf[scenario.kind]));
+  const contestants = able.map((implementation) => new Contestant(implementation, scenario));
+  /** @type {Map<string, import('./statistics.mjs').Recording>} */
+  const records = new Map(able.map(({ name }) => [name, { samples: [], failures: [] }]));
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < able.length; turn++) {
+      const index = (round + turn) % able.length;
+      const { failures, samples } = /** @type {import('./statistics.mjs').Recording} */ (records.get(able[index].name));
+      progress(`${scenario.name}, round ${round + 1} of ${rounds}: ${able[index].name}`);
+      try {
+        samples.push(await contestants[index].measure(times));
+      } catch (error) {
+        samples.push(null);
+        failures.push(/** @type {Error} */ (error).message);
+        await contestants[index].stop();
+      }
+    }
+  }
+  for (const contestant of contestants) await contestant.stop();
+  progress('');
+  return summarize(scenario, records);
+}
+
+/** Shows what runs, on a terminal only. @param {string} text */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** @returns {Record<string, string | number | boolean>} */
+function describeMachine() {
+  const require = createRequire(import.meta.url);
+  const version = (/** @type {string} */ name) =>
+    JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
+  return {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    pinned,
+    ws: version('ws'),
+    bufferutil: version('bufferutil'),
+  };
+}
+
+/**
+ * @param {ScenarioResult[]} results
+ * @param {string[]} names
+ * @param {Options} options
+ */
+function writeResults(results, names, { output, rounds, times }) {
+  const machine = describeMachine();
+  const date = new Date().toISOString();
+  mkdirSync(output, { recursive: true });
+  const document = { date, machine, rounds, ...times, scenarios: results };
+  writeFileSync(join(output, 'latest.json'), `${JSON.stringify(document, null, 2)}\n`);
+  const baseline = BASELINES.find((name) => names.includes(name));
+  if (!baseline) return;
+  const where = `Node ${machine.node}, ${machine.platform}, ${machine.cpu}, ws ${machine.ws}`;
+  const caption = `${where}; server on one core, load on another; ${rounds} rounds; ${date.slice(0, 10)}`;
+  writeFileSync(join(output, 'latest.svg'), drawChart(results, names, baseline, caption));
+}
+
+/** @param {Options} options */
+async function main(options) {
+  const implementations = keepRunnable(options.chosenImplementations);
+  if (implementations.length === 0) throw new UsageError('nothing to compare');
+  if (!pinned) process.stderr.write('children are not pinned to cores (needs taskset and two cores): expect a wide spread\n');
+  const names = implementations.map(({ name }) => name);
+  const subject = names.includes(SUBJECT) ? SUBJECT : names[names.length - 1];
+  const titleWidth = Math.max(...options.chosenScenarios.map(({ title }) => title.length));
+  const table = new Table(names, subject, titleWidth, (line) => process.stdout.write(`${line}\n`));
+  table.head();
+  /** @type {ScenarioResult[]} */
+  const results = [];
+  for (const scenario of options.chosenScenarios) {
+    const result = await runScenario(scenario, implementations, options);
+    results.push(result);
+    table.row(result);
+  }
+  process.stdout.write(['', ...notes(results, subject), ''].join('\n'));
+  writeResults(results, names, options);
+  const failed = results.some((result) => Object.values(result.implementations).some(({ failures }) => failures.length > 0));
+  process.exit(failed ? 1 : 0);
+}
+
+try {
+  const options = readOptions();
+  if (options) await main(options);
+} catch (error) {
+  const isUsage = error instanceof UsageError || /** @type {{ code?: string }} */ (error).code?.startsWith('ERR_PARSE_ARGS');
+  if (!isUsage) throw error;
+  process.stderr.write(`bench: ${/** @type {Error} */ (error).message}\n`);
+  process.exit(2);
+}

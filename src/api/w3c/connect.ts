@@ -1,0 +1,72 @@
+// The seam between the W3C face and an adapter: how a WebSocket object comes by its connection. Types only.
+
+import type { Session } from '../../platform.ts';
+
+/** Header fields to send: an object, a `Headers`, or pairs. */
+export type HeaderFields = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
+
+/** The options that an adapter carries out. */
+export interface ConnectOptions {
+  /** Options for TLS, passed on to the runtime as they are. */
+  readonly tls?: object | undefined;
+  /** Whatever the runtime connects through: an agent, a dispatcher, a client. Passed on as it is. */
+  readonly dispatcher?: unknown;
+  /** Whether to offer permessage-deflate (RFC 7692). Default: the adapter's. */
+  readonly perMessageDeflate?: boolean | undefined;
+  /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
+  readonly maxPayload?: number | undefined;
+  /** Milliseconds that the opening handshake may take; 0 for no limit. Default: the adapter's. */
+  readonly handshakeTimeout?: number | undefined;
+}
+
+/**
+ * What `new WebSocket(url, protocols, options)` takes beyond the standard, as runtimes without a user agent offer it. May also
+ * stand in the place of `protocols`.
+ */
+export interface W3CWebSocketOptions extends ConnectOptions {
+  /** Subprotocols to offer, the preferred one first. The second argument of the constructor goes before this. */
+  readonly protocols?: string | Iterable<string> | undefined;
+  /** Header fields to send with the opening handshake. */
+  readonly headers?: HeaderFields | undefined;
+  /** Aborts the opening handshake. Does nothing once the connection is open. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A connection to make. */
+export interface ConnectRequest {
+  /** Scheme `ws:` or `wss:`, no fragment. The adapter's to keep. */
+  readonly url: URL;
+  /** Tokens without repetition (RFC 6455 section 4.1). */
+  readonly protocols: readonly string[];
+  /** More header fields for the request: names are tokens, values without control characters. An array makes a field an element. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly options: ConnectOptions;
+}
+
+/** Where a {@link Connect} reports; one of the two, once. Neither after `abort()`. */
+export interface ConnectCallbacks {
+  /**
+   * The opening handshake succeeded.
+   *
+   * @param session Not attached and not started: the callee does both.
+   * @param protocol The subprotocol in use; empty for none.
+   * @param extensions The extensions in use, as in Sec-WebSocket-Extensions; empty for none.
+   * @param head Bytes that arrived behind the handshake. The callee's to keep.
+   */
+  onOpen(session: Session, protocol: string, extensions: string, head?: Uint8Array): void;
+  /** There will be no connection. */
+  onFail(error: Error): void;
+}
+
+/** A connection in the making. */
+export interface PendingConnection {
+  /** Gives it up, and frees what it holds. Does nothing when a callback was called. */
+  abort(): void;
+}
+
+/**
+ * Starts to connect: everything up to the end of the opening handshake (RFC 6455 section 4.1).
+ *
+ * @throws {Error} when a header or an option cannot be used: the caller's bug.
+ */
+export type Connect = (request: ConnectRequest, callbacks: ConnectCallbacks) => PendingConnection;

@@ -1,0 +1,16 @@
+// The W3C face: what an adapter takes from here.
+
+export type {
+  HeaderFields,
+  Connect,
+  ConnectCallbacks,
+  ConnectOptions,
+  ConnectRequest,
+  PendingConnection,
+  W3CWebSocketOptions,
+} from './connect.ts';
+export type { ProtocolsOrOptions } from './arguments.ts';
+export type { BinaryType } from './body.ts';
+export type { CloseEvent, ErrorEvent, MessageEvent } from './events.ts';
+export type { WebSocket, WebSocketEventMap } from './websocket.ts';
+export { createWebSocketClass, type WebSocketConstructor } from './create.ts';

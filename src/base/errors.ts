@@ -1,0 +1,82 @@
+// Errors by cause. A peer's fault is an event and carries the close code that answers it; a caller's bug is thrown.
+// `code` strings are those of ws 8 wherever ws has one, because programs match on them.
+
+import {
+  CLOSE_INVALID_PAYLOAD,
+  CLOSE_MESSAGE_TOO_BIG,
+  CLOSE_POLICY_VIOLATION,
+  CLOSE_PROTOCOL_ERROR,
+} from './close-codes.ts';
+
+/** Codes of the errors that this library makes. */
+export type ErrorCode =
+  | 'WS_ERR_EXPECTED_FIN'
+  | 'WS_ERR_EXPECTED_MASK'
+  | 'WS_ERR_INVALID_CLOSE_CODE'
+  | 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'
+  | 'WS_ERR_INVALID_OPCODE'
+  | 'WS_ERR_INVALID_PAYLOAD_LENGTH_FORM'
+  | 'WS_ERR_INVALID_UTF8'
+  | 'WS_ERR_TOO_MANY_BUFFERED_PARTS'
+  | 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT'
+  | 'WS_ERR_UNEXPECTED_MASK'
+  | 'WS_ERR_UNEXPECTED_RSV_1'
+  | 'WS_ERR_UNEXPECTED_RSV_2_3'
+  | 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH'
+  | 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+  | 'WS_ERR_USAGE';
+
+/** What a {@link ProtocolError}, {@link CapacityError} or {@link Utf8Error} is built from. */
+export interface FaultInit {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A peer broke RFC 6455. */
+export class ProtocolError extends RangeError {
+  readonly code: ErrorCode;
+  /** Status code of the Close frame that answers it: 1002. */
+  readonly closeCode: number = CLOSE_PROTOCOL_ERROR;
+
+  constructor(init: FaultInit) {
+    super(init.message);
+    this.code = init.code;
+  }
+}
+
+/** A peer went over one of our limits. */
+export class CapacityError extends RangeError {
+  readonly code: ErrorCode;
+  /** Status code of the Close frame that answers it: 1009 for a message that is too large, else 1008. */
+  readonly closeCode: number;
+
+  constructor(init: FaultInit & { readonly closeCode?: typeof CLOSE_MESSAGE_TOO_BIG | typeof CLOSE_POLICY_VIOLATION }) {
+    super(init.message);
+    this.code = init.code;
+    this.closeCode = init.closeCode ?? CLOSE_MESSAGE_TOO_BIG;
+  }
+}
+
+/** A peer sent text, or a close reason, that is not UTF-8 (RFC 6455 section 8.1). */
+export class Utf8Error extends Error {
+  readonly code: ErrorCode = 'WS_ERR_INVALID_UTF8';
+  /** Status code of the Close frame that answers it: 1007. */
+  readonly closeCode: number = CLOSE_INVALID_PAYLOAD;
+
+  constructor(message: string = 'Invalid WebSocket frame: invalid UTF-8 sequence') {
+    super(message);
+  }
+}
+
+/** What a peer can do wrong. */
+export type PeerError = ProtocolError | CapacityError | Utf8Error;
+
+/** The program that uses this library broke its contract. Thrown, never an event. */
+export class UsageError extends Error {
+  readonly code: ErrorCode = 'WS_ERR_USAGE';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}

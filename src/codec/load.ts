@@ -1,0 +1,26 @@
+// Picks the fastest kernel that this runtime can run: SIMD, else WASM without it, else plain TypeScript. Synchronous: a
+// constructor that needs the codec returns a value, not a promise.
+
+import { Codec, type Kernel } from './codec.ts';
+import { SCALAR_MODULE, SIMD_MODULE } from './embedded.ts';
+import { createTypeScriptKernel } from './scalar.ts';
+import { bytesOfBase64, kernelOfModule } from './wasm.ts';
+
+let shared: Codec | undefined;
+
+/** The codec of this thread, made at the first call. */
+export function sharedCodec(): Codec {
+  return (shared ??= new Codec(loadKernel()));
+}
+
+/** Makes a kernel with a memory of its own. */
+export function loadKernel(): Kernel {
+  // WebAssembly is missing, or a Content-Security-Policy without 'wasm-unsafe-eval' forbids it: then it throws.
+  try {
+    const simd = bytesOfBase64(SIMD_MODULE);
+    if (WebAssembly.validate(simd)) return kernelOfModule(new WebAssembly.Module(simd), 'wasm-simd');
+    return kernelOfModule(new WebAssembly.Module(bytesOfBase64(SCALAR_MODULE)), 'wasm-scalar');
+  } catch {
+    return createTypeScriptKernel();
+  }
+}

@@ -1,0 +1,28 @@
+// Sec-WebSocket-Key and the Sec-WebSocket-Accept that answers it, RFC 6455 sections 4.2.1, 4.2.2 and 11.3.
+
+import { base64Value, encodeBase64 } from './base64.ts';
+import { sha1 } from './sha1.ts';
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** Bytes of the nonce that a Sec-WebSocket-Key encodes. */
+export const NONCE_BYTES = 16;
+const KEY_LENGTH = 24;
+
+/** Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2, step 5.4). `key` is ASCII. */
+export function acceptKey(key: string): string {
+  const text = key + GUID;
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return encodeBase64(sha1(bytes));
+}
+
+/**
+ * Whether `key` is the base64 of 16 bytes (RFC 6455 section 4.2.1): 22 characters and two signs of padding, the bits that
+ * encode nothing being zero (RFC 4648 section 3.5).
+ */
+export function isValidKey(key: string): boolean {
+  if (key.length !== KEY_LENGTH || !key.endsWith('==')) return false;
+  for (let at = 0; at < KEY_LENGTH - 2; at++) if (base64Value(key[at]) === -1) return false;
+  return (base64Value(key[KEY_LENGTH - 3]) & 15) === 0;
+}

@@ -1,0 +1,155 @@
+// The seams between the state machine, the public classes and the runtimes. Types only.
+
+import type { PeerError } from './base/errors.ts';
+import type { Codec } from './codec/codec.ts';
+
+/** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
+export type Role = 'client' | 'server';
+
+/** `kind` bit of {@link SessionSink.onMessage}: a text message. Without it, binary. */
+export const MESSAGE_TEXT = 1;
+/** `kind` bit: text of which every byte is below 0x80. */
+export const MESSAGE_ASCII = 2;
+/** `kind` bit: `source` was made for this message alone; keep it instead of copying. */
+export const MESSAGE_OWNED = 4;
+
+/** What a session tells the class that users hold. Nothing here may be called after `onEnd`. */
+export interface SessionSink {
+  /**
+   * A complete message.
+   *
+   * @param source Where its bytes are. Borrowed for this call and overwritten after it, unless `kind` has MESSAGE_OWNED.
+   * @param start First byte of the message in `source`.
+   * @param end Behind the last byte.
+   * @param kind MESSAGE_ bits. Text has been checked to be UTF-8.
+   */
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  /** A Ping arrived; its Pong is already queued unless `autoPong` is off. `payload` is the sink's to keep. */
+  onPing(payload: Uint8Array): void;
+  /** A Pong arrived. `payload` is the sink's to keep. */
+  onPong(payload: Uint8Array): void;
+  /** The closing handshake began, from either side: nothing can be sent any more. */
+  onClosing(): void;
+  /** The peer broke the protocol, or the transport failed. `onEnd` follows. */
+  onError(error: PeerError | Error): void;
+  /** All that `bufferedAmount` counted has been handed to the operating system, after having been kept waiting by it. */
+  onDrain(): void;
+  /**
+   * The connection is over. Called once, last.
+   *
+   * @param code Status code as in RFC 6455 section 7.1.5: the peer's, 1005 when its Close frame had none, 1006 without one.
+   * @param reason The peer's close reason, UTF-8. The sink's to keep.
+   * @param wasClean Whether Close frames went both ways.
+   */
+  onEnd(code: number, reason: Uint8Array, wasClean: boolean): void;
+}
+
+/** Called once what it was given with has been handed to the operating system, or with the error that prevented it. */
+export type SendCallback = (error?: Error | null) => void;
+
+/** How to send one frame of a message. */
+export interface SendOptions {
+  /** Whether this frame ends the message. Default true. */
+  readonly fin?: boolean;
+  /** Whether the message may be compressed, where permessage-deflate was negotiated. */
+  readonly compress?: boolean;
+  /** Whether to mask. Default: as the role demands. */
+  readonly mask?: boolean;
+}
+
+/**
+ * A WebSocket connection after its opening handshake, whoever implements the protocol: our state machine over a
+ * {@link Transport}, or a runtime's own WebSocket.
+ */
+export interface Session {
+  readonly role: Role;
+  /** Payload bytes accepted by `send*` and not yet handed to the operating system. */
+  readonly bufferedAmount: number;
+  /** Names the receiver of all events. Call it once, before `start`. */
+  attach(sink: SessionSink): void;
+  /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */
+  start(head?: Uint8Array): void;
+  /** Sends text, as the first or only frame of a message. A lone surrogate becomes U+FFFD. */
+  sendText(text: string, options?: SendOptions, callback?: SendCallback): void;
+  /**
+   * Sends bytes, as the first or only frame of a message.
+   *
+   * @param payload Kept until `callback`: do not change it before. With a client it is copied.
+   * @param isText Whether the bytes are UTF-8 text.
+   */
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void;
+  /** Sends a Ping. `payload` is copied. @throws {UsageError} above 125 bytes. */
+  ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void;
+  /** Sends a Pong. `payload` is copied. @throws {UsageError} above 125 bytes. */
+  pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void;
+  /**
+   * Starts the closing handshake (RFC 6455 section 7.1.2). Does nothing when it has begun.
+   *
+   * @param code Left out: a Close frame without a status code.
+   * @param reason UTF-8, at most 123 bytes.
+   * @throws {UsageError} when the code may not be sent, or the reason is too long.
+   */
+  close(code?: number, reason?: Uint8Array, callback?: SendCallback): void;
+  /** Drops the connection at once, without a Close frame. */
+  terminate(): void;
+  /** Stops reading from the transport, so that TCP holds the peer back. Messages of the chunk at hand are still delivered. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A byte stream that an adapter lends to a session. */
+export interface Transport {
+  /** Starts reading. Nothing is passed on before. */
+  start(): void;
+  /**
+   * Hands bytes to the operating system, in order, in one write.
+   *
+   * @param chunks Kept until `onWritten`.
+   * @param onWritten Called once, when all was taken; not called when this returns true.
+   * @returns Whether all was taken at once.
+   */
+  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean;
+  /** Sends FIN after what was written; reading goes on (RFC 6455 section 7.1.1). */
+  end(): void;
+  /** Ends both directions at once and drops what is queued. */
+  destroy(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** What a transport tells its session. */
+export interface TransportEvents {
+  /** `chunk` is borrowed for this call. */
+  receive(chunk: Uint8Array): void;
+  /** `length` bytes were read into the codec's input arena. */
+  receiveInput(length: number): void;
+  /** The peer sent FIN. */
+  receiveEnd(): void;
+  /** The transport is gone; nothing follows. */
+  closed(error?: Error): void;
+}
+
+/** A running timer of {@link Platform}. */
+export type Timer = unknown;
+
+/** What a runtime lends to the shared code. */
+export interface Platform {
+  readonly codec: Codec;
+  /** A new byte array whose contents do not matter. */
+  allocate(length: number): Uint8Array;
+  /** Copies `source[start, end)` to a new byte array. */
+  copy(source: Uint8Array, start: number, end: number): Uint8Array;
+  /** Makes a string of valid UTF-8. */
+  decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
+  /** Bytes of `text` as UTF-8. */
+  byteLength(text: string): number;
+  /** Writes `text` as UTF-8 at `offset`, where there is room. @returns How many bytes it took. */
+  writeText(text: string, target: Uint8Array, offset: number): number;
+  /** A fresh, unpredictable masking key (RFC 6455 section 10.3), as a 32-bit integer. */
+  maskingKey(): number;
+  /** Runs `task` when the current turn's code has finished, before any I/O. */
+  defer(task: () => void): void;
+  /** Runs `task` once after `milliseconds`. Must not keep the process alive by itself. */
+  setTimer(task: () => void, milliseconds: number): Timer;
+  clearTimer(timer: Timer): void;
+}

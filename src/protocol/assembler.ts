@@ -1,0 +1,69 @@
+// Joins the pieces of a message that came in more than one record: fragments (RFC 6455 section 5.4) and frames longer than a chunk.
+
+import type { Platform } from '../platform.ts';
+
+/**
+ * How far ahead of what has arrived the buffer of a frame of known length may reach. The header's claim alone allocates nothing;
+ * memory that was not written to is not yet backed by the operating system. With 4, a 1 MiB frame read in pieces of 64 to 256 KiB
+ * is copied twice at most; with 2 it is up to four times.
+ */
+const AHEAD = 4;
+/** Growth of a message whose end is unknown: the usual doubling, so that n fragments cost O(n) copying. */
+const DOUBLING = 2;
+const SMALLEST = 256;
+
+export class MessageAssembler {
+  readonly #platform: Platform;
+  #bytes: Uint8Array | null = null;
+  #length = 0;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Bytes held so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Appends `source[start, end)`, which is borrowed.
+   *
+   * @param expected Bytes of the same frame that its header says are still to come; only used to size the buffer.
+   */
+  append(source: Uint8Array, start: number, end: number, expected: number): void {
+    const length = this.#length + end - start;
+    const bytes = this.#reserve(length, expected);
+    // A view costs more than a few stores: most pieces of a finely fragmented message are small.
+    if (end - start <= 32) {
+      for (let from = start, to = this.#length; from < end; from++, to++) bytes[to] = source[from];
+    } else {
+      bytes.set(source.subarray(start, end), this.#length);
+    }
+    this.#length = length;
+  }
+
+  /** Hands over the buffer, of which the first {@link length} bytes are the message, and starts anew. */
+  take(): Uint8Array {
+    const bytes = this.#bytes ?? this.#platform.allocate(0);
+    this.#bytes = null;
+    this.#length = 0;
+    return bytes;
+  }
+
+  /** Drops what is held. */
+  clear(): void {
+    this.#bytes = null;
+    this.#length = 0;
+  }
+
+  #reserve(length: number, expected: number): Uint8Array {
+    const old = this.#bytes;
+    if (old !== null && old.length >= length) return old;
+    const capacity = expected > 0 ? Math.min(length + expected, length * AHEAD) : old === null ? length : length * DOUBLING;
+    const bytes = this.#platform.allocate(expected === 0 && old === null ? length : Math.max(capacity, Math.min(SMALLEST, length + expected)));
+    if (old !== null) bytes.set(old.subarray(0, this.#length));
+    this.#bytes = bytes;
+    return bytes;
+  }
+}

@@ -1,0 +1,80 @@
+// From what the codec saw to the error that users see. The close code comes with the error's class; nothing else maps it.
+
+import {
+  STATUS_CONTROL_TOO_LONG,
+  STATUS_EXPECTED_CONTINUATION,
+  STATUS_FRAGMENTED_CONTROL,
+  STATUS_INVALID_UTF8,
+  STATUS_LENGTH_FORM,
+  STATUS_LENGTH_UNSAFE,
+  STATUS_MASK_FORBIDDEN,
+  STATUS_MASK_MISSING,
+  STATUS_RESERVED_OPCODE,
+  STATUS_RSV2_OR_RSV3,
+  STATUS_UNEXPECTED_CONTINUATION,
+  STATUS_UNEXPECTED_RSV1,
+} from '../../assembly/layout.ts';
+import { CapacityError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
+
+function invalidFrame(code: ErrorCode, detail: string): ProtocolError {
+  return new ProtocolError({ code, message: `Invalid WebSocket frame: ${detail}` });
+}
+
+/**
+ * The error for a codec status.
+ *
+ * @param status A STATUS_ number that names a violation.
+ * @param first First byte of the frame at fault.
+ * @param second Its second byte.
+ */
+export function faultOfStatus(status: number, first: number, second: number): PeerError {
+  switch (status) {
+    case STATUS_RSV2_OR_RSV3:
+      return invalidFrame('WS_ERR_UNEXPECTED_RSV_2_3', 'RSV2 and RSV3 must be clear');
+    case STATUS_UNEXPECTED_RSV1:
+      return invalidFrame('WS_ERR_UNEXPECTED_RSV_1', 'RSV1 must be clear');
+    case STATUS_RESERVED_OPCODE:
+    case STATUS_UNEXPECTED_CONTINUATION:
+    case STATUS_EXPECTED_CONTINUATION:
+      return invalidFrame('WS_ERR_INVALID_OPCODE', `invalid opcode ${first & 0x0f}`);
+    case STATUS_FRAGMENTED_CONTROL:
+      return invalidFrame('WS_ERR_EXPECTED_FIN', 'FIN must be set');
+    case STATUS_MASK_MISSING:
+      return invalidFrame('WS_ERR_EXPECTED_MASK', 'MASK must be set');
+    case STATUS_MASK_FORBIDDEN:
+      return invalidFrame('WS_ERR_UNEXPECTED_MASK', 'MASK must be clear');
+    case STATUS_CONTROL_TOO_LONG:
+      return invalidControlLength(second & 0x7f);
+    case STATUS_LENGTH_FORM:
+      return invalidFrame('WS_ERR_INVALID_PAYLOAD_LENGTH_FORM', 'payload length must have its shortest form');
+    case STATUS_LENGTH_UNSAFE:
+      return new CapacityError({
+        code: 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+        message: 'Unsupported WebSocket frame: payload length > 2^53 - 1',
+      });
+    case STATUS_INVALID_UTF8:
+      return new Utf8Error();
+    default:
+      throw new Error(`The codec returned an unknown status: ${status}`);
+  }
+}
+
+export function invalidControlLength(length: number): ProtocolError {
+  return invalidFrame('WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', `invalid payload length ${length}`);
+}
+
+export function invalidCloseCode(code: number): ProtocolError {
+  return invalidFrame('WS_ERR_INVALID_CLOSE_CODE', `invalid status code ${code}`);
+}
+
+export function messageTooLarge(): CapacityError {
+  return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
+}
+
+export function tooManyFragments(): CapacityError {
+  return new CapacityError({
+    code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+    message: 'Too many message fragments',
+    closeCode: 1008,
+  });
+}

@@ -1,0 +1,324 @@
+// A Session over raw bytes: joins the sans-I/O Connection to a Transport and a clock.
+// RFC 6455 section 7: who ends TCP, when, and for how long we wait for the other side.
+
+import { CapacityError, type PeerError } from '../base/errors.ts';
+import type {
+  Platform,
+  Role,
+  SendCallback,
+  SendOptions,
+  Session,
+  SessionSink,
+  Timer,
+  Transport,
+  TransportEvents,
+} from '../platform.ts';
+import { Connection, type ConnectionOptions, type ConnectionSink } from './connection.ts';
+import type { Batch } from './outbox.ts';
+
+/** What to do with a message when more than `maxBufferedAmount` bytes wait already. */
+export type BufferPolicy = 'close' | 'drop' | 'throw';
+
+export interface SessionOptions extends ConnectionOptions {
+  /** How long the closing handshake and the end of TCP may take together, in milliseconds, before we cut it. Default 30,000. */
+  readonly closeTimeout?: number;
+  /**
+   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB: far above what a
+   * program that looks at `bufferedAmount` ever reaches, and the end of one that does not.
+   */
+  readonly maxBufferedAmount?: number;
+  /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
+  readonly bufferPolicy?: BufferPolicy;
+}
+
+const DEFAULT_CLOSE_TIMEOUT = 30000;
+const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
+
+export class RawSession implements Session, TransportEvents, ConnectionSink {
+  readonly role: Role;
+  readonly #platform: Platform;
+  readonly #connection: Connection;
+  readonly #closeTimeout: number;
+  readonly #maxBufferedAmount: number;
+  readonly #bufferPolicy: BufferPolicy;
+  readonly #transport: Transport;
+  #sink: SessionSink = UNATTACHED;
+  /** The batch that the transport has not taken in full yet. */
+  #inFlight: Batch | null = null;
+  #isFlushPlanned = false;
+  #isReceiving = false;
+  #isClosing = false;
+  #isEndPlanned = false;
+  #isEndSent = false;
+  #isOver = false;
+  #timer: Timer | undefined;
+
+  constructor(platform: Platform, transport: Transport, options: SessionOptions) {
+    this.role = options.role;
+    this.#platform = platform;
+    this.#transport = transport;
+    this.#connection = new Connection(platform, this, options);
+    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.#maxBufferedAmount = options.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
+    this.#bufferPolicy = options.bufferPolicy ?? 'close';
+  }
+
+  get bufferedAmount(): number {
+    return this.#connection.outbox.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
+  }
+
+  attach(sink: SessionSink): void {
+    this.#sink = sink;
+  }
+
+  start(head?: Uint8Array): void {
+    if (this.#isOver) return;
+    if (head !== undefined && head.length > 0) this.receive(head);
+    this.#transport.start();
+  }
+
+  // Commands.
+
+  sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
+    if (!this.#admits(callback)) return;
+    this.#connection.sendText(text, options, callback);
+    if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
+  }
+
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+    if (!this.#admits(callback)) return;
+    this.#connection.sendBytes(payload, isText, options, callback);
+    if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
+  }
+
+  ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+    if (!this.#admits(callback)) return;
+    this.#connection.ping(payload, callback, mask);
+    this.#planFlush();
+  }
+
+  pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+    if (!this.#admits(callback)) return;
+    this.#connection.pong(payload, callback, mask);
+    this.#planFlush();
+  }
+
+  close(code?: number, reason?: Uint8Array, callback?: SendCallback): void {
+    if (this.#isOver || this.#connection.isCloseSent) return;
+    this.#connection.close(code, reason, callback);
+    this.#beginClosing();
+    this.#planFlush();
+  }
+
+  terminate(): void {
+    if (this.#isOver) return;
+    this.#connection.receiveEnd();
+    this.#beginClosing();
+    this.#transport.destroy();
+  }
+
+  pause(): void {
+    this.#transport.pause();
+  }
+
+  resume(): void {
+    this.#transport.resume();
+  }
+
+  // From the transport.
+
+  receive(chunk: Uint8Array): void {
+    this.#isReceiving = true;
+    try {
+      this.#connection.receive(chunk);
+    } finally {
+      this.#isReceiving = false;
+      this.#flush();
+    }
+  }
+
+  receiveInput(length: number): void {
+    this.#isReceiving = true;
+    try {
+      this.#connection.receiveInput(length);
+    } finally {
+      this.#isReceiving = false;
+      this.#flush();
+    }
+  }
+
+  receiveEnd(): void {
+    this.#connection.receiveEnd();
+    if (this.#isOver) return;
+    this.#beginClosing();
+    this.#planEnd();
+  }
+
+  closed(error?: Error): void {
+    if (this.#isOver) return;
+    const connection = this.#connection;
+    connection.receiveEnd();
+    this.#isOver = true;
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#sink.onClosing();
+    }
+    this.#failCallbacks(error ?? new Error('The connection was closed before the data was written'));
+    this.#sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
+  }
+
+  // From the connection.
+
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
+    this.#sink.onMessage(source, start, end, kind);
+  }
+
+  onPing(payload: Uint8Array): void {
+    this.#sink.onPing(payload);
+  }
+
+  onPong(payload: Uint8Array): void {
+    this.#sink.onPong(payload);
+  }
+
+  onCloseFrame(): void {
+    this.#beginClosing();
+    // RFC 6455 section 7.1.1: the server closes TCP first; the client waits for it, as long as the timer allows.
+    if (this.role === 'server') this.#planEnd();
+    // A paused transport would not tell us that the peer ended.
+    this.#transport.resume();
+  }
+
+  onFail(error: PeerError): void {
+    this.#beginClosing();
+    this.#planEnd();
+    // Bytes that nobody reads turn our end into a reset, which could overtake the Close frame: read on, and ignore.
+    this.#transport.resume();
+    this.#sink.onError(error);
+  }
+
+  // The closing side.
+
+  /** Whether another message may wait; if not, does what the policy says. */
+  #admits(callback: SendCallback | undefined): boolean {
+    if (this.#isOver || this.#connection.isCloseSent) {
+      const error = new Error('The WebSocket is not open');
+      if (callback !== undefined) this.#platform.defer(() => callback(error));
+      return false;
+    }
+    if (this.#inFlight === null || this.#maxBufferedAmount === 0 || this.bufferedAmount <= this.#maxBufferedAmount) return true;
+    const error = new CapacityError({
+      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
+      message: `${this.bufferedAmount} bytes wait for the peer, more than maxBufferedAmount (${this.#maxBufferedAmount})`,
+      closeCode: 1008,
+    });
+    if (this.#bufferPolicy === 'throw') throw error;
+    if (callback !== undefined) this.#platform.defer(() => callback(error));
+    if (this.#bufferPolicy === 'close') {
+      this.#sink.onError(error);
+      this.terminate();
+    }
+    return false;
+  }
+
+  #beginClosing(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    if (this.#closeTimeout > 0) {
+      this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#closeTimeout);
+    }
+    this.#sink.onClosing();
+  }
+
+  #planEnd(): void {
+    this.#isEndPlanned = true;
+    this.#planFlush();
+  }
+
+  #sendEnd(): void {
+    if (this.#isEndSent || this.#isOver) return;
+    this.#isEndSent = true;
+    this.#transport.end();
+  }
+
+  // The way out.
+
+  #planFlush(): void {
+    // The end of the read flushes; elsewhere a microtask gathers what the current turn sends.
+    if (this.#isReceiving || this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.#platform.defer(this.#flushLater);
+  }
+
+  readonly #flushLater = (): void => {
+    this.#isFlushPlanned = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    if (this.#inFlight !== null || this.#isOver) return;
+    const { outbox } = this.#connection;
+    if (!outbox.isEmpty) {
+      const batch = outbox.take();
+      this.#inFlight = batch;
+      if (!this.#transport.write(batch.chunks, this.#written)) {
+        // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
+        this.#connection.isCongested = true;
+        return;
+      }
+      this.#settle(batch);
+    }
+    if (this.#isEndPlanned) this.#sendEnd();
+  }
+
+  readonly #written = (): void => {
+    const batch = this.#inFlight;
+    if (batch === null) return;
+    this.#settle(batch);
+    this.#connection.endCongestion();
+    this.#flush();
+    if (this.bufferedAmount === 0 && !this.#isOver) this.#sink.onDrain();
+  };
+
+  #settle(batch: Batch): void {
+    this.#inFlight = null;
+    const { codec } = this.#platform;
+    for (const slot of batch.slots) codec.releaseSlot(slot);
+    for (const callback of batch.callbacks) this.#call(callback);
+  }
+
+  #failCallbacks(error: Error): void {
+    const batches = [this.#connection.outbox.take()];
+    if (this.#inFlight !== null) batches.unshift(this.#inFlight);
+    this.#inFlight = null;
+    for (const batch of batches) {
+      for (const slot of batch.slots) this.#platform.codec.releaseSlot(slot);
+      for (const callback of batch.callbacks) this.#call(callback, error);
+    }
+  }
+
+  #call(callback: SendCallback, error?: Error): void {
+    try {
+      callback(error);
+    } catch (thrown) {
+      this.#platform.defer(() => {
+        throw thrown;
+      });
+    }
+  }
+}
+
+function ignore(): void {}
+
+/** Stands in until `attach`. */
+const UNATTACHED: SessionSink = {
+  onMessage: ignore,
+  onPing: ignore,
+  onPong: ignore,
+  onClosing: ignore,
+  onError: ignore,
+  onDrain: ignore,
+  onEnd: ignore,
+};

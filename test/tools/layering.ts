@@ -1,0 +1,159 @@
+// The import rules of the house (CONTRIBUTING.md) as a table, and the checker that test/layering.test.ts runs over the sources.
+// Imports are read from the syntax tree, so type-only imports count like all others and comments do not.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { parseSync } from 'oxc-parser';
+
+/** What the files of one area may import, besides each other. */
+interface Rule {
+  /** A folder with a slash at its end, or one file. */
+  readonly area: string;
+  /** Areas, folders or files of the repository. */
+  readonly mayImport: readonly string[];
+  /** Module names; one that ends in `:` allows every name that starts so. */
+  readonly modules?: readonly string[];
+}
+
+const BELOW_API = ['src/base/', 'src/codec/', 'src/deflate/', 'src/handshake/', 'src/protocol/', 'src/platform.ts'];
+
+/** The table, lowest level first. A file in no area is a breach: name its area here, and what it may import. */
+export const RULES: readonly Rule[] = [
+  { area: 'assembly/', mayImport: [] },
+  { area: 'src/ambient.d.ts', mayImport: [] },
+  { area: 'src/base/', mayImport: [] },
+  { area: 'src/codec/', mayImport: ['src/base/', 'assembly/layout.ts'] },
+  { area: 'src/deflate/', mayImport: ['src/base/'] },
+  { area: 'src/platform.ts', mayImport: ['src/base/', 'src/codec/codec.ts'] },
+  { area: 'src/handshake/', mayImport: ['src/base/', 'src/deflate/'] },
+  {
+    area: 'src/protocol/',
+    mayImport: ['src/base/', 'src/codec/', 'src/deflate/', 'src/platform.ts', 'assembly/layout.ts'],
+  },
+  { area: 'src/api/w3c/', mayImport: BELOW_API },
+  { area: 'src/api/ws/', mayImport: BELOW_API, modules: ['node:events', 'node:stream'] },
+  { area: 'src/pubsub/', mayImport: ['src/base/', 'src/platform.ts'] },
+  { area: 'src/compat/websocket-node/', mayImport: ['src/api/', 'src/base/'] },
+  { area: 'src/compat/classic/', mayImport: ['src/api/', 'src/base/'] },
+  { area: 'src/compat/fibjs/', mayImport: ['src/api/', 'src/base/'] },
+  { area: 'src/compat/jsh/', mayImport: ['src/api/', 'src/base/'] },
+  { area: 'src/cli/', mayImport: ['src/api/', 'src/base/'] },
+  { area: 'adapters/node/', mayImport: ['src/'], modules: ['node:'] },
+];
+
+/** A file's imports. `undefined` stands for one whose target is computed, so that nobody can check it. */
+export type Specifiers = readonly (string | undefined)[];
+
+/** Whether `path` is `area` or, for a folder, in it. */
+function isWithin(path: string, area: string): boolean {
+  return area.endsWith('/') ? path.startsWith(area) : path === area;
+}
+
+/** A node of the syntax tree, as far as imports are concerned. */
+interface Node {
+  readonly type: string;
+  readonly [property: string]: unknown;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string';
+}
+
+/** The module that a literal names; undefined when it is no literal. */
+function literal(value: unknown): string | undefined {
+  return isNode(value) && typeof value['value'] === 'string' ? value['value'] : undefined;
+}
+
+/** Collects the targets of every import, re-export, `import()`, `import('…')` type and `require` below `value`. */
+function collect(value: unknown, found: (string | undefined)[]): void {
+  if (Array.isArray(value)) {
+    for (const item of value) collect(item, found);
+    return;
+  }
+  if (!isNode(value)) return;
+  const callee = value['callee'];
+  switch (value.type) {
+    case 'ImportDeclaration':
+    case 'ExportAllDeclaration':
+    case 'ImportExpression':
+    case 'TSImportType':
+      found.push(literal(value['source']));
+      break;
+    case 'ExportNamedDeclaration':
+      if (value['source']) found.push(literal(value['source']));
+      break;
+    case 'TSExternalModuleReference':
+      found.push(literal(value['expression']));
+      break;
+    case 'CallExpression':
+      if (isNode(callee) && callee['name'] === 'require') found.push(literal((value['arguments'] as unknown[])[0]));
+      break;
+  }
+  for (const child of Object.values(value)) collect(child, found);
+}
+
+/**
+ * Everything that a source file imports.
+ *
+ * @param path Only its extension matters.
+ * @throws {SyntaxError} when the file does not parse: what cannot be read cannot be judged.
+ */
+export function importsOf(path: string, text: string): Specifiers {
+  const { program, errors } = parseSync(path, path.startsWith('assembly/') ? withoutDecorators(text) : text);
+  const error = errors.at(0);
+  if (error) throw new SyntaxError(`${path}: ${error.message}`);
+  const found: (string | undefined)[] = [];
+  collect(program, found);
+  return found;
+}
+
+/** AssemblyScript decorates functions, TypeScript does not: drops the lines that hold a decorator and nothing else. */
+function withoutDecorators(text: string): string {
+  const lines = text.split('\n');
+  return lines.map((line) => (line.startsWith('@') && !line.includes(' ') ? '' : line)).join('\n');
+}
+
+/** What `specifier` means in `path`: a path in the repository, or a module's name. AssemblyScript leaves out `.ts`. */
+function resolve(path: string, specifier: string): string {
+  if (!specifier.startsWith('.')) return specifier;
+  const target = posix.join(posix.dirname(path), specifier);
+  return posix.extname(target) === '' ? `${target}.ts` : target;
+}
+
+/**
+ * The breaches of {@link RULES} in one file.
+ *
+ * @param path Relative to the repository, with forward slashes.
+ * @returns One sentence a breach; none when all is well.
+ */
+export function breachesOf(path: string, specifiers: Specifiers, rules: readonly Rule[] = RULES): string[] {
+  const rule = rules.find(({ area }) => isWithin(path, area));
+  if (!rule) return [`${path} is in no area of the table`];
+  const breaches: string[] = [];
+  for (const specifier of specifiers) {
+    if (specifier === undefined) {
+      breaches.push(`${path} imports something computed`);
+    } else if (specifier.startsWith('.')) {
+      const target = resolve(path, specifier);
+      if (![rule.area, ...rule.mayImport].some((area) => isWithin(target, area))) breaches.push(`${path} imports ${target}`);
+    } else if (!(rule.modules ?? []).some((name) => (name.endsWith(':') ? specifier.startsWith(name) : specifier === name))) {
+      breaches.push(`${path} imports ${specifier}`);
+    }
+  }
+  return breaches;
+}
+
+/** All TypeScript sources in `folders`, relative to `root`, with forward slashes. */
+export function sourcesIn(root: string, folders: readonly string[]): string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
+      .filter((path) => path.endsWith('.ts'))
+      .toSorted(),
+  );
+}
+
+/** The breaches of all sources in `folders`. */
+export function breachesIn(root: string, folders: readonly string[]): string[] {
+  return sourcesIn(root, folders).flatMap((path) => breachesOf(path, importsOf(path, readFileSync(join(root, path), 'utf8'))));
+}
