@@ -77,8 +77,15 @@ export class Child {
   /** @param {string} why */
   #end(why) {
     alive.delete(this);
-    this.#ended ??= new Error(`${this.#name} ${why}${this.#errorOutput ? `: ${this.#errorOutput.trim()}` : ''}`);
+    this.#ended ??= new Error(`${this.#name} ${why}${this.#errorLine()}`);
     this.#wake();
+  }
+
+  /** The line of the error output that names the error. */
+  #errorLine() {
+    const lines = this.#errorOutput.trim().split('\n');
+    const line = lines.find((text) => /^\S*Error\b/.test(text)) ?? lines[0];
+    return line ? `: ${line}` : '';
   }
 
   /**
@@ -129,8 +136,18 @@ export class Child {
     return this.next('stats', 15_000);
   }
 
-  /** Why the child ended by itself, or null. @returns {Error | null} */
-  get failure() {
+  /** Whether the child is gone. */
+  get ended() {
+    return this.#ended !== null;
+  }
+
+  /**
+   * Why the child ended by itself, or null. Waits a moment: its peer may notice the lost connection first.
+   *
+   * @returns {Promise<Error | null>}
+   */
+  async failure() {
+    if (!this.#ended) await this.#wait(300);
     return this.#ended;
   }
 

@@ -1,5 +1,5 @@
 // Load generator, a child process of run.mjs: raw sockets against the server at `port`, one job a process.
-// Argument: a JSON job. Output: JSON lines { event: 'measure' } when the window opens, then { event: 'result', … }.
+// Argument: a JSON job. Output: JSON lines { event: 'measure' } when the window opens, then { event: 'result', … }; goes on until it is ended.
 
 import { endWithParent, fail, measure, report } from './window.mjs';
 import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections, verifyEcho } from './wire.mjs';
@@ -93,17 +93,15 @@ async function handshake(job) {
   await measure(() => counted, job);
 }
 
-/** Opens `connections`, exchanges one message on each, then holds them until standard input ends. @param {Job} job */
+/** Opens `connections`, exchanges one message on each, then holds them. @param {Job} job */
 async function idle(job) {
   const requests = makeRequests({ ...job, inFlight: 1 });
   const connections = await openConnections(job.port, job.connections, fail);
   for (const connection of connections) await verifyEcho(connection, requests);
   report({ event: 'held' });
-  await new Promise((resolve) => process.stdin.once('end', resolve));
 }
 
 const jobs = { echo, fanout, handshake, idle };
 const job = /** @type {Job} */ (JSON.parse(process.argv[2]));
 endWithParent();
 await jobs[job.kind](job).catch(fail);
-process.exit(0);

@@ -103,7 +103,7 @@ export class Contestant {
 
   /** @returns {Promise<Child>} */
   async #serve() {
-    if (this.#server && !this.#server.failure) return this.#server;
+    if (this.#server && !this.#server.ended) return this.#server;
     const mode = this.#scenario.kind === 'fanout' ? 'fanout' : 'echo';
     this.#server = startSubject(this.#implementation, 'server', [`--mode=${mode}`]);
     this.#port = Number((await this.#server.next('listening', START_TIMEOUT)).port);
@@ -118,7 +118,7 @@ export class Contestant {
       return await readWindow(load, server, times);
     } catch (error) {
       // A server that crashed says more than the generator that lost it.
-      throw server.failure ?? error;
+      throw (await server.failure()) ?? error;
     } finally {
       await load.stop();
     }
@@ -136,7 +136,7 @@ export class Contestant {
       return await readWindow(sink, client, times);
     } catch (error) {
       // A client that threw says more than the sink that lost it.
-      throw client?.failure ?? error;
+      throw (await client?.failure()) ?? error;
     } finally {
       await client?.stop();
       await sink.stop();

@@ -102,7 +102,7 @@ function readOptions() {
     chosenImplementations: choose(implementations, values.only, 'only', ({ standard }) => standard),
     rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '3' : '5'), 'rounds', 1)),
     times: {
-      duration: parseNumber(values.seconds ?? (quick ? '0.8' : '1.2'), 'seconds', 0.1) * 1000,
+      duration: parseNumber(values.seconds ?? (quick ? '0.7' : '1.2'), 'seconds', 0.1) * 1000,
       warmup: parseNumber(values.warmup, 'warmup', 0) * 1000,
     },
     output: resolve(values.output),

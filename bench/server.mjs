@@ -73,10 +73,13 @@ server.on('listening', () => {
   report({ event: 'listening', port: address.port });
 });
 
-const commands = createInterface({ input: process.stdin });
-commands.on('line', async (line) => {
-  if (line === 'collect') await collect();
+/** @param {string} command */
+async function answer(command) {
+  if (command === 'collect') await collect();
   const { user, system } = process.cpuUsage();
   report({ event: 'stats', cpu: (user + system) / 1e6, time: performance.now() / 1e3, rss: process.memoryUsage.rss() });
-});
+}
+
+const commands = createInterface({ input: process.stdin });
+commands.on('line', (command) => void answer(command));
 commands.on('close', () => process.exit(0));

@@ -1,5 +1,5 @@
 // Raw counting server, a child process of run.mjs: takes one client's masked frames and counts them by their headers.
-// Prints { event: 'listening', port }, { event: 'measure' } when the window opens, then { event: 'result', … }.
+// Prints { event: 'listening', port }, { event: 'measure' } when the window opens, then { event: 'result', … }; counts on until it is ended.
 
 import { createHash } from 'node:crypto';
 import net from 'node:net';
@@ -25,7 +25,7 @@ function serve(socket) {
   let head = '';
   socket.on('error', fail);
   socket.on('end', () => fail(new Error('the client closed the connection')));
-  socket.on('data', (chunk) => {
+  socket.on('data', (/** @type {Buffer} */ chunk) => {
     if (head.endsWith('\r\n\r\n')) {
       try {
         counted += counter.count(chunk, chunk.length);
@@ -37,7 +37,7 @@ function serve(socket) {
     head += chunk.toString('latin1');
     if (!head.endsWith('\r\n\r\n')) return;
     socket.write(answer(head));
-    measure(() => counted, job).then(() => process.exit(0), fail);
+    measure(() => counted, job).catch(fail);
   });
 }
 

@@ -28,7 +28,7 @@ import { BASELINES, SUBJECT } from './implementations.mjs';
 
 /** @param {number[]} numbers Not empty. @returns {number} */
 function median(numbers) {
-  const sorted = [...numbers].sort((left, right) => left - right);
+  const sorted = numbers.toSorted((left, right) => left - right);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

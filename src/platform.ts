@@ -92,6 +92,8 @@ export interface Session {
   close(code?: number, reason?: Uint8Array, callback?: SendCallback): void;
   /** Drops the connection at once, without a Close frame. */
   terminate(): void;
+  /** Copies a message that {@link SessionSink.onMessage} lends, during that call. The result is the caller's to keep. */
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
   /** Stops reading from the transport, so that TCP holds the peer back. Messages of the chunk at hand are still delivered. */
   pause(): void;
   resume(): void;
@@ -139,6 +141,8 @@ export interface Platform {
   allocate(length: number): Uint8Array;
   /** Copies `source[start, end)` to a new byte array. */
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
+  /** Copies [start, end) of the chunk that the codec decoded last, in the form that users get. */
+  copyMessage(start: number, end: number): Uint8Array;
   /** Makes a string of valid UTF-8. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */

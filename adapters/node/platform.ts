@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../../src/codec/load.ts';
 import type { Platform } from '../../src/platform.ts';
+import { MessageCopies } from './message-copies.ts';
 
 /** Keys drawn at once: one call into OpenSSL costs as much as 2,000 keys. */
 const KEYS = 2048;
@@ -19,8 +20,12 @@ interface Slices {
 }
 const { latin1Slice, utf8Slice, utf8Write } = Buffer.prototype as unknown as Slices;
 
+const codec = sharedCodec();
+const copies = new MessageCopies(codec);
+
 export const platform: Platform = {
-  codec: sharedCodec(),
+  codec,
+  copyMessage: (start, end) => copies.copy(start, end),
   // Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size.
   allocate: (length) => (length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)),
   copy(source, start, end) {

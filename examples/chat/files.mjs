@@ -15,6 +15,7 @@ const HEADERS = {
 };
 
 const HTML = 'text/html; charset=utf-8';
+const CSS = 'text/css; charset=utf-8';
 const SCRIPT = 'text/javascript; charset=utf-8';
 
 /**
@@ -25,7 +26,8 @@ const SCRIPT = 'text/javascript; charset=utf-8';
 const FILES = [
   ['/', 'index.html', HTML],
   ['/index.html', 'index.html', HTML],
-  ['/style.css', 'style.css', 'text/css; charset=utf-8'],
+  ['/style.css', 'style.css', CSS],
+  ['/parts.css', 'parts.css', CSS],
   ['/main.mjs', 'main.mjs', SCRIPT],
   ['/chat.mjs', 'chat.mjs', SCRIPT],
   ['/connection.mjs', 'connection.mjs', SCRIPT],

@@ -85,6 +85,10 @@ export class Codec {
   consumed: number = 0;
   /** STATUS_ number of the last {@link decode}. */
   status: number = 0;
+  /** Address behind the bytes that the last {@link decode} used. */
+  decodedEnd: number = 0;
+  /** Counts calls of {@link decode}: bytes of the input arena are only what they were while it stays the same. */
+  generation: number = 0;
   /** Whether a connection is delivering from the input arena, which must not be written meanwhile. */
   isDelivering: boolean = false;
   readonly #state: Int32Array;
@@ -127,6 +131,8 @@ export class Codec {
     connection.utf8 = state[STATE_UTF8];
     this.consumed = state[STATE_CONSUMED];
     this.status = state[STATE_STATUS];
+    this.decodedEnd = address + this.consumed;
+    this.generation++;
     return count;
   }
 

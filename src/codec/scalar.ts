@@ -220,7 +220,6 @@ class TypeScriptKernel implements Kernel {
 
   mask(address: number, length: number, key: number): number {
     const bytes = this.#bytes;
-    const words = this.#words;
     const end = address + length;
     let at = address;
     let rotated = key | 0;
@@ -229,7 +228,9 @@ class TypeScriptKernel implements Kernel {
       bytes[at] ^= rotated;
       rotated = rotate(rotated);
     }
-    for (const last = end - 4; at <= last; at += 4) words[at >> 2] ^= rotated;
+    const wordsEnd = at + ((end - at) & ~3);
+    xorWords(this.#words, at >> 2, wordsEnd >> 2, rotated);
+    at = wordsEnd;
     for (; at < end; at++) {
       bytes[at] ^= rotated;
       rotated = rotate(rotated);
@@ -271,6 +272,18 @@ class TypeScriptKernel implements Kernel {
     }
     return missing === 0 ? UTF8_ACCEPT : missing | (lowest << 8) | (highest << 16);
   }
+}
+
+/** Apart from `mask`, and four words a round, because V8 makes that several times as fast. */
+function xorWords(words: Int32Array, start: number, end: number, key: number): void {
+  let index = start;
+  for (; index < end - 3; index += 4) {
+    words[index] ^= key;
+    words[index + 1] ^= key;
+    words[index + 2] ^= key;
+    words[index + 3] ^= key;
+  }
+  for (; index < end; index++) words[index] ^= key;
 }
 
 /** The key for the byte after the one that the low byte of `key` has masked. */

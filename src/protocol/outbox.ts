@@ -125,7 +125,7 @@ export class Outbox {
   #seal(first: number, at: number, payload: number, length: number, masked: boolean): void {
     const platform = this.#platform;
     const key = masked ? platform.maskingKey() : 0;
-    if (this.#address >= 0) {
+    if (masked && this.#address >= 0) {
       platform.codec.kernel.encodeFrame(this.#address + at, first, length, masked, key);
     } else {
       writeHeader(this.#bytes!, at, first, length, masked, key);

@@ -117,6 +117,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport.destroy();
   }
 
+  copyMessage(_source: Uint8Array, start: number, end: number): Uint8Array {
+    return this.#platform.copyMessage(start, end);
+  }
+
   pause(): void {
     this.#transport.pause();
   }

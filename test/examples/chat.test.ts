@@ -287,7 +287,7 @@ test('server serves the page with strict headers, and nothing else', async () =>
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
   const html = await page.text();
   const links = Array.from(html.matchAll(/(?:href|src)="([^"]+)"/g), ([, link]) => link);
-  expect(links).toEqual(['/favicon.svg', '/style.css', '/main.mjs']);
+  expect(links).toEqual(['/favicon.svg', '/style.css', '/parts.css', '/main.mjs']);
   const scripts = ['/chat.mjs', '/connection.mjs', '/figures.mjs', '/round-trip.mjs'];
   for (const path of [...links, ...scripts])
     expect([path, (await fetch(`http://${authority}${path}`)).status]).toEqual([path, 200]);

@@ -27,6 +27,9 @@ export const fakePlatform: Platform = {
   },
   allocate: (length) => new Uint8Array(length),
   copy: (source, start, end) => source.slice(start, end),
+  copyMessage(): never {
+    throw new Error('Nothing here decodes');
+  },
   decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
   byteLength: (text) => encoder.encode(text).length,
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
@@ -111,6 +114,10 @@ export class FakeSession implements Session {
   terminate(): void {
     this.calls.push(['terminate']);
     this.onCall('terminate');
+  }
+
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    return source.slice(start, end);
   }
 
   pause(): void {

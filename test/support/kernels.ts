@@ -65,7 +65,7 @@ export class StreamReader {
   readonly alignment: number;
   /** How often STATUS_MORE was met. */
   resumed: number = 0;
-  #frames: DecodedFrame[] = [];
+  readonly #frames: DecodedFrame[] = [];
   #open: (Omit<DecodedFrame, 'payload'> & { pieces: Uint8Array[] }) | undefined;
   #leftover: Uint8Array = new Uint8Array();
   #status: number = STATUS_OK;

@@ -284,8 +284,8 @@ export abstract class WebSocketBase extends EventEmitter implements SessionSink 
   /** @internal */
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     const isBinary = (kind & MESSAGE_TEXT) === 0;
-    const bytes = (kind & MESSAGE_OWNED) === 0 ? copyOf(source, start, end) : viewOf(source, start, end);
-    this.emit('message', isBinary && this.#binaryType !== 'nodebuffer' ? this.#shape(bytes) : bytes, isBinary);
+    const bytes = (kind & MESSAGE_OWNED) === 0 ? this.#session!.copyMessage(source, start, end) : viewOf(source, start, end);
+    this.emit('message', isBinary && this.#binaryType !== 'nodebuffer' ? this.#shape(bytes as Buffer) : bytes, isBinary);
   }
 
   /** @internal */
@@ -384,12 +384,6 @@ for (const [value, name] of STATE_NAMES.entries()) {
 function normalize(data: unknown): unknown {
   if (typeof data === 'number') return String(data);
   return data === undefined || data === null || data === false ? EMPTY : data;
-}
-
-function copyOf(source: Uint8Array, start: number, end: number): Buffer {
-  const bytes = Buffer.allocUnsafe(end - start);
-  bytes.set(source.subarray(start, end));
-  return bytes;
 }
 
 function viewOf(source: Uint8Array, start: number, end: number): Buffer {

@@ -124,7 +124,7 @@ describe.each(KERNELS)('$name', ({ create }) => {
     for (let codePoint = 0; codePoint <= 0x10ffff; codePoint++) if (codePoint >> 11 !== 0x1b) all.push(codePoint);
     for (let at = 0; at < all.length; at += 5000) {
       const text = utf8(String.fromCodePoint(...all.slice(at, at + 5000)));
-      if (!codec.isUtf8(text)) expect(`U+${all[at].toString(16)} and 4,999 more`).toBe('valid');
+      expect([at, codec.isUtf8(text)]).toEqual([at, true]);
     }
   });
 
@@ -165,16 +165,19 @@ describe.each(KERNELS)('$name', ({ create }) => {
   });
 
   it('agrees with the reference on all pairs of bytes', () => {
+    const wrong: string[] = [];
     for (let pair = 0; pair < 0x10000; pair++) {
       const bytes = Uint8Array.of(pair >> 8, pair & 0xff);
       const wanted = verdicts(bytes)[2];
-      if (verdictOfState(validate(bytes)) !== wanted) expect(toHex(bytes)).toBe(wanted);
+      if (verdictOfState(validate(bytes)) !== wanted) wrong.push(toHex(bytes));
     }
+    expect(wrong).toEqual([]);
   });
 
   it('agrees with the reference on sequences of edge bytes, over the edges of blocks', () => {
     const filler = utf8('\u00e9'.repeat(40));
     const text = filler.slice();
+    const wrong: string[] = [];
     let turn = 0;
     for (const a of EDGES.filter((byte) => byte >= 0x7f)) {
       for (const b of EDGES) {
@@ -185,16 +188,18 @@ describe.each(KERNELS)('$name', ({ create }) => {
           // What follows starts with a whole character, so the verdict is that on the three, and whether they end there.
           const last = verdicts(Uint8Array.of(a, b, c))[3];
           const wanted = last === 'complete' ? 'complete' : 'bad';
-          if (verdictOfState(validate(text)) !== wanted) expect([at, toHex(text)]).toBe(wanted);
+          if (verdictOfState(validate(text)) !== wanted) wrong.push(`${at}: ${toHex(text)}`);
           const prefix = text.subarray(0, at + 4);
-          if (verdictOfState(validate(prefix)) !== last) expect([at, toHex(prefix)]).toBe(last);
+          if (verdictOfState(validate(prefix)) !== last) wrong.push(`${at}: ${toHex(prefix)}`);
         }
       }
     }
+    expect(wrong).toEqual([]);
   });
 
   it('agrees with the reference on four edge bytes', () => {
     const bytes = new Uint8Array(4);
+    const wrong: string[] = [];
     const leads = EDGES.filter((byte) => byte >= 0xdf);
     for (const a of leads) {
       for (const b of EDGES) {
@@ -203,11 +208,12 @@ describe.each(KERNELS)('$name', ({ create }) => {
           for (const d of EDGES) {
             bytes.set([a, b, c, d]);
             const wanted = verdicts(bytes)[4];
-            if (verdictOfState(validate(bytes)) !== wanted) expect(toHex(bytes)).toBe(wanted);
+            if (verdictOfState(validate(bytes)) !== wanted) wrong.push(toHex(bytes));
           }
         }
       }
     }
+    expect(wrong).toEqual([]);
   });
 
   it.each(FILLERS)('finds a bad byte at every position in %s', (_, character) => {
@@ -231,12 +237,14 @@ describe.each(KERNELS)('$name', ({ create }) => {
   it.each(FILLERS)('takes every length of %s at many alignments', (_, character) => {
     const text = utf8(character.repeat(201));
     const wanted = verdicts(text.subarray(0, 200));
+    const wrong: unknown[] = [];
     for (let length = 0; length <= 200; length++) {
       for (const alignment of [0, 1, 2, 3, 8, 15, 31, length % 64]) {
         const found = verdictOfState(validate(text.subarray(0, length), UTF8_ACCEPT, alignment));
-        if (found !== wanted[length]) expect([length, alignment, found]).toBe(wanted[length]);
+        if (found !== wanted[length]) wrong.push({ length, alignment, found });
       }
     }
+    expect(wrong).toEqual([]);
   });
 
   it.each(FILLERS)('goes on at every split of %s', (_, character) =>

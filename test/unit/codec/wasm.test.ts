@@ -47,7 +47,7 @@ describe.each([
   { name: 'wasm-scalar' as const, base64: SCALAR_MODULE },
 ])('the $name module', ({ name, base64 }) => {
   const bytes = bytesOfBase64(base64);
-  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  const module = new WebAssembly.Module(bytes);
 
   it('exports the four functions and the memory, and nothing else', () => {
     expect(WebAssembly.Module.exports(module).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([

@@ -114,13 +114,22 @@ describe('request heads', () => {
   });
 
   test('parser refuses request lines that are not three parts', () => {
-    for (const line of ['GET', 'GET /', 'GET  / HTTP/1.1', ' GET / HTTP/1.1', 'GET / HTTP/1.1 ', 'GET / a HTTP/1.1', 'GET\t/\tHTTP/1.1']) {
+    for (const line of [
+      'GET',
+      'GET /',
+      'GET  / HTTP/1.1',
+      ' GET / HTTP/1.1',
+      'GET / HTTP/1.1 ',
+      'GET / a HTTP/1.1',
+      'GET\t/\tHTTP/1.1',
+    ]) {
       expectRefusal([line, 'Host: a'], 400, 'The request line must be a method, a target and an HTTP version');
     }
   });
 
   test('parser refuses bad methods, targets and versions', () => {
-    for (const method of ['G@T', '', 'GET:']) expectRefusal([`${method} / HTTP/1.1`, 'Host: a'], 400, 'The request line has an invalid method');
+    for (const method of ['G@T', '', 'GET:'])
+      expectRefusal([`${method} / HTTP/1.1`, 'Host: a'], 400, 'The request line has an invalid method');
     for (const target of ['', 'a', '/#a', '/é', '*', 'ftp://a/', 'http://', '://a', 'a:80']) {
       expectRefusal([`GET ${target} HTTP/1.1`, 'Host: a'], 400, 'The request line has an invalid target');
     }
@@ -155,7 +164,8 @@ describe('request heads', () => {
   });
 
   test('parser refuses malformed field lines', () => {
-    for (const line of [' folded', '\tfolded']) expectRefusal(withLine(line), 400, 'A header field is folded over several lines');
+    for (const line of [' folded', '\tfolded'])
+      expectRefusal(withLine(line), 400, 'A header field is folded over several lines');
     for (const line of ['X-A', 'a b']) expectRefusal(withLine(line), 400, 'A header field has no colon');
     for (const line of ['X-A : b', 'X-A\t: b', ': b', 'X A: b', 'X-É: b', '"a": b']) {
       expectRefusal(withLine(line), 400, 'A header field has an invalid name');
@@ -164,7 +174,8 @@ describe('request heads', () => {
 
   test('parser refuses bare CR, bare LF and control characters at once', () => {
     const controls = [...Array(32).keys(), 127].filter((code) => code !== 9 && code !== 10 && code !== 13);
-    for (const code of controls) expectRefusal(withLine(`X: a${String.fromCharCode(code)}b`), 400, 'The head has a control character');
+    for (const code of controls)
+      expectRefusal(withLine(`X: a${String.fromCharCode(code)}b`), 400, 'The head has a control character');
     expectRefusal(withLine('X: a\rb'), 400, 'A carriage return is not followed by a line feed');
     expectRefusal(withLine('X: a\r\rb'), 400, 'A carriage return is not followed by a line feed');
     expectRefusal(withLine('X: a\nY: b'), 400, 'A line feed is not preceded by a carriage return');
@@ -225,7 +236,17 @@ describe('response heads', () => {
   test('parser passes over interim responses, within the limit', () => {
     const bytes = bytesOf(['HTTP/1.1 103 Early Hints', 'Link: </a>', '', 'HTTP/1.1 100 Continue', '', ...RESPONSE]);
     const result = feedAll(responseHeadParser(), bytes);
-    expect(result).toMatchObject({ accepted: true, head: { status: 101, headers: new Map([['upgrade', 'websocket'], ['connection', 'Upgrade'], ['x-latin', 'é']]) } });
+    expect(result).toMatchObject({
+      accepted: true,
+      head: {
+        status: 101,
+        headers: new Map([
+          ['upgrade', 'websocket'],
+          ['connection', 'Upgrade'],
+          ['x-latin', 'é'],
+        ]),
+      },
+    });
     const endless = bytesOf(Array<string>(2000).fill('HTTP/1.1 100 Continue\r\n'));
     expect(feedAll(responseHeadParser(), endless)).toMatchObject({ accepted: false });
   });
@@ -234,7 +255,17 @@ describe('response heads', () => {
     for (const line of ['HTTP/1.1 404 ', 'HTTP/1.1 404', 'HTTP/1.0 404 Not  Found']) {
       expect(feedAll(responseHeadParser(), bytesOf([line])), line).toMatchObject({ accepted: true, head: { status: 404 } });
     }
-    for (const line of ['HTTP/1.1', 'HTTP/1.1 ', 'HTTP/1.1 20', 'HTTP/1.1 2000', 'HTTP/1.1 0xa OK', 'HTTP/1.1  200 OK', 'HTTP/1.1 099 OK', 'ICY 200 OK', 'HTTP/2.0 200 OK']) {
+    for (const line of [
+      'HTTP/1.1',
+      'HTTP/1.1 ',
+      'HTTP/1.1 20',
+      'HTTP/1.1 2000',
+      'HTTP/1.1 0xa OK',
+      'HTTP/1.1  200 OK',
+      'HTTP/1.1 099 OK',
+      'ICY 200 OK',
+      'HTTP/2.0 200 OK',
+    ]) {
       expect(feedAll(responseHeadParser(), bytesOf([line])), line).toMatchObject({ accepted: false });
     }
   });

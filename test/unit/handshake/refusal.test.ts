@@ -29,7 +29,13 @@ describe('refusalHead', () => {
   });
 
   test('server lets fields replace the defaults, whatever their case, but not the length', () => {
-    const headers = { 'content-type': 'text/plain', 'content-length': 99, 'Retry-After': 120, 'Set-Cookie': ['a=b', 'c=d'], X: undefined };
+    const headers = {
+      'content-type': 'text/plain',
+      'content-length': 99,
+      'Retry-After': 120,
+      'Set-Cookie': ['a=b', 'c=d'],
+      X: undefined,
+    };
     expect(refusalHead({ status: 503, reason: 'no', headers })).toBe(
       'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n' +
         'Retry-After: 120\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\nno',

@@ -103,7 +103,8 @@ describe('checkRequest', () => {
   });
 
   test('server refuses a method other than GET', () => {
-    for (const method of ['POST', 'get', 'CONNECT', undefined]) expectRefusal(request({}, { method }), 405, 'Invalid HTTP method');
+    for (const method of ['POST', 'get', 'CONNECT', undefined])
+      expectRefusal(request({}, { method }), 405, 'Invalid HTTP method');
   });
 
   test('server refuses HTTP before 1.1', () => {
@@ -126,7 +127,8 @@ describe('checkRequest', () => {
   });
 
   test('server refuses a missing or wrong Host', () => {
-    for (const host of [undefined, '', 'a b', 'a, b', 'user@a']) expectRefusal(request({ host }), 400, 'Missing or invalid Host header');
+    for (const host of [undefined, '', 'a b', 'a, b', 'user@a'])
+      expectRefusal(request({ host }), 400, 'Missing or invalid Host header');
   });
 
   test('server refuses a missing, wrong or duplicated key', () => {
@@ -179,7 +181,11 @@ describe('checkRequest', () => {
 
   test('server never throws for what a peer sent, and every refusal can be written', () => {
     const names = [...Object.keys(HEADERS), 'sec-websocket-protocol', 'sec-websocket-extensions', 'origin'];
-    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...Object.values(HEADERS), undefined), fc.array(fc.string()));
+    const value = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(...Object.values(HEADERS), undefined),
+      fc.array(fc.string()),
+    );
     const changes = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 3 });
     fc.assert(
       fc.property(changes, fc.string(), (headers, httpVersion) => {
@@ -204,7 +210,12 @@ describe('acceptanceHead', () => {
   });
 
   test('server adds subprotocol, extensions and further lines in this order', () => {
-    const lines = acceptanceHead({ key: KEY, protocol: 'chat', extensions: 'permessage-deflate', headers: ['Set-Cookie: a=b'] });
+    const lines = acceptanceHead({
+      key: KEY,
+      protocol: 'chat',
+      extensions: 'permessage-deflate',
+      headers: ['Set-Cookie: a=b'],
+    });
     expect(lines.slice(4)).toEqual([
       'Sec-WebSocket-Protocol: chat',
       'Sec-WebSocket-Extensions: permessage-deflate',
