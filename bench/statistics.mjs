@@ -16,6 +16,7 @@ import { BASELINES, SUBJECT } from './implementations.mjs';
  * @property {number | null} subjectCpu Median share of a core.
  * @property {number | null} loadCpu Median share of a core.
  * @property {Record<string, Spread>} ratios To each baseline: own value / the baseline's value in the same round.
+ * @property {Record<string, Spread>} cpuRatios The same of value per second of CPU time, which holds on a busy machine too.
  * @property {(number | null)[]} rounds Value of every round.
  * @property {string[]} failures
  *
@@ -48,13 +49,41 @@ function medianShare(samples, field) {
   return shares.length === 0 ? null : median(shares);
 }
 
-/** @param {(Sample | null)[]} own @param {(Sample | null)[]} baseline @returns {Spread | null} */
-function ratio(own, baseline) {
+/** @param {Sample | null | undefined} sample @returns {number | null} */
+const valueOf = (sample) => sample?.value ?? null;
+
+/** @param {Sample | null | undefined} sample @returns {number | null} */
+const valuePerCpu = (sample) => (sample?.subjectCpu ? sample.value / sample.subjectCpu : null);
+
+/**
+ * @param {(Sample | null)[]} own
+ * @param {(Sample | null)[]} baseline
+ * @param {(sample: Sample | null | undefined) => number | null} read
+ * @returns {Spread | null}
+ */
+function ratio(own, baseline, read) {
   const ratios = own.map((sample, round) => {
-    const other = baseline[round];
-    return sample && other && other.value !== 0 ? sample.value / other.value : null;
+    const [value, other] = [read(sample), read(baseline[round])];
+    return value !== null && other ? value / other : null;
   });
   return spread(present(ratios));
+}
+
+/**
+ * @param {string} name
+ * @param {Map<string, Recording>} records
+ * @param {(sample: Sample | null | undefined) => number | null} read
+ * @returns {Record<string, Spread>}
+ */
+function ratiosOf(name, records, read) {
+  /** @type {Record<string, Spread>} */
+  const ratios = {};
+  const own = records.get(name)?.samples ?? [];
+  for (const baseline of BASELINES) {
+    const found = baseline === name ? null : ratio(own, records.get(baseline)?.samples ?? [], read);
+    if (found) ratios[baseline] = found;
+  }
+  return ratios;
 }
 
 /**
@@ -66,16 +95,10 @@ export function summarize(scenario, records) {
   /** @type {Record<string, Figures>} */
   const implementations = {};
   for (const [name, { failures, samples }] of records) {
-    /** @type {Record<string, Spread>} */
-    const ratios = {};
-    for (const baseline of BASELINES) {
-      const other = records.get(baseline);
-      const found = other && baseline !== name ? ratio(samples, other.samples) : null;
-      if (found) ratios[baseline] = found;
-    }
+    const [ratios, cpuRatios] = [ratiosOf(name, records, valueOf), ratiosOf(name, records, valuePerCpu)];
     const rounds = samples.map((sample) => sample?.value ?? null);
     const [subjectCpu, loadCpu] = [medianShare(samples, 'subjectCpu'), medianShare(samples, 'loadCpu')];
-    implementations[name] = { value: spread(present(rounds)), subjectCpu, loadCpu, ratios, rounds, failures };
+    implementations[name] = { value: spread(present(rounds)), subjectCpu, loadCpu, ratios, cpuRatios, rounds, failures };
   }
   return { scenario, implementations };
 }

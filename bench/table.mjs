@@ -5,6 +5,7 @@ import { reaches } from './statistics.mjs';
 
 /** @typedef {import('./statistics.mjs').ScenarioResult} ScenarioResult */
 /** @typedef {import('./statistics.mjs').Figures} Figures */
+/** @typedef {import('./statistics.mjs').Spread} Spread */
 
 /** A load generator above this share of its core may be the bottleneck. */
 const SATURATED = 0.95;
@@ -44,6 +45,9 @@ function formatComparison({ implementations, scenario }, subject, baseline) {
   return `${text} ${scenario.better === 'higher' ? '≥' : '≤'} ${scenario.targets[baseline]} ${reached ? '✓' : '✗ MISSED'}`;
 }
 
+/** @param {Spread | undefined} ratios @returns {string} */
+const formatCpuRatio = (ratios) => (ratios ? formatRatio(ratios.median) : '–');
+
 /** CPU shares of the subject and of its generator, in per cent. @param {Figures | undefined} figures @returns {string} */
 function formatShares(figures) {
   if (!figures || figures.subjectCpu === null || figures.loadCpu === null) return '–';
@@ -72,12 +76,26 @@ export class Table {
     this.#write = write;
     this.#baselines = BASELINES.filter((baseline) => names.includes(baseline) && baseline !== subject);
     const comparisons = this.#baselines.map(() => 40);
-    this.#widths = [titleWidth, 12, ...names.map((name) => Math.max(8, name.length)), ...comparisons, 14];
+    this.#widths = [
+      titleWidth,
+      12,
+      ...names.map((name) => Math.max(8, name.length)),
+      ...comparisons,
+      ...this.#baselines.map((baseline) => 12 + baseline.length),
+      14,
+    ];
   }
 
   head() {
     const comparisons = this.#baselines.map((baseline) => `${this.#subject} : ${baseline} (spread) target`);
-    this.#line(['scenario', 'unit', ...this.#names, ...comparisons, 'CPU % / load %']);
+    this.#line([
+      'scenario',
+      'unit',
+      ...this.#names,
+      ...comparisons,
+      ...this.#baselines.map((baseline) => `per CPU s : ${baseline}`),
+      'CPU % / load %',
+    ]);
     this.#write(this.#widths.map((width) => '─'.repeat(width)).join('  '));
   }
 
@@ -89,6 +107,7 @@ export class Table {
       scenario.unit,
       ...this.#names.map((name) => formatValue(implementations[name])),
       ...this.#baselines.map((baseline) => formatComparison(result, this.#subject, baseline)),
+      ...this.#baselines.map((baseline) => formatCpuRatio(implementations[this.#subject]?.cpuRatios[baseline])),
       formatShares(implementations[this.#subject]),
     ]);
   }
@@ -104,36 +123,38 @@ export class Table {
   }
 }
 
+/** @param {ScenarioResult} result @returns {string[]} Lines. */
+function scenarioNotes({ implementations, scenario }) {
+  const lines = [];
+  const starved = [];
+  for (const [name, { failures, loadCpu, subjectCpu }] of Object.entries(implementations)) {
+    for (const failure of new Set(failures)) lines.push(`FAILED  ${scenario.name}, ${name}: ${failure}`);
+    const busiest = Math.max(subjectCpu ?? 1, loadCpu ?? 1);
+    if (busiest < STARVED) starved.push(`${name} ${Math.round(busiest * 100)} %`);
+    if (loadCpu === null || loadCpu <= SATURATED) continue;
+    const share = Math.round(loadCpu * 100);
+    lines.push(
+      `LIMITED ${scenario.name}, ${name}: the load generator used ${share} % of its core, the server may be faster than shown`,
+    );
+  }
+  if (starved.length > 0) lines.push(`NOISY   ${scenario.name}: of its core the busier side got only: ${starved.join(', ')}`);
+  return lines;
+}
+
 /**
- * What a reader must know to trust the table: failures, missed targets, a generator that was the bottleneck.
+ * What a reader must know to trust the table: failures, missed targets, a generator that was the bottleneck, a busy machine.
  *
  * @param {ScenarioResult[]} results
  * @param {string} subject
  * @returns {string[]} Lines.
  */
 export function notes(results, subject) {
-  const lines = [];
-  let reached = 0;
-  let missed = 0;
-  for (const { implementations, scenario } of results) {
-    for (const [name, figures] of Object.entries(implementations)) {
-      const busiest = Math.max(figures.subjectCpu ?? 1, figures.loadCpu ?? 1);
-      if (busiest < STARVED)
-        lines.push(`NOISY   ${scenario.name}, ${name}: the busier side got only ${Math.round(busiest * 100)} % of its core`);
-      for (const failure of new Set(figures.failures)) lines.push(`FAILED  ${scenario.name}, ${name}: ${failure}`);
-      if (figures.loadCpu !== null && figures.loadCpu > SATURATED) {
-        const share = Math.round(figures.loadCpu * 100);
-        lines.push(
-          `LIMITED ${scenario.name}, ${name}: the load generator used ${share} % of its core, the server may be faster than shown`,
-        );
-      }
-    }
-    for (const baseline of BASELINES) {
-      const verdict = reaches(scenario, subject, baseline, implementations[subject]?.ratios[baseline]);
-      if (verdict === true) reached++;
-      if (verdict === false) missed++;
-    }
-  }
+  const lines = results.flatMap(scenarioNotes);
+  const verdicts = results.flatMap(({ implementations, scenario }) =>
+    BASELINES.map((baseline) => reaches(scenario, subject, baseline, implementations[subject]?.ratios[baseline])),
+  );
+  const reached = verdicts.filter((verdict) => verdict === true).length;
+  const missed = verdicts.filter((verdict) => verdict === false).length;
   if (reached + missed > 0)
     lines.push(`${missed > 0 ? '✗' : '✓'} ${reached} of ${reached + missed} targets reached by ${subject}`);
   return lines;

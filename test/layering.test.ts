@@ -28,7 +28,7 @@ describe('the reader of imports', () => {
   test.each([
     ['a default import', `import a from 'x';`, ['x']],
     ['a bare import', `import 'x';`, ['x']],
-    ['a type-only import', `import type { A } from 'x';`, ['x']],
+    ['a type-only import', `import type { A } from 'x';`, ['type x']],
     ['an import with an inline type', `import { type A } from 'x';`, ['x']],
     ['a named re-export', `export { a } from 'x';`, ['x']],
     ['a type-only re-export', `export type { A } from 'x';`, ['x']],

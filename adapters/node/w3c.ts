@@ -2,7 +2,7 @@
 
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
-import type { WebSocket as WebSocketInstance } from '../../src/api/w3c/websocket.ts';
+import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
 import { parseAddress } from './address.ts';
 import { startHandshake } from './client.ts';
 import { platform } from './platform.ts';
@@ -10,8 +10,11 @@ import { createSession } from './session.ts';
 
 export type * from '../../src/api/w3c/index.ts';
 
+/** Milliseconds. Browsers wait longer, but they have a user who can stop waiting. */
+const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+
 function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
-  const { tls, handshakeTimeout, maxPayload } = request.options;
+  const { tls, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload } = request.options;
   const plan = {
     target: parseAddress(request.url),
     protocols: request.protocols,
@@ -35,5 +38,5 @@ function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingC
 
 /** The WebSocket of the WHATWG standard on Node.js. */
 export const WebSocket: WebSocketConstructor = createWebSocketClass(connect, platform);
-export type WebSocket = WebSocketInstance;
+export type WebSocket = WebSocketBase;
 export default WebSocket;

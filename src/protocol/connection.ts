@@ -243,7 +243,8 @@ export class Connection {
       throw new UsageError(`A control frame's payload has at most 125 bytes; this one has ${payload.length}`);
     }
     this.outbox.addBytes(FIN_BIT | opcode, payload, mask);
-    this.outbox.count(payload.length, callback);
+    // `bufferedAmount` counts what programs send as messages, nothing else.
+    this.outbox.count(0, callback);
   }
 
   #firstByte(opcode: number, options: SendOptions | undefined): number {

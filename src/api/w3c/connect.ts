@@ -9,13 +9,9 @@ export type HeaderFields = Readonly<Record<string, string | readonly string[]>> 
 export interface ConnectOptions {
   /** Options for TLS, passed on to the runtime as they are. */
   readonly tls?: object | undefined;
-  /** Whatever the runtime connects through: an agent, a dispatcher, a client. Passed on as it is. */
-  readonly dispatcher?: unknown;
-  /** Whether to offer permessage-deflate (RFC 7692). Default: the adapter's. */
-  readonly perMessageDeflate?: boolean | undefined;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
   readonly maxPayload?: number | undefined;
-  /** Milliseconds that the opening handshake may take; 0 for no limit. Default: the adapter's. */
+  /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
   readonly handshakeTimeout?: number | undefined;
 }
 

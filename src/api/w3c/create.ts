@@ -3,7 +3,7 @@
 import type { Platform } from '../../platform.ts';
 import type { ProtocolsOrOptions } from './arguments.ts';
 import type { Connect, W3CWebSocketOptions } from './connect.ts';
-import { WebSocket as WebSocketBase } from './websocket.ts';
+import { WebSocketBase } from './websocket.ts';
 
 /** The type of the class that {@link createWebSocketClass} makes. */
 export interface WebSocketConstructor {

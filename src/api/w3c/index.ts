@@ -12,5 +12,5 @@ export type {
 export type { ProtocolsOrOptions } from './arguments.ts';
 export type { BinaryType } from './body.ts';
 export type { CloseEvent, ErrorEvent, MessageEvent } from './events.ts';
-export type { WebSocket, WebSocketEventMap } from './websocket.ts';
+export type { WebSocketBase, WebSocketEventMap } from './websocket.ts';
 export { createWebSocketClass, type WebSocketConstructor } from './create.ts';

@@ -17,7 +17,7 @@ export interface Binding {
   readonly platform: Platform;
 }
 
-/** The events of a {@link WebSocket}. */
+/** The events of a {@link WebSocketBase}. */
 export interface WebSocketEventMap {
   open: Event;
   message: MessageEvent;
@@ -25,10 +25,13 @@ export interface WebSocketEventMap {
   close: CloseEvent;
 }
 
-type ListenerFor<Type extends keyof WebSocketEventMap> =
-  ((this: WebSocket, event: WebSocketEventMap[Type]) => unknown) | { handleEvent(event: WebSocketEventMap[Type]): unknown };
-type AnyListener = ((this: WebSocket, event: Event) => unknown) | { handleEvent(event: Event): unknown };
-type Handler<Type extends keyof WebSocketEventMap> = ((this: WebSocket, event: WebSocketEventMap[Type]) => unknown) | null;
+/** `this` of a handler. Without the class's private members, so that our objects fit where the DOM's type is asked for. */
+type Receiver = Pick<
+  WebSocketBase,
+  'url' | 'readyState' | 'bufferedAmount' | 'extensions' | 'protocol' | 'binaryType' | 'send' | 'close' | 'dispatchEvent'
+>;
+type Handler<Type extends keyof WebSocketEventMap> = ((this: Receiver, event: WebSocketEventMap[Type]) => unknown) | null;
+type Listener<Received> = ((event: Received) => unknown) | { handleEvent(event: Received): unknown };
 
 /** How a listener is registered, as in the DOM standard. */
 export interface ListenerOptions {
@@ -50,24 +53,24 @@ const events = pickEventClasses(globalThis);
 
 /** The listener methods of EventTarget, with the types of our events. */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- EventTarget implements them; only overloads are added.
-export interface WebSocket {
+export interface WebSocketBase {
   addEventListener<Type extends keyof WebSocketEventMap>(
     type: Type,
-    listener: ListenerFor<Type> | null,
+    listener: Listener<WebSocketEventMap[Type]> | null,
     options?: boolean | ListenerOptions,
   ): void;
-  addEventListener(type: string, listener: AnyListener | null, options?: boolean | ListenerOptions): void;
+  addEventListener(type: string, listener: Listener<Event> | null, options?: boolean | ListenerOptions): void;
   removeEventListener<Type extends keyof WebSocketEventMap>(
     type: Type,
-    listener: ListenerFor<Type> | null,
+    listener: Listener<WebSocketEventMap[Type]> | null,
     options?: boolean | ListenerOptions,
   ): void;
-  removeEventListener(type: string, listener: AnyListener | null, options?: boolean | ListenerOptions): void;
+  removeEventListener(type: string, listener: Listener<Event> | null, options?: boolean | ListenerOptions): void;
 }
 
 /** A WebSocket as browsers have it. Adapters make the class that users construct with `createWebSocketClass`. */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- As above.
-export class WebSocket extends EventTarget {
+export class WebSocketBase extends EventTarget {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSING: 2;
@@ -333,6 +336,8 @@ export class WebSocket extends EventTarget {
         this.#queue.end();
         if (this.#readyState === OPEN) this.#readyState = CLOSING;
         const text = this.#platform.decodeText(reason, 0, reason.length, false);
+        // RFC 6455 section 7.2.1: a connection that is lost without a Close frame has failed.
+        if (code === CLOSE_ABNORMAL) this.#error ??= new Error('The connection ended without a Close frame');
         this.#queueTask(() => this.#finish(code, text, wasClean, this.#error));
       },
     };
@@ -354,11 +359,11 @@ export class WebSocket extends EventTarget {
 const constants = { CONNECTING, OPEN, CLOSING, CLOSED };
 for (const [name, value] of Object.entries(constants)) {
   const descriptor = { value, enumerable: true };
-  Object.defineProperty(WebSocket, name, descriptor);
-  Object.defineProperty(WebSocket.prototype, name, descriptor);
+  Object.defineProperty(WebSocketBase, name, descriptor);
+  Object.defineProperty(WebSocketBase.prototype, name, descriptor);
 }
-exposeMembers(WebSocket.prototype);
-Object.defineProperty(WebSocket.prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true });
+exposeMembers(WebSocketBase.prototype);
+Object.defineProperty(WebSocketBase.prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true });
 
 function ignore(): void {
   // Control frames and the transport's state are not visible in this interface.

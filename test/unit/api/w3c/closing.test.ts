@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { ProtocolError } from '../../../../src/base/errors.ts';
 import { createWebSocketClass, type WebSocket } from '../../../../src/api/w3c/index.ts';
@@ -111,25 +111,14 @@ describe('signal', () => {
 
   test('client does not listen to the signal once it is open, failed or closed', () => {
     const { signal } = new AbortController();
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: [never, never]) => {
-      listeners++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: [never, never]) => {
-      listeners--;
-      remove(...args);
-    };
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
     const [open, failed, closed] = [withSignal(signal), withSignal(signal), withSignal(signal)];
-    expect(listeners).toBe(3);
     open.connector.open();
-    expect(listeners).toBe(2);
     failed.connector.attempt.callbacks.onFail(new Error('refused'));
-    expect(listeners).toBe(1);
     closed.socket.close();
-    expect(listeners).toBe(0);
+    expect(added).toHaveBeenCalledTimes(3);
+    expect(removed.mock.calls).toEqual(added.mock.calls);
   });
 
   test('client keeps an open connection when the signal is aborted', async () => {
@@ -144,7 +133,7 @@ describe('signal', () => {
 });
 
 describe('close() while open', () => {
-  test.each<[string, [code?: number, reason?: string], SessionCall]>([
+  test.each<[string, [code?: number | undefined, reason?: string], SessionCall]>([
     ['nothing', [], ['close', undefined, '']],
     ['a code', [3001], ['close', 3001, '']],
     ['a code and a reason', [1000, 'b\u00e9ye'], ['close', 1000, 'b\u00e9ye']],
@@ -254,12 +243,27 @@ describe('end of the connection', () => {
   test.each<[string, [code: number, reason: string, wasClean: boolean], string]>([
     ['a code and a reason', [4000, 'b\u00e9ye', true], 'close in 3: 4000 "b\u00e9ye" clean'],
     ['no code', [1005, '', true], 'close in 3: 1005 "" clean'],
-    ['no Close frame', [1006, '', false], 'close in 3: 1006 "" not clean'],
   ])('server closes with %s', (_name, end, expected) => {
     const { session, socket, log } = opened();
     session.receiveEnd(...end);
     expect(log).toEqual([expected]);
     expect(socket.readyState).toBe(3);
+  });
+
+  test('client fires error, too, when the connection is lost without a Close frame', () => {
+    const { session, socket, log } = opened();
+    const seen: unknown[] = [];
+    socket.onerror = (event) => seen.push((event as ErrorEvent).error);
+    session.receiveEnd(1006, '', false);
+    expect(log).toEqual(ABNORMAL);
+    expect(seen).toEqual([expect.objectContaining({ message: 'The connection ended without a Close frame' })]);
+  });
+
+  test('client fires error, too, when its Close frame is never answered', () => {
+    const { session, socket, log } = opened();
+    socket.close();
+    session.receiveEnd(1006, '', false);
+    expect(log).toEqual(ABNORMAL);
   });
 
   test('client is closing as soon as the server has begun to close', async () => {

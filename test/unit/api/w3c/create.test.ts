@@ -78,13 +78,10 @@ describe('request', () => {
   test('client asks for protocols, headers and the rest of the options', () => {
     const { connector, WebSocket } = bind();
     const tls = { servername: 'example.test' };
-    const dispatcher = {};
     const signal = new AbortController().signal;
     const options = {
       headers: { 'X-One': '1' },
       tls,
-      dispatcher,
-      perMessageDeflate: false,
       maxPayload: 9,
       handshakeTimeout: 8,
       signal,
@@ -94,7 +91,7 @@ describe('request', () => {
     const { request } = connector.attempt;
     expect(request.protocols).toEqual(['a', 'b']);
     expect({ ...request.headers }).toEqual({ 'X-One': '1' });
-    expect(request.options).toEqual({ tls, dispatcher, perMessageDeflate: false, maxPayload: 9, handshakeTimeout: 8 });
+    expect(request.options).toEqual({ tls, maxPayload: 9, handshakeTimeout: 8 });
     expect(request.options.tls).toBe(tls);
   });
 
@@ -119,8 +116,8 @@ describe('request', () => {
   test('client throws what the adapter throws', () => {
     const { connector, WebSocket } = bind();
     connector.onConnect = () => {
-      throw new TypeError('Not an agent');
+      throw new TypeError('Not TLS options');
     };
-    expect(() => new WebSocket('ws://example.test', { dispatcher: 5 })).toThrow('Not an agent');
+    expect(() => new WebSocket('ws://example.test', { tls: {} })).toThrow('Not TLS options');
   });
 });

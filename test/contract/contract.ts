@@ -1,0 +1,396 @@
+// What every pair of client and server must do over real sockets, whatever the runtime. Steered by capabilities, never by names.
+// No runtime's modules here: Deno, Bun, workerd and browsers call this as well.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { pattern } from '../support/frames.ts';
+import { Endpoint, type ClientSocket, type WsStyleSocket } from './endpoint.ts';
+import { BURST, ContractScript, FRAGMENTS, type Sighting } from './script.ts';
+
+/** What a pair can do. A flag that is off leaves out the tests that need it. */
+export interface Capabilities {
+  /** The client takes header fields, as `options.headers`. */
+  readonly headers: boolean;
+  /** The client answers a violation with a Close frame that says which: 1002, 1007 or 1009. */
+  readonly clientNamesFault: boolean;
+  /** The same for the server; and it accepts `maxPayload`. */
+  readonly serverNamesFault: boolean;
+  /** A W3C-style client drops the connection without Close frame where the server goes away, and says 1006. */
+  readonly seesAbnormalClosure: boolean;
+}
+
+export interface ClientOptions {
+  readonly headers?: Record<string, string>;
+}
+
+/** What a server of the contract is made of; see {@link ContractScript}. */
+export interface ServerPlan {
+  readonly script: ContractScript;
+  /** Default 100 MiB. */
+  readonly maxPayload?: number;
+}
+
+export interface RunningServer {
+  /** `ws://host:port`, no slash at its end. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface ContractRuntime {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Starts a server, or names one elsewhere that runs a {@link ContractScript}. */
+  createServer(plan: ServerPlan): Promise<RunningServer>;
+  /** Makes a ws-style client. */
+  readonly createClient?: (url: string, protocols: string[], options: ClientOptions) => WsStyleSocket;
+  /** Makes a W3C-style client. */
+  readonly createW3CClient?: (url: string, protocols: string[], options: ClientOptions) => ClientSocket;
+}
+
+/** One of a runtime's clients. `create` makes it open a connection. */
+interface Face {
+  readonly create: (url: string, protocols: string[], options: ClientOptions) => ClientSocket;
+  /** Close codes that its `close()` takes. */
+  readonly closeCodes: readonly number[];
+}
+
+const MIB = 1 << 20;
+const SIZES = [0, 1, 125, 126, 65535, 65536];
+const encoder = new TextEncoder();
+let lastId = 0;
+
+/** Declares the tests of `runtime`: for its ws-style client, and for its W3C-style one. */
+export function describeContract(runtime: ContractRuntime): void {
+  describe(runtime.name, () => {
+    let server: RunningServer;
+    const open: Endpoint[] = [];
+    beforeAll(async () => {
+      server = await runtime.createServer({ script: new ContractScript() });
+    });
+    afterEach(async () => {
+      const rest = open.splice(0).filter(({ socket }) => socket.readyState !== 3);
+      for (const { socket } of rest) socket.close();
+      await Promise.all(rest.map(({ closed }) => closed));
+    });
+    afterAll(() => server.close());
+
+    const track = <Socket extends ClientSocket>(socket: Socket): Endpoint<Socket> => {
+      const endpoint = new Endpoint(socket);
+      open.push(endpoint);
+      return endpoint;
+    };
+    const context: Context = { runtime, url: (path) => server.url + path, track };
+    const { createClient, createW3CClient } = runtime;
+    if (createClient) {
+      describe('ws-style client', () => {
+        const face: Face = { create: createClient, closeCodes: [1000, 1001, 1011, 3000, 4999] };
+        describeMessages(context, face);
+        describeHandshake(context, face);
+        describeClosing(context, face);
+        describeControl(context, createClient);
+      });
+    }
+    if (createW3CClient) {
+      describe('W3C-style client', () => {
+        const face: Face = { create: createW3CClient, closeCodes: [1000, 3000, 4999] };
+        describeMessages(context, face);
+        describeHandshake(context, face);
+        describeClosing(context, face);
+      });
+    }
+  });
+}
+
+interface Context {
+  readonly runtime: ContractRuntime;
+  url(path: string): string;
+  track<Socket extends ClientSocket>(socket: Socket): Endpoint<Socket>;
+}
+
+/** Opens a connection to `path`. */
+async function connect({ url, track }: Context, face: Face, path: string, protocols: string[] = []): Promise<Endpoint> {
+  const endpoint = track(face.create(url(path), protocols, {}));
+  await endpoint.opened;
+  return endpoint;
+}
+
+/** What the server saw of the connection that was named `id`. */
+async function seen(context: Context, face: Face, id: string): Promise<Sighting> {
+  const client = await connect(context, face, `/seen?of=${id}`);
+  return JSON.parse((await client.next()) as string) as Sighting;
+}
+
+function newId(): string {
+  return `c${++lastId}`;
+}
+
+/** Equality of large arrays, without a diff of millions of lines. */
+function expectSame(actual: string | Uint8Array, expected: string | Uint8Array): void {
+  expect(typeof actual).toBe(typeof expected);
+  expect(actual.length).toBe(expected.length);
+  let at = 0;
+  while (at < expected.length && actual[at] === expected[at]) at++;
+  expect(at, 'first difference').toBe(expected.length);
+}
+
+function describeMessages(context: Context, face: Face): void {
+  test.each(SIZES)('exchanges %i bytes of text and binary', async (size) => {
+    const client = await connect(context, face, '/echo');
+    expectSame(await client.exchange('x'.repeat(size)), 'x'.repeat(size));
+    expectSame(await client.exchange(pattern(size)), pattern(size));
+  });
+
+  test('exchanges text of every width of UTF-8', async () => {
+    const client = await connect(context, face, '/echo');
+    for (const text of ['äöü', '日本語', '👩‍👩‍👧', '\u0000\uffff', `${'x'.repeat(63)}é`.repeat(2000), '👋'.repeat(40_000)]) {
+      expectSame(await client.exchange(text), text);
+    }
+  });
+
+  test('replaces a lone surrogate', async () => {
+    const client = await connect(context, face, '/echo');
+    expect(await client.exchange('a\ud800b')).toBe('a\ufffdb');
+  });
+
+  test('exchanges 16 MiB both ways', async () => {
+    const client = await connect(context, face, '/echo');
+    const bytes = pattern(16 * MIB);
+    expectSame(await client.exchange(bytes), bytes);
+    const text = 'sixteen bytes ok'.repeat(MIB);
+    expect((await client.exchange(text)) === text).toBe(true);
+    expect(client.socket.bufferedAmount).toBe(0);
+  });
+
+  test('sends a thousand messages of one turn in order', async () => {
+    const client = await connect(context, face, '/echo');
+    for (let index = 0; index < 1000; index++) client.socket.send(index % 2 ? `message ${index}` : encoder.encode(`message ${index}`));
+    for (let index = 0; index < 1000; index++) {
+      const message = await client.next();
+      expect(typeof message).toBe(index % 2 ? 'string' : 'object');
+      expect(typeof message === 'string' ? message : new TextDecoder().decode(message)).toBe(`message ${index}`);
+    }
+    expect(client.socket.bufferedAmount).toBe(0);
+  });
+
+  test('receives a thousand messages of one turn in order', async () => {
+    const client = await connect(context, face, '/burst');
+    for (let index = 0; index < BURST; index++) expect(await client.next()).toBe(`message ${index}`);
+  });
+
+  test('joins fragments, with a Ping between them', async () => {
+    const client = await connect(context, face, '/fragments');
+    expect(await client.next()).toBe('hällo 👋');
+    const whole = await client.next();
+    expectSame(whole, Uint8Array.from(FRAGMENTS.flatMap((bytes) => [...bytes])));
+    expect(await client.next()).toBe('after');
+  });
+
+  test('counts what it has not sent yet, down to 0', async () => {
+    const client = await connect(context, face, '/echo');
+    client.socket.send('äö');
+    client.socket.send(new Uint8Array(1000));
+    expect(client.socket.bufferedAmount).toBe(1004);
+    await client.next();
+    await client.next();
+    expect(client.socket.bufferedAmount).toBe(0);
+  });
+
+  test('answers a Ping with its payload', async () => {
+    const client = await connect(context, face, '/ping?payload=hello');
+    expect(await client.next()).toBe('pong hello');
+    const empty = await connect(context, face, '/ping');
+    expect(await empty.next()).toBe('pong ');
+    const longest = await connect(context, face, `/ping?payload=${'p'.repeat(125)}`);
+    expect(await longest.next()).toBe(`pong ${'p'.repeat(125)}`);
+  });
+}
+
+function describeHandshake(context: Context, face: Face): void {
+  test('has no subprotocol without an offer', async () => {
+    const client = await connect(context, face, '/echo');
+    expect(client.socket.protocol).toBe('');
+    expect(client.socket.extensions).toBe('');
+    expect(client.socket.readyState).toBe(1);
+  });
+
+  test.each([[['first']], [['first', 'second']], [['second', 'third']]])('agrees on a subprotocol of %j', async (offer) => {
+    const client = await connect(context, face, '/echo', offer);
+    expect(client.socket.protocol).toBe(offer.includes('second') ? 'second' : 'first');
+    expect(await client.exchange('still works')).toBe('still works');
+  });
+
+  test.runIf(context.runtime.capabilities.headers)('sends header fields', async () => {
+    const client = context.track(face.create(context.url('/headers'), [], { headers: { 'X-One': '1', Cookie: 'a=b; c=d' } }));
+    const headers = JSON.parse((await client.next()) as string) as Record<string, string>;
+    expect(headers).toMatchObject({ 'x-one': '1', cookie: 'a=b; c=d', upgrade: 'websocket', 'sec-websocket-version': '13' });
+    expect(headers['sec-websocket-key']).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+  });
+
+  test('fails when the server refuses', async () => {
+    const client = context.track(face.create(context.url('/refuse'), [], {}));
+    expect(await client.closed).toEqual({ code: 1006, reason: '', wasClean: false });
+    expect(client.events).toEqual(['error', 'close']);
+  });
+
+  test('fails when it is closed before it is open', async () => {
+    const client = context.track(face.create(context.url('/echo'), [], {}));
+    client.socket.close();
+    expect(client.socket.readyState).toBe(2);
+    expect(await client.closed).toEqual({ code: 1006, reason: '', wasClean: false });
+    expect(client.events).toEqual(['error', 'close']);
+  });
+}
+
+function describeClosing(context: Context, face: Face): void {
+  const { capabilities } = context.runtime;
+
+  test.each([1000, 1001, 3000, 4999])('hears the server close with %i', async (code) => {
+    const id = newId();
+    const client = context.track(face.create(context.url(`/close?id=${id}&code=${code}&reason=wïll`), [], {}));
+    expect(await client.closed).toEqual({ code, reason: 'wïll', wasClean: true });
+    expect(client.events).toEqual(['open', 'close']);
+    expect(await seen(context, face, id)).toEqual({ code, reason: 'wïll', error: '' });
+  });
+
+  test('hears the server close without a code', async () => {
+    const id = newId();
+    const client = context.track(face.create(context.url(`/close?id=${id}`), [], {}));
+    expect(await client.closed).toEqual({ code: 1005, reason: '', wasClean: true });
+    expect(await seen(context, face, id)).toEqual({ code: 1005, reason: '', error: '' });
+  });
+
+  test.each(face.closeCodes)('closes with %i', async (code) => {
+    const id = newId();
+    const reason = 'r'.repeat(121) + 'é';
+    const client = await connect(context, face, `/watch?id=${id}`);
+    client.socket.close(code, reason);
+    expect(client.socket.readyState).toBe(2);
+    expect(await client.closed).toEqual({ code, reason, wasClean: true });
+    expect(client.events).toEqual(['open', 'close']);
+    expect(await seen(context, face, id)).toEqual({ code, reason, error: '' });
+  });
+
+  test('closes without a code', async () => {
+    const id = newId();
+    const client = await connect(context, face, `/watch?id=${id}`);
+    client.socket.close();
+    expect(await client.closed).toEqual({ code: 1005, reason: '', wasClean: true });
+    expect(await seen(context, face, id)).toEqual({ code: 1005, reason: '', error: '' });
+  });
+
+  test('sends what was queued before the Close frame', async () => {
+    const client = await connect(context, face, '/echo');
+    const bytes = pattern(3 * MIB);
+    client.socket.send(bytes);
+    client.socket.send('last');
+    expectSame(await client.next(), bytes);
+    client.socket.close(1000);
+    expect((await client.closed).code).toBe(1000);
+  });
+
+  test('closes at the same time as the server', async () => {
+    const id = newId();
+    const client = await connect(context, face, `/crossing?id=${id}`);
+    client.socket.send('close now');
+    client.socket.close(4000, 'from the client');
+    expect(await client.closed).toEqual({ code: 4001, reason: 'from the server', wasClean: true });
+    expect(await seen(context, face, id)).toEqual({ code: 4000, reason: 'from the client', error: '' });
+  });
+
+  test.runIf(capabilities.seesAbnormalClosure)('sees 1006 when the server goes away', async () => {
+    const client = await connect(context, face, '/terminate');
+    client.socket.send('go');
+    expect(await client.closed).toEqual({ code: 1006, reason: '', wasClean: false });
+    expect(client.socket.readyState).toBe(3);
+  });
+
+  test.runIf(capabilities.clientNamesFault).each([
+    ['masked', 1002],
+    ['utf8', 1007],
+  ])('delivers what came before a violation (%s), then answers %i', async (kind, code) => {
+    const id = newId();
+    const client = context.track(face.create(context.url(`/fault?id=${id}&kind=${kind}`), [], {}));
+    expect(await client.next()).toBe('before');
+    expect(await client.closed).toMatchObject({ code: 1006, wasClean: false });
+    expect(client.events).toEqual(['open', 'message', 'error', 'close']);
+    expect((await seen(context, face, id)).code).toBe(code);
+  });
+
+  test.runIf(capabilities.serverNamesFault)('hears 1009 when its message is too large', async () => {
+    const { createServer } = context.runtime;
+    const server = await createServer({ script: new ContractScript(), maxPayload: 1000 });
+    const client = context.track(face.create(`${server.url}/echo`, [], {}));
+    await client.opened;
+    expectSame(await client.exchange('x'.repeat(1000)), 'x'.repeat(1000));
+    client.socket.send(new Uint8Array(1001));
+    expect((await client.closed).code).toBe(1009);
+    await server.close();
+  });
+}
+
+function describeControl(context: Context, create: NonNullable<ContractRuntime['createClient']>): void {
+  const { capabilities } = context.runtime;
+  const face: Face = { create, closeCodes: [] };
+  const open = async (path: string): Promise<Endpoint<WsStyleSocket>> => {
+    const client = context.track(create(context.url(path), [], {}));
+    await client.opened;
+    return client;
+  };
+
+  test('sends Pings and Pongs with their payload', async () => {
+    const client = await open('/control');
+    const pongs: string[] = [];
+    client.socket.on('pong', (payload: Uint8Array) => pongs.push(new TextDecoder().decode(payload)));
+    client.socket.ping(encoder.encode('are you there'));
+    expect(await client.next()).toBe('ping are you there');
+    client.socket.ping();
+    expect(await client.next()).toBe('ping ');
+    client.socket.pong(encoder.encode('unasked'));
+    expect(await client.next()).toBe('pong unasked');
+    expect(pongs).toEqual(['are you there', '']);
+  });
+
+  test('hears a Ping', async () => {
+    const client = context.track(create(context.url('/ping?payload=hello'), [], {}));
+    const pings: string[] = [];
+    client.socket.on('ping', (payload: Uint8Array) => pings.push(new TextDecoder().decode(payload)));
+    expect(await client.next()).toBe('pong hello');
+    expect(pings).toEqual(['hello']);
+  });
+
+  test('sends fragments, with a Ping between them', async () => {
+    const client = await open('/echo');
+    client.socket.send('häl', { fin: false });
+    client.socket.ping();
+    client.socket.send('lo 👋', { fin: true });
+    expect(await client.next()).toBe('hällo 👋');
+    for (let index = 0; index < 5000; index++) client.socket.send(Uint8Array.of(index), { binary: true, fin: index === 4999 });
+    expectSame(await client.next(), Uint8Array.from({ length: 5000 }, (_, index) => index));
+  });
+
+  test('sends text as bytes, and bytes as text', async () => {
+    const client = await open('/echo');
+    client.socket.send('bytes', { binary: true });
+    expect(await client.next()).toEqual(encoder.encode('bytes'));
+    client.socket.send(encoder.encode('text'), { binary: false });
+    expect(await client.next()).toBe('text');
+  });
+
+  test('terminates, and both sides see 1006', async () => {
+    const id = newId();
+    const client = await open(`/watch?id=${id}`);
+    client.socket.terminate();
+    expect(await client.closed).toMatchObject({ code: 1006, wasClean: false });
+    expect(await seen(context, face, id)).toMatchObject({ code: 1006, reason: '' });
+  });
+
+  test.runIf(capabilities.serverNamesFault)('hears 1002 when it does not mask, 1007 when its text is no UTF-8', async () => {
+    const id = newId();
+    const unmasked = await open(`/watch?id=${id}`);
+    unmasked.socket.send('unmasked', { mask: false });
+    expect((await unmasked.closed).code).toBe(1002);
+    expect(await seen(context, face, id)).toMatchObject({ code: 1006, error: 'WS_ERR_EXPECTED_MASK' });
+    const garbled = await open('/echo');
+    garbled.socket.send(Uint8Array.of(0x61, 0xff), { binary: false });
+    expect((await garbled.closed).code).toBe(1007);
+  });
+}

@@ -1,0 +1,6 @@
+// The contract on Node: our clients and our server.
+
+import { ourClients, ourServer, pair } from '../support/peers.ts';
+import { describeContract } from './contract.ts';
+
+describeContract(pair(ourClients, ourServer));

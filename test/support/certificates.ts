@@ -1,0 +1,17 @@
+// A certificate for tests over TLS: self-signed, for localhost, 127.0.0.1 and ::1. Secret to nobody; Node cannot make one by
+// itself, so it was made once, for a hundred years, with
+//
+//   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 36500 -subj /CN=localhost \
+//     -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' -addext 'basicConstraints=critical,CA:TRUE' \
+//     -keyout key.pem -out certificate.pem
+
+import { readFileSync } from 'node:fs';
+
+function read(name: string): string {
+  return readFileSync(new URL(`certificates/${name}`, import.meta.url), 'utf8');
+}
+
+/** PEM of the certificate; also what a client has to trust, as `ca`. */
+export const certificate: string = read('certificate.pem');
+/** PEM of its private key. */
+export const key: string = read('key.pem');

@@ -1,0 +1,115 @@
+// The WebSocket implementations that meet on Node: ours, `ws`, undici's and Node's own, as runtimes of the contract.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { WebSocket as UndiciWebSocket } from 'undici';
+import { WebSocket as WsWebSocket, WebSocketServer as WsServer } from 'ws';
+import { WebSocket as OurWebSocket, WebSocketServer as OurServer } from '../../adapters/node/index.ts';
+import { WebSocket as OurW3CWebSocket } from '../../adapters/node/w3c.ts';
+import type { Capabilities, ContractRuntime, ServerPlan } from '../contract/contract.ts';
+import type { ClientSocket, WsStyleSocket } from '../contract/endpoint.ts';
+import type { ServerSocket } from '../contract/script.ts';
+
+/** A client of the contract: all but a server. */
+export interface ClientPeer extends Pick<ContractRuntime, 'createClient' | 'createW3CClient'> {
+  readonly name: string;
+  readonly capabilities: Partial<Capabilities>;
+}
+
+/** A server of the contract. */
+export interface ServerPeer extends Pick<ContractRuntime, 'createServer'> {
+  readonly name: string;
+}
+
+type WsStyleServer = Pick<WsServer, 'on' | 'close' | 'address'> & { clients: Set<{ terminate(): void }> };
+type ServerClass = new (options: object) => WsStyleServer;
+
+function serverPeer(name: string, Server: ServerClass, options: object = {}): ServerPeer {
+  return {
+    name,
+    async createServer({ script, maxPayload }: ServerPlan) {
+      const server = new Server({
+        port: 0,
+        host: '127.0.0.1',
+        ...options,
+        ...(maxPayload !== undefined && { maxPayload }),
+        verifyClient: ({ req }: { req: { url?: string; headers: Record<string, string> } }) => script.verify(req),
+        handleProtocols: (offered: Set<string>) => script.chooseProtocol(offered),
+      });
+      server.on('connection', (ws, request) => script.accept(ws as unknown as ServerSocket, request));
+      await once(server as never, 'listening');
+      const { port } = server.address() as AddressInfo;
+      return {
+        url: `ws://127.0.0.1:${port}`,
+        async close() {
+          for (const client of server.clients) client.terminate();
+          await new Promise((resolve) => {
+            server.close(resolve);
+          });
+        },
+      };
+    },
+  };
+}
+
+export const ourServer: ServerPeer = serverPeer('our server', OurServer as unknown as ServerClass);
+/** Servers of others, for our clients. */
+export const otherServers: readonly ServerPeer[] = [
+  serverPeer('the server of ws', WsServer as unknown as ServerClass),
+  serverPeer('the server of ws with permessage-deflate', WsServer as unknown as ServerClass, {
+    perMessageDeflate: { threshold: 0 },
+  }),
+];
+
+type WsStyleClass = new (url: string, protocols: string[], options: object) => unknown;
+type W3CClass = new (url: string, options: object) => unknown;
+
+export const ourClients: ClientPeer = {
+  name: 'our clients',
+  capabilities: {},
+  createClient: (url, protocols, options) => new OurWebSocket(url, protocols, { ...options }) as unknown as WsStyleSocket,
+  createW3CClient: (url, protocols, options) => new OurW3CWebSocket(url, protocols, options) as unknown as ClientSocket,
+};
+
+const wsClient = (perMessageDeflate: boolean | object): NonNullable<ContractRuntime['createClient']> => {
+  return (url, protocols, options) =>
+    new (WsWebSocket as unknown as WsStyleClass)(url, protocols, { ...options, perMessageDeflate }) as WsStyleSocket;
+};
+
+const w3cClient = (WebSocket: W3CClass): NonNullable<ContractRuntime['createW3CClient']> => {
+  return (url, protocols, options) => new WebSocket(url, { protocols, ...options }) as ClientSocket;
+};
+
+/** Clients of others, for our server. */
+export const otherClients: readonly ClientPeer[] = [
+  { name: 'the client of ws', capabilities: {}, createClient: wsClient(false) },
+  { name: 'the client of ws with permessage-deflate', capabilities: {}, createClient: wsClient({ threshold: 0 }) },
+  {
+    name: "undici's WebSocket",
+    capabilities: {},
+    createW3CClient: w3cClient(UndiciWebSocket as unknown as W3CClass),
+  },
+  // Node 22 and later.
+  ...(typeof globalThis.WebSocket === 'function'
+    ? [
+        {
+          name: "Node's own WebSocket",
+          capabilities: {},
+          createW3CClient: w3cClient(globalThis.WebSocket as unknown as W3CClass),
+        },
+      ]
+    : []),
+];
+
+const ALL: Capabilities = { headers: true, clientNamesFault: true, serverNamesFault: true, seesAbnormalClosure: true };
+
+/** A client and a server as one runtime of the contract. */
+export function pair(client: ClientPeer, server: ServerPeer): ContractRuntime {
+  const { name, capabilities, ...faces } = client;
+  return {
+    name: `${name} × ${server.name}`,
+    capabilities: { ...ALL, ...capabilities },
+    createServer: server.createServer,
+    ...faces,
+  };
+}
