@@ -72,7 +72,7 @@ function drawScenario(result, names, baseline, axis, top) {
       `<rect x="${from.toFixed(1)}" y="${y}" width="${width}" height="${BAR - 2}" rx="1.5" fill="${COLORS[index % COLORS.length]}"/>`,
     );
     const text = `${formatRatio(value)} · ${formatNumber(figures.median)} ${scenario.unit}`;
-    parts.push(label(to + 6, y + BAR - 4, text, 'font-size="10" fill="#4b5563"'));
+    parts.push(label(WIDTH - RIGHT + 12, y + BAR - 4, text, 'font-size="10" fill="#4b5563"'));
   }
   const target = scenario.targets[baseline];
   if (target !== undefined) {

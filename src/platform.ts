@@ -94,6 +94,10 @@ export interface Session {
   terminate(): void;
   /** Copies a message that {@link SessionSink.onMessage} lends, during that call. The result is the caller's to keep. */
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
+  /** Where the fragments of the message that {@link SessionSink.onMessage} owns end, while `keepFragments` is on. */
+  readonly fragmentEnds?: readonly number[] | undefined;
+  /** Whether {@link fragmentEnds} is kept, from the next message on. Default false. */
+  keepFragments?(on: boolean): void;
   /** Stops reading from the transport, so that TCP holds the peer back. Messages of the chunk at hand are still delivered. */
   pause(): void;
   resume(): void;
@@ -153,6 +157,8 @@ export interface Platform {
   maskingKey(): number;
   /** Runs `task` when the current turn's code has finished, before any I/O. */
   defer(task: () => void): void;
+  /** Runs `task` in a later turn, after I/O had its chance, one task a turn: for work that would hold up the loop if done at once. */
+  nextTurn(task: () => void): void;
   /** Runs `task` once after `milliseconds`. Must not keep the process alive by itself. */
   setTimer(task: () => void, milliseconds: number): Timer;
   clearTimer(timer: Timer): void;

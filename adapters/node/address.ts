@@ -5,6 +5,8 @@ export interface Target {
   /** As `url` shows it; `http:` and `https:` have become `ws:` and `wss:`. */
   readonly href: string;
   readonly isSecure: boolean;
+  /** Host and, unless it is the scheme's, port; with `ws+unix:` the path of the socket. */
+  readonly authority: string;
   readonly host: string;
   readonly port: number;
   readonly defaultPort: number;
@@ -28,7 +30,7 @@ export function parseAddress(address: string | URL): Target {
   try {
     url = new URL(address);
   } catch {
-    throw new SyntaxError(`Invalid URL: ${String(address)}`);
+    throw new SyntaxError(`Invalid URL: ${address as string}`);
   }
   const scheme = SCHEMES[url.protocol];
   if (scheme !== undefined) url = new URL(scheme + url.href.slice(url.protocol.length));
@@ -44,14 +46,16 @@ export function parseAddress(address: string | URL): Target {
   const path = url.pathname + url.search;
   // ws+unix:/path/of/socket:/path/of/request
   const colon = isUnix ? path.indexOf(':') : -1;
+  const socketPath = isUnix ? (colon === -1 ? path : path.slice(0, colon)) : undefined;
   return {
     href: url.href,
     isSecure,
+    authority: socketPath ?? url.host,
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
     port: url.port ? Number(url.port) : defaultPort,
     defaultPort,
     path: isUnix ? (colon === -1 ? '/' : path.slice(colon + 1) || '/') : path,
-    socketPath: isUnix ? (colon === -1 ? path : path.slice(0, colon)) : undefined,
+    socketPath,
     auth: url.username || url.password ? `${decode(url.username)}:${decode(url.password)}` : undefined,
   };
 }

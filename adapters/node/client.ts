@@ -28,7 +28,10 @@ export interface HandshakePlan {
 export interface HandshakeEvents {
   /** The response is 101 and about to be checked. @returns Whether to go on. */
   onUpgrade(response: IncomingMessage): boolean;
-  /** Another response came. @returns Whether somebody took care of it; otherwise the handshake fails. */
+  /**
+   * Another response came. @returns Whether somebody takes care of it; otherwise the handshake fails. Whoever does may still
+   * abort, and still hears of errors.
+   */
   onResponse(request: ClientRequest, response: IncomingMessage): boolean;
   onOpen(socket: Duplex, protocol: string, head: Uint8Array): void;
   onFail(error: Error): void;
@@ -44,7 +47,10 @@ export interface RunningHandshake {
 export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): RunningHandshake {
   const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
   const { target, protocols, version, origin } = plan;
-  const request = (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, requestHeaders({ key, version, protocols, origin })));
+  const headers = requestHeaders({ key, version, protocols });
+  // Checked by Node.js, whose error programs know.
+  if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
+  const request = (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, headers));
   let isOver = false;
   const fail = (error: Error): void => {
     if (isOver) return;
@@ -56,9 +62,7 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   if (plan.handshakeTimeout) request.on('timeout', () => fail(new Error('Opening handshake has timed out')));
   request.on('error', (error) => fail(error));
   request.on('response', (response) => {
-    if (isOver) return;
-    if (events.onResponse(request, response)) isOver = true;
-    else fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
+    if (!isOver && !events.onResponse(request, response)) fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
   });
   request.on('upgrade', (response, socket, head) => {
     if (isOver || !events.onUpgrade(response)) return void socket.destroy();
@@ -88,7 +92,7 @@ function destroy(request: ClientRequest): void {
 
 function requestOptions(plan: HandshakePlan, own: Record<string, string>): RequestOptions {
   const { target } = plan;
-  const { createConnection, auth } = plan.request as RequestOptions;
+  const { createConnection, auth, defaultPort } = plan.request as RequestOptions;
   return {
     ...plan.request,
     method: 'GET',
@@ -98,11 +102,11 @@ function requestOptions(plan: HandshakePlan, own: Record<string, string>): Reque
     socketPath: target.socketPath,
     hostname: undefined,
     protocol: undefined,
-    defaultPort: target.defaultPort,
-    auth: target.auth ?? auth,
+    defaultPort: defaultPort || target.defaultPort,
+    auth: 'auth' in plan.request ? auth : target.auth,
     timeout: plan.handshakeTimeout || undefined,
     headers: { ...(plan.headers as Record<string, string>), ...own },
-    createConnection: createConnection ?? (target.isSecure ? connectTls : connectPlain),
+    createConnection: createConnection || (target.isSecure ? connectTls : connectPlain),
   } as RequestOptions;
 }
 

@@ -1,15 +1,35 @@
 // Entry point on Node.js: the ws-style API.
 
+import { extension, subprotocol } from '../../src/api/ws/extension.ts';
+import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
-export type { BinaryType, MessageOptions } from '../../src/api/ws/websocket.ts';
-export type { Data } from '../../src/api/ws/data.ts';
-export type { CloseEvent, ErrorEvent, Event, MessageEvent } from '../../src/api/ws/events.ts';
-export type { ClientOptions } from '../../src/api/ws/options.ts';
-export type { ServerOptions, VerifyClient, VerifyClientInfo } from '../../src/api/ws/server.ts';
+Object.assign(WebSocket, { createWebSocketStream, extension, Server: WebSocketServer, subprotocol, WebSocket, WebSocketServer });
+
+export type { Sendable } from '../../src/api/ws/data.ts';
+export type { ClientOptions, ConnectionSettings, ServerOptions } from '../../src/api/ws/options.ts';
+export type {
+  AddressInfo,
+  BinaryType,
+  CertMeta,
+  CloseEvent,
+  Data,
+  ErrorEvent,
+  Event,
+  EventListenerOptions,
+  FinishRequestCallback,
+  MessageEvent,
+  MessageOptions,
+  PerMessageDeflateOptions,
+  RawData,
+  VerifyClientCallbackAsync,
+  VerifyClientCallbackSync,
+  VerifyClientInfo,
+} from '../../src/api/ws/types.ts';
 export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
-export { WebSocket, WebSocketServer };
+export { createWebSocketStream, extension, subprotocol, WebSocket, WebSocketServer };
+export type { WebSocketServer as Server } from './server.ts';
 export { WebSocket as default };
 // What `require()` of this module returns (Node.js 20.19 and later).
 export { WebSocket as 'module.exports' };

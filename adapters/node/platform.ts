@@ -20,6 +20,15 @@ interface Slices {
 }
 const { latin1Slice, utf8Slice, utf8Write } = Buffer.prototype as unknown as Slices;
 
+/** Tasks of `nextTurn` that wait for their turn. */
+const waiting: (() => void)[] = [];
+
+function runOne(): void {
+  const task = waiting.shift();
+  if (waiting.length > 0) setImmediate(runOne);
+  task?.();
+}
+
 const codec = sharedCodec();
 const copies = new MessageCopies(codec);
 
@@ -44,6 +53,9 @@ export const platform: Platform = {
     return keys[nextKey++];
   },
   defer: queueMicrotask,
+  nextTurn(task) {
+    if (waiting.push(task) === 1) setImmediate(runOne);
+  },
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds).unref(),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

@@ -2,13 +2,18 @@
 
 import type { Duplex } from 'node:stream';
 import { RawSession, type SessionOptions } from '../../src/protocol/session.ts';
+import type { Platform } from '../../src/platform.ts';
 import { platform } from './platform.ts';
 import { NodeTransport } from './transport.ts';
 
-/** Joins `socket`, whose opening handshake is done, to a connection. */
-export function createSession(socket: Duplex, options: SessionOptions): RawSession {
+/**
+ * Joins `socket`, whose opening handshake is done, to a connection.
+ *
+ * @param lent What the connection uses of the runtime; for tests and for masking keys of a program's own.
+ */
+export function createSession(socket: Duplex, options: SessionOptions, lent: Platform = platform): RawSession {
   const transport = new NodeTransport(socket);
-  const session = new RawSession(platform, transport, options);
+  const session = new RawSession(lent, transport, options);
   transport.attach(session);
   return session;
 }

@@ -44,28 +44,33 @@ export class NodeTransport implements Transport {
     const events = this.#events!;
     if (socket.destroyed) return;
     // What arrived while the socket was in other hands sits in its buffer, before anything that is read from now on.
-    for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null; ) events.receive(chunk);
+    for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) events.receive(chunk);
     const isDirect = readInto(socket, platform.codec.input, (length) => events.receiveInput(length));
     if (!isDirect) socket.on('data', (chunk: Uint8Array) => events.receive(chunk));
-    if (!this.#isPaused) socket.resume();
+    // read() above has made the handle read, so that pausing once is not enough.
+    if (this.#isPaused) socket.pause();
+    else socket.resume();
   }
 
   write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
     const socket = this.#socket;
+    if (socket.destroyed) return false;
     this.#onWritten = onWritten;
     const last = chunks.length - 1;
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(chunks[index]);
     socket.write(chunks[last], this.#acknowledge);
     if (last > 0) socket.uncork();
-    if (socket.writableLength > 0) return false;
+    // A write that failed at once leaves nothing waiting either.
+    if (socket.writableLength > 0 || socket.errored) return false;
     this.#settledEarly++;
     return true;
   }
 
-  readonly #acknowledge = (): void => {
+  readonly #acknowledge = (error?: Error | null): void => {
     if (this.#settledEarly > 0) this.#settledEarly--;
-    else this.#onWritten!();
+    // A write that a destroyed socket lost completes without an error. 'close' follows, and tells whoever waits.
+    else if (!error && !this.#socket.destroyed) this.#onWritten!();
   };
 
   end(): void {

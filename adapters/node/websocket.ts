@@ -1,13 +1,19 @@
 // The ws-style WebSocket on Node.js.
 
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import type { ClientOptions } from '../../src/api/ws/options.ts';
-import { sessionSettings } from '../../src/api/ws/options.ts';
-import { WebSocketBase, type Opening } from '../../src/api/ws/websocket.ts';
+import { Buffer } from 'node:buffer';
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
+import type { Duplex, DuplexOptions } from 'node:stream';
+import { expose } from '../../src/api/ws/expose.ts';
+import { internals, type Opening } from '../../src/api/ws/internals.ts';
+import { sessionSettings, type ClientOptions as ClientSettings, type ServerOptions as ServerSettings } from '../../src/api/ws/options.ts';
+import type * as types from '../../src/api/ws/types.ts';
+import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
+import type { Platform } from '../../src/platform.ts';
 import { parseAddress, type Target } from './address.ts';
-import { startHandshake, type HandshakePlan } from './client.ts';
+import { startHandshake, type HandshakePlan, type RunningHandshake } from './client.ts';
+import { platform } from './platform.ts';
+import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from './session.ts';
 
 const DEFAULT_MAXIMUM_REDIRECTS = 10;
@@ -20,114 +26,187 @@ const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'followRedirects',
   'maxRedirects',
   'finishRequest',
+  'timeout',
 ]);
-/** Header fields that must not follow a redirect to somebody else. */
-const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'host']);
 
 /** One client's way through its handshake and the redirects in it. */
 class Opener implements Opening {
-  readonly #ws: WebSocket;
+  readonly #ws: WebSocketBase;
   readonly #protocols: readonly string[];
-  readonly #options: ClientOptions;
-  #abort: () => void = () => {};
+  readonly #options: ClientSettings;
+  readonly #origin: Target;
+  #handshake: RunningHandshake | null = null;
   #redirects = 0;
   #headers: Record<string, unknown>;
-  #auth: unknown;
 
-  constructor(ws: WebSocket, protocols: readonly string[], options: ClientOptions) {
+  constructor(ws: WebSocketBase, protocols: readonly string[], options: ClientSettings, target: Target) {
     this.#ws = ws;
     this.#protocols = protocols;
     this.#options = options;
+    this.#origin = target;
     this.#headers = { ...options.headers };
-    this.#auth = options['auth'];
   }
 
   abort(): void {
-    this.#abort();
+    this.#handshake?.abort();
   }
 
   connect(target: Target): void {
-    this.#ws.setUrl(target.href);
     const ws = this.#ws;
-    const handshake = startHandshake(this.#plan(target), {
+    internals.setUrl(ws, target.href);
+    this.#handshake = startHandshake(this.#plan(target), {
       onUpgrade: (response) => {
         ws.emit('upgrade', response);
         return ws.readyState === ws.CONNECTING;
       },
-      onResponse: (request, response) => this.#redirect(target, request, response) || ws.emit('unexpected-response', request, response),
+      onResponse: (request, response) => this.#redirect(target, response) || ws.emit('unexpected-response', request, response),
       onOpen: (socket, protocol, head) => this.#open(socket, protocol, head),
-      onFail: (error) => ws.fail(error),
+      onFail: (error) => internals.fail(ws, error),
     });
-    this.#abort = () => handshake.abort();
-    if (this.#redirects > 0) ws.emit('redirect', target.href, handshake.request);
+    const { request } = this.#handshake;
+    if (this.#redirects > 0) ws.emit('redirect', target.href, request);
     const { finishRequest } = this.#options;
-    if (typeof finishRequest === 'function') finishRequest(handshake.request, ws);
-    else handshake.request.end();
+    if (finishRequest) finishRequest(request, ws);
+    else request.end();
   }
 
   #plan(target: Target): HandshakePlan {
     const options = this.#options;
-    return {
-      target,
-      protocols: this.#protocols,
-      version: (options.protocolVersion ?? 13) as 8 | 13,
-      origin: options.origin,
-      headers: this.#headers,
-      handshakeTimeout: options.handshakeTimeout,
-      request: { ...Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name))), auth: this.#auth },
-    };
+    let headers = { ...this.#headers };
+    let auth = target.auth ?? (options as { auth?: string }).auth;
+    if (this.#redirects > 0 && this.#ws.listenerCount('redirect') === 0) {
+      // As curl does; what a new address says about credentials does not count either.
+      const isSameHost =
+        target.authority === this.#origin.authority && (target.socketPath === undefined) === (this.#origin.socketPath === undefined);
+      if (!isSameHost) delete headers['host'];
+      if (!isSameHost || (this.#origin.isSecure && !target.isSecure)) {
+        const { authorization: _authorization, cookie: _cookie, ...others } = headers;
+        headers = others;
+        auth = undefined;
+      }
+    }
+    if (options.followRedirects) this.#remember(auth);
+    const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name)));
+    const { origin, handshakeTimeout, protocolVersion = 13 } = options;
+    const version = protocolVersion as 8 | 13;
+    return { target, protocols: this.#protocols, version, origin, headers, handshakeTimeout, request: { ...request, auth } };
+  }
+
+  /** Makes the headers those of the requests after a redirect: with names in lower case, and the first credentials. */
+  #remember(auth: string | undefined): void {
+    this.#headers = Object.fromEntries(Object.entries(this.#headers).map(([name, value]) => [name.toLowerCase(), value]));
+    if (auth) this.#headers['authorization'] ??= `Basic ${Buffer.from(auth).toString('base64')}`;
   }
 
   /** Follows a redirect, if it is one and may be followed. */
-  #redirect(from: Target, request: ClientRequest, response: IncomingMessage): boolean {
+  #redirect(from: Target, response: IncomingMessage): boolean {
     const { statusCode = 0, headers } = response;
-    const { followRedirects = false, maxRedirects = DEFAULT_MAXIMUM_REDIRECTS } = this.#options;
-    if (!followRedirects || statusCode < 300 || statusCode >= 400 || headers.location === undefined) return false;
-    request.on('error', () => {});
-    request.destroy();
+    const { followRedirects, maxRedirects = DEFAULT_MAXIMUM_REDIRECTS } = this.#options;
+    if (!followRedirects || statusCode < 300 || statusCode >= 400 || !headers.location) return false;
+    this.#handshake!.abort();
     if (++this.#redirects > maxRedirects) {
-      this.#ws.fail(new Error('Maximum redirects exceeded'));
+      internals.fail(this.#ws, new Error('Maximum redirects exceeded'));
       return true;
     }
+    let target: Target;
     try {
-      const to = parseAddress(new URL(headers.location, from.href));
-      const isSameHost = to.socketPath === from.socketPath && (to.socketPath !== undefined || sameAuthority(to, from));
-      if (this.#ws.listenerCount('redirect') === 0 && (!isSameHost || (from.isSecure && !to.isSecure))) this.#dropCredentials();
-      this.connect(to);
+      target = parseAddress(URL.canParse(headers.location, from.href) ? new URL(headers.location, from.href) : headers.location);
     } catch (error) {
-      this.#ws.fail(error instanceof SyntaxError ? error : new SyntaxError(`Invalid URL: ${headers.location}`));
+      internals.fail(this.#ws, error as SyntaxError);
+      return true;
     }
+    this.connect(target);
     return true;
   }
 
-  #dropCredentials(): void {
-    this.#headers = Object.fromEntries(Object.entries(this.#headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
-    this.#auth = undefined;
-  }
-
   #open(socket: Duplex, protocol: string, head: Uint8Array): void {
-    const session = createSession(socket, { role: 'client', ...sessionSettings(this.#options) });
-    this.#ws.adopt(session, protocol, '');
-    session.start(head);
+    const { allowSynchronousEvents, generateMask } = this.#options;
+    const lent = generateMask === undefined ? platform : withMasks(generateMask);
+    const session = createSession(socket, { role: 'client', ...sessionSettings(this.#options) }, lent);
+    internals.open(this.#ws, session, { protocol, extensions: '', allowSynchronousEvents });
+    process.nextTick(() => internals.start(this.#ws, head));
   }
 }
 
-function sameAuthority(one: Target, other: Target): boolean {
-  return one.host === other.host && one.port === other.port;
+/** The platform, with masking keys made by a program. */
+function withMasks(generateMask: (mask: Buffer) => void): Platform {
+  const mask = Buffer.alloc(4);
+  return {
+    ...platform,
+    maskingKey() {
+      generateMask(mask);
+      return mask.readInt32LE();
+    },
+  };
+}
+
+function connect(ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientSettings): void {
+  const { protocolVersion = 13 } = options;
+  if (protocolVersion !== 8 && protocolVersion !== 13) {
+    throw new RangeError(`Unsupported protocol version: ${protocolVersion as number} (supported versions: 8, 13)`);
+  }
+  const target = parseAddress(address);
+  internals.setUrl(ws, target.href);
+  const names = protocols as readonly string[];
+  if (!areValidSubprotocols(names)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
+  const opener = new Opener(ws, names, options, target);
+  internals.setOpening(ws, opener);
+  opener.connect(target);
 }
 
 /** The WebSocket of ws 8 on Node.js; see {@link WebSocketBase}. */
 export class WebSocket extends WebSocketBase {
-  /** @internal */
-  protected override openHandshake(address: string | URL, protocols: readonly string[], options: ClientOptions): Opening {
-    const { protocolVersion = 13 } = options;
-    if (protocolVersion !== 8 && protocolVersion !== 13) {
-      throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
-    }
-    const target = parseAddress(address);
-    if (!areValidSubprotocols(protocols)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
-    const opener = new Opener(this, protocols, options);
-    opener.connect(target);
-    return opener;
+  /** The class itself. */
+  declare static WebSocket: typeof WebSocket;
+  declare static WebSocketServer: typeof Server_;
+  declare static Server: typeof Server_;
+  declare static createWebSocketStream: (ws: WebSocketBase, options?: DuplexOptions) => Duplex;
+
+  /** Makes the server-side object that `handleUpgrade` fills. */
+  constructor(address: null);
+  /**
+   * Opens a connection.
+   *
+   * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL.
+   * @throws {SyntaxError} on an invalid URL or subprotocol.
+   */
+  constructor(address: string | URL, options?: ClientSettings | ClientRequestArgs);
+  /** @param protocols Subprotocols to offer, best first. */
+  constructor(address: string | URL, protocols?: string | string[], options?: ClientSettings | ClientRequestArgs);
+  constructor(
+    address: string | URL | null,
+    protocols?: string | string[] | ClientSettings | ClientRequestArgs,
+    options?: ClientSettings | ClientRequestArgs,
+  ) {
+    super(connect, address, protocols as string[] | ClientSettings, options as ClientSettings);
   }
+}
+expose(WebSocket);
+
+/** The types that `WebSocket.Name` means, as in ws's own. */
+export declare namespace WebSocket {
+  type RawData = types.RawData;
+  type Data = types.Data;
+  type CertMeta = types.CertMeta;
+  type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = types.VerifyClientCallbackSync<Request>;
+  type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> = types.VerifyClientCallbackAsync<Request>;
+  type FinishRequestCallback = (request: ClientRequest, websocket: WebSocket) => void;
+  interface ClientOptions extends ClientSettings {}
+  interface PerMessageDeflateOptions extends types.PerMessageDeflateOptions {}
+  interface Event extends types.Event {}
+  interface ErrorEvent extends types.ErrorEvent {}
+  interface CloseEvent extends types.CloseEvent {}
+  interface MessageEvent extends types.MessageEvent {}
+  interface WebSocketEventMap extends types.WebSocketEventMap {}
+  interface EventListenerOptions extends types.EventListenerOptions {}
+  interface ServerOptions<
+    Socket extends typeof WebSocket = typeof WebSocket,
+    Request extends typeof IncomingMessage = typeof IncomingMessage,
+  > extends ServerSettings<Socket, Request> {}
+  interface AddressInfo extends types.AddressInfo {}
+  interface Server<
+    Socket extends typeof WebSocket = typeof WebSocket,
+    Request extends typeof IncomingMessage = typeof IncomingMessage,
+  > extends Server_<Socket, Request> {}
+  interface WebSocketServer extends Server {}
 }

@@ -40,7 +40,7 @@ import {
   type SendOptions,
 } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
-import { faultOfStatus, invalidCloseCode, invalidControlLength, messageTooLarge, tooManyFragments } from './faults.ts';
+import { faultOfStatus, invalidCloseCode, invalidControlLength, messageTooLarge, tooManyChunks, tooManyFragments } from './faults.ts';
 import { Outbox } from './outbox.ts';
 
 /** Limits and habits of a connection. */
@@ -50,6 +50,8 @@ export interface ConnectionOptions {
   readonly maxPayload?: number;
   /** Most fragments of one message; 0 for none, the default: what a message may hold is bounded in bytes. */
   readonly maxFragments?: number;
+  /** Most reads that one unfinished frame may take; 0 for no limit, the default: what a frame may hold is bounded in bytes. */
+  readonly maxBufferedChunks?: number;
   /** Whether text is passed on unchecked. Default false. */
   readonly skipUtf8Validation?: boolean;
   /** Whether a Ping is answered at once. Default true. */
@@ -89,6 +91,8 @@ export class Connection {
   closeReason: Uint8Array = NO_BYTES;
   /** Set by the owner while the transport does not take what it was given. */
   isCongested: boolean = false;
+  /** Where the fragments of the message at hand end in it. Set by the owner to have them kept. */
+  fragmentEnds: number[] | undefined;
   readonly outbox: Outbox;
 
   readonly #platform: Platform;
@@ -97,6 +101,7 @@ export class Connection {
   readonly #assembler: MessageAssembler;
   readonly #maxPayload: number;
   readonly #maxFragments: number;
+  readonly #maxBufferedChunks: number;
   readonly #autoPong: boolean;
   readonly #masks: boolean;
   /** Bytes of an unfinished header or control frame. */
@@ -104,6 +109,9 @@ export class Connection {
   /** `kind` of the message being assembled; -1 when there is none. */
   #kind = -1;
   #fragments = 0;
+  /** Reads that the unfinished frame has taken so far; counted only with a limit. */
+  #heldChunks = 0;
+  #expectedRemaining = 0;
   #latePong: Uint8Array | null = null;
   /** Whether the last data frame sent was not final. */
   #isFragmentOpen = false;
@@ -120,6 +128,7 @@ export class Connection {
     this.#assembler = new MessageAssembler(platform);
     this.#maxPayload = options.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD;
     this.#maxFragments = options.maxFragments ?? 0;
+    this.#maxBufferedChunks = options.maxBufferedChunks ?? 0;
     this.#autoPong = options.autoPong ?? true;
     this.#masks = options.role === 'client';
   }
@@ -130,16 +139,12 @@ export class Connection {
    * A peer's violation never throws: the sink hears `onFail`, a Close frame with the matching code is queued (RFC 6455 section
    * 7.1.7), and every later chunk is ignored. Pongs and Close frames are queued even when nobody listens, so flush afterwards.
    *
+   * Not to be called while any connection delivers (`codec.isDelivering`): the input arena is in use. RawSession sees to that.
+   *
    * @param chunk Borrowed for this call: copied into codec memory, not changed.
    */
   receive(chunk: Uint8Array): void {
     const { codec } = this.#platform;
-    if (codec.isDelivering) {
-      // A listener fed bytes to a connection while the input arena is being read from: wait for its end.
-      const copy = this.#platform.copy(chunk, 0, chunk.length);
-      this.#platform.defer(() => this.receive(copy));
-      return;
-    }
     for (let at = 0; at < chunk.length && !this.isDeaf; at += INPUT_BYTES) {
       const piece = at === 0 && chunk.length <= INPUT_BYTES ? chunk : chunk.subarray(at, at + INPUT_BYTES);
       codec.input.set(piece);
@@ -150,6 +155,7 @@ export class Connection {
   /** Feeds the first `length` bytes of the codec's input arena, which is overwritten. */
   receiveInput(length: number): void {
     if (this.isDeaf) return;
+    if (this.#maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
     const { codec } = this.#platform;
     let address = INPUT;
     let rest = length;
@@ -164,6 +170,17 @@ export class Connection {
     } finally {
       codec.isDelivering = false;
     }
+  }
+
+  /** Counts the reads that the unfinished frame has taken; fails over the limit. */
+  #admitsChunk(length: number): boolean {
+    const { remaining } = this.#decoder;
+    const isSameFrame = remaining > 0 && remaining === this.#expectedRemaining;
+    this.#heldChunks = isSameFrame ? this.#heldChunks + 1 : remaining > 0 ? 1 : 0;
+    this.#expectedRemaining = remaining - length;
+    if (this.#heldChunks < this.#maxBufferedChunks) return true;
+    this.#fail(tooManyChunks());
+    return false;
   }
 
   #decodeAll(address: number, length: number): void {
@@ -291,6 +308,7 @@ export class Connection {
       if (opcode !== OPCODE_CONTINUATION) {
         this.#kind = (opcode === OPCODE_TEXT ? MESSAGE_TEXT | MESSAGE_ASCII : 0) | MESSAGE_OWNED;
         this.#fragments = 0;
+        if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
       }
       if (++this.#fragments > this.#maxFragments && this.#maxFragments > 0) return this.#fail(tooManyFragments());
     }
@@ -299,6 +317,7 @@ export class Connection {
     const length = assembler.length + (end - start);
     if (length + expected > this.#maxPayload && this.#maxPayload > 0) return this.#fail(messageTooLarge());
     assembler.append(this.#platform.codec.memory, start, end, expected);
+    if (isFrameEnd) this.fragmentEnds?.push(length);
     if (!isFrameEnd || (flags & RECORD_FIN) === 0) return;
     const kind = this.#kind;
     this.#kind = -1;
@@ -310,7 +329,8 @@ export class Connection {
     if (opcode === OPCODE_CLOSE) return this.#receiveClose(start, end);
     const payload = platform.copy(platform.codec.memory, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
-    if (this.#autoPong && !this.isCloseSent) this.#answerPing(payload);
+    // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then we are deaf.
+    if (this.#autoPong) this.#answerPing(payload);
     this.#sink.onPing(payload);
   }
 
@@ -328,7 +348,7 @@ export class Connection {
     this.isCongested = false;
     const payload = this.#latePong;
     this.#latePong = null;
-    if (payload !== null && !this.isCloseSent) this.pong(payload);
+    if (payload !== null) this.pong(payload);
   }
 
   #receiveClose(start: number, end: number): void {
@@ -344,6 +364,7 @@ export class Connection {
       if (!platform.codec.isUtf8(reason)) return this.#fail(new Utf8Error());
     }
     this.isDeaf = true;
+    this.#latePong = null;
     this.isCloseReceived = true;
     this.closeCode = code;
     this.closeReason = reason;
@@ -354,6 +375,7 @@ export class Connection {
 
   #fail(error: PeerError): void {
     this.isDeaf = true;
+    this.#latePong = null;
     this.#assembler.clear();
     this.close(error.closeCode);
     this.#sink.onFail(error);

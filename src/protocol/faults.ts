@@ -71,6 +71,10 @@ export function messageTooLarge(): CapacityError {
   return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
 }
 
+export function tooManyChunks(): CapacityError {
+  return new CapacityError({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', message: 'Too many buffered chunks', closeCode: 1008 });
+}
+
 export function tooManyFragments(): CapacityError {
   return new CapacityError({
     code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',

@@ -49,7 +49,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #isReceiving = false;
   #isClosing = false;
   #isEndPlanned = false;
-  #isEndSent = false;
+  /** Whether FIN was sent or the transport destroyed: nothing is written any more. */
+  #isOutputOver = false;
+  /** How many reports of the transport wait for the end of a delivery. */
+  #postponed = 0;
   #isOver = false;
   #timer: Timer | undefined;
 
@@ -104,7 +107,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   close(code?: number, reason?: Uint8Array, callback?: SendCallback): void {
-    if (this.#isOver || this.#connection.isCloseSent) return;
+    if (this.#isOver || this.#isClosing) return;
     this.#connection.close(code, reason, callback);
     this.#beginClosing();
     this.#planFlush();
@@ -112,6 +115,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   terminate(): void {
     if (this.#isOver) return;
+    this.#isOutputOver = true;
     this.#connection.receiveEnd();
     this.#beginClosing();
     this.#transport.destroy();
@@ -119,6 +123,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   copyMessage(_source: Uint8Array, start: number, end: number): Uint8Array {
     return this.#platform.copyMessage(start, end);
+  }
+
+  get fragmentEnds(): readonly number[] | undefined {
+    return this.#connection.fragmentEnds;
+  }
+
+  keepFragments(on: boolean): void {
+    this.#connection.fragmentEnds = on ? [] : undefined;
   }
 
   pause(): void {
@@ -132,12 +144,11 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   // From the transport.
 
   receive(chunk: Uint8Array): void {
-    this.#isReceiving = true;
-    try {
-      this.#connection.receive(chunk);
-    } finally {
-      this.#isReceiving = false;
-      this.#flush();
+    if (this.#mustWait) {
+      const copy = this.#platform.copy(chunk, 0, chunk.length);
+      this.#postpone(() => this.#receiveNow(copy));
+    } else {
+      this.#receiveNow(chunk);
     }
   }
 
@@ -152,13 +163,47 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   receiveEnd(): void {
+    if (this.#mustWait) this.#postpone(() => this.#receiveEndNow());
+    else this.#receiveEndNow();
+  }
+
+  closed(error?: Error): void {
+    if (this.#mustWait) this.#postpone(() => this.#closeNow(error));
+    else this.#closeNow(error);
+  }
+
+  /** Whether a listener made the transport report in the middle of a delivery, whose bytes lie in the input arena, or has done so. */
+  get #mustWait(): boolean {
+    return this.#postponed > 0 || this.#platform.codec.isDelivering;
+  }
+
+  /** Keeps reports in order: while one waits, so do all that follow. */
+  #postpone(report: () => void): void {
+    this.#postponed++;
+    this.#platform.defer(() => {
+      this.#postponed--;
+      report();
+    });
+  }
+
+  #receiveNow(chunk: Uint8Array): void {
+    this.#isReceiving = true;
+    try {
+      this.#connection.receive(chunk);
+    } finally {
+      this.#isReceiving = false;
+      this.#flush();
+    }
+  }
+
+  #receiveEndNow(): void {
     this.#connection.receiveEnd();
     if (this.#isOver) return;
     this.#beginClosing();
     this.#planEnd();
   }
 
-  closed(error?: Error): void {
+  #closeNow(error: Error | undefined): void {
     if (this.#isOver) return;
     const connection = this.#connection;
     connection.receiveEnd();
@@ -207,7 +252,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   /** Whether another message may wait; if not, does what the policy says. */
   #admits(callback: SendCallback | undefined): boolean {
-    if (this.#isOver || this.#connection.isCloseSent) {
+    if (this.#isOver || this.#isClosing) {
       const error = new Error('The WebSocket is not open');
       if (callback !== undefined) this.#platform.defer(() => callback(error));
       return false;
@@ -221,8 +266,11 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (this.#bufferPolicy === 'throw') throw error;
     if (callback !== undefined) this.#platform.defer(() => callback(error));
     if (this.#bufferPolicy === 'close') {
-      this.#sink.onError(error);
-      this.terminate();
+      try {
+        this.#sink.onError(error);
+      } finally {
+        this.terminate();
+      }
     }
     return false;
   }
@@ -242,8 +290,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   #sendEnd(): void {
-    if (this.#isEndSent || this.#isOver) return;
-    this.#isEndSent = true;
+    if (this.#isOutputOver || this.#isOver) return;
+    this.#isOutputOver = true;
     this.#transport.end();
   }
 
@@ -262,9 +310,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   };
 
   #flush(): void {
-    if (this.#inFlight !== null || this.#isOver) return;
+    if (this.#inFlight !== null || this.#isOutputOver || this.#isOver) return;
     const { outbox } = this.#connection;
-    if (!outbox.isEmpty) {
+    // More than once if the transport delivers inside write, and the peer's answer makes us send again.
+    while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
       if (!this.#transport.write(batch.chunks, this.#written)) {

@@ -45,8 +45,8 @@ export class Endpoint<Socket extends ClientSocket = ClientSocket> {
   readonly closed: Promise<Ending>;
   /** Names of the events so far, in order. */
   readonly events: string[] = [];
-  #messages: Message[] = [];
-  #readers: Reader[] = [];
+  readonly #messages: Message[] = [];
+  readonly #readers: Reader[] = [];
   #hasClosed = false;
 
   constructor(socket: Socket) {

@@ -6,8 +6,8 @@ import { WebSocket as UndiciWebSocket } from 'undici';
 import { WebSocket as WsWebSocket, WebSocketServer as WsServer } from 'ws';
 import { WebSocket as OurWebSocket, WebSocketServer as OurServer } from '../../adapters/node/index.ts';
 import { WebSocket as OurW3CWebSocket } from '../../adapters/node/w3c.ts';
-import type { Capabilities, ContractRuntime, ServerPlan } from '../contract/contract.ts';
 import type { ClientSocket, WsStyleSocket } from '../contract/endpoint.ts';
+import type { Capabilities, ContractRuntime, ServerPlan } from '../contract/runtime.ts';
 import type { ServerSocket } from '../contract/script.ts';
 
 /** A client of the contract: all but a server. */
@@ -55,8 +55,8 @@ function serverPeer(name: string, Server: ServerClass, options: object = {}): Se
 export const ourServer: ServerPeer = serverPeer('our server', OurServer as unknown as ServerClass);
 /** Servers of others, for our clients. */
 export const otherServers: readonly ServerPeer[] = [
-  serverPeer('the server of ws', WsServer as unknown as ServerClass),
-  serverPeer('the server of ws with permessage-deflate', WsServer as unknown as ServerClass, {
+  serverPeer('the server of ws', WsServer),
+  serverPeer('the server of ws with permessage-deflate', WsServer, {
     perMessageDeflate: { threshold: 0 },
   }),
 ];
@@ -82,26 +82,36 @@ const w3cClient = (WebSocket: W3CClass): NonNullable<ContractRuntime['createW3CC
 
 /** Clients of others, for our server. */
 export const otherClients: readonly ClientPeer[] = [
-  { name: 'the client of ws', capabilities: {}, createClient: wsClient(false) },
-  { name: 'the client of ws with permessage-deflate', capabilities: {}, createClient: wsClient({ threshold: 0 }) },
+  { name: 'the client of ws', capabilities: { clientWritesAfterTurn: false }, createClient: wsClient(false) },
+  {
+    name: 'the client of ws with permessage-deflate',
+    capabilities: { clientWritesAfterTurn: false },
+    createClient: wsClient({ threshold: 0 }),
+  },
   {
     name: "undici's WebSocket",
-    capabilities: {},
-    createW3CClient: w3cClient(UndiciWebSocket as unknown as W3CClass),
+    capabilities: { clientRepeatsReason: false },
+    createW3CClient: w3cClient(UndiciWebSocket),
   },
   // Node 22 and later.
   ...(typeof globalThis.WebSocket === 'function'
     ? [
         {
           name: "Node's own WebSocket",
-          capabilities: {},
+          capabilities: { clientRepeatsReason: false },
           createW3CClient: w3cClient(globalThis.WebSocket as unknown as W3CClass),
         },
       ]
     : []),
 ];
 
-const ALL: Capabilities = { headers: true, clientNamesFault: true, serverNamesFault: true, seesAbnormalClosure: true };
+const ALL: Capabilities = {
+  headers: true,
+  clientNamesFault: true,
+  serverNamesFault: true,
+  clientRepeatsReason: true,
+  clientWritesAfterTurn: true,
+};
 
 /** A client and a server as one runtime of the contract. */
 export function pair(client: ClientPeer, server: ServerPeer): ContractRuntime {

@@ -10,16 +10,14 @@ type Closing = () => unknown;
 
 /** Collects what a test opened; `run` closes it, last opened first. */
 export class Cleanup {
-  #tasks: Closing[] = [];
+  readonly #tasks: Closing[] = [];
 
   add(task: Closing): void {
     this.#tasks.push(task);
   }
 
   async run(): Promise<void> {
-    const tasks = this.#tasks.reverse();
-    this.#tasks = [];
-    for (const task of tasks) await task();
+    for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) await task();
   }
 }
 
@@ -64,13 +62,21 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The head of an upgrade request. */
 export function requestHead(path: string = '/', fields: readonly string[] = []): string {
-  const lines = ['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Key: ${KEY}`, 'Sec-WebSocket-Version: 13'];
+  const lines = [
+    'Host: localhost',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${KEY}`,
+    'Sec-WebSocket-Version: 13',
+  ];
   return `${[`GET ${path} HTTP/1.1`, ...lines, ...fields].join('\r\n')}\r\n\r\n`;
 }
 
 /** The head of the answer to a request with `key`. */
 export function acceptanceHead(key: string, fields: readonly string[] = []): string {
-  const accept = createHash('sha1').update(key + GUID).digest('base64');
+  const accept = createHash('sha1')
+    .update(key + GUID)
+    .digest('base64');
   const lines = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
   return `${['HTTP/1.1 101 Switching Protocols', ...lines, ...fields].join('\r\n')}\r\n\r\n`;
 }
@@ -83,7 +89,6 @@ export class RawPeer {
   /** Whether the other side sent FIN. */
   hasEnded: boolean = false;
   hasClosed: boolean = false;
-  /** Whether what arrives is kept rather than counted only. */
   #received: Buffer[] = [];
 
   constructor(socket: Socket) {
@@ -122,7 +127,10 @@ export class RawPeer {
 }
 
 /** Connects to a WebSocket server and does the opening handshake; `extra` is sent in the same write. */
-export async function connectRaw(port: number, options: { path?: string; extra?: Uint8Array; allowHalfOpen?: boolean } = {}): Promise<RawPeer> {
+export async function connectRaw(
+  port: number,
+  options: { path?: string; extra?: Uint8Array; allowHalfOpen?: boolean } = {},
+): Promise<RawPeer> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: options.allowHalfOpen ?? false });
   const peer = new RawPeer(socket);
   await once(socket, 'connect');
@@ -139,12 +147,15 @@ export async function serveRaw(
   const peers: RawPeer[] = [];
   const server = createServer({ allowHalfOpen: options.allowHalfOpen ?? false }, (socket) => {
     const peer = new RawPeer(socket);
-    void peer.readHead().then((head) => {
-      const key = /sec-websocket-key: (\S+)/i.exec(head)?.[1] ?? '';
-      const answer = options.answer === undefined ? acceptanceHead(key) : options.answer(key);
-      if (answer !== null) peer.write(Buffer.concat([Buffer.from(answer, 'latin1'), options.extra ?? new Uint8Array()]));
-      peers.push(peer);
-    }, () => peers.push(peer));
+    void peer.readHead().then(
+      (head) => {
+        const key = /sec-websocket-key: (\S+)/i.exec(head)?.[1] ?? '';
+        const answer = options.answer === undefined ? acceptanceHead(key) : options.answer(key);
+        if (answer !== null) peer.write(Buffer.concat([Buffer.from(answer, 'latin1'), options.extra ?? new Uint8Array()]));
+        peers.push(peer);
+      },
+      () => peers.push(peer),
+    );
   });
   const port = await listen(server);
   cleanup.add(() => {

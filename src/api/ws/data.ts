@@ -1,9 +1,18 @@
-// What `send`, `ping` and `pong` take, turned into bytes.
+// What `send`, `ping` and `pong` take, turned into bytes; and received bytes, turned into what `binaryType` asks for.
 
 import { Buffer } from 'node:buffer';
 
-/** Anything that can be sent as bytes or text. */
-export type Data = string | number | Uint8Array | ArrayBuffer | ArrayBufferView | Blob | readonly number[] | SharedArrayBuffer;
+/** What can be sent: text, bytes, and whatever `Buffer.from` makes bytes of. */
+export type Sendable =
+  | string
+  | number
+  | ArrayBufferView
+  | ArrayBuffer
+  | SharedArrayBuffer
+  | Blob
+  | readonly unknown[]
+  | { valueOf(): ArrayBuffer | SharedArrayBuffer | Uint8Array | readonly number[] | string }
+  | { [Symbol.toPrimitive](hint: string): string };
 
 export const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -15,10 +24,60 @@ export const EMPTY: Buffer = Buffer.alloc(0);
 export function toBytes(data: unknown): Buffer {
   if (Buffer.isBuffer(data)) return data;
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return Buffer.from(data);
   return Buffer.from(data as string);
 }
 
+/** What is sent for `data`: numbers as their decimal text, and an empty message for every other value that counts as false. */
+export function normalize(data: unknown): unknown {
+  if (typeof data === 'number') return String(data);
+  return data || EMPTY;
+}
+
+/** Whether `data` is a Blob or a File, be it of another realm or of a library that stands in for the class. */
 export function isBlob(data: unknown): data is Blob {
-  return typeof Blob === 'function' && data instanceof Blob;
+  if (typeof data !== 'object' || data === null) return false;
+  const { arrayBuffer, stream, type } = data as Partial<Blob>;
+  const tag: unknown = (data as Record<symbol, unknown>)[Symbol.toStringTag];
+  return typeof arrayBuffer === 'function' && typeof stream === 'function' && typeof type === 'string' && (tag === 'Blob' || tag === 'File');
+}
+
+/** The bytes of a close reason; whatever has no `length` is none. @throws {TypeError} when it is neither text nor bytes. */
+export function toReason(reason: unknown): Buffer {
+  if (typeof reason === 'string') return Buffer.from(reason);
+  if (reason === undefined || !(reason as { length?: unknown }).length) return EMPTY;
+  // For its error: what is no text and no view at all is refused in Node's own words.
+  Buffer.byteLength(reason as string);
+  if (reason instanceof Uint8Array) return toBytes(reason);
+  throw new TypeError('Second argument must be a string or a Uint8Array');
+}
+
+/** `source[start, end)` as a Buffer over the same memory. */
+export function viewOf(source: Uint8Array, start: number, end: number): Buffer {
+  if (Buffer.isBuffer(source) && start === 0 && end === source.length) return source;
+  return Buffer.from(source.buffer, source.byteOffset + start, end - start);
+}
+
+/**
+ * A binary message in the form that `binaryType` names.
+ *
+ * @param bytes Kept.
+ * @param fragmentEnds Where its fragments end, if it came in several.
+ */
+export function shape(bytes: Buffer, binaryType: string, fragmentEnds: readonly number[] | undefined): ArrayBuffer | Blob | Buffer[] {
+  if (binaryType === 'fragments') return fragmentsOf(bytes, fragmentEnds);
+  if (binaryType === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (byteLength === buffer.byteLength) return buffer as ArrayBuffer;
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+}
+
+/** A message cut where its fragments end. Empty fragments are left out, as in ws. */
+function fragmentsOf(bytes: Buffer, fragmentEnds: readonly number[] = []): Buffer[] {
+  const fragments: Buffer[] = [];
+  let start = 0;
+  for (const end of [...fragmentEnds, bytes.length]) {
+    if (end > start) fragments.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return fragments;
 }

@@ -1,36 +1,100 @@
 // Options of the ws-style client and server. Names and defaults are those of ws 8.
 
-import type { SessionOptions } from '../../protocol/session.ts';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { createConnection } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import type { BufferPolicy, SessionOptions } from '../../protocol/session.ts';
+import type {
+  FinishRequestCallback,
+  PerMessageDeflateOptions,
+  RequestSettings,
+  VerifyClientCallbackAsync,
+  VerifyClientCallbackSync,
+} from './types.ts';
+import type { WebSocketBase } from './websocket.ts';
 
-/** What client and server share. */
-export interface ConnectionSettings extends Pick<
-  SessionOptions,
-  'maxPayload' | 'maxFragments' | 'skipUtf8Validation' | 'autoPong' | 'closeTimeout' | 'maxBufferedAmount' | 'bufferPolicy'
-> {
-  /** Spelled as ws spells it; see `skipUtf8Validation`. Default false. */
-  readonly skipUTF8Validation?: boolean | undefined;
+/** What client and server share. An option that is undefined has its default. */
+export interface ConnectionSettings {
+  /** Whether several message, ping and pong events may come in one turn of the event loop. Default true. */
+  allowSynchronousEvents?: boolean | undefined;
+  /** Whether a Ping is answered at once. Default true. */
+  autoPong?: boolean | undefined;
+  /** Milliseconds that the closing handshake may take. Default 30,000. */
+  closeTimeout?: number | undefined;
+  /** Largest message in bytes; 0 for no limit. Default 100 MiB. */
+  maxPayload?: number | undefined;
+  /** Most fragments of a message; 0, the default, for no limit: `maxPayload` bounds what they hold. */
+  maxFragments?: number | undefined;
+  /** Most reads that one unfinished frame may take; 0, the default, for no limit. */
+  maxBufferedChunks?: number | undefined;
+  /** Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
+  maxBufferedAmount?: number | undefined;
+  /** What happens to a message beyond `maxBufferedAmount`. Default `'close'`. */
+  bufferPolicy?: BufferPolicy | undefined;
+  /** Whether text is passed on unchecked. Default false. */
+  skipUTF8Validation?: boolean | undefined;
+  /** Compression (RFC 7692). */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
 }
 
-/** Options of `new WebSocket()`. Whatever is not named here is passed on to the runtime's HTTP request (`ca`, `cert`, `agent`, …). */
-export interface ClientOptions extends ConnectionSettings {
-  /** Milliseconds that the opening handshake may take; 0 for no limit. Default: none, as in ws. */
-  readonly handshakeTimeout?: number | undefined;
+/** Options of `new WebSocket()`. Whatever is not named here is passed on to the HTTP request (`ca`, `cert`, `lookup`, …). */
+export interface ClientOptions extends ConnectionSettings, RequestSettings, SecureContextOptions {
+  /** Milliseconds that the opening handshake may take; 0 for no limit. Default: none. */
+  handshakeTimeout?: number | undefined;
   /** `Origin` header; `Sec-WebSocket-Origin` with version 8. */
-  readonly origin?: string | undefined;
+  origin?: string | undefined;
+  protocol?: string | undefined;
+  /** Subprotocols, where the second argument does not name them. */
+  protocols?: string | string[] | undefined;
   /** 8 or 13, the default. */
-  readonly protocolVersion?: number | undefined;
-  readonly headers?: Record<string, string | readonly string[] | number> | undefined;
+  protocolVersion?: number | undefined;
   /** Follow redirects. Default false. */
-  readonly followRedirects?: boolean | undefined;
+  followRedirects?: boolean | undefined;
   /** Default 10. */
-  readonly maxRedirects?: number | undefined;
-  readonly [option: string]: unknown;
+  maxRedirects?: number | undefined;
+  /** Fills a 4-byte masking key. Default: unpredictable bytes, as RFC 6455 section 10.3 demands. */
+  generateMask?(mask: Buffer): void;
+  createConnection?: typeof createConnection | undefined;
+  finishRequest?: FinishRequestCallback | undefined;
 }
+
+/** A class that servers may construct. */
+export type SocketClass = abstract new (...values: never[]) => WebSocketBase;
+
+export interface ServerOptions<Socket extends SocketClass = SocketClass, Request extends typeof IncomingMessage = typeof IncomingMessage>
+  extends ConnectionSettings {
+  port?: number | undefined;
+  host?: string | undefined;
+  /** Most connections that wait to be accepted. Default: the runtime's, 511 on Node. */
+  backlog?: number | undefined;
+  /** An HTTP or HTTPS server whose upgrade requests to take. */
+  server?: HttpServer<Request> | HttpsServer<Request> | undefined;
+  /** No server at all: `handleUpgrade` is called by hand. Default false. */
+  noServer?: boolean | undefined;
+  /** The only path to accept; requests for others are answered 400. Default: any. */
+  path?: string | undefined;
+  /** Whether `clients` is kept. Default true. */
+  clientTracking?: boolean | undefined;
+  verifyClient?: VerifyClientCallbackAsync<InstanceType<Request>> | VerifyClientCallbackSync<InstanceType<Request>> | undefined;
+  /** Picks one of the subprotocols asked for; false or '' for none. Default: the first. */
+  handleProtocols?: ((protocols: Set<string>, request: InstanceType<Request>) => string | false) | undefined;
+  /** The class to construct; it gets `(null, undefined, options)`. Default: the WebSocket of the same entry point. */
+  WebSocket?: Socket | undefined;
+}
+
+const SHARED = [
+  'autoPong',
+  'closeTimeout',
+  'maxPayload',
+  'maxFragments',
+  'maxBufferedChunks',
+  'maxBufferedAmount',
+  'bufferPolicy',
+] as const;
 
 /** The session options in ws-style settings. */
 export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptions, 'role'> {
-  const { maxPayload, maxFragments, autoPong, closeTimeout, maxBufferedAmount, bufferPolicy } = settings;
-  const given = { maxPayload, maxFragments, autoPong, closeTimeout, maxBufferedAmount, bufferPolicy };
-  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...defined, skipUtf8Validation: settings.skipUtf8Validation ?? settings.skipUTF8Validation ?? false };
+  const given = SHARED.map((name) => [name, settings[name]]).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), skipUtf8Validation: settings.skipUTF8Validation ?? false };
 }

@@ -1,48 +1,64 @@
 // Keeps the order of messages while a Blob, whose bytes come only by promise, is among them.
 
-import type { SendCallback, Session } from '../../platform.ts';
-import { isBlob, toBytes } from './data.ts';
-import type { MessageOptions } from './websocket.ts';
+import type { SendCallback } from '../../platform.ts';
+
+/** What sends the bytes, once they are there. */
+export type SendTask = (bytes: Uint8Array) => void;
+
+export interface SendQueueOwner {
+  /** Whether the connection is gone. */
+  isClosed(): boolean;
+  /** A Blob could not be read. */
+  onFailure(error: Error): void;
+  /** Nothing waits any more; the queue is done. */
+  onEmpty(): void;
+}
 
 export class SendQueue {
-  readonly #session: Session;
-  readonly #onEmpty: () => void;
+  readonly #owner: SendQueueOwner;
   #tail: Promise<void> = Promise.resolve();
   #length = 0;
   /** Bytes waiting here. */
   bytes: number = 0;
 
-  /** @param onEmpty Called when nothing waits any more; the queue is done then. */
-  constructor(session: Session, onEmpty: () => void) {
-    this.#session = session;
-    this.#onEmpty = onEmpty;
+  constructor(owner: SendQueueOwner) {
+    this.#owner = owner;
   }
 
-  add(data: unknown, isText: boolean, options: MessageOptions | undefined, callback: SendCallback | undefined): void {
-    const payload = isBlob(data) ? data : toBytes(typeof data === 'number' ? String(data) : data);
-    const size = isBlob(payload) ? payload.size : payload.length;
+  /** Sends `data` after everything before it. */
+  add(data: Blob | Uint8Array, send: SendTask, callback: SendCallback | undefined): void {
+    const size = data instanceof Uint8Array ? data.length : data.size;
     this.bytes += size;
-    this.run(
-      async () => {
-        const bytes = isBlob(payload) ? new Uint8Array(await payload.arrayBuffer()) : payload;
+    this.run(async () => {
+      let bytes: Uint8Array;
+      try {
+        bytes = data instanceof Uint8Array ? data : new Uint8Array(await data.arrayBuffer());
+      } catch (error) {
+        // In a turn of its own, where what a listener throws is an uncaught exception and not a rejected promise.
+        process.nextTick(() => {
+          callback?.(error as Error);
+          this.#owner.onFailure(error as Error);
+        });
+        return;
+      } finally {
         this.bytes -= size;
-        this.#session.sendBytes(bytes, isText, options, callback);
-      },
-      (error) => {
-        this.bytes -= size;
-        callback?.(error);
-      },
-    );
+      }
+      if (!this.#owner.isClosed()) send(bytes);
+      else if (callback !== undefined) process.nextTick(callback, new Error('The socket was closed while the blob was being read'));
+    });
   }
 
   /** Runs `task` after everything before it. */
-  run(task: () => void | Promise<void>, onError?: (error: Error) => void): void {
+  run(task: () => void | Promise<void>): void {
     this.#length++;
-    this.#tail = this.#tail.then(task).then(undefined, (error: unknown) => {
-      onError?.(error instanceof Error ? error : new Error(String(error)));
-    });
-    this.#tail = this.#tail.then(() => {
-      if (--this.#length === 0) this.#onEmpty();
+    const done = (): void => {
+      if (--this.#length === 0) this.#owner.onEmpty();
+    };
+    this.#tail = this.#tail.then(task).then(done, (error: unknown) => {
+      done();
+      process.nextTick(() => {
+        throw error;
+      });
     });
   }
 }

@@ -1,50 +1,49 @@
 // The ws-style WebSocketServer, apart from what a runtime must lend it: an HTTP server and sessions over sockets.
 // RFC 6455 section 4.2 decides what is answered; the contract of the class is that of ws 8.
 
-import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
-import { refusalHead, type Refusal } from '../../handshake/refusal.ts';
+import { refusalHead } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
-import type { ConnectionSettings } from './options.ts';
+import { TypedEmitter } from './emitter.ts';
+import { internals } from './internals.ts';
+import type { ServerOptions, SocketClass } from './options.ts';
+import type { AddressInfo, ServerEvents, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
-/** What `verifyClient` is told. */
-export interface VerifyClientInfo {
-  /** `Origin`, or `Sec-WebSocket-Origin` with version 8. A client that is no browser may send anything. */
-  readonly origin: string;
-  /** Whether the request came over TLS. */
-  readonly secure: boolean;
-  readonly req: IncomingMessage;
+/** What a runtime lends to a server. */
+export interface ServerPlatform {
+  /** The class to construct unless the program names another. */
+  readonly WebSocket: new (address: null) => WebSocketBase;
+  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
+  createHttpServer(): HttpServer;
+  /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
+  createSession(socket: Duplex, options: ServerOptions): Session;
 }
 
-/** Decides whether a client may connect, at once or through `callback`. */
-export type VerifyClient =
-  | ((info: VerifyClientInfo) => boolean)
-  | ((info: VerifyClientInfo, callback: (ok: boolean, code?: number, message?: string, headers?: HeaderValues) => void) => void);
+type RequestClass = typeof IncomingMessage;
+type Connected<Socket, Request> = (ws: Socket, request: Request) => void;
 
-export interface ServerOptions<Socket extends WebSocketBase = WebSocketBase> extends ConnectionSettings {
-  readonly port?: number | undefined;
-  readonly host?: string | undefined;
-  /** Most connections that wait to be accepted. Default: the runtime's, 511 on Node. */
-  readonly backlog?: number | undefined;
-  /** An HTTP or HTTPS server whose upgrade requests to take. */
-  readonly server?: HttpServer | undefined;
-  /** No server at all: `handleUpgrade` is called by hand. Default false. */
-  readonly noServer?: boolean | undefined;
-  /** The only path to accept; requests for others are answered 400. Default: any. */
-  readonly path?: string | null | undefined;
-  /** Whether `clients` is kept. Default true. */
-  readonly clientTracking?: boolean | undefined;
-  readonly verifyClient?: VerifyClient | null | undefined;
-  /** Picks one of the subprotocols asked for; false or '' for none. Default: the first. */
-  readonly handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null | undefined;
-  /** The class to construct. Default: the WebSocket of the same entry point. */
-  readonly WebSocket?: (new (address: null) => Socket) | undefined;
-}
+/** What `options` says where the program says nothing. */
+const DEFAULTS = {
+  allowSynchronousEvents: true,
+  autoPong: true,
+  backlog: null,
+  clientTracking: true,
+  closeTimeout: 30000,
+  handleProtocols: null,
+  host: null,
+  maxPayload: 104857600,
+  noServer: false,
+  path: null,
+  perMessageDeflate: false,
+  port: null,
+  server: null,
+  skipUTF8Validation: false,
+  verifyClient: null,
+};
 
 const RUNNING = 0;
 const CLOSING = 1;
@@ -53,45 +52,44 @@ const CLOSED = 2;
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
 
-export abstract class WebSocketServerBase<Socket extends WebSocketBase = WebSocketBase> extends EventEmitter {
-  /** Open connections; undefined with `clientTracking: false`. */
-  readonly clients: Set<Socket> | undefined;
-  readonly options: ServerOptions<Socket>;
+export abstract class WebSocketServerBase<Socket extends SocketClass, Request extends RequestClass> extends TypedEmitter<
+  ServerEvents<InstanceType<Socket>, InstanceType<Request>>
+> {
+  /** Open connections; undefined with `clientTracking: false`, which the types of ws do not tell. */
+  declare clients: Set<InstanceType<Socket>>;
+  /** The options with their defaults. Hooks are looked up here for each request. */
+  options: ServerOptions<Socket, Request>;
+  /** Never set, as in ws; see `options.path`. */
+  declare path: string;
+  readonly #platform: ServerPlatform;
   #state = RUNNING;
   #emitsCloseWithLastClient = false;
   #server: HttpServer | null = null;
-  readonly #ownsServer: boolean;
   readonly #listeners: Readonly<Record<string, (...values: never[]) => void>>;
 
   /** @throws {TypeError} unless exactly one of `port`, `server` and `noServer` is given. */
-  constructor(options: ServerOptions<Socket>, onListening?: () => void) {
+  constructor(platform: ServerPlatform, options?: ServerOptions<Socket, Request>, onListening?: () => void) {
     super();
-    const { port = null, server = null, noServer = false, clientTracking = true } = options;
-    const given = [port !== null, server !== null, noServer].filter(Boolean).length;
-    if (given !== 1) {
+    const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    const settings = { ...DEFAULTS, WebSocket: platform.WebSocket, ...given } as unknown as ServerOptions<Socket, Request>;
+    const { port = null, server, noServer, clientTracking } = settings;
+    if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
-    this.options = options;
-    this.clients = clientTracking ? new Set() : undefined;
-    this.#ownsServer = port !== null;
+    this.options = settings;
+    this.#platform = platform;
+    if (clientTracking) this.clients = new Set();
     this.#listeners = {
       listening: () => this.emit('listening'),
       error: (error: Error) => this.emit('error', error),
-      upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      upgrade: (request: InstanceType<Request>, socket: Duplex, head: Buffer) =>
         this.handleUpgrade(request, socket, head, (ws, message) => this.emit('connection', ws, message)),
     };
     if (noServer) return;
-    this.#server = server ?? this.createHttpServer();
+    this.#server = (server as HttpServer | undefined) ?? platform.createHttpServer();
+    if (port !== null) this.#server.listen(port, settings.host, settings.backlog, onListening);
     for (const [event, listener] of Object.entries(this.#listeners)) this.#server.on(event, listener as () => void);
-    if (port !== null) this.#server.listen(port, options.host, options.backlog, onListening);
   }
-
-  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
-  protected abstract createHttpServer(): HttpServer;
-  /** Makes the session over an upgraded socket. Nothing has been read from it since `head`. */
-  protected abstract createSession(socket: Duplex, options: ServerOptions<Socket>): Session;
-  /** Makes the object that users get. */
-  protected abstract createWebSocket(options: ServerOptions<Socket>): Socket;
 
   /** What the server listens on; null when it does not. @throws {Error} with `noServer`. */
   address(): AddressInfo | string | null {
@@ -118,15 +116,15 @@ export abstract class WebSocketServerBase<Socket extends WebSocketBase = WebSock
     if (server !== null) {
       for (const [event, listener] of Object.entries(this.#listeners)) server.removeListener(event, listener as () => void);
     }
-    if (this.#ownsServer) server!.close(() => this.#emitClose());
-    else if (this.clients !== undefined && this.clients.size > 0) this.#emitsCloseWithLastClient = true;
+    if (server !== null && !this.options.server) server.close(() => this.#emitClose());
+    else if ((this.clients as Set<unknown> | undefined)?.size) this.#emitsCloseWithLastClient = true;
     else process.nextTick(() => this.#emitClose());
   }
 
   /** Whether a request is for this server: by `path`. Override to decide otherwise. */
-  shouldHandle(request: IncomingMessage): boolean | Promise<boolean> {
+  shouldHandle(request: InstanceType<Request>): boolean | Promise<boolean> {
     const { path } = this.options;
-    if (path === undefined || path === null || path === '') return true;
+    if (!path) return true;
     const url = request.url ?? '';
     const query = url.indexOf('?');
     return (query === -1 ? url : url.slice(0, query)) === path;
@@ -141,81 +139,89 @@ export abstract class WebSocketServerBase<Socket extends WebSocketBase = WebSock
    * @throws {Error} when the socket was handed over before.
    */
   handleUpgrade(
-    request: IncomingMessage,
+    request: InstanceType<Request>,
     socket: Duplex,
     head: Uint8Array,
-    callback: (ws: Socket, request: IncomingMessage) => void,
+    callback: Connected<InstanceType<Socket>, InstanceType<Request>>,
   ): void {
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
-    const refuse = (refusal: Omit<Refusal, 'accepted' | 'headers'> & { headers?: HeaderValues }): void => refuseUpgrade(socket, refusal);
 
     const check = checkRequest(request);
     if (!check.accepted) {
-      if (this.listenerCount('wsClientError') === 0) return refuse(check);
+      if (this.listenerCount('wsClientError') === 0) return refuseUpgrade(socket, check);
       const error = new Error(check.reason);
       Error.captureStackTrace(error, this.handleUpgrade);
       this.emit('wsClientError', error, socket, request);
       return;
     }
-    if (!this.shouldHandle(request)) return refuse({ status: 400, reason: '' });
+    if (!this.shouldHandle(request)) return refuseUpgrade(socket, { status: 400 });
+    this.#verify(check, request, socket, () => this.#completeUpgrade(check, request, { socket, head, onError, callback }));
+  }
 
-    const complete = (): void => this.#completeUpgrade(check, request, socket, head, onError, callback);
+  #verify(check: AcceptableRequest, request: InstanceType<Request>, socket: Duplex, complete: () => void): void {
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
-    const info: VerifyClientInfo = { origin: check.origin as string, secure: isSecure(request), req: request };
+    const info: VerifyClientInfo<InstanceType<Request>> = { origin: check.origin as string, secure: isSecure(request), req: request };
     if (verifyClient.length === 2) {
-      (verifyClient as Extract<VerifyClient, (...values: [never, never]) => void>)(info, (ok, status, reason, headers) => {
+      (verifyClient as VerifyClientCallbackAsync<InstanceType<Request>>).call(this.options, info, (ok, status, reason, headers) => {
         if (ok) complete();
-        else refuse({ status: status ?? 401, reason: reason ?? '', ...(headers && { headers }) });
+        else refuseUpgrade(socket, { status: status || 401, reason, headers: headers as HeaderValues | undefined });
       });
-    } else if ((verifyClient as (info: VerifyClientInfo) => boolean)(info)) {
+    } else if ((verifyClient as VerifyClientCallbackSync<InstanceType<Request>>).call(this.options, info)) {
       complete();
     } else {
-      refuse({ status: 401, reason: '' });
+      refuseUpgrade(socket, { status: 401 });
     }
   }
 
   #completeUpgrade(
     check: AcceptableRequest,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Uint8Array,
-    onError: () => void,
-    callback: (ws: Socket, request: IncomingMessage) => void,
+    request: InstanceType<Request>,
+    upgrade: {
+      readonly socket: Duplex;
+      readonly head: Uint8Array;
+      readonly onError: () => void;
+      readonly callback: Connected<InstanceType<Socket>, InstanceType<Request>>;
+    },
   ): void {
+    const { socket, head, onError, callback } = upgrade;
     // The client may have left while verifyClient made up its mind.
     if (!socket.readable || !socket.writable) return void socket.destroy();
     if (taken.has(socket)) {
       throw new Error('server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration');
     }
-    if (this.#state > RUNNING) return refuseUpgrade(socket, { status: 503, reason: '' });
-    taken.add(socket);
+    if (this.#state > RUNNING) return refuseUpgrade(socket, { status: 503 });
 
+    const constructor = this.options.WebSocket as unknown as new (...values: unknown[]) => InstanceType<Socket>;
+    const ws = new constructor(null, undefined, this.options);
     const protocol = this.#selectProtocol(check.protocols, request);
     const lines = acceptanceHead({ key: check.key, protocol });
-    const ws = this.createWebSocket(this.options);
     this.emit('headers', lines, request);
+    taken.add(socket);
     socket.write(formatHead(lines), 'latin1');
     socket.removeListener('error', onError);
-    const session = this.createSession(socket, this.options);
-    ws.adopt(session, protocol, '');
-    const { clients } = this;
-    if (clients !== undefined) {
-      clients.add(ws);
-      ws.on('close', () => {
-        clients.delete(ws);
-        if (this.#emitsCloseWithLastClient && clients.size === 0) process.nextTick(() => this.#emitClose());
-      });
-    }
+    const session = this.#platform.createSession(socket, this.options as unknown as ServerOptions);
+    internals.open(ws, session, { protocol, extensions: '', allowSynchronousEvents: this.options.allowSynchronousEvents });
+    this.#track(ws);
     callback(ws, request);
-    process.nextTick(() => session.start(head));
+    process.nextTick(() => internals.start(ws, head));
   }
 
-  #selectProtocol(protocols: readonly string[], request: IncomingMessage): string {
+  #track(ws: InstanceType<Socket>): void {
+    const clients = this.clients as Set<InstanceType<Socket>> | undefined;
+    if (clients === undefined) return;
+    clients.add(ws);
+    (ws as WebSocketBase).on('close', () => {
+      clients.delete(ws);
+      if (this.#emitsCloseWithLastClient && clients.size === 0) process.nextTick(() => this.#emitClose());
+    });
+  }
+
+  #selectProtocol(protocols: readonly string[], request: InstanceType<Request>): string {
     if (protocols.length === 0) return '';
     const { handleProtocols } = this.options;
-    return (handleProtocols ? handleProtocols(new Set(protocols), request) : protocols[0]) || '';
+    return (handleProtocols ? handleProtocols.call(this.options, new Set(protocols), request) : protocols[0]) || '';
   }
 
   #emitClose(): void {
@@ -230,7 +236,10 @@ function isSecure(request: IncomingMessage): boolean {
 }
 
 /** Writes an HTTP answer and closes. */
-function refuseUpgrade(socket: Duplex, refusal: { status: number; reason: string; headers?: HeaderValues }): void {
+function refuseUpgrade(
+  socket: Duplex,
+  refusal: { status: number; reason?: string | undefined; headers?: HeaderValues | undefined },
+): void {
   socket.once('finish', () => socket.destroy());
   socket.end(refusalHead(refusal));
 }

@@ -1,0 +1,83 @@
+// One event a turn: what `allowSynchronousEvents: false` asks for. Reading stops while events wait, so the wait is bounded.
+
+import { MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts';
+
+/** A sink that may be told where the fragments of a message end, as the session will have forgotten. */
+export interface ShapingSink extends SessionSink {
+  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void;
+}
+
+export class DeferredSink implements SessionSink {
+  readonly #sink: ShapingSink;
+  readonly #session: Session;
+  readonly #isPaused: () => boolean;
+  readonly #tasks: (() => void)[] = [];
+  #isRunning = false;
+
+  /** @param isPaused Whether the program itself has paused reading. */
+  constructor(sink: ShapingSink, session: Session, isPaused: () => boolean) {
+    this.#sink = sink;
+    this.#session = session;
+    this.#isPaused = isPaused;
+  }
+
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
+    const { fragmentEnds } = this.#session;
+    const isOwned = (kind & MESSAGE_OWNED) !== 0;
+    const bytes = isOwned ? source : this.#session.copyMessage(source, start, end);
+    const [from, to] = isOwned ? [start, end] : [0, bytes.length];
+    this.#defer(() => this.#sink.onMessage(bytes, from, to, kind | MESSAGE_OWNED, fragmentEnds));
+  }
+
+  onPing(payload: Uint8Array): void {
+    this.#defer(() => this.#sink.onPing(payload));
+  }
+
+  onPong(payload: Uint8Array): void {
+    this.#defer(() => this.#sink.onPong(payload));
+  }
+
+  onClosing(): void {
+    this.#inOrder(() => this.#sink.onClosing());
+  }
+
+  onError(error: Error): void {
+    this.#inOrder(() => this.#sink.onError(error));
+  }
+
+  onDrain(): void {
+    this.#sink.onDrain();
+  }
+
+  onEnd(code: number, reason: Uint8Array, wasClean: boolean): void {
+    this.#inOrder(() => this.#sink.onEnd(code, reason, wasClean));
+  }
+
+  #inOrder(task: () => void): void {
+    if (this.#isRunning) this.#tasks.push(task);
+    else task();
+  }
+
+  #defer(task: () => void): void {
+    this.#tasks.push(task);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#session.pause();
+    setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    const task = this.#tasks.shift();
+    if (task === undefined) {
+      this.#isRunning = false;
+      if (!this.#isPaused()) this.#session.resume();
+      return;
+    }
+    try {
+      task();
+    } finally {
+      // After the task: what it puts off by an immediate comes before the next event, as in ws.
+      setImmediate(this.#run);
+    }
+  };
+}

@@ -1,0 +1,31 @@
+// EventEmitter with the types of a class's own events. At run time it is Node's class, nothing more.
+
+import { EventEmitter } from 'node:events';
+
+/** As loose as in the types that programs were written against: `unknown` and `never` would both refuse `(value) => value.member`. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Loose = any;
+
+/** A listener of an event that is not in the table. */
+export type LooseListener<Self> = (this: Self, ...values: Loose[]) => void;
+
+/** `Events`: argument lists by event name. */
+export interface TypedEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter {
+  on<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this;
+  on(event: string | symbol, listener: LooseListener<this>): this;
+  once<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this;
+  once(event: string | symbol, listener: LooseListener<this>): this;
+  off<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this;
+  off(event: string | symbol, listener: LooseListener<this>): this;
+  addListener<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this;
+  addListener(event: string | symbol, listener: LooseListener<this>): this;
+  removeListener<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this;
+  removeListener(event: string | symbol, listener: LooseListener<this>): this;
+}
+
+interface TypedEmitterConstructor extends Pick<typeof EventEmitter, keyof typeof EventEmitter> {
+  new <Events extends Record<keyof Events, unknown[]>>(): TypedEmitter<Events>;
+}
+
+/** Node's EventEmitter. */
+export const TypedEmitter: TypedEmitterConstructor = EventEmitter as unknown as TypedEmitterConstructor;

@@ -1,0 +1,104 @@
+// A WebSocket as a Duplex stream: messages are chunks, and backpressure goes both ways.
+
+import { Duplex, type DuplexOptions } from 'node:stream';
+import { CLOSED, CONNECTING } from './states.ts';
+import type { RawData } from './types.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+type Done = (error?: Error | null) => void;
+
+class WebSocketStream extends Duplex {
+  readonly #ws: WebSocketBase;
+  /** Waits for the connection to be gone, which is when all that was written has left. */
+  #onFinal: Done | undefined;
+  #isFailed = false;
+
+  constructor(ws: WebSocketBase, options?: DuplexOptions) {
+    super({ ...options, autoDestroy: false, emitClose: false, objectMode: false, writableObjectMode: false });
+    this.#ws = ws;
+    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    ws.once('error', (error) => {
+      if (this.destroyed) return;
+      // The connection closes by itself after an error: cutting it would lose the Close frame that tells the peer why.
+      this.#isFailed = true;
+      this.destroy(error);
+    });
+    ws.once('close', () => {
+      this.#onFinal?.();
+      if (!this.destroyed) this.push(null);
+    });
+    this.on('end', () => {
+      if (!this.destroyed && this.writableFinished) this.destroy();
+    });
+    this.on('error', this.#onError);
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    const chunk: unknown = !isBinary && this.readableObjectMode ? String(data) : data;
+    if (!this.push(chunk)) this.#ws.pause();
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.removeListener('error', this.#onError);
+    this.destroy();
+    // Nobody else listens: what EventEmitter does then is not ours to prevent.
+    if (this.listenerCount('error') === 0) this.emit('error', error);
+  };
+
+  override _read(): void {
+    if (this.#ws.isPaused) this.#ws.resume();
+  }
+
+  override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: Done): void {
+    const ws = this.#ws;
+    if (ws.readyState === CONNECTING) ws.once('open', () => this._write(chunk, _encoding, done));
+    else ws.send(chunk, done);
+  }
+
+  override _final(done: Done): void {
+    const ws = this.#ws;
+    if (ws.readyState === CONNECTING) {
+      ws.once('open', () => this._final(done));
+    } else if (ws.readyState === CLOSED) {
+      done();
+      if (this.readableEnded) this.destroy();
+    } else {
+      this.#onFinal = done;
+      ws.close();
+    }
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const ws = this.#ws;
+    const emitClose = (): void => process.nextTick(() => this.emit('close'));
+    if (ws.readyState === CLOSED) {
+      done(error);
+      emitClose();
+      return;
+    }
+    let isDone = false;
+    // The error that ends a handshake which is cut.
+    ws.once('error', (other) => {
+      isDone = true;
+      done(other);
+    });
+    ws.once('close', () => {
+      if (!isDone) done(error);
+      emitClose();
+    });
+    if (!this.#isFailed) ws.terminate();
+  }
+}
+
+/**
+ * Wraps a WebSocket in a Duplex.
+ *
+ * Each chunk written is a message, binary unless it is a string (`decodeStrings: false`); a write is done once the message was
+ * handed to the operating system. Each message is a chunk to read, text as a string with `readableObjectMode`. A reader that is
+ * slow stops reading from the socket. Ending the stream closes the WebSocket; an error of either destroys the other.
+ *
+ * @param options As for `new Duplex()`.
+ */
+export function createWebSocketStream(ws: WebSocketBase, options?: DuplexOptions): Duplex {
+  return new WebSocketStream(ws, options);
+}

@@ -1,0 +1,161 @@
+// Types that a program written against ws knows, by the names it knows them by. Types only.
+
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Loose } from './emitter.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+/** A received message. With `binaryType` 'blob' it is a Blob, which the types of ws do not tell either. */
+export type RawData = Buffer | ArrayBuffer | Buffer[];
+/** What a message event holds: a string for text. */
+export type Data = string | Buffer | ArrayBuffer | Buffer[];
+export type MessageData = Data;
+
+/** How binary messages are handed out. */
+export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
+
+/** Arguments of the listeners of a WebSocket, by event. */
+export interface SocketEvents {
+  close: [code: number, reason: Buffer];
+  error: [error: Error];
+  upgrade: [response: IncomingMessage];
+  message: [data: RawData, isBinary: boolean];
+  open: [];
+  ping: [data: Buffer];
+  pong: [data: Buffer];
+  redirect: [url: string, request: ClientRequest];
+  'unexpected-response': [request: ClientRequest, response: IncomingMessage];
+  /** All that `bufferedAmount` counted has been handed to the operating system, after having been kept waiting by it. */
+  drain: [];
+}
+
+/** Arguments of the listeners of a server, by event. */
+export interface ServerEvents<Socket, Request> {
+  connection: [ws: Socket, request: Request];
+  error: [error: Error];
+  headers: [headers: string[], request: Request];
+  close: [];
+  listening: [];
+  wsClientError: [error: Error, socket: Duplex, request: Request];
+}
+
+export interface Event {
+  type: string;
+  target: WebSocketBase;
+}
+
+export interface ErrorEvent extends Event {
+  error: Loose;
+  message: string;
+}
+
+export interface CloseEvent extends Event {
+  wasClean: boolean;
+  /** Status code, RFC 6455 section 7.1.5. */
+  code: number;
+  reason: string;
+}
+
+export interface MessageEvent extends Event {
+  data: Data;
+}
+
+/** Event objects by event name. */
+export interface WebSocketEventMap {
+  open: Event;
+  error: ErrorEvent;
+  close: CloseEvent;
+  message: MessageEvent;
+}
+
+/** What `addEventListener` may be told. */
+export interface EventListenerOptions {
+  /** Remove the listener after its first event. Default false. */
+  once?: boolean | undefined;
+}
+
+/** An event listener, or an object that has one. */
+export type Listener<Kind> = ((event: Kind) => void) | { handleEvent(event: Kind): void };
+
+/** What `onmessage` and its like hold. */
+export type Handler<Kind extends Event> = ((event: Kind) => void) | null;
+
+/** How to send one frame of a message. */
+export interface MessageOptions {
+  /** Whether to send a binary message. Default: everything but strings and numbers. */
+  binary?: boolean | undefined;
+  /** Whether the message may be compressed, where permessage-deflate was negotiated. Default true. */
+  compress?: boolean | undefined;
+  /** Whether this frame ends the message. Default true. */
+  fin?: boolean | undefined;
+  /** Whether to mask. Default: as the role demands. */
+  mask?: boolean | undefined;
+}
+
+export type CertMeta = string | string[] | Buffer | Buffer[];
+
+/** What `verifyClient` is told. */
+export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMessage> {
+  /** `Origin`, or `Sec-WebSocket-Origin` with version 8. A client that is no browser may send anything, or nothing. */
+  origin: string;
+  /** Whether the request came over TLS. */
+  secure: boolean;
+  req: Request;
+}
+
+/** Decides at once whether a client may connect. */
+export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (info: VerifyClientInfo<Request>) => boolean;
+
+/** Decides through `callback`: `code`, `message` and `headers` are those of the HTTP answer that refuses. */
+export type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> = (
+  info: VerifyClientInfo<Request>,
+  callback: (ok: boolean, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
+) => void;
+
+/** May change the request before it is sent; must call `request.end()`. */
+export type FinishRequestCallback = (request: ClientRequest, websocket: WebSocketBase) => void;
+
+/** What a client passes on to the HTTP request. The rest of what `http.request` and `https.request` take is passed on as well. */
+export interface RequestSettings {
+  agent?: Agent | undefined;
+  headers?: { [name: string]: string } | undefined;
+  host?: string | undefined;
+  family?: number | undefined;
+  localAddress?: string | undefined;
+  rejectUnauthorized?: boolean | undefined;
+  checkServerIdentity?(servername: string, certificate: CertMeta): boolean;
+}
+
+/** Options of permessage-deflate (RFC 7692). */
+export interface PerMessageDeflateOptions {
+  serverNoContextTakeover?: boolean | undefined;
+  clientNoContextTakeover?: boolean | undefined;
+  /** 8 to 15. */
+  serverMaxWindowBits?: number | undefined;
+  clientMaxWindowBits?: number | undefined;
+  zlibDeflateOptions?: ZlibSettings | undefined;
+  zlibInflateOptions?: ZlibSettings | undefined;
+  /** Messages of fewer bytes are not compressed when no context is kept. Default 1024. */
+  threshold?: number | undefined;
+  concurrencyLimit?: number | undefined;
+}
+
+/** Settings of Node.js's zlib. */
+export interface ZlibSettings {
+  flush?: number | undefined;
+  finishFlush?: number | undefined;
+  chunkSize?: number | undefined;
+  windowBits?: number | undefined;
+  level?: number | undefined;
+  memLevel?: number | undefined;
+  strategy?: number | undefined;
+  dictionary?: NodeJS.ArrayBufferView | ArrayBuffer | Buffer | Buffer[] | undefined;
+  info?: boolean | undefined;
+  maxOutputLength?: number | undefined;
+}
+
+export interface AddressInfo {
+  address: string;
+  family: string;
+  port: number;
+}

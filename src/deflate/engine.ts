@@ -1,0 +1,66 @@
+// What compression needs of a runtime. Types only.
+
+/** Work that may take several turns, so that a long message does not hold up the event loop. */
+export interface DeflateJob {
+  /** Whether the result is the caller's to keep; otherwise it is valid until the engine's next job. */
+  readonly isOwned: boolean;
+  /**
+   * Does the next slice: at most a few milliseconds.
+   *
+   * @returns The result, or null when there is more to do; call again in a later turn then.
+   * @throws {InflateError} when the input is no deflate stream, or the output would be longer than allowed.
+   */
+  step(): Uint8Array | null;
+}
+
+/** Compresses the messages of one direction of one connection. One job at a time. */
+export interface Deflator {
+  /**
+   * @param data Kept until the job is done.
+   * @param isFinal Whether this ends the message: only then are the four bytes of the flush left out (RFC 7692 section 7.2.1).
+   */
+  deflate(data: Uint8Array, isFinal: boolean): DeflateJob;
+  /** Frees the context. */
+  close(): void;
+}
+
+/** Decompresses the messages of one direction of one connection. One job at a time. */
+export interface Inflator {
+  /**
+   * @param data A whole message, without the four bytes of the flush. Kept until the job is done.
+   * @param limit Most bytes of output; 0 for no limit. Checked while inflating: a bomb costs no more than this.
+   */
+  inflate(data: Uint8Array, limit: number): DeflateJob;
+  /** Frees the context. */
+  close(): void;
+}
+
+/** How a context is made. */
+export interface ContextOptions {
+  /** 8 to 15. */
+  readonly windowBits: number;
+  /** Whether each message starts afresh (RFC 7692 section 7.1.1). */
+  readonly noContextTakeover: boolean;
+  /** Passed on to zlib: level, memLevel, strategy, chunkSize, … */
+  readonly zlib?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Supplied by the adapter. */
+export interface DeflateEngine {
+  createDeflator(options: ContextOptions): Deflator;
+  createInflator(options: ContextOptions): Inflator;
+}
+
+/** Why a message cannot be inflated. */
+export class InflateError extends Error {
+  /** Whether the output would be longer than the limit; otherwise the input is malformed. */
+  readonly isTooLong: boolean;
+  /** zlib's own code, for example `Z_DATA_ERROR`. */
+  readonly code: string | undefined;
+
+  constructor(init: { readonly message: string; readonly isTooLong: boolean; readonly code?: string | undefined }) {
+    super(init.message);
+    this.isTooLong = init.isTooLong;
+    this.code = init.code;
+  }
+}

@@ -1,0 +1,198 @@
+// Parameters of permessage-deflate, RFC 7692 sections 5 and 7.1: what a client offers, which offer a server takes, and what both
+// then hold each other to.
+
+/** The name in Sec-WebSocket-Extensions. */
+export const PERMESSAGE_DEFLATE = 'permessage-deflate';
+
+/** One element of a Sec-WebSocket-Extensions header; as `Extension` of the handshake has it. */
+export interface DeflateElement {
+  readonly name: string;
+  readonly parameters: readonly { readonly name: string; readonly value?: string | undefined }[];
+}
+
+/** What a side wants of permessage-deflate. Names and defaults are those of ws 8. */
+export interface DeflateOptions {
+  /** Whether the server starts each message afresh. True demands it (a client) or does it (a server); false refuses it. */
+  readonly serverNoContextTakeover?: boolean | undefined;
+  /** The same for the client. */
+  readonly clientNoContextTakeover?: boolean | undefined;
+  /** Base-two logarithm of the server's LZ77 window, 8 to 15. `false`: a server refuses to be asked. */
+  readonly serverMaxWindowBits?: number | false | undefined;
+  /** The same for the client. `true`: a client says that it may be asked, its default. */
+  readonly clientMaxWindowBits?: number | boolean | undefined;
+}
+
+/** What was agreed on. */
+export interface DeflateAgreement {
+  readonly serverNoContextTakeover: boolean;
+  readonly clientNoContextTakeover: boolean;
+  readonly serverMaxWindowBits: number;
+  readonly clientMaxWindowBits: number;
+}
+
+/** Largest window, and the one without a parameter (RFC 7692 section 7.1.2). */
+export const MAXIMUM_WINDOW_BITS = 15;
+const MINIMUM_WINDOW_BITS = 8;
+
+/** A peer's parameters, checked by themselves. */
+interface Parameters {
+  serverNoContextTakeover: boolean;
+  clientNoContextTakeover: boolean;
+  serverMaxWindowBits: number | undefined;
+  clientMaxWindowBits: number | true | undefined;
+}
+
+/** `client_max_window_bits` may stand without a value in an offer only (section 7.1.2.2). */
+function readWindowBits(name: string, value: string | undefined, mayBeEmpty: boolean): number | true {
+  if (value === undefined && mayBeEmpty) return true;
+  // A decimal integer without leading zeroes (section 7.1.2): ten values are all there are.
+  const bits = Number(value);
+  if (!Number.isInteger(bits) || bits < MINIMUM_WINDOW_BITS || bits > MAXIMUM_WINDOW_BITS || String(bits) !== value) {
+    throw new TypeError(`Invalid value for parameter "${name}": ${String(value ?? true)}`);
+  }
+  return bits;
+}
+
+/** @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have. */
+function readParameters(element: DeflateElement, isOffer: boolean): Parameters {
+  const result: Parameters = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: undefined,
+    clientMaxWindowBits: undefined,
+  };
+  const seen = new Set<string>();
+  for (const { name, value } of element.parameters) {
+    if (seen.has(name)) throw new Error(`Parameter "${name}" must have only a single value`);
+    seen.add(name);
+    if (name === 'server_no_context_takeover' || name === 'client_no_context_takeover') {
+      if (value !== undefined) throw new TypeError(`Invalid value for parameter "${name}": ${value}`);
+      if (name === 'server_no_context_takeover') result.serverNoContextTakeover = true;
+      else result.clientNoContextTakeover = true;
+    } else if (name === 'server_max_window_bits') {
+      result.serverMaxWindowBits = readWindowBits(name, value, false) as number;
+    } else if (name === 'client_max_window_bits') {
+      result.clientMaxWindowBits = readWindowBits(name, value, isOffer);
+    } else {
+      throw new Error(`Unknown parameter "${name}"`);
+    }
+  }
+  return result;
+}
+
+/** The client's offer (RFC 7692 section 7.1). */
+export function offerDeflate(options: DeflateOptions): DeflateElement {
+  const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits = true } = options;
+  const parameters: { name: string; value?: string }[] = [];
+  if (serverNoContextTakeover === true) parameters.push({ name: 'server_no_context_takeover' });
+  if (clientNoContextTakeover === true) parameters.push({ name: 'client_no_context_takeover' });
+  if (typeof serverMaxWindowBits === 'number') {
+    parameters.push({ name: 'server_max_window_bits', value: String(serverMaxWindowBits) });
+  }
+  if (typeof clientMaxWindowBits === 'number') {
+    parameters.push({ name: 'client_max_window_bits', value: String(clientMaxWindowBits) });
+  } else if (clientMaxWindowBits) {
+    parameters.push({ name: 'client_max_window_bits' });
+  }
+  return { name: PERMESSAGE_DEFLATE, parameters };
+}
+
+/** The server's side of a negotiation. */
+export interface DeflateAnswer {
+  readonly agreement: DeflateAgreement;
+  /** What to put into the response. */
+  readonly element: DeflateElement;
+}
+
+/**
+ * Takes the first acceptable offer (RFC 7692 section 5.1). An offer that is malformed or asks for what `options` refuse is declined.
+ *
+ * @returns Undefined when there is none: the connection goes on without compression.
+ */
+export function answerDeflate(offers: readonly DeflateElement[], options: DeflateOptions): DeflateAnswer | undefined {
+  for (const offer of offers) {
+    if (offer.name !== PERMESSAGE_DEFLATE) continue;
+    const answer = answerOffer(offer, options);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
+}
+
+function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAnswer | undefined {
+  let asked: Parameters;
+  try {
+    asked = readParameters(offer, true);
+  } catch {
+    return undefined;
+  }
+  const { serverMaxWindowBits: ownServerBits, clientMaxWindowBits: ownClientBits } = options;
+  if (options.serverNoContextTakeover === false && asked.serverNoContextTakeover) return undefined;
+  if (asked.serverMaxWindowBits !== undefined) {
+    if (ownServerBits === false) return undefined;
+    if (typeof ownServerBits === 'number' && ownServerBits > asked.serverMaxWindowBits) return undefined;
+  }
+  // A client that does not say client_max_window_bits cannot be asked to keep to a smaller window, and one that names a size
+  // cannot be given a larger one (section 7.1.2.2).
+  if (typeof ownClientBits === 'number') {
+    const { clientMaxWindowBits } = asked;
+    if (clientMaxWindowBits === undefined || (clientMaxWindowBits !== true && ownClientBits > clientMaxWindowBits))
+      return undefined;
+  }
+
+  const serverNoContextTakeover = asked.serverNoContextTakeover || options.serverNoContextTakeover === true;
+  const clientNoContextTakeover = asked.clientNoContextTakeover || options.clientNoContextTakeover === true;
+  const serverBits = typeof ownServerBits === 'number' ? ownServerBits : asked.serverMaxWindowBits;
+  const clientBits =
+    typeof ownClientBits === 'number'
+      ? ownClientBits
+      : ownClientBits === false || asked.clientMaxWindowBits === true
+        ? undefined
+        : asked.clientMaxWindowBits;
+  const parameters: { name: string; value?: string }[] = [];
+  if (serverNoContextTakeover) parameters.push({ name: 'server_no_context_takeover' });
+  if (clientNoContextTakeover) parameters.push({ name: 'client_no_context_takeover' });
+  if (serverBits !== undefined) parameters.push({ name: 'server_max_window_bits', value: String(serverBits) });
+  if (clientBits !== undefined) parameters.push({ name: 'client_max_window_bits', value: String(clientBits) });
+  return {
+    agreement: {
+      serverNoContextTakeover,
+      clientNoContextTakeover,
+      serverMaxWindowBits: serverBits ?? MAXIMUM_WINDOW_BITS,
+      clientMaxWindowBits: clientBits ?? MAXIMUM_WINDOW_BITS,
+    },
+    element: { name: PERMESSAGE_DEFLATE, parameters },
+  };
+}
+
+/**
+ * Checks a server's answer to {@link offerDeflate} with the same options.
+ *
+ * @throws {Error} when it has a parameter that it may not have: the client fails the connection (RFC 7692 section 7.1).
+ */
+export function agreeToDeflate(answer: DeflateElement, options: DeflateOptions): DeflateAgreement {
+  const given = readParameters(answer, false);
+  const { clientMaxWindowBits = true, serverMaxWindowBits } = options;
+  if (options.clientNoContextTakeover === false && given.clientNoContextTakeover) {
+    throw new Error('Unexpected parameter "client_no_context_takeover"');
+  }
+  const clientBits = given.clientMaxWindowBits as number | undefined;
+  if (clientBits !== undefined) {
+    if (clientMaxWindowBits === false || (typeof clientMaxWindowBits === 'number' && clientBits > clientMaxWindowBits)) {
+      throw new Error('Unexpected or invalid parameter "client_max_window_bits"');
+    }
+  }
+  // A server may choose a smaller window than it was asked for, never a larger one, and must not ignore the demand (section 7.1.2.1).
+  const serverBits = given.serverMaxWindowBits ?? MAXIMUM_WINDOW_BITS;
+  if (typeof serverMaxWindowBits === 'number' && serverBits > serverMaxWindowBits) {
+    throw new Error('Missing or invalid parameter "server_max_window_bits"');
+  }
+  if (options.serverNoContextTakeover === true && !given.serverNoContextTakeover) {
+    throw new Error('Missing parameter "server_no_context_takeover"');
+  }
+  return {
+    serverNoContextTakeover: given.serverNoContextTakeover,
+    clientNoContextTakeover: given.clientNoContextTakeover || options.clientNoContextTakeover === true,
+    serverMaxWindowBits: serverBits,
+    clientMaxWindowBits: clientBits ?? (typeof clientMaxWindowBits === 'number' ? clientMaxWindowBits : MAXIMUM_WINDOW_BITS),
+  };
+}

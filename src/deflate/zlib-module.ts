@@ -1,0 +1,61 @@
+// What the two engines over node:zlib have in common: what they use of the module, and how they cut and end messages.
+
+/** Of a zlib stream's handle, what is used. `_writeState` is [room left in the output, input left]. */
+export interface Handle {
+  writeSync(
+    flush: number,
+    input: Uint8Array | null,
+    inputOffset: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputOffset: number,
+    outputLength: number,
+  ): void;
+  reset(): void;
+  onerror: (message: string, errno: number, code: string) => void;
+}
+
+export interface ZlibStream {
+  readonly _handle?: Handle | null;
+  readonly _writeState?: Uint32Array;
+  close(): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+export type StreamOptions = Readonly<Record<string, unknown>>;
+
+/** Of node:zlib, what is used. */
+export interface ZlibModule {
+  createDeflateRaw(options: StreamOptions): ZlibStream;
+  createInflateRaw(options: StreamOptions): ZlibStream;
+  deflateRawSync(data: Uint8Array, options: StreamOptions): Uint8Array;
+  inflateRawSync(data: Uint8Array, options: StreamOptions): Uint8Array | InflateInfo;
+}
+
+/** What `inflateRawSync` returns with `info: true`. */
+export interface InflateInfo {
+  readonly buffer: Uint8Array;
+  /** `bytesWritten` is how much of the input it has read. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+export const Z_SYNC_FLUSH = 2;
+/** What Z_SYNC_FLUSH ends with and the wire leaves out (RFC 7692 section 7.2.1). */
+export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
+/** A message without bytes, compressed (RFC 7692 section 7.2.3.6). Made anew: who gets a result may mask it in place. */
+export const emptyMessage = (): Uint8Array => new Uint8Array([0x00]);
+/** Most input that is deflated in one slice: SLICE_PLACEHOLDER */
+export const DEFLATE_SLICE = 131072;
+
+export const closedError = (): Error => new Error('The compression context is closed');
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,140 @@
+// A DeflateEngine over the public one-shot functions of node:zlib, for runtimes whose zlib streams cannot be driven at once:
+// a new context for each message, primed with what those before it left in the window.
+
+import {
+  InflateError,
+  type ContextOptions,
+  type DeflateEngine,
+  type DeflateJob,
+  type Deflator,
+  type Inflator,
+} from './engine.ts';
+import {
+  closedError,
+  concat,
+  DEFLATE_SLICE,
+  emptyMessage,
+  TAIL,
+  Z_SYNC_FLUSH,
+  type InflateInfo,
+  type ZlibModule,
+} from './zlib-module.ts';
+
+const NONE = new Uint8Array(0);
+/** Most that `maxOutputLength` takes everywhere. */
+const LARGEST_OUTPUT = 0x7fffffff;
+
+/** The last bytes of `before` and `data` together: as much as a window of `windowBits` sees. */
+function slideWindow(before: Uint8Array, data: Uint8Array, windowBits: number): Uint8Array {
+  const size = 2 ** windowBits;
+  if (data.length >= size) return new Uint8Array(data.subarray(data.length - size));
+  const kept = before.subarray(Math.max(0, before.length + data.length - size));
+  const window = new Uint8Array(kept.length + data.length);
+  window.set(kept);
+  window.set(data, kept.length);
+  return window;
+}
+
+class OneShotDeflator implements Deflator {
+  readonly #zlib: ZlibModule;
+  readonly #options: ContextOptions;
+  #window: Uint8Array | null = NONE;
+
+  constructor(zlib: ZlibModule, options: ContextOptions) {
+    this.#zlib = zlib;
+    this.#options = options;
+  }
+
+  deflate(data: Uint8Array, isFinal: boolean): DeflateJob {
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    const step = (): Uint8Array | null => {
+      const end = Math.min(data.length, at + DEFLATE_SLICE);
+      parts.push(this.#run(data.subarray(at, end)));
+      at = end;
+      if (end < data.length) return null;
+      if (isFinal && this.#options.noContextTakeover) this.#window = NONE;
+      const bytes = concat(parts);
+      if (!isFinal) return bytes;
+      return bytes.length < TAIL.length ? emptyMessage() : bytes.subarray(0, bytes.length - TAIL.length);
+    };
+    return { isOwned: true, step };
+  }
+
+  #run(data: Uint8Array): Uint8Array {
+    if (this.#window === null) throw closedError();
+    const { windowBits, zlib: options } = this.#options;
+    const dictionary = this.#window.length > 0 ? { dictionary: this.#window } : {};
+    const bytes = this.#zlib.deflateRawSync(data, { ...options, windowBits, finishFlush: Z_SYNC_FLUSH, ...dictionary });
+    this.#window = slideWindow(this.#window, data, windowBits);
+    return bytes;
+  }
+
+  close(): void {
+    this.#window = null;
+  }
+}
+
+class OneShotInflator implements Inflator {
+  readonly #zlib: ZlibModule;
+  readonly #options: ContextOptions;
+  #window: Uint8Array | null = NONE;
+
+  constructor(zlib: ZlibModule, options: ContextOptions) {
+    this.#zlib = zlib;
+    this.#options = options;
+  }
+
+  inflate(data: Uint8Array, limit: number): DeflateJob {
+    const whole = concat([data, TAIL]);
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    let length = 0;
+    // One stream a step: a block with BFINAL may end it before the message does (RFC 7692 section 7.2.3.4).
+    const step = (): Uint8Array | null => {
+      const { buffer, engine } = this.#run(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
+      parts.push(buffer);
+      length += buffer.length;
+      if (limit > 0 && length > limit) throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
+      at += engine.bytesWritten;
+      const hasEnded = at < whole.length;
+      this.#window =
+        hasEnded || this.#options.noContextTakeover ? NONE : slideWindow(this.#window!, buffer, this.#options.windowBits);
+      return at < data.length ? null : concat(parts);
+    };
+    return { isOwned: true, step };
+  }
+
+  #run(data: Uint8Array, limit: number): InflateInfo {
+    if (this.#window === null) throw closedError();
+    const { windowBits, zlib: options } = this.#options;
+    const dictionary = this.#window.length > 0 ? { dictionary: this.#window } : {};
+    const maximum = limit > 0 ? { maxOutputLength: Math.min(limit, LARGEST_OUTPUT) } : {};
+    try {
+      return this.#zlib.inflateRawSync(data, {
+        ...options,
+        windowBits,
+        finishFlush: Z_SYNC_FLUSH,
+        info: true,
+        ...dictionary,
+        ...maximum,
+      }) as InflateInfo;
+    } catch (error) {
+      const { message, code } = error as Error & { code?: string };
+      const isTooLong = code === 'ERR_BUFFER_TOO_LARGE';
+      throw new InflateError({ message: isTooLong ? 'Max payload size exceeded' : message, isTooLong, code });
+    }
+  }
+
+  close(): void {
+    this.#window = null;
+  }
+}
+
+/** Makes the engine. Works wherever node:zlib does. */
+export function createOneShotEngine(zlib: ZlibModule): DeflateEngine {
+  return {
+    createDeflator: (options) => new OneShotDeflator(zlib, options),
+    createInflator: (options) => new OneShotInflator(zlib, options),
+  };
+}

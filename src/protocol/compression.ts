@@ -1,0 +1,112 @@
+// permessage-deflate on one connection, RFC 7692 section 6: contexts that are made when first needed, and the order of messages
+// while one of them takes more than a turn.
+
+import type { DeflateAgreement } from '../deflate/parameters.ts';
+import type { DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
+import type { Platform, Role } from '../platform.ts';
+
+/** What a connection needs to know to compress. */
+export interface CompressionOptions {
+  readonly engine: DeflateEngine;
+  readonly agreement: DeflateAgreement;
+  /** Smallest message that is compressed when each starts afresh, in bytes. Default 1,024, as in ws. */
+  readonly threshold?: number | undefined;
+  /** Passed on to zlib. */
+  readonly zlibDeflateOptions?: Readonly<Record<string, unknown>> | undefined;
+  /** Passed on to zlib. */
+  readonly zlibInflateOptions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const DEFAULT_THRESHOLD = 1024;
+
+/** Receives a finished job. `isOwned`: whether the bytes may be kept. */
+export type JobDone = (bytes: Uint8Array, isOwned: boolean) => void;
+
+export class Compression {
+  readonly #platform: Platform;
+  readonly #role: Role;
+  readonly #options: CompressionOptions;
+  #deflator: Deflator | null = null;
+  #inflator: Inflator | null = null;
+  #isClosed = false;
+
+  constructor(platform: Platform, role: Role, options: CompressionOptions) {
+    this.#platform = platform;
+    this.#role = role;
+    this.#options = options;
+  }
+
+  /**
+   * Whether a message is worth compressing. With a context that is kept even a short one is, because it resembles those before it.
+   *
+   * @param length Bytes of its first frame.
+   */
+  isWorthwhile(length: number): boolean {
+    return !this.#sendsAfresh || length >= (this.#options.threshold ?? DEFAULT_THRESHOLD);
+  }
+
+  /**
+   * Compresses the payload of one frame.
+   *
+   * @param data Kept until `done`.
+   * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
+   */
+  deflate(data: Uint8Array, isFinal: boolean, done: JobDone): boolean {
+    const { agreement, zlibDeflateOptions } = this.#options;
+    this.#deflator ??= this.#options.engine.createDeflator({
+      windowBits: this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits,
+      noContextTakeover: this.#sendsAfresh,
+      zlib: zlibDeflateOptions,
+    });
+    return this.#run(this.#deflator.deflate(data, isFinal), done, () => {});
+  }
+
+  /**
+   * Decompresses a message.
+   *
+   * @param data Kept until `done` or `failed`.
+   * @param limit Most bytes that may come of it; 0 for no limit.
+   * @returns As {@link deflate} does.
+   */
+  inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void): boolean {
+    const { agreement, zlibInflateOptions } = this.#options;
+    const isServer = this.#role === 'server';
+    this.#inflator ??= this.#options.engine.createInflator({
+      windowBits: isServer ? agreement.clientMaxWindowBits : agreement.serverMaxWindowBits,
+      noContextTakeover: isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover,
+      zlib: zlibInflateOptions,
+    });
+    return this.#run(this.#inflator.inflate(data, limit), done, failed);
+  }
+
+  /** Frees both contexts. What is under way is dropped. */
+  close(): void {
+    this.#isClosed = true;
+    this.#deflator?.close();
+    this.#inflator?.close();
+    this.#deflator = this.#inflator = null;
+  }
+
+  get #sendsAfresh(): boolean {
+    const { agreement } = this.#options;
+    return this.#role === 'server' ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover;
+  }
+
+  #run(job: DeflateJob, done: JobDone, failed: (error: unknown) => void): boolean {
+    let bytes: Uint8Array | null;
+    try {
+      bytes = job.step();
+    } catch (error) {
+      failed(error);
+      return true;
+    }
+    if (bytes !== null) {
+      done(bytes, job.isOwned);
+      return true;
+    }
+    this.#platform.nextTurn(() => {
+      if (!this.#isClosed) this.#run(job, done, failed);
+    });
+    return false;
+  }
+}

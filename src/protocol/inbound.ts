@@ -1,0 +1,308 @@
+// The receiving half of a connection: from chunks to messages and control frames. RFC 6455 sections 5.4, 5.5 and 6.2.
+
+import {
+  INPUT,
+  INPUT_BYTES,
+  RECORD_ADDRESS,
+  RECORD_ASCII,
+  RECORD_FIN,
+  RECORD_FLAGS,
+  RECORD_FRAME_END,
+  RECORD_FRAME_START,
+  RECORD_LENGTH,
+  RECORD_OPCODE,
+  RECORD_RSV1,
+  RECORD_WORDS,
+  STATUS_MORE,
+  STATUS_OK,
+} from '../../assembly/layout.ts';
+import { Utf8Error, type PeerError } from '../base/errors.ts';
+import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
+import { DecoderState } from '../codec/codec.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
+import { MessageAssembler } from './assembler.ts';
+import type { Compression } from './compression.ts';
+import { faultOfInflate, faultOfStatus, messageTooLarge, tooManyFragments } from './faults.ts';
+
+export interface InboundOptions {
+  readonly expectMask: boolean;
+  /** Largest message, in bytes, before and after decompression; 0 for none. */
+  readonly maxPayload: number;
+  /** Most fragments of one message; 0 for none. */
+  readonly maxFragments: number;
+  readonly skipUtf8Validation: boolean;
+}
+
+/** Who hears what arrives. */
+export interface InboundOwner {
+  /** As in SessionSink. May throw: that is a listener's exception. */
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
+  onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
+  /** The peer broke the protocol. */
+  onFault(error: PeerError): void;
+  /** Whether the next message waits for one that is being decompressed; what arrives meanwhile is kept. */
+  onBlocked(isBlocked: boolean): void;
+}
+
+/** The flags of a record that is a complete, uncompressed message by itself, opcode aside. */
+const WHOLE_MESSAGE = RECORD_FRAME_START | RECORD_FRAME_END | RECORD_FIN;
+const WHOLE_MESSAGE_MASK = WHOLE_MESSAGE | RECORD_RSV1;
+/** `kind` bit of a message that has to be inflated; never passed on. */
+const KIND_COMPRESSED = 0x100;
+
+/** Records and where their addresses point to: the codec's, or a copy that waits for a decompression. */
+interface Source {
+  readonly records: Int32Array;
+  readonly memory: Uint8Array;
+  /** First byte of `memory` as an address of the records. */
+  readonly base: number;
+  readonly count: number;
+  /** Payload bytes that the last record's frame still lacks. */
+  readonly remaining: number;
+}
+
+/** What waits for a decompression: decoded records, then a violation or bytes that have not been decoded. */
+interface Held {
+  source: Source | null;
+  next: number;
+  fault: PeerError | null;
+  readonly chunks: Uint8Array[];
+}
+
+export class Inbound {
+  /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
+  isDeaf: boolean = false;
+  readonly #platform: Platform;
+  readonly #owner: InboundOwner;
+  readonly #options: InboundOptions;
+  readonly #decoder: DecoderState;
+  readonly #compression: Compression | null;
+  #assembler: MessageAssembler | null = null;
+  /** Bytes of an unfinished header or control frame. */
+  #stash: Uint8Array | null = null;
+  /** `kind` of the message being assembled. */
+  #kind = 0;
+  #fragments = 0;
+  /** Set while a message is being decompressed. */
+  #held: Held | null = null;
+
+  constructor(platform: Platform, owner: InboundOwner, options: InboundOptions, compression: Compression | null) {
+    this.#platform = platform;
+    this.#owner = owner;
+    this.#options = options;
+    this.#compression = compression;
+    this.#decoder = new DecoderState({ ...options, allowRsv1: compression !== null });
+  }
+
+  /** Whether a message is being decompressed. */
+  get isBlocked(): boolean {
+    return this.#held !== null;
+  }
+
+  /** Feeds a chunk, which is borrowed. */
+  receive(chunk: Uint8Array): void {
+    const { codec } = this.#platform;
+    if (this.#held !== null && !this.isDeaf) {
+      this.#held.chunks.push(this.#platform.copy(chunk, 0, chunk.length));
+      return;
+    }
+    if (codec.isDelivering) {
+      // A listener fed bytes to a connection while the input arena is being read from: wait for its end.
+      const copy = this.#platform.copy(chunk, 0, chunk.length);
+      this.#platform.defer(() => this.receive(copy));
+      return;
+    }
+    for (let at = 0; at < chunk.length && !this.isDeaf; at += INPUT_BYTES) {
+      const piece = at === 0 && chunk.length <= INPUT_BYTES ? chunk : chunk.subarray(at, at + INPUT_BYTES);
+      if (this.#held !== null) return this.receive(chunk.subarray(at));
+      codec.input.set(piece);
+      this.receiveInput(piece.length);
+    }
+  }
+
+  /** Feeds the first `length` bytes of the codec's input arena, which is overwritten. */
+  receiveInput(length: number): void {
+    if (this.isDeaf) return;
+    const { codec } = this.#platform;
+    if (this.#held !== null) return this.receive(codec.input.subarray(0, length));
+    let address = INPUT;
+    let rest = length;
+    if (this.#stash !== null) {
+      address = codec.prepend(this.#stash);
+      rest += this.#stash.length;
+      this.#stash = null;
+    }
+    codec.isDelivering = true;
+    try {
+      this.#decodeAll(address, rest);
+    } finally {
+      codec.isDelivering = false;
+    }
+  }
+
+  /** Ignores everything from now on, and drops what is unfinished. */
+  end(): void {
+    this.isDeaf = true;
+    this.#assembler = null;
+    this.#stash = null;
+    this.#held = null;
+  }
+
+  #decodeAll(address: number, length: number): void {
+    const { codec } = this.#platform;
+    let at = address;
+    let rest = length;
+    let status: number;
+    do {
+      const count = codec.decode(this.#decoder, at, rest);
+      status = codec.status;
+      at += codec.consumed;
+      rest -= codec.consumed;
+      this.#deliver(codec.records, codec.memory, 0, 0, count);
+      if (this.isDeaf) return;
+    } while (status === STATUS_MORE && this.#held === null);
+    const fault =
+      status === STATUS_OK || status === STATUS_MORE ? null : faultOfStatus(status, codec.memory[at], codec.memory[at + 1]);
+    if (this.#held !== null) {
+      this.#held.fault = fault;
+      if (rest > 0 && fault === null) this.#held.chunks.push(codec.memory.slice(at, at + rest));
+    } else if (fault !== null) {
+      this.#fail(fault);
+    } else if (rest > 0) {
+      this.#stash = codec.memory.slice(at, at + rest);
+    }
+  }
+
+  /** Passes on the records from `first` to `count`. */
+  #deliver(records: Int32Array, memory: Uint8Array, base: number, first: number, count: number, remaining: number = -1): void {
+    const { maxPayload } = this.#options;
+    for (let index = first, at = first * RECORD_WORDS; index < count; index++, at += RECORD_WORDS) {
+      const flags = records[at + RECORD_FLAGS];
+      const start = records[at + RECORD_ADDRESS] - base;
+      const end = start + records[at + RECORD_LENGTH];
+      const opcode = flags & RECORD_OPCODE;
+      try {
+        if (opcode > OPCODE_BINARY) {
+          this.#owner.onControl(opcode, memory, start, end);
+        } else if (opcode !== OPCODE_CONTINUATION && (flags & WHOLE_MESSAGE_MASK) === WHOLE_MESSAGE) {
+          if (end - start > maxPayload && maxPayload > 0) this.#fail(messageTooLarge());
+          else this.#owner.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
+        } else {
+          // Only the last record of a chunk can be a frame without an end, and the decoder knows what it lacks.
+          const isUnfinished = (flags & RECORD_FRAME_END) === 0;
+          const expected = isUnfinished ? (remaining < 0 ? this.#decoder.remaining : remaining) : 0;
+          this.#deliverPiece(flags, memory, start, end, expected);
+        }
+      } catch (error) {
+        this.#rethrow(error);
+      }
+      if (this.isDeaf) return;
+      if (this.#held !== null) return this.#hold(records, memory, base, index + 1, count, remaining);
+    }
+  }
+
+  /** Takes a fragment, a piece of a frame that is longer than the chunk, or a compressed message. */
+  #deliverPiece(flags: number, memory: Uint8Array, start: number, end: number, expected: number): void {
+    const { maxPayload, maxFragments } = this.#options;
+    const opcode = flags & RECORD_OPCODE;
+    if ((flags & RECORD_FRAME_START) !== 0) {
+      if (opcode !== OPCODE_CONTINUATION) {
+        this.#kind = opcode === OPCODE_TEXT ? MESSAGE_TEXT | MESSAGE_ASCII : 0;
+        if ((flags & RECORD_RSV1) !== 0) this.#kind |= KIND_COMPRESSED;
+        this.#fragments = 0;
+      }
+      if (++this.#fragments > maxFragments && maxFragments > 0) return this.#fail(tooManyFragments());
+    }
+    if ((flags & RECORD_ASCII) === 0) this.#kind &= ~MESSAGE_ASCII;
+    const assembler = (this.#assembler ??= new MessageAssembler(this.#platform));
+    // Refused by what the header announces, before any of it is kept.
+    const length = assembler.length + (end - start);
+    if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
+    assembler.append(memory, start, end, expected);
+    if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
+    const bytes = assembler.take();
+    if ((this.#kind & KIND_COMPRESSED) === 0) this.#owner.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
+    else this.#inflate(bytes.subarray(0, length), this.#kind & MESSAGE_TEXT);
+  }
+
+  #inflate(bytes: Uint8Array, kind: number): void {
+    const isDone = this.#compression!.inflate(
+      bytes,
+      this.#options.maxPayload,
+      (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind),
+      (error) => this.#fail(faultOfInflate(error)),
+    );
+    if (isDone) return;
+    this.#held = { source: null, next: 0, fault: null, chunks: [] };
+    this.#owner.onBlocked(true);
+  }
+
+  #deliverInflated(plain: Uint8Array, kind: number): void {
+    const held = this.#held;
+    this.#held = null;
+    if (this.isDeaf) return;
+    if ((kind & MESSAGE_TEXT) !== 0 && !this.#options.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
+      return this.#fail(new Utf8Error());
+    }
+    if (held === null) return this.#owner.onMessage(plain, 0, plain.length, kind);
+    try {
+      this.#owner.onMessage(plain, 0, plain.length, kind);
+    } catch (error) {
+      this.#rethrow(error);
+    }
+    this.#release(held);
+  }
+
+  /** Keeps the records that come after a message that is being decompressed. */
+  #hold(records: Int32Array, memory: Uint8Array, base: number, next: number, count: number, remaining: number): void {
+    if (next === count) return;
+    const held = this.#held!;
+    held.next = next;
+    const { codec } = this.#platform;
+    if (memory !== codec.memory) {
+      held.source = { records, memory, base, count, remaining };
+      return;
+    }
+    held.source = {
+      records: records.slice(0, count * RECORD_WORDS),
+      memory: this.#platform.copy(memory, INPUT, codec.decodedEnd),
+      base: INPUT,
+      count,
+      remaining: this.#decoder.remaining,
+    };
+  }
+
+  /** Goes on with what was held, until another message has to wait. */
+  #release(held: Held): void {
+    const { source } = held;
+    if (source !== null && !this.isDeaf) {
+      this.#deliver(source.records, source.memory, source.base, held.next, source.count, source.remaining);
+    }
+    const later = this.#held as Held | null;
+    if (later !== null) {
+      later.fault = held.fault;
+      later.chunks.push(...held.chunks);
+      return;
+    }
+    if (held.fault !== null && !this.isDeaf) this.#fail(held.fault);
+    for (const chunk of held.chunks) if (!this.isDeaf) this.receive(chunk);
+    if (this.#held === null) this.#owner.onBlocked(false);
+  }
+
+  #fail(error: PeerError): void {
+    this.end();
+    this.#owner.onFault(error);
+  }
+
+  /** A listener's exception is the program's to see; it takes neither the other messages nor the connection with it. */
+  #rethrow(error: unknown): void {
+    this.#platform.defer(() => {
+      throw error;
+    });
+  }
+}
+
+function textKind(flags: number): number {
+  return (flags & RECORD_ASCII) === 0 ? MESSAGE_TEXT : MESSAGE_TEXT | MESSAGE_ASCII;
+}

@@ -1,0 +1,161 @@
+// The sending half of a connection: from messages to frames. RFC 6455 sections 5.4, 5.5 and 6.1, RFC 7692 section 6.1.
+
+import { UsageError } from '../base/errors.ts';
+import {
+  FIN_BIT,
+  MAXIMUM_CONTROL_PAYLOAD,
+  OPCODE_BINARY,
+  OPCODE_CONTINUATION,
+  OPCODE_TEXT,
+  RSV1_BIT,
+} from '../base/opcodes.ts';
+import type { Platform, SendCallback, SendOptions } from '../platform.ts';
+import type { Compression } from './compression.ts';
+import { Outbox } from './outbox.ts';
+
+/** Something that waits for a message that is being compressed. */
+interface Waiting {
+  /** Payload bytes, for `bufferedAmount`. */
+  readonly length: number;
+  readonly callback: SendCallback | undefined;
+  run(): void;
+}
+
+export class Outbound {
+  readonly outbox: Outbox;
+  readonly #platform: Platform;
+  readonly #masks: boolean;
+  readonly #compression: Compression | null;
+  readonly #onOutput: () => void;
+  /** Whether the last data frame sent was not final. */
+  #isFragmentOpen = false;
+  /** Whether the message that it belongs to is compressed. */
+  #isFragmentCompressed = false;
+  /** Set while a message is being compressed: the first is that one, the others come after it. */
+  #waiting: Waiting[] | null = null;
+  #waitingBytes = 0;
+
+  /** @param onOutput Called when something was queued outside of a call to this object. */
+  constructor(platform: Platform, masks: boolean, compression: Compression | null, onOutput: () => void) {
+    this.outbox = new Outbox(platform);
+    this.#platform = platform;
+    this.#masks = masks;
+    this.#compression = compression;
+    this.#onOutput = onOutput;
+  }
+
+  /** Payload bytes that have not been taken out of the outbox. */
+  get payloadBytes(): number {
+    return this.outbox.payloadBytes + this.#waitingBytes;
+  }
+
+  /** Whether a message is being compressed, so that more will come into the outbox by itself. */
+  get isBusy(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Queues text as the first or only frame of a message, or the next one. */
+  sendText(text: string, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+    if (this.#compression !== null) {
+      const payload = this.#platform.allocate(this.#platform.byteLength(text));
+      this.#platform.writeText(text, payload, 0);
+      return this.sendBytes(payload, true, options, callback);
+    }
+    const first = this.#firstByte(OPCODE_TEXT, options?.fin ?? true);
+    this.outbox.count(this.outbox.addText(first, text, options?.mask ?? this.#masks), callback);
+  }
+
+  /** Queues bytes in the same way. `payload` is kept until the batch is written. */
+  sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+    const compression = this.#compression;
+    if (compression !== null && this.#waiting !== null) {
+      const run = (): void => this.sendBytes(payload, isText, options, callback);
+      return this.#wait({ length: payload.length, callback, run });
+    }
+    const isFinal = options?.fin ?? true;
+    const isContinuation = this.#isFragmentOpen;
+    const first = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
+    const masked = options?.mask ?? this.#masks;
+    if (compression !== null) {
+      if (!isContinuation) {
+        this.#isFragmentCompressed = (options?.compress ?? true) && compression.isWorthwhile(payload.length);
+      }
+      if (this.#isFragmentCompressed) {
+        return this.#deflate(isContinuation ? first : first | RSV1_BIT, payload, isFinal, masked, callback);
+      }
+    }
+    this.outbox.addBytes(first, payload, masked);
+    this.outbox.count(payload.length, callback);
+  }
+
+  /**
+   * Queues a control frame, which may overtake a message that is being compressed.
+   *
+   * @param payload Copied.
+   * @throws {UsageError} above 125 bytes.
+   */
+  sendControl(opcode: number, payload: Uint8Array, callback: SendCallback | undefined, masked: boolean = this.#masks): void {
+    if (payload.length > MAXIMUM_CONTROL_PAYLOAD) {
+      throw new UsageError(`A control frame's payload has at most 125 bytes; this one has ${payload.length}`);
+    }
+    this.outbox.addBytes(FIN_BIT | opcode, payload, masked);
+    // `bufferedAmount` counts what programs send as messages, nothing else.
+    this.outbox.count(0, callback);
+  }
+
+  /** Runs `task` behind everything that was sent. */
+  afterAll(task: () => void): void {
+    if (this.#waiting === null) task();
+    else this.#wait({ length: 0, callback: undefined, run: task });
+  }
+
+  /** Drops what waits. @returns The callbacks that will never come. */
+  abandon(): SendCallback[] {
+    const callbacks = (this.#waiting ?? []).flatMap(({ callback }) => callback ?? []);
+    this.#waiting = null;
+    this.#waitingBytes = 0;
+    return callbacks;
+  }
+
+  #firstByte(opcode: number, isFinal: boolean): number {
+    const effective = this.#isFragmentOpen ? OPCODE_CONTINUATION : opcode;
+    this.#isFragmentOpen = !isFinal;
+    return isFinal ? FIN_BIT | effective : effective;
+  }
+
+  #wait(entry: Waiting): void {
+    this.#waiting!.push(entry);
+    this.#waitingBytes += entry.length;
+  }
+
+  #deflate(first: number, payload: Uint8Array, isFinal: boolean, masked: boolean, callback: SendCallback | undefined): void {
+    const { length } = payload;
+    const isDone = this.#compression!.deflate(payload, isFinal, (bytes, isOwned) => {
+      const waiting = this.#waiting;
+      // The outbox keeps long payloads, and a lent one changes with the next message.
+      const lasting = isOwned || bytes.length < 4096 ? bytes : this.#platform.copy(bytes, 0, bytes.length);
+      this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned);
+      this.outbox.count(length, callback);
+      if (waiting !== null) this.#goOn(waiting);
+    });
+    if (isDone) return;
+    this.#waiting = [];
+    this.#wait({ length, callback, run() {} });
+  }
+
+  /** The first of `waiting` is done: sends the others, until one of them takes its time. */
+  #goOn(waiting: Waiting[]): void {
+    this.#waitingBytes -= waiting[0].length;
+    this.#waiting = null;
+    for (let index = 1; index < waiting.length; index++) {
+      const entry = waiting[index];
+      if (this.#waiting !== null) {
+        (this.#waiting as Waiting[]).push(entry);
+        continue;
+      }
+      this.#waitingBytes -= entry.length;
+      entry.run();
+    }
+    this.#onOutput();
+  }
+}

@@ -1,0 +1,46 @@
+// What a runtime brings to the contract. Types only.
+
+import type { ClientSocket, WsStyleSocket } from './endpoint.ts';
+import type { ContractScript } from './script.ts';
+
+/** What a pair can do. A flag that is off leaves out the tests that need it. */
+export interface Capabilities {
+  /** The client takes header fields, as `options.headers`. */
+  readonly headers: boolean;
+  /** The client answers a violation with a Close frame that says which: 1002, 1007 or 1009. */
+  readonly clientNamesFault: boolean;
+  /** The same for the server; and it accepts `maxPayload`. */
+  readonly serverNamesFault: boolean;
+  /** The client's answer to a Close frame repeats the reason as well as the code. */
+  readonly clientRepeatsReason: boolean;
+  /** What one turn sends counts as `bufferedAmount` until that turn is over, as the W3C API has it. */
+  readonly clientWritesAfterTurn: boolean;
+}
+
+export interface ClientOptions {
+  readonly headers?: Record<string, string>;
+}
+
+/** What a server of the contract is made of; see {@link ContractScript}. */
+export interface ServerPlan {
+  readonly script: ContractScript;
+  /** Default 100 MiB. */
+  readonly maxPayload?: number;
+}
+
+export interface RunningServer {
+  /** `ws://host:port`, no slash at its end. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface ContractRuntime {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Starts a server, or names one elsewhere that runs a {@link ContractScript}. */
+  createServer(plan: ServerPlan): Promise<RunningServer>;
+  /** Makes a ws-style client. */
+  readonly createClient?: (url: string, protocols: string[], options: ClientOptions) => WsStyleSocket;
+  /** Makes a W3C-style client. */
+  readonly createW3CClient?: (url: string, protocols: string[], options: ClientOptions) => ClientSocket;
+}

@@ -1,0 +1,135 @@
+// socket.io, server and client, by WebSocket alone: namespaces, rooms, acknowledgements, binary, compression, limits, reconnection.
+
+import assert from 'node:assert/strict';
+import { Server } from 'socket.io';
+import { io as connect } from 'socket.io-client';
+import { assertWs, closed, listen, next, note, until } from './support.mjs';
+
+assertWs(import.meta.url, ['socket.io', 'engine.io'], ['socket.io', 'socket.io-adapter'], ['socket.io-client', 'engine.io-client']);
+
+const { server, host } = await listen();
+const io = new Server(server, {
+  transports: ['websocket'],
+  perMessageDeflate: { threshold: 256 },
+  pingInterval: 50,
+  cookie: { name: 'io', path: '/' },
+  connectionStateRecovery: { maxDisconnectionDuration: 5000 },
+  allowRequest: (request, answer) => answer(null, !request.url.includes('refuse=1')),
+});
+const clients = [];
+
+function open(path = '/', options = {}) {
+  const client = connect(`http://${host}${path}`, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnectionDelay: 10,
+    reconnectionDelayMax: 20,
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+/** Opens a client and waits for both ends of its connection. */
+async function pair(path, options) {
+  const [socket] = await Promise.all([next(io.of(path ?? '/'), 'connection'), next(open(path, options), 'connect')]);
+  return [socket[0], clients.at(-1)];
+}
+
+async function exchangesEvents(socket, client) {
+  assert.equal(socket.handshake.address, '127.0.0.1');
+  assert.equal(socket.handshake.headers['x-sent'], 'by the client');
+  assert.equal(socket.handshake.auth.token, 'secret');
+  socket.on('echo', (...values) => values.pop()(...values));
+  const bytes = Buffer.from(Array.from({ length: 300_000 }, (_value, index) => index % 251));
+  const long = 'é🙂 text '.repeat(20_000);
+  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { long, list: [1, null, true] }), { long, list: [1, null, true] });
+  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { deep: [bytes, new Uint8Array([1, 2])] }), {
+    deep: [bytes, Buffer.from([1, 2])],
+  });
+  assert.equal(await client.timeout(5000).emitWithAck('echo', ''), '');
+
+  client.on('add', (one, two, answer) => answer(one + two));
+  assert.equal(await socket.timeout(5000).emitWithAck('add', 2, 3), 5);
+  await assert.rejects(socket.timeout(50).emitWithAck('nobody answers'), /timed out/);
+
+  const seen = [];
+  client.on('number', (value) => seen.push(value));
+  for (let index = 0; index < 500; index++) socket.compress(index % 2 === 0).emit('number', index);
+  await until('500 events', () => seen.length === 500);
+  assert.deepEqual(seen, [...seen.keys()]);
+}
+
+async function broadcastsToRooms() {
+  const members = [await pair(), await pair(), await pair()];
+  const heard = members.map(() => []);
+  members.forEach(([, client], index) => client.on('news', (value) => heard[index].push(value)));
+  await members[0][0].join('room');
+  await members[1][0].join('room');
+  io.to('room').emit('news', 'room');
+  members[0][0].to('room').emit('news', 'others of the room');
+  members[2][0].broadcast.emit('news', 'all but the third');
+  io.except('room').emit('news', Buffer.from('bytes'));
+  await until('news', () => heard[0].length === 2 && heard[1].length === 3 && heard[2].length === 1);
+  assert.deepEqual(heard, [
+    ['room', 'all but the third'],
+    ['room', 'others of the room', 'all but the third'],
+    [Buffer.from('bytes')],
+  ]);
+  members[0][1].on('ask', (answer) => answer(1));
+  members[1][1].on('ask', (answer) => answer(2));
+  assert.deepEqual((await io.to('room').timeout(5000).emitWithAck('ask')).sort(), [1, 2]);
+  io.in('room').disconnectSockets(true);
+  await until('members gone', async () => (await io.in('room').fetchSockets()).length === 0);
+}
+
+async function reconnects() {
+  const [socket, client] = await pair();
+  const { id } = client;
+  socket.emit('seen');
+  await next(client, 'seen');
+  const [again, reason] = await Promise.all([
+    next(client, 'connect'),
+    next(client, 'disconnect'),
+    next(io, 'connection'),
+    // What a lost network looks like: no closing handshake.
+    socket.conn.transport.socket.terminate(),
+  ]);
+  assert.deepEqual(again, []);
+  assert.equal(reason[0], 'transport close');
+  assert.ok(client.recovered);
+  assert.equal(client.id, id);
+
+  const gone = next(client, 'disconnect');
+  client.io.engine.close();
+  assert.equal((await gone)[0], 'forced close');
+  const [, transport] = await pair('/', { autoUnref: true });
+  const reasons = next(io.sockets.sockets.get(transport.id), 'disconnect');
+  transport.disconnect();
+  assert.equal((await reasons)[0], 'client namespace disconnect');
+}
+
+async function refuses() {
+  const refused = open('/', { query: { refuse: 1 }, reconnection: false });
+  const [error] = await next(refused, 'connect_error');
+  assert.equal(error.message, 'websocket error');
+  assert.equal(error.description.message, 'Unexpected server response: 400');
+
+  const [socket, client] = await pair('/', { reconnection: false });
+  const ended = next(socket, 'disconnect');
+  client.emit('too long', 'x'.repeat(1_000_001));
+  assert.equal((await ended)[0], 'transport error');
+}
+
+const [socket, client] = await pair('/', { auth: { token: 'secret' }, extraHeaders: { 'x-sent': 'by the client' } });
+note(`extensions: ${client.io.engine.transport.ws.extensions || 'none'}`);
+await exchangesEvents(socket, client);
+const [admin, adminClient] = await pair('/admin');
+adminClient.emit('hello', 'admin');
+assert.deepEqual(await next(admin, 'hello'), ['admin']);
+await broadcastsToRooms();
+await reconnects();
+await refuses();
+for (const each of clients) each.disconnect();
+await closed(io);
+assert.equal(server.listening, false);

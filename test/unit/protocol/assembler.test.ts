@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { MessageAssembler } from '../../../src/protocol/assembler.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { concat, pattern } from '../../support/frames.ts';
+import { ManualPlatform } from '../../support/platform.ts';
+
+function assemble(
+  pieces: readonly Uint8Array[],
+  expected: (rest: number) => number,
+): { bytes: Uint8Array; allocated: number[] } {
+  const platform = new ManualPlatform();
+  const assembler = new MessageAssembler(platform);
+  let rest = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  for (const piece of pieces) {
+    rest -= piece.length;
+    const padded = concat(pattern(7, 9), piece, pattern(5, 9));
+    assembler.append(padded, 7, 7 + piece.length, expected(rest));
+    padded.fill(0);
+  }
+  const { length } = assembler;
+  const bytes = assembler.take();
+  expect(assembler.length).toBe(0);
+  return { bytes: bytes.subarray(0, length), allocated: platform.allocations };
+}
+
+function sliced(bytes: Uint8Array, size: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+  return pieces;
+}
+
+describe('MessageAssembler', () => {
+  test.each([
+    [1, 100],
+    [31, 400],
+    [32, 400],
+    [33, 400],
+    [1000, 100_001],
+    [65536, 1_048_576],
+  ])('joins pieces of %i bytes to %i, as fragments and as a frame of known length', (size, length) => {
+    const whole = pattern(length);
+    expectBytes(assemble(sliced(whole, size), () => 0).bytes, whole);
+    expectBytes(assemble(sliced(whole, size), (rest) => rest).bytes, whole);
+  });
+
+  test('allocates exactly the length of a message that comes at once', () => {
+    expect(assemble([pattern(70000)], () => 0).allocated).toEqual([70000]);
+  });
+
+  test('takes empty pieces', () => {
+    const empty = new Uint8Array();
+    expectBytes(assemble([empty, pattern(3), empty, pattern(2), empty], () => 0).bytes, concat(pattern(3), pattern(2)));
+    expect(assemble([empty, empty], () => 0).bytes).toHaveLength(0);
+  });
+
+  test('copies each byte a bounded number of times', () => {
+    const pieces = sliced(pattern(1_048_576), 64);
+    const fragmented = assemble(pieces, () => 0).allocated;
+    expect(fragmented.length).toBeLessThanOrEqual(16);
+    expect(assemble(sliced(pattern(1_048_576), 65536), (rest) => rest).allocated.length).toBeLessThanOrEqual(3);
+  });
+
+  test('allocates for what arrived, not for what a header claims', () => {
+    const platform = new ManualPlatform();
+    const assembler = new MessageAssembler(platform);
+    let arrived = 0;
+    for (const length of [0, 1, 1, 100, 5000, 100_000]) {
+      arrived += length;
+      assembler.append(pattern(length), 0, length, 2 ** 40);
+      expect(Math.max(...platform.allocations)).toBeLessThanOrEqual(Math.max(256, arrived * 4));
+    }
+    expect(assembler.length).toBe(arrived);
+  });
+
+  test('starts anew after take and after clear', () => {
+    const assembler = new MessageAssembler(new ManualPlatform());
+    assembler.append(Uint8Array.of(1, 2, 3), 0, 3, 0);
+    const first = assembler.take();
+    assembler.append(Uint8Array.of(9), 0, 1, 0);
+    assembler.clear();
+    expect(assembler.length).toBe(0);
+    assembler.append(Uint8Array.of(4, 5), 0, 2, 0);
+    expect([...assembler.take().subarray(0, 2)]).toEqual([4, 5]);
+    expect([...first.subarray(0, 3)]).toEqual([1, 2, 3]);
+  });
+
+  test('gives an empty array when nothing came', () => {
+    expect(new MessageAssembler(new ManualPlatform()).take()).toHaveLength(0);
+  });
+});

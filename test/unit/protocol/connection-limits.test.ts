@@ -1,0 +1,144 @@
+// What a connection keeps and answers at most. The rest of connection.ts is tested in connection.test.ts.
+
+import { describe, expect, test } from 'vitest';
+import { INPUT } from '../../../assembly/layout.ts';
+import { Bench } from '../../support/connection-bench.ts';
+import { pattern, toHex } from '../../support/frames.ts';
+
+describe('server pongs', () => {
+  test('answers each ping at once', () => {
+    const bench = new Bench({ role: 'server' });
+    bench.receive({ opcode: 9, payload: '1' }, { opcode: 9 }, { opcode: 9, payload: pattern(125) });
+    expect(bench.sentHex()).toEqual(['8a 31', '8a', `8a ${toHex(pattern(125))}`]);
+  });
+
+  test('leaves the answer to the program when told to', () => {
+    const bench = new Bench({ role: 'server', autoPong: false });
+    bench.receive({ opcode: 9, payload: '1' });
+    expect(bench.sink.log).toEqual(['ping 1']);
+    expect(bench.connection.outbox.isEmpty).toBe(true);
+  });
+
+  test('answers only the latest ping while the peer does not read', () => {
+    const bench = new Bench({ role: 'server' });
+    bench.connection.isCongested = true;
+    for (let index = 0; index < 100; index++) bench.receive({ opcode: 9, payload: `${index}` });
+    expect(bench.connection.outbox.isEmpty).toBe(true);
+    bench.connection.endCongestion();
+    expect(bench.sentHex()).toEqual(['8a 39 39']);
+    bench.connection.endCongestion();
+    expect(bench.connection.outbox.isEmpty).toBe(true);
+    bench.receive({ opcode: 9, payload: 'a' });
+    expect(bench.sentHex()).toEqual(['8a 61']);
+  });
+
+  test.each([
+    ['our Close frame', ['88', '8a 61']],
+    ['the Close frame of the peer', ['88']],
+    ['a violation', ['88 03 ea']],
+  ])('the late pong and %s', (event, sent) => {
+    const bench = new Bench({ role: 'server' });
+    bench.connection.isCongested = true;
+    bench.receive({ opcode: 9, payload: 'a' });
+    if (event === 'our Close frame') bench.connection.close();
+    else bench.receive({ opcode: event === 'a violation' ? 3 : 8 });
+    bench.connection.endCongestion();
+    expect(bench.sentHex()).toEqual(sent);
+  });
+});
+
+describe('server limits', () => {
+  const tooLarge = 'fail 1009 WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+
+  test.each([
+    [10, 10, true],
+    [10, 11, false],
+    [0, 200_000, true],
+  ])('maxPayload %i against a whole frame of %i', (maxPayload, length, isTaken) => {
+    const bench = new Bench({ role: 'server', maxPayload });
+    bench.receive({ opcode: 2, payload: pattern(length) });
+    expect(bench.sink.log[0].startsWith('message')).toBe(isTaken);
+    if (!isTaken) expect(bench.sink.log).toEqual([tooLarge]);
+  });
+
+  test('maxPayload refuses by the header, before any byte of the payload', () => {
+    for (const lengthBits of [16, 64] as const) {
+      const bench = new Bench({ role: 'server', maxPayload: 70000 - 1 });
+      const header = bench.frame({ opcode: 2, length: lengthBits === 16 ? 65535 : 70000, lengthBits });
+      bench.receive(header);
+      expect(bench.sink.log).toEqual(lengthBits === 16 ? [] : [tooLarge]);
+      expect(Math.max(0, ...bench.platform.allocations)).toBeLessThanOrEqual(256);
+    }
+  });
+
+  test('maxPayload counts across fragments, and refuses the fragment that would go over', () => {
+    const bench = new Bench({ role: 'server', maxPayload: 10 });
+    bench.receive({ fin: false, payload: '12345' }, { opcode: 0, payload: '67890' });
+    bench.receive({ fin: false, payload: '12345' }, { opcode: 0, fin: false, payload: '6789' });
+    expect(bench.sink.log).toEqual(['message 1234567890']);
+    bench.receive(bench.frame({ opcode: 0, length: 2 }));
+    expect(bench.sink.log).toEqual(['message 1234567890', tooLarge]);
+  });
+
+  test('maxPayload is 100 MiB by default', () => {
+    for (const [length, log] of [
+      [104_857_600, []],
+      [104_857_601, [tooLarge]],
+    ] as const) {
+      const bench = new Bench({ role: 'server' });
+      bench.receive(bench.frame({ opcode: 2, length }));
+      expect(bench.sink.log).toEqual(log);
+    }
+  });
+
+  test('maxFragments counts fragments of one message', () => {
+    const bench = new Bench({ role: 'server', maxFragments: 3 });
+    for (let round = 0; round < 2; round++) {
+      bench.receive({ fin: false, payload: 'a' }, { opcode: 0, fin: false }, { opcode: 0, payload: 'b' });
+    }
+    expect(bench.sink.log).toEqual(['message ab', 'message ab']);
+    bench.receive({ fin: false }, { opcode: 0, fin: false }, { opcode: 0, fin: false });
+    expect(bench.sink.fault).toBeUndefined();
+    bench.receive({ opcode: 0 });
+    expect(bench.sink.log.at(-1)).toBe('fail 1008 WS_ERR_TOO_MANY_BUFFERED_PARTS');
+    expect(bench.sentHex()).toEqual(['88 03 f0']);
+  });
+
+  test('a frame in many pieces is one fragment', () => {
+    const bench = new Bench({ role: 'server', maxFragments: 1 });
+    for (const byte of bench.frame({ payload: 'abcdefgh' })) bench.connection.receive(Uint8Array.of(byte));
+    expect(bench.sink.log).toEqual(['message abcdefgh']);
+  });
+
+  test('any number of fragments is taken by default', () => {
+    const bench = new Bench({ role: 'server' });
+    const piece = bench.frame({ opcode: 0, fin: false, payload: pattern(64) });
+    bench.receive({ opcode: 2, fin: false });
+    for (let index = 0; index < 65536; index += 64) bench.receive(...new Array<Uint8Array>(64).fill(piece));
+    bench.receive({ opcode: 0 });
+    expect(bench.sink.log).toEqual(['message (4194304)']);
+  });
+
+  test('a header that claims 2^40 bytes allocates a small multiple of what arrived', () => {
+    const bench = new Bench({ role: 'server', maxPayload: 0 });
+    let arrived = 0;
+    bench.receive(bench.frame({ opcode: 2, length: 2 ** 40 }));
+    for (const length of [1, 10, 100, 1000, 100_000, 300_000]) {
+      arrived += length;
+      bench.receive(pattern(length));
+      expect(Math.max(...bench.platform.allocations)).toBeLessThanOrEqual(Math.max(256, 4 * arrived));
+    }
+    expect(bench.sink.log).toEqual([]);
+  });
+
+  test('what a listener is lent lies in codec memory, or is its own', () => {
+    const bench = new Bench({ role: 'server' });
+    const sources: Uint8Array[] = [];
+    bench.sink.onMessage = (source, start) => {
+      sources.push(source);
+      if (source === bench.platform.codec.memory) expect(start).toBeGreaterThanOrEqual(INPUT);
+    };
+    bench.receive({ payload: 'a' }, { fin: false, payload: 'b' }, { opcode: 0, payload: 'c' });
+    expect(sources.map((source) => source === bench.platform.codec.memory)).toEqual([true, false]);
+  });
+});
