@@ -6,7 +6,9 @@ import { request as httpsRequest } from 'node:https';
 import { connect as netConnect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import { checkResponse, keyOfBytes, requestHeaders } from '../../src/handshake/client.ts';
+import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../../src/deflate/parameters.ts';
+import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../../src/handshake/client.ts';
+import { formatExtensions } from '../../src/handshake/extensions.ts';
 import type { Target } from './address.ts';
 
 /** A handshake to make. */
@@ -16,12 +18,26 @@ export interface HandshakePlan {
   /** 8 or 13. */
   readonly version: 8 | 13;
   readonly origin?: string | undefined;
+  /** permessage-deflate to offer. Left out: none. */
+  readonly deflate?: DeflateOptions | undefined;
   /** More header fields. Those of the handshake go before them. */
   readonly headers: Readonly<Record<string, unknown>>;
   /** Milliseconds; 0 or left out for no limit. */
   readonly handshakeTimeout?: number | undefined;
   /** Passed on to `http.request` or `https.request`. */
   readonly request: Readonly<Record<string, unknown>>;
+}
+
+/** What a handshake came to. */
+export interface OpenedHandshake {
+  /** The subprotocol in use; empty for none. */
+  readonly protocol: string;
+  /** The response's Sec-WebSocket-Extensions; empty for none. */
+  readonly extensions: string;
+  /** permessage-deflate, if it is in use. */
+  readonly agreement: DeflateAgreement | undefined;
+  /** Bytes that came behind the response. */
+  readonly head: Uint8Array;
 }
 
 /** How a handshake may go. After `onOpen` or `onFail` nothing follows. */
@@ -33,7 +49,7 @@ export interface HandshakeEvents {
    * abort, and still hears of errors.
    */
   onResponse(request: ClientRequest, response: IncomingMessage): boolean;
-  onOpen(socket: Duplex, protocol: string, head: Uint8Array): void;
+  onOpen(socket: Duplex, opened: OpenedHandshake): void;
   onFail(error: Error): void;
 }
 
@@ -47,10 +63,12 @@ export interface RunningHandshake {
 export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): RunningHandshake {
   const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
   const { target, protocols, version, origin } = plan;
-  const headers = requestHeaders({ key, version, protocols });
+  const extensions = plan.deflate && formatExtensions([offerDeflate(plan.deflate)]);
+  const headers = requestHeaders({ key, version, protocols, extensions });
   // Checked by Node.js, whose error programs know.
   if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
   const request = (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, headers));
+  const expected = { key, protocols, offeredExtensions: plan.deflate !== undefined };
   let isOver = false;
   const fail = (error: Error): void => {
     if (isOver) return;
@@ -66,13 +84,20 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   });
   request.on('upgrade', (response, socket, head) => {
     if (isOver || !events.onUpgrade(response)) return void socket.destroy();
-    const check = checkResponse({ status: response.statusCode ?? 0, headers: response.headers }, { key, protocols });
+    const check = checkResponse({ status: response.statusCode ?? 0, headers: response.headers }, expected);
     if (!check.accepted) {
       socket.destroy();
       return fail(new Error(check.message));
     }
+    let agreement: DeflateAgreement | undefined;
+    try {
+      agreement = agreementOf(check, plan.deflate);
+    } catch {
+      socket.destroy();
+      return fail(new Error('Invalid Sec-WebSocket-Extensions header'));
+    }
     isOver = true;
-    events.onOpen(socket, check.protocol, head);
+    events.onOpen(socket, { protocol: check.protocol, extensions: check.extensionsHeader ?? '', agreement, head });
   });
   return {
     request,
@@ -81,6 +106,12 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
       destroy(request);
     },
   };
+}
+
+/** What the response says of the only extension that we offer. @throws {Error} when it says what it may not. */
+function agreementOf(opened: Opened, deflate: DeflateOptions | undefined): DeflateAgreement | undefined {
+  const [answer] = opened.extensions;
+  return answer && deflate && agreeToDeflate(answer, deflate);
 }
 
 /** Ends a request whatever it is doing. A socket that is about to be handed over is destroyed as well. */

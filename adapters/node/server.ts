@@ -1,8 +1,9 @@
 // The ws-style WebSocketServer on Node.js.
 
 import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
-import { sessionSettings, type ServerOptions } from '../../src/api/ws/options.ts';
+import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase, type ServerPlatform } from '../../src/api/ws/server.ts';
+import { deflateEngine } from './compression.ts';
 import { createSession } from './session.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -14,7 +15,11 @@ const platform: ServerPlatform = {
       response.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
       response.end(body);
     }),
-  createSession: (socket, options) => createSession(socket, { role: 'server', ...sessionSettings(options) }),
+  createSession(socket, options, agreement) {
+    const deflate = deflateSettings(options.perMessageDeflate);
+    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    return createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
+  },
 };
 
 /** The WebSocketServer of ws 8 on Node.js; see {@link WebSocketServerBase}. */

@@ -5,6 +5,7 @@ import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../
 import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
 import { parseAddress } from './address.ts';
 import { startHandshake } from './client.ts';
+import { deflateEngine } from './compression.ts';
 import { platform } from './platform.ts';
 import { createSession } from './session.ts';
 
@@ -14,11 +15,12 @@ export type * from '../../src/api/w3c/index.ts';
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 
 function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
-  const { tls, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload } = request.options;
+  const { tls, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;
   const plan = {
     target: parseAddress(request.url),
     protocols: request.protocols,
     version: 13,
+    deflate: perMessageDeflate ? {} : undefined,
     headers: request.headers,
     handshakeTimeout,
     request: { ...tls },
@@ -26,9 +28,10 @@ function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingC
   const handshake = startHandshake(plan, {
     onUpgrade: () => true,
     onResponse: () => false,
-    onOpen(socket, protocol, head) {
-      const session = createSession(socket, { role: 'client', ...(maxPayload !== undefined && { maxPayload }) });
-      callbacks.onOpen(session, protocol, '', head);
+    onOpen(socket, { protocol, extensions, agreement, head }) {
+      const compression = agreement && { engine: deflateEngine(), agreement };
+      const session = createSession(socket, { role: 'client', compression, ...(maxPayload !== undefined && { maxPayload }) });
+      callbacks.onOpen(session, protocol, extensions, head);
     },
     onFail: (error) => callbacks.onFail(error),
   });

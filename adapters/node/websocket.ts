@@ -5,13 +5,16 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { expose } from '../../src/api/ws/expose.ts';
 import { internals, type Opening } from '../../src/api/ws/internals.ts';
-import { sessionSettings, type ClientOptions as ClientSettings, type ServerOptions as ServerSettings } from '../../src/api/ws/options.ts';
+import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions as ClientSettings, type ServerOptions as ServerSettings } from '../../src/api/ws/options.ts';
 import type * as types from '../../src/api/ws/types.ts';
+import type { PerMessageDeflateOptions } from '../../src/api/ws/types.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
+import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
 import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
 import type { Platform } from '../../src/platform.ts';
 import { parseAddress, type Target } from './address.ts';
-import { startHandshake, type HandshakePlan, type RunningHandshake } from './client.ts';
+import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from './client.ts';
+import { deflateEngine } from './compression.ts';
 import { platform } from './platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from './session.ts';
@@ -60,7 +63,7 @@ class Opener implements Opening {
         return ws.readyState === ws.CONNECTING;
       },
       onResponse: (request, response) => this.#redirect(target, response) || ws.emit('unexpected-response', request, response),
-      onOpen: (socket, protocol, head) => this.#open(socket, protocol, head),
+      onOpen: (socket, opened) => this.#open(socket, opened),
       onFail: (error) => internals.fail(ws, error),
     });
     const { request } = this.#handshake;
@@ -89,7 +92,8 @@ class Opener implements Opening {
     const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name)));
     const { origin, handshakeTimeout, protocolVersion = 13 } = options;
     const version = protocolVersion as 8 | 13;
-    return { target, protocols: this.#protocols, version, origin, headers, handshakeTimeout, request: { ...request, auth } };
+    const deflate = this.#deflate;
+    return { target, protocols: this.#protocols, version, origin, deflate, headers, handshakeTimeout, request: { ...request, auth } };
   }
 
   /** Makes the headers those of the requests after a redirect: with names in lower case, and the first credentials. */
@@ -119,11 +123,18 @@ class Opener implements Opening {
     return true;
   }
 
-  #open(socket: Duplex, protocol: string, head: Uint8Array): void {
+  get #deflate(): PerMessageDeflateOptions | undefined {
+    return deflateSettings(this.#options.perMessageDeflate ?? true);
+  }
+
+  #open(socket: Duplex, { protocol, agreement, head }: OpenedHandshake): void {
     const { allowSynchronousEvents, generateMask } = this.#options;
+    const deflate = this.#deflate;
+    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const lent = generateMask === undefined ? platform : withMasks(generateMask);
-    const session = createSession(socket, { role: 'client', ...sessionSettings(this.#options) }, lent);
-    internals.open(this.#ws, session, { protocol, extensions: '', allowSynchronousEvents });
+    const session = createSession(socket, { role: 'client', compression, ...sessionSettings(this.#options) }, lent);
+    internals.open(this.#ws, session, { protocol, extensions, allowSynchronousEvents });
     process.nextTick(() => internals.start(this.#ws, head));
   }
 }

@@ -68,8 +68,21 @@ export class Utf8Error extends Error {
   }
 }
 
+/** A peer sent a compressed message that does not decompress (RFC 7692 section 7.2.2). */
+export class CompressionError extends Error {
+  /** zlib's code, for example `Z_DATA_ERROR`. */
+  readonly code: string;
+  /** Status code of the Close frame that answers it: 1007. */
+  readonly closeCode: number = CLOSE_INVALID_PAYLOAD;
+
+  constructor(init: { readonly code: string; readonly message: string }) {
+    super(init.message);
+    this.code = init.code;
+  }
+}
+
 /** What a peer can do wrong. */
-export type PeerError = ProtocolError | CapacityError | Utf8Error;
+export type PeerError = ProtocolError | CapacityError | Utf8Error | CompressionError;
 
 /** The program that uses this library broke its contract. Thrown, never an event. */
 export class UsageError extends Error {

@@ -7,7 +7,7 @@ export const PERMESSAGE_DEFLATE = 'permessage-deflate';
 /** One element of a Sec-WebSocket-Extensions header; as `Extension` of the handshake has it. */
 export interface DeflateElement {
   readonly name: string;
-  readonly parameters: readonly { readonly name: string; readonly value?: string | undefined }[];
+  readonly parameters: readonly { readonly name: string; readonly value?: string }[];
 }
 
 /** What a side wants of permessage-deflate. Names and defaults are those of ws 8. */

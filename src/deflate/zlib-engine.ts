@@ -29,13 +29,13 @@ export type { ZlibModule } from './zlib-module.ts';
 const Z_NO_FLUSH = 0;
 /** Output is gathered here first; a result that fits is lent from it. */
 const SCRATCH_BYTES = 65536;
-/** Most output that is inflated in one slice: */
+/** Most output that is inflated in one slice: about 2.5 ms of JSON, 0.4 ms of a run. */
 const INFLATE_SLICE = 1048576;
-/** Most input of one call of zlib. */
+/** Most input of one call of zlib: 0.2 ms of JSON at level 6, 1 ms of blocks made to be slow to inflate. */
 const PIECE_BYTES = 8192;
 /** How much of a long result is put together in one slice. */
 const COPY_SLICE = 1048576;
-/** How long a slice goes on with another piece. The clock has whole milliseconds. */
+/** When a slice takes no other piece. It ends after 2 to 3 ms, for data differ in cost by a factor of a hundred. */
 const SLICE_MILLISECONDS = 2;
 
 const NONE = new Uint8Array(0);
@@ -125,10 +125,14 @@ class Context {
     // Node.js ends the process when a closed handle is used.
     if (this.#isClosed) throw closedError();
     const room = SCRATCH_BYTES - output.used;
+    const state = this.#state;
+    // Not left as it was: a handle that does not do its work at once would seem to give output without end.
+    state[0] = SCRATCH_BYTES + 1;
     this.#handle.writeSync(flush, input, offset, length, scratch, output.used, room);
     if (this.#failure !== null) throw new InflateError({ ...this.#failure, isTooLong: false });
-    output.used += room - this.#state[0];
-    return this.#state[1];
+    if (state[0] > room) throw new Error('zlib has not done its work');
+    output.used += room - state[0];
+    return state[1];
   }
 
   reset(): void {

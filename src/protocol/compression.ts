@@ -52,6 +52,7 @@ export class Compression {
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
   deflate(data: Uint8Array, isFinal: boolean, done: JobDone): boolean {
+    if (this.#isClosed) return false;
     const { agreement, zlibDeflateOptions } = this.#options;
     this.#deflator ??= this.#options.engine.createDeflator({
       windowBits: this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits,
@@ -69,6 +70,7 @@ export class Compression {
    * @returns As {@link deflate} does.
    */
   inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void): boolean {
+    if (this.#isClosed) return false;
     const { agreement, zlibInflateOptions } = this.#options;
     const isServer = this.#role === 'server';
     this.#inflator ??= this.#options.engine.createInflator({
@@ -79,7 +81,7 @@ export class Compression {
     return this.#run(this.#inflator.inflate(data, limit), done, failed);
   }
 
-  /** Frees both contexts. What is under way is dropped. */
+  /** Frees both contexts. What is under way is dropped, and so is what comes later. */
   close(): void {
     this.#isClosed = true;
     this.#deflator?.close();

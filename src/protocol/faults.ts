@@ -14,7 +14,8 @@ import {
   STATUS_UNEXPECTED_CONTINUATION,
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
-import { CapacityError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
+import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
+import { InflateError } from '../deflate/engine.ts';
 
 function invalidFrame(code: ErrorCode, detail: string): ProtocolError {
   return new ProtocolError({ code, message: `Invalid WebSocket frame: ${detail}` });
@@ -69,6 +70,13 @@ export function invalidCloseCode(code: number): ProtocolError {
 
 export function messageTooLarge(): CapacityError {
   return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
+}
+
+/** The error for what stopped a decompression. */
+export function faultOfInflate(error: unknown): PeerError {
+  if (!(error instanceof InflateError)) throw error;
+  if (error.isTooLong) return messageTooLarge();
+  return new CompressionError({ code: error.code ?? 'Z_DATA_ERROR', message: error.message });
 }
 
 export function tooManyChunks(): CapacityError {

@@ -22,7 +22,7 @@ import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
-import { faultOfInflate, faultOfStatus, messageTooLarge, tooManyFragments } from './faults.ts';
+import { faultOfInflate, faultOfStatus, messageTooLarge, tooManyChunks, tooManyFragments } from './faults.ts';
 
 export interface InboundOptions {
   readonly expectMask: boolean;
@@ -30,6 +30,8 @@ export interface InboundOptions {
   readonly maxPayload: number;
   /** Most fragments of one message; 0 for none. */
   readonly maxFragments: number;
+  /** Most reads that one unfinished frame may take; 0 for none. */
+  readonly maxBufferedChunks: number;
   readonly skipUtf8Validation: boolean;
 }
 
@@ -73,6 +75,8 @@ interface Held {
 export class Inbound {
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
   isDeaf: boolean = false;
+  /** Where the fragments of the message at hand end in it. Set by the owner to have them kept. */
+  fragmentEnds: number[] | undefined;
   readonly #platform: Platform;
   readonly #owner: InboundOwner;
   readonly #options: InboundOptions;
@@ -84,6 +88,9 @@ export class Inbound {
   /** `kind` of the message being assembled. */
   #kind = 0;
   #fragments = 0;
+  /** Reads that the unfinished frame has taken so far; counted only with a limit. */
+  #heldChunks = 0;
+  #expectedRemaining = 0;
   /** Set while a message is being decompressed. */
   #held: Held | null = null;
 
@@ -107,12 +114,6 @@ export class Inbound {
       this.#held.chunks.push(this.#platform.copy(chunk, 0, chunk.length));
       return;
     }
-    if (codec.isDelivering) {
-      // A listener fed bytes to a connection while the input arena is being read from: wait for its end.
-      const copy = this.#platform.copy(chunk, 0, chunk.length);
-      this.#platform.defer(() => this.receive(copy));
-      return;
-    }
     for (let at = 0; at < chunk.length && !this.isDeaf; at += INPUT_BYTES) {
       const piece = at === 0 && chunk.length <= INPUT_BYTES ? chunk : chunk.subarray(at, at + INPUT_BYTES);
       if (this.#held !== null) return this.receive(chunk.subarray(at));
@@ -126,6 +127,7 @@ export class Inbound {
     if (this.isDeaf) return;
     const { codec } = this.#platform;
     if (this.#held !== null) return this.receive(codec.input.subarray(0, length));
+    if (this.#options.maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
     let address = INPUT;
     let rest = length;
     if (this.#stash !== null) {
@@ -147,6 +149,17 @@ export class Inbound {
     this.#assembler = null;
     this.#stash = null;
     this.#held = null;
+  }
+
+  /** Counts the reads that the unfinished frame has taken; fails over the limit. */
+  #admitsChunk(length: number): boolean {
+    const { remaining } = this.#decoder;
+    const isSameFrame = remaining > 0 && remaining === this.#expectedRemaining;
+    this.#heldChunks = isSameFrame ? this.#heldChunks + 1 : remaining > 0 ? 1 : 0;
+    this.#expectedRemaining = remaining - length;
+    if (this.#heldChunks < this.#options.maxBufferedChunks) return true;
+    this.#fail(tooManyChunks());
+    return false;
   }
 
   #decodeAll(address: number, length: number): void {
@@ -211,6 +224,7 @@ export class Inbound {
         this.#kind = opcode === OPCODE_TEXT ? MESSAGE_TEXT | MESSAGE_ASCII : 0;
         if ((flags & RECORD_RSV1) !== 0) this.#kind |= KIND_COMPRESSED;
         this.#fragments = 0;
+        if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
       }
       if (++this.#fragments > maxFragments && maxFragments > 0) return this.#fail(tooManyFragments());
     }
@@ -220,6 +234,7 @@ export class Inbound {
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
     assembler.append(memory, start, end, expected);
+    if ((flags & RECORD_FRAME_END) !== 0) this.fragmentEnds?.push(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
     if ((this.#kind & KIND_COMPRESSED) === 0) this.#owner.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);

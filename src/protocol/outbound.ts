@@ -26,7 +26,7 @@ export class Outbound {
   readonly #platform: Platform;
   readonly #masks: boolean;
   readonly #compression: Compression | null;
-  readonly #onOutput: () => void;
+  readonly #owner: { onOutput(): void };
   /** Whether the last data frame sent was not final. */
   #isFragmentOpen = false;
   /** Whether the message that it belongs to is compressed. */
@@ -34,14 +34,15 @@ export class Outbound {
   /** Set while a message is being compressed: the first is that one, the others come after it. */
   #waiting: Waiting[] | null = null;
   #waitingBytes = 0;
+  #isAbandoned = false;
 
-  /** @param onOutput Called when something was queued outside of a call to this object. */
-  constructor(platform: Platform, masks: boolean, compression: Compression | null, onOutput: () => void) {
+  /** @param owner Told when something was queued outside of a call to this object. */
+  constructor(platform: Platform, masks: boolean, compression: Compression | null, owner: { onOutput(): void }) {
     this.outbox = new Outbox(platform);
     this.#platform = platform;
     this.#masks = masks;
     this.#compression = compression;
-    this.#onOutput = onOutput;
+    this.#owner = owner;
   }
 
   /** Payload bytes that have not been taken out of the outbox. */
@@ -103,15 +104,16 @@ export class Outbound {
     this.outbox.count(0, callback);
   }
 
-  /** Runs `task` behind everything that was sent. */
-  afterAll(task: () => void): void {
+  /** Runs `task` behind everything that was sent. `callback` is told if that never happens. */
+  afterAll(task: () => void, callback: SendCallback | undefined): void {
     if (this.#waiting === null) task();
-    else this.#wait({ length: 0, callback: undefined, run: task });
+    else this.#wait({ length: 0, callback, run: task });
   }
 
   /** Drops what waits. @returns The callbacks that will never come. */
   abandon(): SendCallback[] {
     const callbacks = (this.#waiting ?? []).flatMap(({ callback }) => callback ?? []);
+    this.#isAbandoned = true;
     this.#waiting = null;
     this.#waitingBytes = 0;
     return callbacks;
@@ -132,6 +134,8 @@ export class Outbound {
     const { length } = payload;
     const isDone = this.#compression!.deflate(payload, isFinal, (bytes, isOwned) => {
       const waiting = this.#waiting;
+      // Abandoned meanwhile.
+      if (this.#isAbandoned) return;
       // The outbox keeps long payloads, and a lent one changes with the next message.
       const lasting = isOwned || bytes.length < 4096 ? bytes : this.#platform.copy(bytes, 0, bytes.length);
       this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned);
@@ -156,6 +160,6 @@ export class Outbound {
       this.#waitingBytes -= entry.length;
       entry.run();
     }
-    this.#onOutput();
+    this.#owner.onOutput();
   }
 }

@@ -53,6 +53,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #isOutputOver = false;
   /** How many reports of the transport wait for the end of a delivery. */
   #postponed = 0;
+  #isPaused = false;
+  /** The end of the transport, kept while messages that came before it are being decompressed. */
+  #lateEnd: (() => void)[] | null = null;
   #isOver = false;
   #timer: Timer | undefined;
 
@@ -67,7 +70,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   get bufferedAmount(): number {
-    return this.#connection.outbox.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
+    return this.#connection.outbound.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
   }
 
   attach(sink: SessionSink): void {
@@ -121,24 +124,27 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport.destroy();
   }
 
-  copyMessage(_source: Uint8Array, start: number, end: number): Uint8Array {
-    return this.#platform.copyMessage(start, end);
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    const platform = this.#platform;
+    return source === platform.codec.memory ? platform.copyMessage(start, end) : platform.copy(source, start, end);
   }
 
   get fragmentEnds(): readonly number[] | undefined {
-    return this.#connection.fragmentEnds;
+    return this.#connection.inbound.fragmentEnds;
   }
 
   keepFragments(on: boolean): void {
-    this.#connection.fragmentEnds = on ? [] : undefined;
+    this.#connection.inbound.fragmentEnds = on ? [] : undefined;
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#transport.pause();
   }
 
   resume(): void {
-    this.#transport.resume();
+    this.#isPaused = false;
+    if (!this.#connection.inbound.isBlocked) this.#transport.resume();
   }
 
   // From the transport.
@@ -197,6 +203,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   #receiveEndNow(): void {
+    if (this.#connection.inbound.isBlocked) return void (this.#lateEnd ??= []).push(() => this.#receiveEndNow());
     this.#connection.receiveEnd();
     if (this.#isOver) return;
     this.#beginClosing();
@@ -204,6 +211,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   #closeNow(error: Error | undefined): void {
+    if (this.#connection.inbound.isBlocked) return void (this.#lateEnd ??= []).push(() => this.#closeNow(error));
     if (this.#isOver) return;
     const connection = this.#connection;
     connection.receiveEnd();
@@ -246,6 +254,22 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     // Bytes that nobody reads turn our end into a reset, which could overtake the Close frame: read on, and ignore.
     this.#transport.resume();
     this.#sink.onError(error);
+  }
+
+  onBlocked(isBlocked: boolean): void {
+    if (isBlocked) {
+      this.#transport.pause();
+      return;
+    }
+    const ends = this.#lateEnd ?? [];
+    this.#lateEnd = null;
+    if (!this.#isPaused && !this.#isOver) this.#transport.resume();
+    for (const end of ends) end();
+    this.#planFlush();
+  }
+
+  onOutput(): void {
+    this.#planFlush();
   }
 
   // The closing side.
@@ -323,7 +347,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       }
       this.#settle(batch);
     }
-    if (this.#isEndPlanned) this.#sendEnd();
+    // A message that is still being compressed, and the Close frame behind it, come first.
+    if (this.#isEndPlanned && !this.#connection.outbound.isBusy) this.#sendEnd();
   }
 
   readonly #written = (): void => {
@@ -350,6 +375,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       for (const slot of batch.slots) this.#platform.codec.releaseSlot(slot);
       for (const callback of batch.callbacks) this.#call(callback, error);
     }
+    for (const callback of this.#connection.dispose()) this.#call(callback, error);
   }
 
   #call(callback: SendCallback, error?: Error): void {

@@ -352,8 +352,12 @@ test('4.1-e 4.1-f client talks through TLS when both have the key, and fails whe
   const uri = `wss://127.0.0.1:${(server.address() as AddressInfo).port}/chat`;
   const open = (psk: Buffer): WebSocket => {
     // @types/ws declares another result of checkServerIdentity than node:tls does.
-    const settings: object = { ...options, checkServerIdentity: () => undefined, pskCallback: () => ({ psk, identity: 'test' }) };
-    return new WebSocket(uri, settings as ClientOptions);
+    const settings: object = {
+      ...options,
+      checkServerIdentity: () => undefined,
+      pskCallback: () => ({ psk, identity: 'test' }),
+    };
+    return new WebSocket(uri, settings);
   };
 
   const failed = new Log(open(Buffer.alloc(16, 8)));

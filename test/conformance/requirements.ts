@@ -55,7 +55,7 @@ const OPENING: readonly Section[] = [
       'MUST',
       'client',
       'At most one connection to a host is in the CONNECTING state; others to the same address wait for it.',
-      'Not followed, on purpose: like ws and undici, a client connects at once. It is a courtesy to servers under attack that a program can keep by waiting for `open`.',
+      'Not followed, on purpose: like ws, a client connects at once. It is a courtesy to servers under attack that a program can keep by waiting for `open`.',
     ],
     [
       'c',

@@ -159,6 +159,8 @@ describe('connection', () => {
                 hear('close');
                 isOver = true;
               },
+              onBlocked() {},
+              onOutput() {},
               onFail(error) {
                 hear('fail');
                 failures.push(error);

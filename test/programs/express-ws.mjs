@@ -24,7 +24,14 @@ app.get('/', (_request, response) => response.send('plain HTTP'));
 const errors = [];
 app.ws('/echo/:name', (ws, request) => {
   ws.on('error', ({ code }) => errors.push(code));
-  ws.send(JSON.stringify({ params: request.params, query: request.query, touched: request.touched, address: request.socket.remoteAddress }));
+  ws.send(
+    JSON.stringify({
+      params: request.params,
+      query: request.query,
+      touched: request.touched,
+      address: request.socket.remoteAddress,
+    }),
+  );
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
 });
 const router = express.Router();
@@ -47,7 +54,12 @@ async function echoes() {
   const ws = new WebSocket(`ws://${host}/echo/zoë?x=1&x=2`, ['one', 'two'], { perMessageDeflate: true });
   const [hello, isBinary] = await next(ws, 'message');
   assert.equal(isBinary, false);
-  assert.deepEqual(JSON.parse(hello), { params: { name: 'zoë' }, query: { x: ['1', '2'] }, touched: true, address: '127.0.0.1' });
+  assert.deepEqual(JSON.parse(hello), {
+    params: { name: 'zoë' },
+    query: { x: ['1', '2'] },
+    touched: true,
+    address: '127.0.0.1',
+  });
   assert.equal(ws.protocol, 'two');
   ws.send('text');
   assert.deepEqual(await next(ws, 'message'), [Buffer.from('text'), false]);

@@ -16,7 +16,7 @@ wss.on('connection', (ws, request) => {
   const { cookie, origin } = request.headers;
   ws.send(JSON.stringify({ cookie, origin, agent: request.headers['user-agent'] }));
   ws.on('message', (data, isBinary) => {
-    if (data.toString() === 'close') ws.close(4002, 'as you wish é');
+    if (Buffer.from('close').equals(data)) ws.close(4002, 'as you wish é');
     else ws.send(data, { binary: isBinary });
   });
 });
@@ -95,7 +95,12 @@ assert.deepEqual(talk, {
   cookies: 'given=1',
 });
 assert.deepEqual(plain(await within('the close', window.closes())), { cookie: 'given=1', ended: [3000, 'page', true] });
-assert.deepEqual(plain(await within('the refusal', window.refused())), { events: ['error'], code: 1006, wasClean: false, state: 3 });
+assert.deepEqual(plain(await within('the refusal', window.refused())), {
+  events: ['error'],
+  code: 1006,
+  wasClean: false,
+  state: 3,
+});
 assert.equal(await within('the abandoned one', window.abandoned()), 1006);
 
 // A closed window takes its sockets with it.

@@ -25,7 +25,13 @@ server.on('upgrade', (request, socket, head) => {
 
 const long = 'é'.repeat(2_000_000);
 const answers = {
-  'Browser.getVersion': () => ({ protocolVersion: '1.3', product: 'Stand-in/1.0', revision: '', userAgent: 'Stand-in agent', jsVersion: '' }),
+  'Browser.getVersion': () => ({
+    protocolVersion: '1.3',
+    product: 'Stand-in/1.0',
+    revision: '',
+    userAgent: 'Stand-in agent',
+    jsVersion: '',
+  }),
   'Target.getBrowserContexts': () => ({ browserContextIds: [] }),
   'Target.createBrowserContext': () => ({ browserContextId: 'context' }),
   'Storage.getCookies': () => ({ cookies: [{ name: 'long', value: long, domain: 'x', path: '/' }] }),
@@ -37,12 +43,16 @@ wss.on('connection', (ws, request) => {
   ws.on('message', (data) => {
     const { id, method, params } = JSON.parse(data);
     methods.push(method);
-    if (method === 'Target.disposeBrowserContext') ws.send(JSON.stringify({ id, error: { code: -1, message: `no ${params.browserContextId}` } }));
+    if (method === 'Target.disposeBrowserContext')
+      ws.send(JSON.stringify({ id, error: { code: -1, message: `no ${params.browserContextId}` } }));
     else ws.send(JSON.stringify({ id, result: answers[method]?.() ?? {} }));
   });
 });
 
-const browser = await within('connect', puppeteer.connect({ browserWSEndpoint: `ws://${host}/browser`, headers: { 'x-sent': '1' } }));
+const browser = await within(
+  'connect',
+  puppeteer.connect({ browserWSEndpoint: `ws://${host}/browser`, headers: { 'x-sent': '1' } }),
+);
 assert.equal(await browser.version(), 'Stand-in/1.0');
 assert.equal(await browser.userAgent(), 'Stand-in agent');
 assert.match(agents[0], /^Puppeteer /);
@@ -69,7 +79,10 @@ for (const endpoint of [{ browserWSEndpoint: `ws://${host}/moved` }, { browserUR
   await other.disconnect();
   assert.equal((await ended)[0], 1005);
 }
-await assert.rejects(puppeteer.connect({ browserWSEndpoint: `ws://${host}/nowhere` }), (event) => event.message === 'Unexpected server response: 404');
+await assert.rejects(
+  puppeteer.connect({ browserWSEndpoint: `ws://${host}/nowhere` }),
+  (event) => event.message === 'Unexpected server response: 404',
+);
 await until('no clients', () => wss.clients.size === 0);
 await closed(wss);
 await closed(server);

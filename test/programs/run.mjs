@@ -4,7 +4,7 @@
 // `node test/programs/run.mjs [program …] [--ws ws|wasock]`; needs a built package. Installs what package.json pins the first time.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,18 +47,35 @@ function pack(folder) {
   return join(folder, filename);
 }
 
+/** Copies a folder without ws and the commands; by hard links where the file system has them, ten thousand files are slow. */
+function mirror(from, to) {
+  mkdirSync(to);
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const source = join(from, entry.name);
+    const target = join(to, entry.name);
+    if (entry.isDirectory()) {
+      if (source !== join(MODULES, 'ws') && entry.name !== '.bin') mirror(source, target);
+    } else {
+      try {
+        linkSync(source, target);
+      } catch {
+        copyFileSync(source, target);
+      }
+    }
+  }
+}
+
 /**
  * Makes a folder like this one, but with our tarball unpacked as node_modules/ws: what npm leaves after `npm i ws@npm:wasock` and an
  * override that sends the other dependents there. A copy, not a link: a link's target would find the ws that lies beside it.
  */
 function alias(folder) {
-  const other = join(MODULES, 'ws');
-  cpSync(MODULES, join(folder, 'node_modules'), { recursive: true, filter: (from) => from !== other && basename(from) !== '.bin' });
+  mirror(MODULES, join(folder, 'node_modules'));
   const ours = join(folder, 'node_modules/ws');
   mkdirSync(ours);
   execFileSync('tar', ['-xzf', pack(folder), '-C', ours, '--strip-components=1']);
   for (const file of readdirSync(HERE)) {
-    if (file.endsWith('.mjs') || file === 'package.json') cpSync(join(HERE, file), join(folder, file));
+    if (file.endsWith('.mjs') || file === 'package.json') copyFileSync(join(HERE, file), join(folder, file));
   }
 }
 

@@ -5,17 +5,15 @@ import { Server } from 'socket.io';
 import { io as connect } from 'socket.io-client';
 import { assertWs, closed, listen, next, note, until } from './support.mjs';
 
-assertWs(import.meta.url, ['socket.io', 'engine.io'], ['socket.io', 'socket.io-adapter'], ['socket.io-client', 'engine.io-client']);
+assertWs(
+  import.meta.url,
+  ['socket.io', 'engine.io'],
+  ['socket.io', 'socket.io-adapter'],
+  ['socket.io-client', 'engine.io-client'],
+);
 
-const { server, host } = await listen();
-const io = new Server(server, {
-  transports: ['websocket'],
-  perMessageDeflate: { threshold: 256 },
-  pingInterval: 50,
-  cookie: { name: 'io', path: '/' },
-  connectionStateRecovery: { maxDisconnectionDuration: 5000 },
-  allowRequest: (request, answer) => answer(null, !request.url.includes('refuse=1')),
-});
+let io;
+let host;
 const clients = [];
 
 function open(path = '/', options = {}) {
@@ -30,10 +28,11 @@ function open(path = '/', options = {}) {
   return client;
 }
 
-/** Opens a client and waits for both ends of its connection. */
-async function pair(path, options) {
-  const [socket] = await Promise.all([next(io.of(path ?? '/'), 'connection'), next(open(path, options), 'connect')]);
-  return [socket[0], clients.at(-1)];
+/** Opens a client and waits until it is connected. Returns both ends: the server's knows of the connection before the client's. */
+async function pair(path = '/', options = {}) {
+  const client = open(path, options);
+  await next(client, 'connect');
+  return [io.of(path).sockets.get(client.id), client];
 }
 
 async function exchangesEvents(socket, client) {
@@ -43,7 +42,10 @@ async function exchangesEvents(socket, client) {
   socket.on('echo', (...values) => values.pop()(...values));
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_value, index) => index % 251));
   const long = 'é🙂 text '.repeat(20_000);
-  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { long, list: [1, null, true] }), { long, list: [1, null, true] });
+  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { long, list: [1, null, true] }), {
+    long,
+    list: [1, null, true],
+  });
   assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { deep: [bytes, new Uint8Array([1, 2])] }), {
     deep: [bytes, Buffer.from([1, 2])],
   });
@@ -103,9 +105,10 @@ async function reconnects() {
   const gone = next(client, 'disconnect');
   client.io.engine.close();
   assert.equal((await gone)[0], 'forced close');
-  const [, transport] = await pair('/', { autoUnref: true });
-  const reasons = next(io.sockets.sockets.get(transport.id), 'disconnect');
-  transport.disconnect();
+  client.disconnect();
+  const [other, unreferenced] = await pair('/', { autoUnref: true });
+  const reasons = next(other, 'disconnect');
+  unreferenced.disconnect();
   assert.equal((await reasons)[0], 'client namespace disconnect');
 }
 
@@ -121,15 +124,33 @@ async function refuses() {
   assert.equal((await ended)[0], 'transport error');
 }
 
-const [socket, client] = await pair('/', { auth: { token: 'secret' }, extraHeaders: { 'x-sent': 'by the client' } });
-note(`extensions: ${client.io.engine.transport.ws.extensions || 'none'}`);
-await exchangesEvents(socket, client);
-const [admin, adminClient] = await pair('/admin');
-adminClient.emit('hello', 'admin');
-assert.deepEqual(await next(admin, 'hello'), ['admin']);
-await broadcastsToRooms();
-await reconnects();
-await refuses();
-for (const each of clients) each.disconnect();
-await closed(io);
-assert.equal(server.listening, false);
+async function run(perMessageDeflate) {
+  const listening = await listen();
+  const { server } = listening;
+  host = listening.host;
+  io = new Server(server, {
+    transports: ['websocket'],
+    perMessageDeflate,
+    pingInterval: 50,
+    cookie: { name: 'io', path: '/' },
+    connectionStateRecovery: { maxDisconnectionDuration: 5000 },
+    allowRequest: (request, answer) => answer(null, !request.url.includes('refuse=1')),
+  });
+  const [socket, client] = await pair('/', { auth: { token: 'secret' }, extraHeaders: { 'x-sent': 'by the client' } });
+  note(`extensions: ${client.io.engine.transport.ws.extensions || 'none'}`);
+  await exchangesEvents(socket, client);
+  io.of('/admin');
+  const [admin, adminClient] = await pair('/admin');
+  adminClient.emit('hello', 'admin');
+  assert.deepEqual(await next(admin, 'hello'), ['admin']);
+  await broadcastsToRooms();
+  await reconnects();
+  await refuses();
+  for (const each of clients.splice(0)) each.disconnect();
+  await closed(io);
+  assert.equal(server.listening, false);
+}
+
+// Without compression socket.io encodes a broadcast's frame once and hands it to each socket's sender.
+await run(false);
+await run({ threshold: 256 });

@@ -1,6 +1,7 @@
 // tRPC: its ws adapter on a WebSocketServer, wsLink with WebSocket as the client.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
 import { initTRPC, tracked, TRPCError } from '@trpc/server';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';
@@ -21,21 +22,21 @@ const router = t.router({
   refuse: t.procedure.mutation(() => {
     throw new TRPCError({ code: 'FORBIDDEN', message: 'not you' });
   }),
-  count: t.procedure.input((value) => value).subscription(async function* count({ input, signal }) {
-    resumedFrom.push(input?.lastEventId);
-    let index = Number(input?.lastEventId ?? -1);
-    try {
-      while (!signal.aborted) {
-        index++;
-        yield tracked(String(index), index);
-        await new Promise((resolve) => {
-          setTimeout(resolve, 1);
-        });
+  count: t.procedure
+    .input((value) => value)
+    .subscription(async function* count({ input, signal }) {
+      resumedFrom.push(input?.lastEventId);
+      let index = Number(input?.lastEventId ?? -1);
+      try {
+        while (!signal.aborted) {
+          index++;
+          yield tracked(String(index), index);
+          await sleep(1);
+        }
+      } finally {
+        stopped++;
       }
-    } finally {
-      stopped++;
-    }
-  }),
+    }),
 });
 
 const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });

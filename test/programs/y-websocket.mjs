@@ -60,7 +60,7 @@ for (const ws of wss.clients) ws.terminate();
 textOf(two).insert(0, 'offline ');
 await until('all in step again', () => statuses.includes('connected') && textOf(three).toString().startsWith('offline '));
 assert.equal(statuses[0], 'disconnected');
-assert.equal(docs.get('room').getText('text').toString(), textOf(two).toString());
+assert.equal(docs.get('room').getText('text').toJSON(), textOf(two).toJSON());
 
 two.disconnect();
 await until('awareness of two gone', () => !one.awareness.getStates().has(two.doc.clientID));

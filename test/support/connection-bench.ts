@@ -36,6 +36,8 @@ export class Recorder implements ConnectionSink {
   onCloseFrame(): void {
     this.#hear('close');
   }
+  onBlocked(): void {}
+  onOutput(): void {}
   onFail(error: PeerError): void {
     this.fault = error;
     this.#hear(`fail ${error.closeCode} ${error.code}`);

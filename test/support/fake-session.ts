@@ -35,6 +35,7 @@ export const fakePlatform: Platform = {
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
   maskingKey: () => 0x01020304,
   defer: (task) => queueMicrotask(task),
+  nextTurn: (task) => setTimeout(task, 0),
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

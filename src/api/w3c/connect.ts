@@ -9,6 +9,8 @@ export type HeaderFields = Readonly<Record<string, string | readonly string[]>> 
 export interface ConnectOptions {
   /** Options for TLS, passed on to the runtime as they are. */
   readonly tls?: object | undefined;
+  /** Whether to offer permessage-deflate (RFC 7692). Default true. */
+  readonly perMessageDeflate?: boolean;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
   readonly maxPayload?: number | undefined;
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */

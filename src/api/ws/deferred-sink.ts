@@ -22,8 +22,8 @@ export class DeferredSink implements SessionSink {
   }
 
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
-    const { fragmentEnds } = this.#session;
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
+    const fragmentEnds = (isOwned && this.#session.fragmentEnds) || [];
     const bytes = isOwned ? source : this.#session.copyMessage(source, start, end);
     const [from, to] = isOwned ? [start, end] : [0, bytes.length];
     this.#defer(() => this.#sink.onMessage(bytes, from, to, kind | MESSAGE_OWNED, fragmentEnds));

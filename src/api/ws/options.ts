@@ -4,6 +4,8 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { DeflateAgreement } from '../../deflate/parameters.ts';
+import type { CompressionOptions } from '../../protocol/compression.ts';
 import type { BufferPolicy, SessionOptions } from '../../protocol/session.ts';
 import type {
   FinishRequestCallback,
@@ -34,7 +36,7 @@ export interface ConnectionSettings {
   bufferPolicy?: BufferPolicy | undefined;
   /** Whether text is passed on unchecked. Default false. */
   skipUTF8Validation?: boolean | undefined;
-  /** Compression (RFC 7692). */
+  /** permessage-deflate (RFC 7692). Default: true for clients, false for servers. */
   perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
 }
 
@@ -97,4 +99,20 @@ const SHARED = [
 export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptions, 'role'> {
   const given = SHARED.map((name) => [name, settings[name]]).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(given), skipUtf8Validation: settings.skipUTF8Validation ?? false };
+}
+
+/** What `perMessageDeflate` asks for; undefined when it is off. */
+export function deflateSettings(setting: boolean | PerMessageDeflateOptions | undefined): PerMessageDeflateOptions | undefined {
+  if (setting === true) return {};
+  return setting || undefined;
+}
+
+/** The part of the session options that says how to compress. */
+export function compressionSettings(
+  settings: PerMessageDeflateOptions,
+  agreement: DeflateAgreement,
+  engine: CompressionOptions['engine'],
+): CompressionOptions {
+  const { threshold, zlibDeflateOptions, zlibInflateOptions } = settings;
+  return { engine, agreement, threshold, zlibDeflateOptions: { ...zlibDeflateOptions }, zlibInflateOptions: { ...zlibInflateOptions } };
 }

@@ -3,13 +3,15 @@
 
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAgreement } from '../../deflate/parameters.ts';
+import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
 import { TypedEmitter } from './emitter.ts';
 import { internals } from './internals.ts';
-import type { ServerOptions, SocketClass } from './options.ts';
+import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
 import type { AddressInfo, ServerEvents, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
@@ -20,7 +22,7 @@ export interface ServerPlatform {
   /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
   createHttpServer(): HttpServer;
   /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
-  createSession(socket: Duplex, options: ServerOptions): Session;
+  createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;
 }
 
 type RequestClass = typeof IncomingMessage;
@@ -196,13 +198,16 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const constructor = this.options.WebSocket as unknown as new (...values: unknown[]) => InstanceType<Socket>;
     const ws = new constructor(null, undefined, this.options);
     const protocol = this.#selectProtocol(check.protocols, request);
-    const lines = acceptanceHead({ key: check.key, protocol });
+    const deflate = deflateSettings(this.options.perMessageDeflate);
+    const answer = deflate && answerDeflate(check.extensions, deflate);
+    const lines = acceptanceHead({ key: check.key, protocol, extensions: answer && formatExtensions([answer.element]) });
     this.emit('headers', lines, request);
     taken.add(socket);
     socket.write(formatHead(lines), 'latin1');
     socket.removeListener('error', onError);
-    const session = this.#platform.createSession(socket, this.options as unknown as ServerOptions);
-    internals.open(ws, session, { protocol, extensions: '', allowSynchronousEvents: this.options.allowSynchronousEvents });
+    const session = this.#platform.createSession(socket, this.options as unknown as ServerOptions, answer?.agreement);
+    const extensions = answer ? PERMESSAGE_DEFLATE : '';
+    internals.open(ws, session, { protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
     this.#track(ws);
     callback(ws, request);
     process.nextTick(() => internals.start(ws, head));

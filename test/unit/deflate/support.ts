@@ -105,6 +105,6 @@ export function spyOnZlib(onWrite: () => unknown = () => {}): ZlibSpy {
     deflateRawSync: (data: Uint8Array, options: zlib.ZlibOptions) => count(zlib.deflateRawSync(data, options)),
     inflateRawSync: (data: Uint8Array, options: zlib.ZlibOptions) => count(zlib.inflateRawSync(data, options)),
   };
-  const spy: ZlibSpy = { zlib: module as unknown as ZlibModule, writes: 0, written: 0, oneShots: 0 };
+  const spy: ZlibSpy = { zlib: module, writes: 0, written: 0, oneShots: 0 };
   return spy;
 }

@@ -104,6 +104,8 @@ describe('MessageCopies', () => {
                 onPing() {},
                 onPong() {},
                 onCloseFrame() {},
+                onBlocked() {},
+                onOutput() {},
                 onFail(error): void {
                   throw error;
                 },

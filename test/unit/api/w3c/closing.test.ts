@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { ProtocolError } from '../../../../src/base/errors.ts';
-import { createWebSocketClass, type WebSocket } from '../../../../src/api/w3c/index.ts';
+import { createWebSocketClass, type WebSocketBase as WebSocket } from '../../../../src/api/w3c/index.ts';
 import { FakeConnector, FakeSession, fakePlatform, type SessionCall } from '../../../support/fake-session.ts';
 import { bind, connecting, logOf, opened, settle, thrownBy } from './support.ts';
 

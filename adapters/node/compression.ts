@@ -1,0 +1,12 @@
+// permessage-deflate on Node.js: the engine over node:zlib, made when a connection first negotiates it.
+
+import * as zlib from 'node:zlib';
+import type { DeflateEngine } from '../../src/deflate/engine.ts';
+import { createZlibEngine, type ZlibModule } from '../../src/deflate/zlib-engine.ts';
+
+let engine: DeflateEngine | undefined;
+
+/** The engine of this thread. */
+export function deflateEngine(): DeflateEngine {
+  return (engine ??= createZlibEngine(zlib as unknown as ZlibModule));
+}

@@ -1,0 +1,48 @@
+// The engine over zlib's public functions: how it cuts its work up, and the windows it carries over.
+
+import zlib from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { DeflateJob } from '../../../src/deflate/engine.ts';
+import { createOneShotEngine } from '../../../src/deflate/zlib-one-shot.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { hex, utf8 } from '../../support/frames.ts';
+import { finish, noise, records, unpack } from './support.ts';
+
+const engine = createOneShotEngine(zlib);
+const KEPT = { windowBits: 15, noContextTakeover: false };
+
+function count(job: DeflateJob): number {
+  let steps = 1;
+  while (job.step() === null) steps++;
+  return steps;
+}
+
+describe('a job of the one-shot engine', () => {
+  it('deflates 128 KiB a turn, with one window', async () => {
+    const deflator = engine.createDeflator(KEPT);
+    expect([0, 1, 131072, 131073, 262145].map((size) => count(deflator.deflate(noise(size), true)))).toEqual([1, 1, 1, 2, 3]);
+    // Again after 30,000 bytes, across the border of two turns.
+    const message = Buffer.concat([noise(120_000), noise(20_000, 7), noise(10_000, 8), noise(20_000, 7)]);
+    const packed = finish(engine.createDeflator(KEPT).deflate(message, true));
+    expect(packed.length).toBeLessThan(151_000);
+    const [read] = await unpack([packed], 15, false);
+    expectBytes(read, message);
+  });
+
+  it('inflates one stream a turn', () => {
+    const inflator = engine.createInflator(KEPT);
+    expect(count(inflator.inflate(hex('f3 48 cd c9 c9 07 00 00'), 0))).toBe(2);
+    expect(count(inflator.inflate(hex('f3 48 cd c9 c9 07 00'), 0))).toBe(1);
+    expect(count(inflator.inflate(Buffer.alloc(2000, hex('03 00')), 0))).toBe(1000);
+  });
+
+  it('owns what it gives', () => {
+    const deflator = engine.createDeflator(KEPT);
+    const first = deflator.deflate(utf8('Hello'), true);
+    const bytes = first.step()!;
+    const copy = new Uint8Array(bytes);
+    finish(deflator.deflate(records(10_000), true));
+    expect(first.isOwned).toBe(true);
+    expectBytes(bytes, copy);
+  });
+});
