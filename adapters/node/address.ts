@@ -1,5 +1,7 @@
 // Where a client connects to: the URL schemes of ws 8, taken apart.
 
+import { unescape } from 'node:querystring';
+
 /** A parsed address. */
 export interface Target {
   /** As `url` shows it; `http:` and `https:` have become `ws:` and `wss:`. */
@@ -56,15 +58,6 @@ export function parseAddress(address: string | URL): Target {
     defaultPort,
     path: isUnix ? (colon === -1 ? '/' : path.slice(colon + 1) || '/') : path,
     socketPath,
-    auth: url.username || url.password ? `${decode(url.username)}:${decode(url.password)}` : undefined,
+    auth: url.username || url.password ? `${unescape(url.username)}:${unescape(url.password)}` : undefined,
   };
-}
-
-/** Percent-decodes, or leaves as it is what does not decode. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -80,7 +80,8 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   if (plan.handshakeTimeout) request.on('timeout', () => fail(new Error('Opening handshake has timed out')));
   request.on('error', (error) => fail(error));
   request.on('response', (response) => {
-    if (!isOver && !events.onResponse(request, response)) fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
+    if (!isOver && !events.onResponse(request, response))
+      fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
   });
   request.on('upgrade', (response, socket, head) => {
     if (isOver || !events.onUpgrade(response)) return void socket.destroy();
@@ -128,7 +129,8 @@ function requestOptions(plan: HandshakePlan, own: Record<string, string>): Reque
     ...plan.request,
     method: 'GET',
     host: target.host,
-    port: target.port,
+    // As in ws: a program's `createConnection` sees it.
+    port: target.port === target.defaultPort ? target.port : String(target.port),
     path: target.path,
     socketPath: target.socketPath,
     hostname: undefined,

@@ -1,14 +1,22 @@
 // Entry point on Node.js: the ws-style API.
 
+import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
-Object.assign(WebSocket, { createWebSocketStream, extension, Server: WebSocketServer, subprotocol, WebSocket, WebSocketServer });
+Object.assign(WebSocket, {
+  createWebSocketStream,
+  extension,
+  Server: WebSocketServer,
+  subprotocol,
+  WebSocket,
+  WebSocketServer,
+});
 
 export type { Sendable } from '../../src/api/ws/data.ts';
-export type { ClientOptions, ConnectionSettings, ServerOptions } from '../../src/api/ws/options.ts';
+export type { ClientOptions, ConnectionSettings } from '../../src/api/ws/options.ts';
 export type {
   AddressInfo,
   BinaryType,
@@ -30,6 +38,10 @@ export type {
 export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
 export { createWebSocketStream, extension, subprotocol, WebSocket, WebSocketServer };
 export type { WebSocketServer as Server } from './server.ts';
+export type ServerOptions<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> = WebSocket.ServerOptions<Socket, Request>;
 export { WebSocket as default };
 // What `require()` of this module returns (Node.js 20.19 and later).
 export { WebSocket as 'module.exports' };

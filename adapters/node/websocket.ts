@@ -5,9 +5,14 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { expose } from '../../src/api/ws/expose.ts';
 import { internals, type Opening } from '../../src/api/ws/internals.ts';
-import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions as ClientSettings, type ServerOptions as ServerSettings } from '../../src/api/ws/options.ts';
+import {
+  compressionSettings,
+  deflateSettings,
+  sessionSettings,
+  type ClientOptions as ClientSettings,
+  type ServerOptions as ServerSettings,
+} from '../../src/api/ws/options.ts';
 import type * as types from '../../src/api/ws/types.ts';
-import type { PerMessageDeflateOptions } from '../../src/api/ws/types.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
 import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
@@ -80,7 +85,8 @@ class Opener implements Opening {
     if (this.#redirects > 0 && this.#ws.listenerCount('redirect') === 0) {
       // As curl does; what a new address says about credentials does not count either.
       const isSameHost =
-        target.authority === this.#origin.authority && (target.socketPath === undefined) === (this.#origin.socketPath === undefined);
+        target.authority === this.#origin.authority &&
+        (target.socketPath === undefined) === (this.#origin.socketPath === undefined);
       if (!isSameHost) delete headers['host'];
       if (!isSameHost || (this.#origin.isSecure && !target.isSecure)) {
         const { authorization: _authorization, cookie: _cookie, ...others } = headers;
@@ -93,7 +99,16 @@ class Opener implements Opening {
     const { origin, handshakeTimeout, protocolVersion = 13 } = options;
     const version = protocolVersion as 8 | 13;
     const deflate = this.#deflate;
-    return { target, protocols: this.#protocols, version, origin, deflate, headers, handshakeTimeout, request: { ...request, auth } };
+    return {
+      target,
+      protocols: this.#protocols,
+      version,
+      origin,
+      deflate,
+      headers,
+      handshakeTimeout,
+      request: { ...request, auth },
+    };
   }
 
   /** Makes the headers those of the requests after a redirect: with names in lower case, and the first credentials. */
@@ -114,7 +129,9 @@ class Opener implements Opening {
     }
     let target: Target;
     try {
-      target = parseAddress(URL.canParse(headers.location, from.href) ? new URL(headers.location, from.href) : headers.location);
+      target = parseAddress(
+        URL.canParse(headers.location, from.href) ? new URL(headers.location, from.href) : headers.location,
+      );
     } catch (error) {
       internals.fail(this.#ws, error as SyntaxError);
       return true;
@@ -123,7 +140,7 @@ class Opener implements Opening {
     return true;
   }
 
-  get #deflate(): PerMessageDeflateOptions | undefined {
+  get #deflate(): types.PerMessageDeflateOptions | undefined {
     return deflateSettings(this.#options.perMessageDeflate ?? true);
   }
 
@@ -134,8 +151,9 @@ class Opener implements Opening {
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const lent = generateMask === undefined ? platform : withMasks(generateMask);
     const session = createSession(socket, { role: 'client', compression, ...sessionSettings(this.#options) }, lent);
-    internals.open(this.#ws, session, { protocol, extensions, allowSynchronousEvents });
+    // Planned before the 'open' event, so that messages come before what a listener puts off.
     process.nextTick(() => internals.start(this.#ws, head));
+    internals.open(this.#ws, session, { protocol, extensions, allowSynchronousEvents });
   }
 }
 
@@ -154,7 +172,7 @@ function withMasks(generateMask: (mask: Buffer) => void): Platform {
 function connect(ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientSettings): void {
   const { protocolVersion = 13 } = options;
   if (protocolVersion !== 8 && protocolVersion !== 13) {
-    throw new RangeError(`Unsupported protocol version: ${protocolVersion as number} (supported versions: 8, 13)`);
+    throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
   }
   const target = parseAddress(address);
   internals.setUrl(ws, target.href);

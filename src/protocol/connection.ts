@@ -84,7 +84,7 @@ export class Connection implements InboundOwner {
       maxBufferedChunks: options.maxBufferedChunks ?? 0,
       skipUtf8Validation: options.skipUtf8Validation ?? false,
     };
-    this.inbound = new Inbound(platform, this, inbound, this.#compression);
+    this.inbound = new Inbound(platform, this, sink, inbound, this.#compression);
   }
 
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
@@ -180,10 +180,6 @@ export class Connection implements InboundOwner {
   }
 
   // From the inbound half. Public because the interface is.
-
-  onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
-    this.#sink.onMessage(source, start, end, kind);
-  }
 
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);

@@ -37,14 +37,18 @@ export interface InboundOptions {
 
 /** Who hears what arrives. */
 export interface InboundOwner {
-  /** As in SessionSink. May throw: that is a listener's exception. */
-  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
   /** The peer broke the protocol. */
   onFault(error: PeerError): void;
   /** Whether the next message waits for one that is being decompressed; what arrives meanwhile is kept. */
   onBlocked(isBlocked: boolean): void;
+}
+
+/** Who gets the messages: the class that users hold, without anybody between. */
+export interface MessageReceiver {
+  /** As in SessionSink. May throw: that is a listener's exception. */
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
 }
 
 /** The flags of a record that is a complete, uncompressed message by itself, opcode aside. */
@@ -77,6 +81,7 @@ export class Inbound {
   isDeaf: boolean = false;
   /** Where the fragments of the message at hand end in it. Set by the owner to have them kept. */
   fragmentEnds: number[] | undefined;
+  receiver: MessageReceiver;
   readonly #platform: Platform;
   readonly #owner: InboundOwner;
   readonly #options: InboundOptions;
@@ -94,7 +99,14 @@ export class Inbound {
   /** Set while a message is being decompressed. */
   #held: Held | null = null;
 
-  constructor(platform: Platform, owner: InboundOwner, options: InboundOptions, compression: Compression | null) {
+  constructor(
+    platform: Platform,
+    owner: InboundOwner,
+    receiver: MessageReceiver,
+    options: InboundOptions,
+    compression: Compression | null,
+  ) {
+    this.receiver = receiver;
     this.#platform = platform;
     this.#owner = owner;
     this.#options = options;
@@ -200,7 +212,7 @@ export class Inbound {
           this.#owner.onControl(opcode, memory, start, end);
         } else if (opcode !== OPCODE_CONTINUATION && (flags & WHOLE_MESSAGE_MASK) === WHOLE_MESSAGE) {
           if (end - start > maxPayload && maxPayload > 0) this.#fail(messageTooLarge());
-          else this.#owner.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
+          else this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
         } else {
           // Only the last record of a chunk can be a frame without an end, and the decoder knows what it lacks.
           const isUnfinished = (flags & RECORD_FRAME_END) === 0;
@@ -237,7 +249,7 @@ export class Inbound {
     if ((flags & RECORD_FRAME_END) !== 0) this.fragmentEnds?.push(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
-    if ((this.#kind & KIND_COMPRESSED) === 0) this.#owner.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
+    if ((this.#kind & KIND_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
     else this.#inflate(bytes.subarray(0, length), this.#kind & MESSAGE_TEXT);
   }
 
@@ -260,9 +272,9 @@ export class Inbound {
     if ((kind & MESSAGE_TEXT) !== 0 && !this.#options.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }
-    if (held === null) return this.#owner.onMessage(plain, 0, plain.length, kind);
+    if (held === null) return this.receiver.onMessage(plain, 0, plain.length, kind);
     try {
-      this.#owner.onMessage(plain, 0, plain.length, kind);
+      this.receiver.onMessage(plain, 0, plain.length, kind);
     } catch (error) {
       this.#rethrow(error);
     }

@@ -14,6 +14,7 @@ import type {
   TransportEvents,
 } from '../platform.ts';
 import { Connection, type ConnectionOptions, type ConnectionSink } from './connection.ts';
+import type { Outbound } from './outbound.ts';
 import type { Batch } from './outbox.ts';
 
 /** What to do with a message when more than `maxBufferedAmount` bytes wait already. */
@@ -38,6 +39,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   readonly role: Role;
   readonly #platform: Platform;
   readonly #connection: Connection;
+  readonly #outbound: Outbound;
   readonly #closeTimeout: number;
   readonly #maxBufferedAmount: number;
   readonly #bufferPolicy: BufferPolicy;
@@ -64,6 +66,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#platform = platform;
     this.#transport = transport;
     this.#connection = new Connection(platform, this, options);
+    this.#outbound = this.#connection.outbound;
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#maxBufferedAmount = options.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
     this.#bufferPolicy = options.bufferPolicy ?? 'close';
@@ -75,6 +78,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   attach(sink: SessionSink): void {
     this.#sink = sink;
+    this.#connection.inbound.receiver = sink;
   }
 
   start(head?: Uint8Array): void {
@@ -87,13 +91,13 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
     if (!this.#admits(callback)) return;
-    this.#connection.sendText(text, options, callback);
+    this.#outbound.sendText(text, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
     if (!this.#admits(callback)) return;
-    this.#connection.sendBytes(payload, isText, options, callback);
+    this.#outbound.sendBytes(payload, isText, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 

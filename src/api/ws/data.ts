@@ -1,6 +1,7 @@
 // What `send`, `ping` and `pong` take, turned into bytes; and received bytes, turned into what `binaryType` asks for.
 
 import { Buffer } from 'node:buffer';
+import type { MessageOptions } from './types.ts';
 
 /** What can be sent: text, bytes, and whatever `Buffer.from` makes bytes of. */
 export type Sendable =
@@ -35,10 +36,21 @@ export function normalize(data: unknown): unknown {
 
 /** Whether `data` is a Blob or a File, be it of another realm or of a library that stands in for the class. */
 export function isBlob(data: unknown): data is Blob {
-  if (typeof data !== 'object' || data === null) return false;
+  if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false;
   const { arrayBuffer, stream, type } = data as Partial<Blob>;
   const tag: unknown = (data as Record<symbol, unknown>)[Symbol.toStringTag];
-  return typeof arrayBuffer === 'function' && typeof stream === 'function' && typeof type === 'string' && (tag === 'Blob' || tag === 'File');
+  return (
+    typeof arrayBuffer === 'function' &&
+    typeof stream === 'function' &&
+    typeof type === 'string' &&
+    (tag === 'Blob' || tag === 'File')
+  );
+}
+
+/** Whether a message goes out as text. `binary: undefined` is a false `binary`, as in ws. */
+export function isSentAsText(data: unknown, settings: MessageOptions | undefined): boolean {
+  if (typeof settings === 'object' && settings !== null && 'binary' in settings) return !settings.binary;
+  return typeof data === 'string' || typeof data === 'number';
 }
 
 /** The bytes of a close reason; whatever has no `length` is none. @throws {TypeError} when it is neither text nor bytes. */
@@ -63,7 +75,11 @@ export function viewOf(source: Uint8Array, start: number, end: number): Buffer {
  * @param bytes Kept.
  * @param fragmentEnds Where its fragments end, if it came in several.
  */
-export function shape(bytes: Buffer, binaryType: string, fragmentEnds: readonly number[] | undefined): ArrayBuffer | Blob | Buffer[] {
+export function shape(
+  bytes: Buffer,
+  binaryType: string,
+  fragmentEnds: readonly number[] | undefined,
+): ArrayBuffer | Blob | Buffer[] {
   if (binaryType === 'fragments') return fragmentsOf(bytes, fragmentEnds);
   if (binaryType === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>]);
   const { buffer, byteOffset, byteLength } = bytes;

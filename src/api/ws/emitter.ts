@@ -28,4 +28,4 @@ interface TypedEmitterConstructor extends Pick<typeof EventEmitter, keyof typeof
 }
 
 /** Node's EventEmitter. */
-export const TypedEmitter: TypedEmitterConstructor = EventEmitter as unknown as TypedEmitterConstructor;
+export const TypedEmitter: TypedEmitterConstructor = EventEmitter;

@@ -107,7 +107,9 @@ const WRAPS: Readonly<Record<string, ((target: WebSocketBase, values: readonly u
 };
 
 function find(target: EventEmitter, type: string, matches: (registration: Registration) => boolean): Wrapper | undefined {
-  return (target.listeners(type) as Wrapper[]).find((wrapper) => wrapper[registered] !== undefined && matches(wrapper[registered]));
+  return (target.listeners(type) as Wrapper[]).find(
+    (wrapper) => wrapper[registered] !== undefined && matches(wrapper[registered]),
+  );
 }
 
 /** Adds a listener; a second time, or for an event there is none of, does nothing. */

@@ -9,7 +9,7 @@ export type Parameters = Record<string, (string | true)[]>;
 /** By extension name, one element for each time it is offered. */
 export type Offers = Record<string, Parameters[]>;
 
-function push<Value>(lists: Record<string, Value[]>, name: string, value: Value): void {
+function push<Element>(lists: Record<string, Element[]>, name: string, value: Element): void {
   (lists[name] ??= []).push(value);
 }
 

@@ -64,8 +64,10 @@ export interface ClientOptions extends ConnectionSettings, RequestSettings, Secu
 /** A class that servers may construct. */
 export type SocketClass = abstract new (...values: never[]) => WebSocketBase;
 
-export interface ServerOptions<Socket extends SocketClass = SocketClass, Request extends typeof IncomingMessage = typeof IncomingMessage>
-  extends ConnectionSettings {
+export interface ServerOptions<
+  Socket extends SocketClass = SocketClass,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> extends ConnectionSettings {
   port?: number | undefined;
   host?: string | undefined;
   /** Most connections that wait to be accepted. Default: the runtime's, 511 on Node. */
@@ -97,8 +99,10 @@ const SHARED = [
 
 /** The session options in ws-style settings. */
 export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptions, 'role'> {
-  const given = SHARED.map((name) => [name, settings[name]]).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(given), skipUtf8Validation: settings.skipUTF8Validation ?? false };
+  const given: Omit<SessionOptions, 'role'> = Object.fromEntries(
+    SHARED.map((name) => [name, settings[name]]).filter(([, value]) => value !== undefined),
+  ) as object;
+  return { ...given, skipUtf8Validation: settings.skipUTF8Validation ?? false };
 }
 
 /** What `perMessageDeflate` asks for; undefined when it is off. */
@@ -114,5 +118,11 @@ export function compressionSettings(
   engine: CompressionOptions['engine'],
 ): CompressionOptions {
   const { threshold, zlibDeflateOptions, zlibInflateOptions } = settings;
-  return { engine, agreement, threshold, zlibDeflateOptions: { ...zlibDeflateOptions }, zlibInflateOptions: { ...zlibInflateOptions } };
+  return {
+    engine,
+    agreement,
+    threshold,
+    zlibDeflateOptions: { ...zlibDeflateOptions },
+    zlibInflateOptions: { ...zlibInflateOptions },
+  };
 }

@@ -44,18 +44,19 @@ export class SendQueue {
         this.bytes -= size;
       }
       if (!this.#owner.isClosed()) send(bytes);
-      else if (callback !== undefined) process.nextTick(callback, new Error('The socket was closed while the blob was being read'));
+      else if (callback !== undefined)
+        process.nextTick(callback, new Error('The socket was closed while the blob was being read'));
     });
   }
 
   /** Runs `task` after everything before it. */
   run(task: () => void | Promise<void>): void {
     this.#length++;
-    const done = (): void => {
+    const leave = (): void => {
       if (--this.#length === 0) this.#owner.onEmpty();
     };
-    this.#tail = this.#tail.then(task).then(done, (error: unknown) => {
-      done();
+    this.#tail = this.#tail.then(task).then(leave, (error: unknown) => {
+      leave();
       process.nextTick(() => {
         throw error;
       });

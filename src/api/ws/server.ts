@@ -9,10 +9,16 @@ import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
-import { TypedEmitter } from './emitter.ts';
+import { TypedEmitter, type LooseListener } from './emitter.ts';
 import { internals } from './internals.ts';
 import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
-import type { AddressInfo, ServerEvents, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
+import type {
+  AddressInfo,
+  ServerEvents,
+  VerifyClientCallbackAsync,
+  VerifyClientCallbackSync,
+  VerifyClientInfo,
+} from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 /** What a runtime lends to a server. */
@@ -67,7 +73,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   #state = RUNNING;
   #emitsCloseWithLastClient = false;
   #server: HttpServer | null = null;
-  readonly #listeners: Readonly<Record<string, (...values: never[]) => void>>;
+  readonly #listeners: Readonly<Record<string, LooseListener<unknown>>>;
 
   /** @throws {TypeError} unless exactly one of `port`, `server` and `noServer` is given. */
   constructor(platform: ServerPlatform, options?: ServerOptions<Socket, Request>, onListening?: () => void) {
@@ -88,9 +94,9 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
         this.handleUpgrade(request, socket, head, (ws, message) => this.emit('connection', ws, message)),
     };
     if (noServer) return;
-    this.#server = (server as HttpServer | undefined) ?? platform.createHttpServer();
+    this.#server = server ?? platform.createHttpServer();
     if (port !== null) this.#server.listen(port, settings.host, settings.backlog, onListening);
-    for (const [event, listener] of Object.entries(this.#listeners)) this.#server.on(event, listener as () => void);
+    for (const [event, listener] of Object.entries(this.#listeners)) this.#server.on(event, listener);
   }
 
   /** What the server listens on; null when it does not. @throws {Error} with `noServer`. */
@@ -116,7 +122,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const server = this.#server;
     this.#server = null;
     if (server !== null) {
-      for (const [event, listener] of Object.entries(this.#listeners)) server.removeListener(event, listener as () => void);
+      for (const [event, listener] of Object.entries(this.#listeners)) server.removeListener(event, listener);
     }
     if (server !== null && !this.options.server) server.close(() => this.#emitClose());
     else if ((this.clients as Set<unknown> | undefined)?.size) this.#emitsCloseWithLastClient = true;
@@ -164,12 +170,20 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   #verify(check: AcceptableRequest, request: InstanceType<Request>, socket: Duplex, complete: () => void): void {
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
-    const info: VerifyClientInfo<InstanceType<Request>> = { origin: check.origin as string, secure: isSecure(request), req: request };
+    const info: VerifyClientInfo<InstanceType<Request>> = {
+      origin: check.origin as string,
+      secure: isSecure(request),
+      req: request,
+    };
     if (verifyClient.length === 2) {
-      (verifyClient as VerifyClientCallbackAsync<InstanceType<Request>>).call(this.options, info, (ok, status, reason, headers) => {
-        if (ok) complete();
-        else refuseUpgrade(socket, { status: status || 401, reason, headers: headers as HeaderValues | undefined });
-      });
+      (verifyClient as VerifyClientCallbackAsync<InstanceType<Request>>).call(
+        this.options,
+        info,
+        (ok, status, reason, headers) => {
+          if (ok) complete();
+          else refuseUpgrade(socket, { status: status || 401, reason, headers: headers });
+        },
+      );
     } else if ((verifyClient as VerifyClientCallbackSync<InstanceType<Request>>).call(this.options, info)) {
       complete();
     } else {
@@ -191,7 +205,9 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     // The client may have left while verifyClient made up its mind.
     if (!socket.readable || !socket.writable) return void socket.destroy();
     if (taken.has(socket)) {
-      throw new Error('server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration');
+      throw new Error(
+        'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
+      );
     }
     if (this.#state > RUNNING) return refuseUpgrade(socket, { status: 503 });
 
@@ -205,12 +221,13 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     taken.add(socket);
     socket.write(formatHead(lines), 'latin1');
     socket.removeListener('error', onError);
-    const session = this.#platform.createSession(socket, this.options as unknown as ServerOptions, answer?.agreement);
+    const session = this.#platform.createSession(socket, this.options, answer?.agreement);
     const extensions = answer ? PERMESSAGE_DEFLATE : '';
+    // Planned before the 'connection' event, so that messages come before what a listener puts off.
+    process.nextTick(() => internals.start(ws, head));
     internals.open(ws, session, { protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
     this.#track(ws);
     callback(ws, request);
-    process.nextTick(() => internals.start(ws, head));
   }
 
   #track(ws: InstanceType<Socket>): void {

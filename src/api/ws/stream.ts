@@ -34,7 +34,7 @@ class WebSocketStream extends Duplex {
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
-    const chunk: unknown = !isBinary && this.readableObjectMode ? String(data) : data;
+    const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : data;
     if (!this.push(chunk)) this.#ws.pause();
   }
 

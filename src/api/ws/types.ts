@@ -104,7 +104,9 @@ export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMess
 }
 
 /** Decides at once whether a client may connect. */
-export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (info: VerifyClientInfo<Request>) => boolean;
+export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (
+  info: VerifyClientInfo<Request>,
+) => boolean;
 
 /** Decides through `callback`: `code`, `message` and `headers` are those of the HTTP answer that refuses. */
 export type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> = (

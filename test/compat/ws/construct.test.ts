@@ -8,7 +8,9 @@ type Arguments = readonly unknown[];
 /** Constructs, and drops what was constructed. */
 function construct(library: Library, values: Arguments): unknown {
   const result = outcome(() => {
-    const ws = new (library.WebSocket as unknown as new (...values: Arguments) => InstanceType<Library['WebSocket']>)(...values);
+    const ws = new (library.WebSocket as unknown as new (...values: Arguments) => InstanceType<Library['WebSocket']>)(
+      ...values,
+    );
     ws.on('error', () => {});
     ws.terminate();
     return [ws.url, ws.readyState, ws.protocol, ws.extensions, ws.binaryType, ws.bufferedAmount, ws.isPaused];
@@ -99,14 +101,42 @@ describe('the WebSocket class', () => {
   );
 
   const MEMBERS = [
-    ...['addEventListener', 'binaryType', 'bufferedAmount', 'close', 'extensions', 'isPaused', 'onclose', 'onerror', 'onmessage'],
-    ...['onopen', 'pause', 'ping', 'pong', 'protocol', 'readyState', 'removeEventListener', 'resume', 'send', 'terminate', 'url'],
+    'addEventListener',
+    'binaryType',
+    'bufferedAmount',
+    'close',
+    'extensions',
+    'isPaused',
+    'onclose',
+    'onerror',
+    'onmessage',
+
+    'onopen',
+    'pause',
+    'ping',
+    'pong',
+    'protocol',
+    'readyState',
+    'removeEventListener',
+    'resume',
+    'send',
+    'terminate',
+    'url',
   ];
   test.each(MEMBERS)('has the member %s', (name) =>
     sameWithBoth(({ WebSocket }) => {
       const descriptor = Object.getOwnPropertyDescriptor(WebSocket.prototype, name)!;
-      const { configurable, enumerable, writable = null, get, set, value } = descriptor;
-      return [configurable, enumerable, writable, typeof get, typeof set, typeof value, (value as { length?: number } | undefined)?.length];
+      const { configurable, enumerable, writable = null, get, set } = descriptor;
+      const value: unknown = descriptor.value;
+      return [
+        configurable,
+        enumerable,
+        writable,
+        typeof get,
+        typeof set,
+        typeof value,
+        (value as { length?: number } | undefined)?.length,
+      ];
     }),
   );
 
@@ -126,7 +156,7 @@ describe('the WebSocket class', () => {
     const describe_ = (constructor: object) =>
       Object.entries(Object.getOwnPropertyDescriptors(constructor))
         .filter(([name]) => !['length', 'name', 'prototype', ...later].includes(name))
-        .map(([name, { configurable, enumerable, writable, value }]) => [name, configurable, enumerable, writable, typeof value])
+        .map(([name, { configurable, enumerable, writable }]) => JSON.stringify([name, configurable, enumerable, writable]))
         .sort();
     expect(describe_(ours.WebSocket)).toEqual(describe_(required));
   });
@@ -143,7 +173,9 @@ describe('the WebSocket class', () => {
     ['WebSocket', (library: Library) => library.WebSocket],
     ['WebSocketServer', (library: Library) => library.WebSocketServer],
     ['createWebSocketStream', (library: Library) => library.createWebSocketStream],
-  ])('%s has a name and a number of parameters', (_, get) => sameWithBoth((library) => [get(library).name, get(library).length]));
+  ])('%s has a name and a number of parameters', (_, get) =>
+    sameWithBoth((library) => [get(library).name, get(library).length]),
+  );
 
   test('has no own properties but what EventEmitter and privacy give', () => {
     const ws = new ours.WebSocket(null);
@@ -151,24 +183,28 @@ describe('the WebSocket class', () => {
     expect(ws).toBeInstanceOf(process.getBuiltinModule('node:events').EventEmitter);
   });
 
-  test.each(['readyState', 'url', 'protocol', 'extensions', 'bufferedAmount', 'isPaused', 'OPEN'])('refuses to set %s', (name) =>
-    sameWithBoth((library) => {
-      const ws = new library.WebSocket(HERE);
-      ws.on('error', () => {}).terminate();
-      return nameOf(outcome(() => ((ws as unknown as Record<string, unknown>)[name] = 1)));
-    }),
+  test.each(['readyState', 'url', 'protocol', 'extensions', 'bufferedAmount', 'isPaused', 'OPEN'])(
+    'refuses to set %s',
+    (name) =>
+      sameWithBoth((library) => {
+        const ws = new library.WebSocket(HERE);
+        ws.on('error', () => {}).terminate();
+        return nameOf(outcome(() => ((ws as unknown as Record<string, unknown>)[name] = 1)));
+      }),
   );
 });
 
 describe('binaryType', () => {
-  test.each(['nodebuffer', 'arraybuffer', 'fragments', 'blob', 'nonsense', '', undefined, null, 7])('takes or ignores %s', (type) =>
-    sameWithBoth((library) => {
-      const ws = new library.WebSocket(HERE);
-      ws.on('error', () => {}).terminate();
-      ws.binaryType = 'arraybuffer';
-      ws.binaryType = type as 'nodebuffer';
-      return ws.binaryType;
-    }),
+  test.each(['nodebuffer', 'arraybuffer', 'fragments', 'blob', 'nonsense', '', undefined, null, 7])(
+    'takes or ignores %s',
+    (type) =>
+      sameWithBoth((library) => {
+        const ws = new library.WebSocket(HERE);
+        ws.on('error', () => {}).terminate();
+        ws.binaryType = 'arraybuffer';
+        ws.binaryType = type as 'nodebuffer';
+        return ws.binaryType;
+      }),
   );
 });
 
@@ -186,9 +222,7 @@ describe('new WebSocketServer()', () => {
     ['a port out of range', { port: 70000 }],
     ['a negative port', { port: -1 }],
     ['a fractional port', { port: 1.5 }],
-  ])('refuses %s', (_, options) =>
-    sameWithBoth(({ WebSocketServer }) => outcome(() => new WebSocketServer(options as never))),
-  );
+  ])('refuses %s', (_, options) => sameWithBoth(({ WebSocketServer }) => outcome(() => new WebSocketServer(options as never))));
 
   test('has its options with their defaults', () =>
     sameWithBoth(({ WebSocketServer, WebSocket }) => {
@@ -198,5 +232,6 @@ describe('new WebSocketServer()', () => {
       return { ...others, WebSocket: others['WebSocket'] === WebSocket };
     }));
 
-  test('exists in both', () => expect(Object.keys(theirs.WebSocketServer.prototype)).toEqual(Object.keys(ours.WebSocketServer.prototype)));
+  test('exists in both', () =>
+    expect(Object.keys(theirs.WebSocketServer.prototype)).toEqual(Object.keys(ours.WebSocketServer.prototype)));
 });

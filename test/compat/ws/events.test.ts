@@ -2,9 +2,24 @@
 
 import { once } from 'node:events';
 import { describe, test } from 'vitest';
-import { closed, errorOf, open, outcome, record, sameOnAllSides, sameWithBoth, show, until, type Library, type Socket_ } from './oracle.ts';
+import {
+  closed,
+  errorOf,
+  open,
+  outcome,
+  record,
+  sameOnAllSides,
+  sameWithBoth,
+  show,
+  until,
+  type Library,
+  type Socket_,
+} from './oracle.ts';
 
 type Log = unknown[];
+
+function unheard(): void {}
+
 type Handlers = Record<string, ((event: never) => void) | null>;
 
 /** An unconnected WebSocket, on which a program may emit what it likes. */
@@ -122,9 +137,15 @@ const PROGRAMS: readonly (readonly [string, (ws: Socket_, log: Log) => void])[] 
       ws.removeEventListener('message', listener);
     },
   ],
-  ['removes what was never added', (ws) => ws.removeEventListener('message', () => {})],
-  ['adds a listener for an unknown event', (ws, log) => (ws.addEventListener as (...values: unknown[]) => void)('nonsense', () => log.push('called'))],
-  ['adds a listener for ping', (ws, log) => (ws.addEventListener as (...values: unknown[]) => void)('ping', () => log.push('called'))],
+  ['removes what was never added', (ws) => ws.removeEventListener('message', unheard)],
+  [
+    'adds a listener for an unknown event',
+    (ws, log) => (ws.addEventListener as (...values: unknown[]) => void)('nonsense', () => log.push('called')),
+  ],
+  [
+    'adds a listener for ping',
+    (ws, log) => (ws.addEventListener as (...values: unknown[]) => void)('ping', () => log.push('called')),
+  ],
   ['adds a listener for toString', (ws) => (ws.addEventListener as (...values: unknown[]) => void)('toString', () => {})],
   ['adds a listener for constructor', (ws) => (ws.addEventListener as (...values: unknown[]) => void)('constructor', () => {})],
   ['sets an attribute', (ws, log) => void (ws.onmessage = (event) => log.push(event.data))],
@@ -148,7 +169,7 @@ const PROGRAMS: readonly (readonly [string, (ws: Socket_, log: Log) => void])[] 
     `sets an attribute to ${typeof value} ${JSON.stringify(value) ?? ''}`,
     (ws, log) => {
       ws.onclose = () => log.push('old');
-      ws.onclose = value as null;
+      ws.onclose = value as unknown as null;
       log.push(ws.onclose);
     },
   ]),
@@ -174,10 +195,7 @@ const PROGRAMS: readonly (readonly [string, (ws: Socket_, log: Log) => void])[] 
       log.push(ws.listenerCount('message'));
     },
   ],
-  [
-    'has attributes that are null at first',
-    (ws, log) => log.push(ws.onopen, ws.onmessage, ws.onclose, ws.onerror),
-  ],
+  ['has attributes that are null at first', (ws, log) => log.push(ws.onopen, ws.onmessage, ws.onclose, ws.onerror)],
   [
     'has attributes of its own each',
     (ws, log) => {
@@ -208,7 +226,11 @@ describe('a WebSocket', () => {
     sameWithBoth((library) => {
       const ws = idle(library);
       const log: Log = [];
-      log.push(outcome(() => void program(ws, log)));
+      log.push(
+        outcome(() => {
+          program(ws, log);
+        }),
+      );
       emitAll(ws, log);
       return log.map((entry) => (entry instanceof ArrayBuffer || Buffer.isBuffer(entry) ? show(entry) : entry));
     }),
@@ -222,12 +244,14 @@ describe('a WebSocket', () => {
       ws.addEventListener(type, (event) => {
         const names: string[] = [];
         for (const name in event) names.push(name);
-        const values = Object.fromEntries(names.filter((name) => name !== 'target').map((name) => [name, show((event as never)[name])]));
-        const kinds = names.map((name) => {
+        const values = Object.fromEntries(
+          names.filter((name) => name !== 'target').map((name) => [name, show((event as never)[name])]),
+        );
+        const kinds = names.map((name): string => {
           let owner: object = event;
           while (!Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object;
           const { get, set, enumerable, configurable } = Object.getOwnPropertyDescriptor(owner, name)!;
-          return [name, typeof get, typeof set, enumerable, configurable];
+          return JSON.stringify([name, typeof get, typeof set, enumerable, configurable]);
         });
         log.push(event.constructor.name, names.sort(), Object.keys(event), JSON.stringify(event), values, kinds.sort());
       });
@@ -242,7 +266,9 @@ describe('a WebSocket', () => {
       for (const method of ['close', 'terminate'] as const) {
         const pair = await open(sides);
         for (const ws of [pair.client, pair.peer]) {
-          ws.addEventListener('close', ({ wasClean, code, reason }) => log.push([method, ws === pair.client, wasClean, code, reason]));
+          ws.addEventListener('close', ({ wasClean, code, reason }) =>
+            log.push([method, ws === pair.client, wasClean, code, reason]),
+          );
         }
         pair.client[method]();
         await pair.end();
@@ -290,7 +316,7 @@ describe('a WebSocket', () => {
   test('emits no error for a socket that fails', () =>
     sameOnAllSides(async (sides) => {
       const requests: { socket: { destroy(error: Error): void } }[] = [];
-      const pair = await open(sides, {}, { verifyClient: ({ req }: { req: never }) => requests.push(req) > 0 });
+      const pair = await open(sides, {}, { verifyClient: ({ req }: { req: unknown }) => requests.push(req as never) > 0 });
       requests[0].socket.destroy(new Error('broken'));
       return pair.end();
     }));
@@ -361,5 +387,8 @@ describe('pause and resume', () => {
 
 describe('errors without a listener', () => {
   test('are thrown by emit', () => sameWithBoth((library) => outcome(() => idle(library).emit('error', new Error('unheard')))));
-  test('keep their class', () => sameWithBoth((library) => errorOf((outcome(() => idle(library).emit('error', new RangeError('x'))) as { throws: unknown }).throws)));
+  test('keep their class', () =>
+    sameWithBoth((library) =>
+      errorOf((outcome(() => idle(library).emit('error', new RangeError('x'))) as { throws: unknown }).throws),
+    ));
 });

@@ -5,20 +5,96 @@ import { describe, expect, test } from 'vitest';
 import { ours, outcome, sameWithBoth, theirs } from './oracle.ts';
 
 const EXTENSIONS = [
-  ...['a', 'a,b', 'a, b', 'a ,b', 'a\t,\tb', 'a;b', 'a; b', 'a ; b', 'a;b=c', 'a; b=c; d', 'a;b="c"', 'a; b="c", d;e=f'],
-  ...['a;b="\\c"', 'a;b="c\\d"', 'a;b="c\\"', 'a;b="c', 'a;b=""', 'a;b="c d"', 'a;b="c"d', 'a;b="c" ;d', 'a;b="\\"', 'a;b="\\ "'],
-  ...['', ' ', ',', 'a,', ',a', 'a,,b', 'a ', ' a', 'a;', 'a; ', 'a;b ', 'a;b=', 'a;b=c ', 'a;=c', 'a;b =c', 'a;b= c', 'a b', 'a;b c'],
-  ...['a;b=c d', 'a=b', 'a;b=c=d', 'a;b;;c', 'ж', 'a;ж', 'a\n', '"a"', 'a;"b"', '__proto__', 'a;__proto__=b', 'constructor;toString'],
-  ...['a,a;b,a;c', 'a;b;b=c;b=d', 'permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate'],
+  'a',
+  'a,b',
+  'a, b',
+  'a ,b',
+  'a\t,\tb',
+  'a;b',
+  'a; b',
+  'a ; b',
+  'a;b=c',
+  'a; b=c; d',
+  'a;b="c"',
+  'a; b="c", d;e=f',
+  'a;b="\\c"',
+  'a;b="c\\d"',
+  'a;b="c\\"',
+  'a;b="c',
+  'a;b=""',
+  'a;b="c d"',
+  'a;b="c"d',
+  'a;b="c" ;d',
+  'a;b="\\"',
+  'a;b="\\ "',
+  '',
+  ' ',
+  ',',
+  'a,',
+  ',a',
+  'a,,b',
+  'a ',
+  ' a',
+  'a;',
+  'a; ',
+  'a;b ',
+  'a;b=',
+  'a;b=c ',
+  'a;=c',
+  'a;b =c',
+  'a;b= c',
+  'a b',
+  'a;b c',
+  'a;b=c d',
+  'a=b',
+  'a;b=c=d',
+  'a;b;;c',
+  'ж',
+  'a;ж',
+  'a\n',
+  '"a"',
+  'a;"b"',
+  '__proto__',
+  'a;__proto__=b',
+  'constructor;toString',
+  'a,a;b,a;c',
+  'a;b;b=c;b=d',
+  'permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate',
 ];
 
 const SUBPROTOCOLS = [
-  ...['a', 'a,b', 'a, b', 'a ,b', 'a\t, b', '', ' ', ',', 'a,', ',a', ' a', 'a ', 'a,,b', 'a,a', 'a, b ,a', 'A,a', 'a;b', 'a b', 'ж', 'a,ж'],
-  ...['a, ', '"a"', 'constructor', '__proto__', 'v1.chat', 'a/b'],
+  'a',
+  'a,b',
+  'a, b',
+  'a ,b',
+  'a\t, b',
+  '',
+  ' ',
+  ',',
+  'a,',
+  ',a',
+  ' a',
+  'a ',
+  'a,,b',
+  'a,a',
+  'a, b ,a',
+  'A,a',
+  'a;b',
+  'a b',
+  'ж',
+  'a,ж',
+  'a, ',
+  '"a"',
+  'constructor',
+  '__proto__',
+  'v1.chat',
+  'a/b',
 ];
 
 describe('extension.parse()', () => {
-  test.each(EXTENSIONS)('takes or refuses %j', (header) => sameWithBoth(({ extension }) => outcome(() => extension.parse(header))));
+  test.each(EXTENSIONS)('takes or refuses %j', (header) =>
+    sameWithBoth(({ extension }) => outcome(() => extension.parse(header))),
+  );
 
   test('takes and refuses the same of any text', () => {
     fc.assert(
@@ -32,7 +108,7 @@ describe('extension.parse()', () => {
   test('gives objects without a prototype', () =>
     sameWithBoth(({ extension }) => {
       const offers = extension.parse('a; b=c');
-      return [Object.getPrototypeOf(offers), Object.getPrototypeOf(offers['a'][0])];
+      return [offers, offers['a'][0]].map((object) => Object.getPrototypeOf(object) === null);
     }));
 });
 
@@ -52,7 +128,9 @@ describe('extension.format()', () => {
 });
 
 describe('subprotocol.parse()', () => {
-  test.each(SUBPROTOCOLS)('takes or refuses %j', (header) => sameWithBoth(({ subprotocol }) => outcome(() => subprotocol.parse(header))));
+  test.each(SUBPROTOCOLS)('takes or refuses %j', (header) =>
+    sameWithBoth(({ subprotocol }) => outcome(() => subprotocol.parse(header))),
+  );
 
   test('takes and refuses the same of any text', () => {
     fc.assert(

@@ -30,7 +30,9 @@ export async function sameWithBoth(program: (library: Library) => unknown): Prom
 
 /** Checks that a program with both sides sees the same, whichever library plays which. */
 export async function sameOnAllSides(program: (sides: Sides) => unknown): Promise<void> {
-  const [expected, ...actual] = await Promise.all([{ client: theirs, server: theirs }, ...ALL_SIDES].map((sides) => program(sides)));
+  const [expected, ...actual] = await Promise.all(
+    [{ client: theirs, server: theirs }, ...ALL_SIDES].map((sides) => program(sides)),
+  );
   expect(actual).toEqual([expected, expected, expected]);
 }
 
@@ -38,7 +40,11 @@ export async function sameOnAllSides(program: (sides: Sides) => unknown): Promis
 export function errorOf(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code } = error as { code?: string };
-  return { name: error.name, message: error.message.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST'), ...(code !== undefined && { code }) };
+  return {
+    name: error.name,
+    message: error.message.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST'),
+    ...(code !== undefined && { code }),
+  };
 }
 
 /** What `action` throws, or returns. */
@@ -64,7 +70,11 @@ export function show(value: unknown): unknown {
 const EVENTS = ['open', 'message', 'ping', 'pong', 'close', 'error', 'upgrade', 'redirect', 'unexpected-response'];
 
 /** Writes down every event of `ws`, with its arguments and the state it came in. */
-export function record(ws: EventEmitter & { readyState?: number }, log: unknown[] = [], events: readonly string[] = EVENTS): unknown[] {
+export function record(
+  ws: EventEmitter & { readyState?: number },
+  log: unknown[] = [],
+  events: readonly string[] = EVENTS,
+): unknown[] {
   for (const event of events) ws.on(event, (...values: unknown[]) => log.push([event, ...values.map(show), ws.readyState]));
   return log;
 }
@@ -84,7 +94,7 @@ export interface Pair {
 export async function open(
   { client: clientLibrary, server: serverLibrary }: Sides,
   clientOptions: wasock.ClientOptions = {},
-  serverOptions: wasock.ServerOptions<typeof wasock.WebSocket> = {},
+  serverOptions: wasock.ServerOptions = {},
 ): Promise<Pair> {
   const server = new serverLibrary.WebSocketServer({ port: 0, host: '127.0.0.1', ...serverOptions });
   await once(server, 'listening');
@@ -133,22 +143,24 @@ export function requestOf(changes: Record<string, string | undefined> = {}, firs
   return `${first}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 
-/** Sends `text` to a server and gives all it answers, as Latin-1, until it ends or `until` matches. */
-export async function exchange(port: number, text: string | Buffer, until?: RegExp): Promise<string> {
+/** Sends `text` to a server and gives all it answers, as Latin-1, until it ends or `end` matches. */
+export async function exchange(port: number, text: string | Buffer, end?: RegExp): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
   socket.write(text);
   let answer = '';
   for await (const chunk of socket) {
     answer += (chunk as Buffer).toString('latin1');
-    if (until?.test(answer)) break;
+    if (end?.test(answer)) break;
   }
   socket.destroy();
   return answer.replace(/^Date: .*\r\n/m, '');
 }
 
 /** A TCP server whose connections a test plays itself. */
-export async function rawServer(onSocket: (socket: Socket, head: string, index: number) => void): Promise<{ port: number; close(): void }> {
+export async function rawServer(
+  onSocket: (socket: Socket, head: string, index: number) => void,
+): Promise<{ port: number; close(): void }> {
   const sockets = new Set<Socket>();
   let count = 0;
   const server = createServer((socket) => {

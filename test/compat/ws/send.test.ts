@@ -96,7 +96,11 @@ const OPTIONS: readonly (readonly [string, unknown])[] = [
 ];
 
 /** What the other side gets of one call, and what the call gives back. */
-async function delivered(sides: { client: Library; server: Library }, fromClient: boolean, call: (ws: Socket_, log: unknown[]) => unknown) {
+async function delivered(
+  sides: { client: Library; server: Library },
+  fromClient: boolean,
+  call: (ws: Socket_, log: unknown[]) => unknown,
+) {
   const pair = await open(sides);
   const calls: unknown[] = [];
   calls.push(outcome(() => call(fromClient ? pair.client : pair.peer, calls)));
@@ -113,7 +117,9 @@ describe.each([
 ] as const)('a %s', (_side, fromClient) => {
   test.each(PAYLOADS)('sends %s', (_, make) =>
     sameOnAllSides((sides) =>
-      delivered(sides, fromClient, (ws, log) => ws.send(make() as string, (error) => log.push(['callback', errorOf(error ?? undefined)]))),
+      delivered(sides, fromClient, (ws, log) =>
+        ws.send(make() as string, (error) => log.push(['callback', errorOf(error ?? undefined)])),
+      ),
     ),
   );
 
@@ -199,7 +205,13 @@ describe.each([
       delivered(sides, fromClient, (ws, log) => {
         for (const method of ['ping', 'pong'] as const) {
           const callback = (error?: unknown) => log.push([method, errorOf(error ?? undefined)]);
-          log.push(outcome(() => (ws[method] as (...values: unknown[]) => void)(...values.map((value) => (value === 'CALLBACK' ? callback : value)))));
+          log.push(
+            outcome(() =>
+              (ws[method] as (...values: unknown[]) => void)(
+                ...values.map((value) => (value === 'CALLBACK' ? callback : value)),
+              ),
+            ),
+          );
         }
       }),
     ),
@@ -334,7 +346,9 @@ describe('bufferedAmount', () => {
   test('is zero once the callback was called', () =>
     sameOnAllSides(async (sides) => {
       const pair = await open(sides);
-      await new Promise((resolve) => void pair.client.send(Buffer.alloc(100000), resolve));
+      await new Promise((resolve) => {
+        pair.client.send(Buffer.alloc(100000), resolve);
+      });
       const { bufferedAmount } = pair.client;
       await pair.end();
       return bufferedAmount;

@@ -3,7 +3,20 @@
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
-import { closed, errorOf, open, ours, rawServer, sameOnAllSides, sameWithBoth, show, sleep, until, type Pair, type Sides } from './oracle.ts';
+import {
+  closed,
+  errorOf,
+  open,
+  ours,
+  rawServer,
+  sameOnAllSides,
+  sameWithBoth,
+  show,
+  sleep,
+  until,
+  type Pair,
+  type Sides,
+} from './oracle.ts';
 
 const EVENTS = ['data', 'end', 'finish', 'close', 'error', 'drain'];
 
@@ -47,11 +60,17 @@ describe('createWebSocketStream()', () => {
     ['reads in an encoding', (client) => client.end('text'), { encoding: 'utf8' }],
     ['ignores objectMode', (client) => client.end('text'), { objectMode: true }],
     ['ignores autoDestroy', (client) => client.end('text'), { autoDestroy: true, emitClose: true }],
-    ['answers', (client, peer) => (peer.once('data', (data: Buffer) => peer.end(`re: ${data.toString()}`)), client.write('ask'))],
-    ['writes with callbacks', async (client) => {
-      await new Promise((resolve) => void client.write('a', resolve));
-      client.end('b');
-    }],
+    [
+      'answers',
+      (client, peer) => (peer.once('data', (data: Buffer) => peer.end(`re: ${data.toString()}`)), client.write('ask')),
+    ],
+    [
+      'writes with callbacks',
+      async (client) => {
+        await new Promise((resolve) => void client.write('a', resolve));
+        client.end('b');
+      },
+    ],
   ])('%s', (_, act, options) => sameOnAllSides((sides) => streams(sides, act, options)));
 
   test('writes before the connection is open', () =>
@@ -60,7 +79,9 @@ describe('createWebSocketStream()', () => {
       await new Promise((resolve) => void server.once('listening', resolve));
       const messages: unknown[] = [];
       server.on('connection', (ws) => ws.on('message', (data, isBinary) => messages.push(show(data), isBinary)));
-      const ws = new sides.client.WebSocket(`ws://127.0.0.1:${(server.address() as { port: number }).port}`, { perMessageDeflate: false });
+      const ws = new sides.client.WebSocket(`ws://127.0.0.1:${(server.address() as { port: number }).port}`, {
+        perMessageDeflate: false,
+      });
       const stream = sides.client.createWebSocketStream(ws);
       const log = recordStream(stream);
       stream.write('early');
@@ -140,14 +161,18 @@ describe('createWebSocketStream()', () => {
     sameOnAllSides(async (sides) => {
       const pair = await open(sides);
       const echo = sides.server.createWebSocketStream(pair.peer);
-      const done = pipeline(echo, echo).then(() => 'echoed', (error: unknown) => errorOf(error));
+      const done = pipeline(echo, echo).then(
+        () => 'echoed',
+        (error: unknown) => errorOf(error),
+      );
       const stream = sides.client.createWebSocketStream(pair.client);
       let received = 0;
       stream.on('data', (data: Buffer) => {
         received += data.length;
         if (received === 200 * 50000) stream.end();
       });
-      for (let index = 0; index < 200; index++) if (!stream.write(Buffer.alloc(50000, index))) await new Promise((resolve) => void stream.once('drain', resolve));
+      for (let index = 0; index < 200; index++)
+        if (!stream.write(Buffer.alloc(50000, index))) await new Promise((resolve) => void stream.once('drain', resolve));
       await finished(stream);
       const result = await done;
       pair.server.close();
