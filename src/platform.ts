@@ -147,6 +147,8 @@ export interface Platform {
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
   /** Copies [start, end) of the chunk that the codec decoded last, in the form that users get. */
   copyMessage(start: number, end: number): Uint8Array;
+  /** A view of codec memory, in the form that transports take. */
+  view(address: number, length: number): Uint8Array;
   /** Makes a string of valid UTF-8. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */

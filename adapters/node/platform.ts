@@ -6,6 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../../src/codec/load.ts';
 import type { Platform } from '../../src/platform.ts';
 import { MessageCopies } from './message-copies.ts';
+import { makeView } from './views.ts';
 
 /** Keys drawn at once: one call into OpenSSL costs as much as 2,000 keys. */
 const KEYS = 2048;
@@ -35,6 +36,7 @@ const copies = new MessageCopies(codec);
 export const platform: Platform = {
   codec,
   copyMessage: (start, end) => copies.copy(start, end),
+  view: (address, length) => makeView(codec.kernel.memory, address, length),
   // Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size.
   allocate: (length) => (length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)),
   copy(source, start, end) {

@@ -200,7 +200,9 @@ export class Outbox {
   #finishChunk(): void {
     const chunks = (this.#chunks ??= []);
     if (this.#used === this.#start) return;
-    chunks.push(this.#bytes!.subarray(this.#start, this.#used));
+    const length = this.#used - this.#start;
+    if (this.#address >= 0) chunks.push(this.#platform.view(this.#address + this.#start, length));
+    else chunks.push(this.#bytes!.subarray(this.#start, this.#used));
     this.#start = this.#used;
   }
 }

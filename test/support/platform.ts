@@ -46,6 +46,10 @@ export class ManualPlatform implements Platform {
     return this.codec.memory.slice(start, end);
   }
 
+  view(address: number, length: number): Uint8Array {
+    return this.codec.memory.subarray(address, address + length);
+  }
+
   decodeText(source: Uint8Array, start: number, end: number): string {
     return decoder.decode(source.subarray(start, end));
   }
