@@ -153,7 +153,7 @@ class Opener implements Opening {
     const session = createSession(socket, { role: 'client', compression, ...sessionSettings(this.#options) }, lent);
     // Planned before the 'open' event, so that messages come before what a listener puts off.
     process.nextTick(() => internals.start(this.#ws, head));
-    internals.open(this.#ws, session, { protocol, extensions, allowSynchronousEvents });
+    internals.open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
   }
 }
 

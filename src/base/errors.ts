@@ -1,12 +1,7 @@
 // Errors by cause. A peer's fault is an event and carries the close code that answers it; a caller's bug is thrown.
 // `code` strings are those of ws 8 wherever ws has one, because programs match on them.
 
-import {
-  CLOSE_INVALID_PAYLOAD,
-  CLOSE_MESSAGE_TOO_BIG,
-  CLOSE_POLICY_VIOLATION,
-  CLOSE_PROTOCOL_ERROR,
-} from './close-codes.ts';
+import { CLOSE_INVALID_PAYLOAD, CLOSE_MESSAGE_TOO_BIG, CLOSE_POLICY_VIOLATION, CLOSE_PROTOCOL_ERROR } from './close-codes.ts';
 
 /** Codes of the errors that this library makes. */
 export type ErrorCode =

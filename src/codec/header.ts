@@ -10,7 +10,14 @@
  * @param key Masking key; its low byte masks byte 0.
  * @returns Index behind the header.
  */
-export function writeHeader(target: Uint8Array, at: number, first: number, length: number, masked: boolean, key: number): number {
+export function writeHeader(
+  target: Uint8Array,
+  at: number,
+  first: number,
+  length: number,
+  masked: boolean,
+  key: number,
+): number {
   const bit = masked ? 0x80 : 0;
   let next = at;
   target[next++] = first;

@@ -16,7 +16,9 @@ export function kernelOfModule(module: WebAssembly.Module, name: Kernel['name'])
   const { exports } = new WebAssembly.Instance(module);
   const memory = (exports['memory'] as WebAssembly.Memory).buffer;
   if (memory.byteLength !== MEMORY_PAGES * PAGE_BYTES) {
-    throw new Error(`The codec module has ${memory.byteLength} bytes of memory; this build expects ${MEMORY_PAGES * PAGE_BYTES}`);
+    throw new Error(
+      `The codec module has ${memory.byteLength} bytes of memory; this build expects ${MEMORY_PAGES * PAGE_BYTES}`,
+    );
   }
   return {
     name,

@@ -61,7 +61,9 @@ export class MessageAssembler {
     const old = this.#bytes;
     if (old !== null && old.length >= length) return old;
     const capacity = expected > 0 ? Math.min(length + expected, length * AHEAD) : old === null ? length : length * DOUBLING;
-    const bytes = this.#platform.allocate(expected === 0 && old === null ? length : Math.max(capacity, Math.min(SMALLEST, length + expected)));
+    const bytes = this.#platform.allocate(
+      expected === 0 && old === null ? length : Math.max(capacity, Math.min(SMALLEST, length + expected)),
+    );
     if (old !== null) bytes.set(old.subarray(0, this.#length));
     this.#bytes = bytes;
     return bytes;

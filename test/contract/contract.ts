@@ -172,10 +172,10 @@ function describeMessages(context: Context, face: Face): void {
 }
 
 function describeHandshake(context: Context, face: Face): void {
-  test('has no subprotocol without an offer', async () => {
+  test('has no subprotocol without an offer, and the extensions agreed on', async () => {
     const client = await connect(context, face, '/echo');
     expect(client.socket.protocol).toBe('');
-    expect(client.socket.extensions).toBe('');
+    expect(client.socket.extensions).toBe(context.runtime.capabilities.extensions);
     expect(client.socket.readyState).toBe(1);
   });
 

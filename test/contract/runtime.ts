@@ -13,6 +13,8 @@ export interface Capabilities {
   readonly serverNamesFault: boolean;
   /** The client's answer to a Close frame repeats the reason as well as the code. */
   readonly clientRepeatsReason: boolean;
+  /** What the client and the server agree on: the client's `extensions`. */
+  readonly extensions: string;
   /** What one turn sends counts as `bufferedAmount` until that turn is over, as the W3C API has it. */
   readonly clientWritesAfterTurn: boolean;
 }

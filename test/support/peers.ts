@@ -14,11 +14,15 @@ import type { ServerSocket } from '../contract/script.ts';
 export interface ClientPeer extends Pick<ContractRuntime, 'createClient' | 'createW3CClient'> {
   readonly name: string;
   readonly capabilities: Partial<Capabilities>;
+  /** Whether it offers permessage-deflate. */
+  readonly offersDeflate: boolean;
 }
 
 /** A server of the contract. */
 export interface ServerPeer extends Pick<ContractRuntime, 'createServer'> {
   readonly name: string;
+  /** Whether it takes permessage-deflate. */
+  readonly takesDeflate: boolean;
 }
 
 type WsStyleServer = Pick<WsServer, 'on' | 'close' | 'address'> & { clients: Set<{ terminate(): void }> };
@@ -27,6 +31,7 @@ type ServerClass = new (options: object) => WsStyleServer;
 function serverPeer(name: string, Server: ServerClass, options: object = {}): ServerPeer {
   return {
     name,
+    takesDeflate: 'perMessageDeflate' in options,
     async createServer({ script, maxPayload }: ServerPlan) {
       const server = new Server({
         port: 0,
@@ -53,6 +58,11 @@ function serverPeer(name: string, Server: ServerClass, options: object = {}): Se
 }
 
 export const ourServer: ServerPeer = serverPeer('our server', OurServer as unknown as ServerClass);
+export const ourDeflatingServer: ServerPeer = serverPeer(
+  'our server with permessage-deflate',
+  OurServer as unknown as ServerClass,
+  { perMessageDeflate: true },
+);
 /** Servers of others, for our clients. */
 export const otherServers: readonly ServerPeer[] = [
   serverPeer('the server of ws', WsServer),
@@ -67,6 +77,7 @@ type W3CClass = new (url: string, options: object) => unknown;
 export const ourClients: ClientPeer = {
   name: 'our clients',
   capabilities: {},
+  offersDeflate: true,
   createClient: (url, protocols, options) => new OurWebSocket(url, protocols, { ...options }) as unknown as WsStyleSocket,
   createW3CClient: (url, protocols, options) => new OurW3CWebSocket(url, protocols, options) as unknown as ClientSocket,
 };
@@ -82,15 +93,22 @@ const w3cClient = (WebSocket: W3CClass): NonNullable<ContractRuntime['createW3CC
 
 /** Clients of others, for our server. */
 export const otherClients: readonly ClientPeer[] = [
-  { name: 'the client of ws', capabilities: { clientWritesAfterTurn: false }, createClient: wsClient(false) },
+  {
+    name: 'the client of ws',
+    capabilities: { clientWritesAfterTurn: false },
+    offersDeflate: false,
+    createClient: wsClient(false),
+  },
   {
     name: 'the client of ws with permessage-deflate',
     capabilities: { clientWritesAfterTurn: false },
+    offersDeflate: true,
     createClient: wsClient({ threshold: 0 }),
   },
   {
     name: "undici's WebSocket",
     capabilities: { clientRepeatsReason: false },
+    offersDeflate: true,
     createW3CClient: w3cClient(UndiciWebSocket),
   },
   // Node 22 and later.
@@ -99,6 +117,7 @@ export const otherClients: readonly ClientPeer[] = [
         {
           name: "Node's own WebSocket",
           capabilities: { clientRepeatsReason: false },
+          offersDeflate: true,
           createW3CClient: w3cClient(globalThis.WebSocket as unknown as W3CClass),
         },
       ]
@@ -111,14 +130,18 @@ const ALL: Capabilities = {
   serverNamesFault: true,
   clientRepeatsReason: true,
   clientWritesAfterTurn: true,
+  extensions: '',
 };
 
 /** A client and a server as one runtime of the contract. */
 export function pair(client: ClientPeer, server: ServerPeer): ContractRuntime {
-  const { name, capabilities, ...faces } = client;
+  const { name, capabilities, offersDeflate, ...faces } = client;
+  const extensions = offersDeflate && server.takesDeflate ? 'permessage-deflate' : '';
+  // ws compresses on another thread: nothing is written before the turn is over.
+  const clientWritesAfterTurn = extensions !== '' || (capabilities.clientWritesAfterTurn ?? ALL.clientWritesAfterTurn);
   return {
     name: `${name} × ${server.name}`,
-    capabilities: { ...ALL, ...capabilities },
+    capabilities: { ...ALL, ...capabilities, extensions, clientWritesAfterTurn },
     createServer: server.createServer,
     ...faces,
   };

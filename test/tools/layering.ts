@@ -35,7 +35,16 @@ export const RULES: readonly Rule[] = [
     area: 'src/api/ws/',
     mayImport: BELOW_API,
     // ws's own signatures speak of Buffer, IncomingMessage and Server. HTTP itself is the adapter's: only its types come up here.
-    modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:https', 'type node:net', 'type node:tls', 'type node:url'],
+    modules: [
+      'node:buffer',
+      'node:events',
+      'node:stream',
+      'type node:http',
+      'type node:https',
+      'type node:net',
+      'type node:tls',
+      'type node:url',
+    ],
   },
   { area: 'src/pubsub/', mayImport: ['src/base/', 'src/platform.ts'] },
   { area: 'src/compat/websocket-node/', mayImport: ['src/api/', 'src/base/'] },

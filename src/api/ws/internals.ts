@@ -1,5 +1,6 @@
 // What adapters may do to a WebSocket and programs may not. Kept off the class: a program's subclass may use any name.
 
+import type { Duplex } from 'node:stream';
 import type { Session } from '../../platform.ts';
 import type { WebSocketBase } from './websocket.ts';
 
@@ -29,6 +30,8 @@ export interface OpenSettings {
   readonly protocol: string;
   /** As in a Sec-WebSocket-Extensions header. */
   readonly extensions: string;
+  /** What the session runs over. */
+  readonly socket: Duplex;
   /** See `ConnectionSettings`. Default true. */
   readonly allowSynchronousEvents?: boolean | undefined;
 }

@@ -225,7 +225,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const extensions = answer ? PERMESSAGE_DEFLATE : '';
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
     process.nextTick(() => internals.start(ws, head));
-    internals.open(ws, session, { protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
+    internals.open(ws, session, { socket, protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
     this.#track(ws);
     callback(ws, request);
   }

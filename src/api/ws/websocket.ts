@@ -3,6 +3,7 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session, type SessionSink } from '../../platform.ts';
@@ -58,6 +59,13 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   declare readonly CLOSING: 2;
   declare readonly CLOSED: 3;
 
+  /**
+   * The socket, once the opening handshake is done. Not part of ws's documented API, but programs call its `unref()` and read its
+   * addresses. Reading from it or writing to it breaks the connection.
+   *
+   * @internal
+   */
+  _socket: Duplex | null = null;
   #readyState: ReadyState = CONNECTING;
   #session: Session | null = null;
   #opening: Opening | null = null;
@@ -312,9 +320,10 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     } satisfies typeof internals);
   }
 
-  #open(session: Session, { protocol, extensions, allowSynchronousEvents = true }: OpenSettings): void {
+  #open(session: Session, { socket, protocol, extensions, allowSynchronousEvents = true }: OpenSettings): void {
     this.#opening = null;
     this.#session = session;
+    this._socket = socket;
     this.#protocol = protocol;
     this.#extensions = extensions;
     if (this.#binaryType === 'fragments') session.keepFragments?.(true);

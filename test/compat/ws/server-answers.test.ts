@@ -228,7 +228,6 @@ describe('what differs by intention', () => {
   test.each([
     ['a Connection that does not say Upgrade', { Connection: 'x-upgrade' }],
     ['extensions that do not parse', { 'Sec-WebSocket-Extensions': ';' }],
-    ['a key with stray bits', { 'Sec-WebSocket-Key': KEY.replace('Q==', 'R==') }],
     ['a version written otherwise', { 'Sec-WebSocket-Version': '13.0' }],
   ])('a server of ours refuses %s', (_, headers: Record<string, string>) => {
     const server = new ours.WebSocketServer({ noServer: true });

@@ -1,6 +1,9 @@
 // The contract between our server and the clients of others.
 
 import { describeContract } from '../../contract/contract.ts';
-import { otherClients, ourServer, pair } from '../../support/peers.ts';
+import { otherClients, ourDeflatingServer, ourServer, pair } from '../../support/peers.ts';
 
-for (const client of otherClients) describeContract(pair(client, ourServer));
+for (const client of otherClients) {
+  describeContract(pair(client, ourServer));
+  describeContract(pair(client, ourDeflatingServer));
+}

@@ -36,8 +36,8 @@ test('server knows that a key of another length, alphabet or padding is not vali
   }
 });
 
-test('server knows that a key with bits behind the 16 bytes is not valid', () => {
-  for (const last of ['A', 'Q', 'g', 'w']) expect(isValidKey(`AAAAAAAAAAAAAAAAAAAAA${last}==`), last).toBe(true);
-  for (const last of ['B', 'R', 'h', 'x', '/', '+', '9'])
-    expect(isValidKey(`AAAAAAAAAAAAAAAAAAAAA${last}==`), last).toBe(false);
+test('server takes a key with bits behind the 16 bytes', () => {
+  for (const last of ['A', 'Q', 'g', 'w', 'B', 'R', 'h', 'x', '/', '+', '9']) {
+    expect(isValidKey(`AAAAAAAAAAAAAAAAAAAAA${last}==`), last).toBe(true);
+  }
 });

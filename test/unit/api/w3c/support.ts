@@ -1,6 +1,10 @@
 // What the tests of the WebSocket class share.
 
-import { createWebSocketClass, type WebSocketBase as WebSocket, type WebSocketConstructor } from '../../../../src/api/w3c/index.ts';
+import {
+  createWebSocketClass,
+  type WebSocketBase as WebSocket,
+  type WebSocketConstructor,
+} from '../../../../src/api/w3c/index.ts';
 import { FakeConnector, fakePlatform, type FakeSession } from '../../../support/fake-session.ts';
 
 /** A WebSocket class over a connector of its own. */
