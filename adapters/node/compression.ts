@@ -2,11 +2,11 @@
 
 import * as zlib from 'node:zlib';
 import type { DeflateEngine } from '../../src/deflate/engine.ts';
-import { createZlibEngine, type ZlibModule } from '../../src/deflate/zlib-engine.ts';
+import { createZlibEngine } from '../../src/deflate/zlib-engine.ts';
 
 let engine: DeflateEngine | undefined;
 
 /** The engine of this thread. */
 export function deflateEngine(): DeflateEngine {
-  return (engine ??= createZlibEngine(zlib as unknown as ZlibModule));
+  return (engine ??= createZlibEngine(zlib));
 }

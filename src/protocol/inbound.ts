@@ -306,7 +306,7 @@ export class Inbound {
     if (source !== null && !this.isDeaf) {
       this.#deliver(source.records, source.memory, source.base, held.next, source.count, source.remaining);
     }
-    const later = this.#held as Held | null;
+    const later: Held | null = this.#held;
     if (later !== null) {
       later.fault = held.fault;
       later.chunks.push(...held.chunks);

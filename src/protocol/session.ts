@@ -16,6 +16,7 @@ import type {
 import { Connection, type ConnectionOptions, type ConnectionSink } from './connection.ts';
 import type { Outbound } from './outbound.ts';
 import type { Batch } from './outbox.ts';
+import { UNATTACHED } from './unattached.ts';
 
 /** What to do with a message when more than `maxBufferedAmount` bytes wait already. */
 export type BufferPolicy = 'close' | 'drop' | 'throw';
@@ -392,16 +393,3 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     }
   }
 }
-
-function ignore(): void {}
-
-/** Stands in until `attach`. */
-const UNATTACHED: SessionSink = {
-  onMessage: ignore,
-  onPing: ignore,
-  onPong: ignore,
-  onClosing: ignore,
-  onError: ignore,
-  onDrain: ignore,
-  onEnd: ignore,
-};

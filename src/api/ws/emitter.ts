@@ -29,3 +29,23 @@ interface TypedEmitterConstructor extends Pick<typeof EventEmitter, keyof typeof
 
 /** Node's EventEmitter. */
 export const TypedEmitter: TypedEmitterConstructor = EventEmitter;
+
+/** Where an EventEmitter keeps its listeners: a function when there is one, an array when there are more. */
+interface EmitterState {
+  readonly _events?: Record<string, unknown>;
+}
+
+const { emit } = EventEmitter.prototype;
+
+/**
+ * Emits 'message'. A single listener is called at once, if nobody has replaced `emit`, which serves every emitter of the process: its
+ * lookups cost a tenth of an echo of small messages (Node 20).
+ */
+export function emitMessage(emitter: EventEmitter, data: Uint8Array, isBinary: boolean): void {
+  const listener = (emitter as unknown as EmitterState)._events?.['message'];
+  if (typeof listener === 'function' && emitter.emit === emit && !EventEmitter.captureRejections) {
+    listener.call(emitter, data, isBinary);
+  } else {
+    emitter.emit('message', data, isBinary);
+  }
+}

@@ -2,14 +2,13 @@
 // How a client reaches its server is the adapter's business; it derives from this class.
 
 import { Buffer } from 'node:buffer';
-import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session, type SessionSink } from '../../platform.ts';
 import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf, type Sendable } from './data.ts';
 import { DeferredSink } from './deferred-sink.ts';
-import { TypedEmitter } from './emitter.ts';
+import { emitMessage, TypedEmitter } from './emitter.ts';
 import { addListener, getAttribute, removeListener, setAttribute } from './events.ts';
 import { internals, type Opening, type OpenSettings } from './internals.ts';
 import type { ClientOptions } from './options.ts';
@@ -42,13 +41,6 @@ const BINARY_TYPES: readonly string[] = [
   ...(typeof Blob === 'function' ? ['blob'] : []),
 ];
 
-/** Where an EventEmitter keeps its listeners: a function when there is one, an array when there are more. */
-interface EmitterState {
-  readonly _events?: Record<string, unknown>;
-}
-
-const { emit } = EventEmitter.prototype;
-
 export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
@@ -59,12 +51,7 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   declare readonly CLOSING: 2;
   declare readonly CLOSED: 3;
 
-  /**
-   * The socket, once the opening handshake is done. Not part of ws's documented API, but programs call its `unref()` and read its
-   * addresses. Reading from it or writing to it breaks the connection.
-   *
-   * @internal
-   */
+  /** The socket, once open. Not in ws's documented API, but programs call its `unref()` and read its addresses. @internal */
   _socket: Duplex | null = null;
   #readyState: ReadyState = CONNECTING;
   #session: Session | null = null;
@@ -75,7 +62,6 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   #isPaused = false;
   readonly #isServer: boolean;
   #wasClean = false;
-  readonly #capturesRejections: boolean = EventEmitter.captureRejections;
   /** Bytes passed to `send` after it was too late; ws counts them, as the W3C API does. */
   #lateBytes = 0;
   #queue: SendQueue | null = null;
@@ -279,7 +265,7 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
       const isBinary = (kind & MESSAGE_TEXT) === 0;
       const isOwned = (kind & MESSAGE_OWNED) !== 0;
       const bytes = isOwned ? viewOf(source, start, end) : (ws.#session!.copyMessage(source, start, end) as Buffer);
-      if (!isBinary || ws.#binaryType === 'nodebuffer') return ws.#emitMessage(bytes, isBinary);
+      if (!isBinary || ws.#binaryType === 'nodebuffer') return emitMessage(ws, bytes, isBinary);
       ws.emit('message', shape(bytes, ws.#binaryType, fragmentEnds ?? (isOwned ? ws.#session!.fragmentEnds : undefined)), true);
     }
 
@@ -331,16 +317,6 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     session.attach(allowSynchronousEvents ? sink : new DeferredSink(sink, session, () => this.#isPaused));
     this.#readyState = OPEN;
     this.emit('open');
-  }
-
-  /**
-   * Emits 'message'. With one listener and an `emit` that nobody has replaced it is called at once: `emit` serves every emitter
-   * of the process, and its lookups cost a tenth of an echo of small messages (Node 20).
-   */
-  #emitMessage(data: Buffer, isBinary: boolean): void {
-    const listener = (this as unknown as EmitterState)._events?.['message'];
-    if (typeof listener === 'function' && this.emit === emit && !this.#capturesRejections) listener.call(this, data, isBinary);
-    else this.emit('message', data, isBinary);
   }
 
   #start(head: Uint8Array): void {

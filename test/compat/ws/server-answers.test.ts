@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { errorOf, exchange, KEY, ours, outcome, requestOf, sameWithBoth, sleep, type Library } from './oracle.ts';
+import { errorOf, exchange, ours, outcome, requestOf, sameWithBoth, sleep, type Library } from './oracle.ts';
 
 type Options = Record<string, unknown>;
 type Server = InstanceType<Library['WebSocketServer']>;
