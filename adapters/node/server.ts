@@ -3,7 +3,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase, type ServerPlatform } from '../../src/api/ws/server.ts';
-import { deflateEngine } from './compression.ts';
+import { checkZlibOptions, deflateEngine } from './compression.ts';
 import { createSession } from './session.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -28,6 +28,7 @@ export class WebSocketServer<
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends WebSocketServerBase<Socket, Request> {
   constructor(options?: ServerOptions<Socket, Request>, onListening?: () => void) {
+    checkZlibOptions(deflateSettings(options?.perMessageDeflate));
     super(platform, options, onListening);
   }
 }

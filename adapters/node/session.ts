@@ -1,7 +1,8 @@
 // A session over a Node.js socket.
 
 import type { Duplex } from 'node:stream';
-import { RawSession, type SessionOptions } from '../../src/protocol/session.ts';
+import { RawSession } from '../../src/protocol/session.ts';
+import type { SessionOptions } from '../../src/protocol/session-options.ts';
 import type { Platform } from '../../src/platform.ts';
 import { platform } from './platform.ts';
 import { NodeTransport } from './transport.ts';

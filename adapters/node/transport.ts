@@ -1,5 +1,7 @@
 // Node.js transport: joins a session to a net.Socket, a tls.TLSSocket or any Duplex.
 
+import { Buffer } from 'node:buffer';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from '../../src/platform.ts';
 import { readInto } from './direct-read.ts';
@@ -14,7 +16,10 @@ interface SocketOptions {
 export class NodeTransport implements Transport {
   readonly #socket: Duplex;
   #events: TransportEvents | null = null;
+  #isStarted = false;
   #isPaused = false;
+  /** Whether a written chunk may be read after its callback: only the operating system's own sockets have copied it by then. */
+  readonly #copies: boolean;
   #error: Error | undefined;
   #onWritten: (() => void) | null = null;
   /** Callbacks still to come for writes that were complete when they returned. */
@@ -22,6 +27,7 @@ export class NodeTransport implements Transport {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
+    this.#copies = !(socket instanceof Socket);
     // The closing handshake and the heartbeat keep time from now on, and frames are gathered by us, not by Nagle.
     const options = socket as SocketOptions;
     options.setTimeout?.(0);
@@ -42,6 +48,7 @@ export class NodeTransport implements Transport {
   start(): void {
     const socket = this.#socket;
     const events = this.#events!;
+    this.#isStarted = true;
     if (socket.destroyed) return;
     // What arrived while the socket was in other hands sits in its buffer, before anything that is read from now on.
     for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) events.receive(chunk);
@@ -58,8 +65,8 @@ export class NodeTransport implements Transport {
     this.#onWritten = onWritten;
     const last = chunks.length - 1;
     if (last > 0) socket.cork();
-    for (let index = 0; index < last; index++) socket.write(chunks[index]);
-    socket.write(chunks[last], this.#acknowledge);
+    for (let index = 0; index < last; index++) socket.write(this.#copies ? Buffer.from(chunks[index]) : chunks[index]);
+    socket.write(this.#copies ? Buffer.from(chunks[last]) : chunks[last], this.#acknowledge);
     if (last > 0) socket.uncork();
     // A write that failed at once leaves nothing waiting either.
     if (socket.writableLength > 0 || socket.errored) return false;
@@ -83,11 +90,12 @@ export class NodeTransport implements Transport {
 
   pause(): void {
     this.#isPaused = true;
-    this.#socket.pause();
+    // Before the start nobody reads, and a socket that was told to flow would drop what it has.
+    if (this.#isStarted) this.#socket.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#socket.resume();
+    if (this.#isStarted) this.#socket.resume();
   }
 }

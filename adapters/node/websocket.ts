@@ -19,7 +19,7 @@ import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
 import type { Platform } from '../../src/platform.ts';
 import { parseAddress, type Target } from './address.ts';
 import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from './client.ts';
-import { deflateEngine } from './compression.ts';
+import { checkZlibOptions, deflateEngine } from './compression.ts';
 import { platform } from './platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from './session.ts';
@@ -174,6 +174,7 @@ function connect(ws: WebSocketBase, address: string | URL, protocols: readonly u
   if (protocolVersion !== 8 && protocolVersion !== 13) {
     throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
   }
+  checkZlibOptions(deflateSettings(options.perMessageDeflate));
   const target = parseAddress(address);
   internals.setUrl(ws, target.href);
   const names = protocols as readonly string[];

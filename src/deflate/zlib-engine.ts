@@ -148,6 +148,7 @@ class Context {
 class DeflateRun implements DeflateJob {
   readonly #context: Context;
   readonly #data: Uint8Array;
+  readonly #length: number;
   readonly #isFinal: boolean;
   readonly #resets: boolean;
   readonly #output: Output = new Output();
@@ -157,6 +158,7 @@ class DeflateRun implements DeflateJob {
   constructor(context: Context, data: Uint8Array, isFinal: boolean, resets: boolean) {
     this.#context = context;
     this.#data = data;
+    this.#length = data.length;
     this.#isFinal = isFinal;
     this.#resets = resets;
   }
@@ -177,6 +179,8 @@ class DeflateRun implements DeflateJob {
     const data = this.#data;
     const output = this.#output;
     const pause = this.#at + DEFLATE_SLICE;
+    // zlib would read behind the end, which ends the process.
+    if (data.length !== this.#length) throw new Error('The memory of a message was transferred while it was being compressed');
     const started = data.length > PIECE_BYTES ? Date.now() : 0;
     while (!this.#isDone) {
       const end = Math.min(data.length, this.#at + PIECE_BYTES);

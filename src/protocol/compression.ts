@@ -18,6 +18,8 @@ export interface CompressionOptions {
 }
 
 const DEFAULT_THRESHOLD = 1024;
+/** Bytes that the messages of one turn may inflate to before the next one has to wait: 2 to 4 ms. */
+const INFLATED_A_TURN = 1048576;
 
 /** Receives a finished job. `isOwned`: whether the bytes may be kept. */
 export type JobDone = (bytes: Uint8Array, isOwned: boolean) => void;
@@ -29,6 +31,7 @@ export class Compression {
   #deflator: Deflator | null = null;
   #inflator: Inflator | null = null;
   #isClosed = false;
+  #inflatedBytes = 0;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
     this.#platform = platform;
@@ -48,10 +51,10 @@ export class Compression {
   /**
    * Compresses the payload of one frame.
    *
-   * @param data Kept until `done`.
+   * @param data Kept until `done` or `failed`.
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
-  deflate(data: Uint8Array, isFinal: boolean, done: JobDone): boolean {
+  deflate(data: Uint8Array, isFinal: boolean, done: JobDone, failed: (error: unknown) => void): boolean {
     if (this.#isClosed) return false;
     const { agreement, zlibDeflateOptions } = this.#options;
     this.#deflator ??= this.#options.engine.createDeflator({
@@ -59,7 +62,7 @@ export class Compression {
       noContextTakeover: this.#sendsAfresh,
       zlib: zlibDeflateOptions,
     });
-    return this.#run(this.#deflator.deflate(data, isFinal), done, () => {});
+    return this.#run(this.#deflator.deflate(data, isFinal), done, failed);
   }
 
   /**
@@ -78,7 +81,14 @@ export class Compression {
       noContextTakeover: isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover,
       zlib: zlibInflateOptions,
     });
-    return this.#run(this.#inflator.inflate(data, limit), done, failed);
+    const job = this.#inflator.inflate(data, limit);
+    const counted = (bytes: Uint8Array, isOwned: boolean): void => {
+      this.#inflatedBytes += bytes.length;
+      done(bytes, isOwned);
+    };
+    if (this.#inflatedBytes < INFLATED_A_TURN) return this.#run(job, counted, failed);
+    this.#later(job, counted, failed);
+    return false;
   }
 
   /** Frees both contexts. What is under way is dropped, and so is what comes later. */
@@ -106,9 +116,19 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
+    this.#later(job, done, failed);
+    return false;
+  }
+
+  #later(job: DeflateJob, done: JobDone, failed: (error: unknown) => void): void {
     this.#platform.nextTurn(() => {
+      this.#inflatedBytes = 0;
       if (!this.#isClosed) this.#run(job, done, failed);
     });
-    return false;
+  }
+
+  /** Starts a turn: what one may inflate is bounded, so that many short messages do not hold up the loop as one long one would. */
+  beginTurn(): void {
+    this.#inflatedBytes = 0;
   }
 }

@@ -43,6 +43,8 @@ export interface ConnectionSink {
   onBlocked(isBlocked: boolean): void;
   /** Something was queued outside of a call to the connection: flush. */
   onOutput(): void;
+  /** A message could not be sent, and nothing can be after it: give the connection up. */
+  onOutputFailure(error: Error): void;
 }
 
 const DEFAULT_MAXIMUM_PAYLOAD = 104857600;
@@ -67,6 +69,8 @@ export class Connection implements InboundOwner {
   readonly #sink: ConnectionSink;
   readonly #compression: Compression | null;
   readonly #autoPong: boolean;
+  /** Whether our Close frame is behind no message that is still being compressed. */
+  #isCloseQueued = false;
   #latePong: Uint8Array | null = null;
 
   constructor(platform: Platform, sink: ConnectionSink, options: ConnectionOptions) {
@@ -168,7 +172,10 @@ export class Connection implements InboundOwner {
       payload.set(reason, 2);
     }
     this.isCloseSent = true;
-    this.outbound.afterAll(() => this.outbound.sendControl(OPCODE_CLOSE, payload, callback), callback);
+    this.outbound.afterAll(() => {
+      this.#isCloseQueued = true;
+      this.outbound.sendControl(OPCODE_CLOSE, payload, callback);
+    }, callback);
   }
 
   /** The transport takes bytes again: queues the Pong that was held back. */
@@ -198,6 +205,7 @@ export class Connection implements InboundOwner {
     this.receiveEnd();
     // The Close frame says what went wrong; messages that are still being compressed would only delay it.
     const lost = this.outbound.abandon();
+    if (!this.#isCloseQueued) this.isCloseSent = false;
     this.close(error.closeCode);
     for (const callback of lost) this.#platform.defer(() => callback(error));
     this.#sink.onFail(error);

@@ -147,6 +147,7 @@ export class Inbound {
       rest += this.#stash.length;
       this.#stash = null;
     }
+    this.#compression?.beginTurn();
     codec.isDelivering = true;
     try {
       this.#decodeAll(address, rest);
@@ -246,11 +247,17 @@ export class Inbound {
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
     assembler.append(memory, start, end, expected);
-    if ((flags & RECORD_FRAME_END) !== 0) this.fragmentEnds?.push(length);
+    if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
     if ((this.#kind & KIND_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
     else this.#inflate(bytes.subarray(0, length), this.#kind & MESSAGE_TEXT);
+  }
+
+  /** Empty fragments are not told apart: they would cost memory that no limit counts. */
+  #noteFragmentEnd(length: number): void {
+    const ends = this.fragmentEnds;
+    if (ends !== undefined && ends[ends.length - 1] !== length) ends.push(length);
   }
 
   #inflate(bytes: Uint8Array, kind: number): void {

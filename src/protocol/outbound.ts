@@ -21,12 +21,20 @@ interface Waiting {
   run(): void;
 }
 
+/** Who is told what happens outside of a call. */
+export interface OutboundOwner {
+  /** Something was queued: flush. */
+  onOutput(): void;
+  /** A message could not be compressed; the connection is of no use any more. */
+  onOutputFailure(error: Error): void;
+}
+
 export class Outbound {
   readonly outbox: Outbox;
   readonly #platform: Platform;
   readonly #masks: boolean;
   readonly #compression: Compression | null;
-  readonly #owner: { onOutput(): void };
+  readonly #owner: OutboundOwner;
   /** Whether the last data frame sent was not final. */
   #isFragmentOpen = false;
   /** Whether the message that it belongs to is compressed. */
@@ -37,7 +45,7 @@ export class Outbound {
   #isAbandoned = false;
 
   /** @param owner Told when something was queued outside of a call to this object. */
-  constructor(platform: Platform, masks: boolean, compression: Compression | null, owner: { onOutput(): void }) {
+  constructor(platform: Platform, masks: boolean, compression: Compression | null, owner: OutboundOwner) {
     this.outbox = new Outbox(platform);
     this.#platform = platform;
     this.#masks = masks;
@@ -132,7 +140,7 @@ export class Outbound {
 
   #deflate(first: number, payload: Uint8Array, isFinal: boolean, masked: boolean, callback: SendCallback | undefined): void {
     const { length } = payload;
-    const isDone = this.#compression!.deflate(payload, isFinal, (bytes, isOwned) => {
+    const done = (bytes: Uint8Array, isOwned: boolean): void => {
       const waiting = this.#waiting;
       // Abandoned meanwhile.
       if (this.#isAbandoned) return;
@@ -141,8 +149,14 @@ export class Outbound {
       this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned);
       this.outbox.count(length, callback);
       if (waiting !== null) this.#goOn(waiting);
-    });
-    if (isDone) return;
+    };
+    const failed = (error: unknown): void => {
+      if (this.#waiting === null && callback !== undefined) this.#platform.defer(() => callback(error as Error));
+      for (const one of this.abandon()) this.#platform.defer(() => one(error as Error));
+      // The peer's context no longer matches ours: nothing can be sent after this.
+      this.#platform.defer(() => this.#owner.onOutputFailure(error as Error));
+    };
+    if (this.#compression!.deflate(payload, isFinal, done, failed)) return;
     this.#waiting = [];
     this.#wait({ length, callback, run() {} });
   }

@@ -24,6 +24,8 @@ export interface Batch {
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
+  /** Whether a payload that was passed on as it is has another length than its header says: its memory was transferred. */
+  readonly isTorn: boolean;
 }
 
 const NO_SLOTS: readonly OutputSlot[] = [];
@@ -40,6 +42,8 @@ export class Outbox {
   #chunks: Uint8Array[] | null = null;
   #slots: OutputSlot[] | null = null;
   #callbacks: SendCallback[] | null = null;
+  /** Payloads that are not copied, and how long they were. */
+  #references: { payload: Uint8Array; length: number }[] | null = null;
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
@@ -113,7 +117,9 @@ export class Outbox {
       slots: this.#slots ?? NO_SLOTS,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
+      isTorn: this.#references !== null && this.#references.some(({ payload, length }) => payload.length !== length),
     };
+    this.#references = null;
     this.#bytes = null;
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#callbacks = null;
@@ -151,6 +157,7 @@ export class Outbox {
     } else {
       this.#finishChunk();
       this.#chunks!.push(payload);
+      (this.#references ??= []).push({ payload, length: payload.length });
     }
   }
 
@@ -204,5 +211,16 @@ export class Outbox {
     if (this.#address >= 0) chunks.push(this.#platform.view(this.#address + this.#start, length));
     else chunks.push(this.#bytes!.subarray(this.#start, this.#used));
     this.#start = this.#used;
+  }
+}
+
+/** Calls back a program; what it throws is rethrown where the runtime reports it. */
+export function callSafely(platform: Platform, callback: SendCallback, error?: Error): void {
+  try {
+    callback(error);
+  } catch (thrown) {
+    platform.defer(() => {
+      throw thrown;
+    });
   }
 }

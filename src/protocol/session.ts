@@ -1,7 +1,7 @@
 // A Session over raw bytes: joins the sans-I/O Connection to a Transport and a clock.
 // RFC 6455 section 7: who ends TCP, when, and for how long we wait for the other side.
 
-import { CapacityError, type PeerError } from '../base/errors.ts';
+import { CapacityError, UsageError, type PeerError } from '../base/errors.ts';
 import type {
   Platform,
   Role,
@@ -13,25 +13,11 @@ import type {
   Transport,
   TransportEvents,
 } from '../platform.ts';
-import { Connection, type ConnectionOptions, type ConnectionSink } from './connection.ts';
+import { Connection, type ConnectionSink } from './connection.ts';
 import type { Outbound } from './outbound.ts';
-import type { Batch } from './outbox.ts';
+import { callSafely, type Batch } from './outbox.ts';
+import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
-
-/** What to do with a message when more than `maxBufferedAmount` bytes wait already. */
-export type BufferPolicy = 'close' | 'drop' | 'throw';
-
-export interface SessionOptions extends ConnectionOptions {
-  /** How long the closing handshake and the end of TCP may take together, in milliseconds, before we cut it. Default 30,000. */
-  readonly closeTimeout?: number;
-  /**
-   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB: far above what a
-   * program that looks at `bufferedAmount` ever reaches, and the end of one that does not.
-   */
-  readonly maxBufferedAmount?: number;
-  /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
-  readonly bufferPolicy?: BufferPolicy;
-}
 
 const DEFAULT_CLOSE_TIMEOUT = 30000;
 const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
@@ -127,6 +113,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#connection.receiveEnd();
     this.#beginClosing();
     this.#transport.destroy();
+    if (this.#lateEnd !== null) this.#platform.defer(() => this.#endLate());
   }
 
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
@@ -207,6 +194,13 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     }
   }
 
+  /** Reports the end of the transport that waited for a decompression. */
+  #endLate(): void {
+    const ends = this.#lateEnd ?? [];
+    this.#lateEnd = null;
+    for (const end of ends) end();
+  }
+
   #receiveEndNow(): void {
     if (this.#connection.inbound.isBlocked) return void (this.#lateEnd ??= []).push(() => this.#receiveEndNow());
     this.#connection.receiveEnd();
@@ -258,7 +252,20 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#planEnd();
     // Bytes that nobody reads turn our end into a reset, which could overtake the Close frame: read on, and ignore.
     this.#transport.resume();
-    this.#sink.onError(error);
+    try {
+      this.#sink.onError(error);
+    } finally {
+      this.#endLate();
+    }
+  }
+
+  onOutputFailure(error: Error): void {
+    if (this.#isOver) return;
+    try {
+      this.#sink.onError(error);
+    } finally {
+      this.terminate();
+    }
   }
 
   onBlocked(isBlocked: boolean): void {
@@ -266,10 +273,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       this.#transport.pause();
       return;
     }
-    const ends = this.#lateEnd ?? [];
-    this.#lateEnd = null;
     if (!this.#isPaused && !this.#isOver) this.#transport.resume();
-    for (const end of ends) end();
+    this.#endLate();
     this.#planFlush();
   }
 
@@ -345,6 +350,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
+      if (batch.isTorn)
+        return this.onOutputFailure(new UsageError('The memory of a payload was transferred before it was sent'));
       if (!this.#transport.write(batch.chunks, this.#written)) {
         // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
         this.#connection.isCongested = true;
@@ -369,7 +376,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#inFlight = null;
     const { codec } = this.#platform;
     for (const slot of batch.slots) codec.releaseSlot(slot);
-    for (const callback of batch.callbacks) this.#call(callback);
+    for (const callback of batch.callbacks) callSafely(this.#platform, callback);
   }
 
   #failCallbacks(error: Error): void {
@@ -378,18 +385,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#inFlight = null;
     for (const batch of batches) {
       for (const slot of batch.slots) this.#platform.codec.releaseSlot(slot);
-      for (const callback of batch.callbacks) this.#call(callback, error);
+      for (const callback of batch.callbacks) callSafely(this.#platform, callback, error);
     }
-    for (const callback of this.#connection.dispose()) this.#call(callback, error);
-  }
-
-  #call(callback: SendCallback, error?: Error): void {
-    try {
-      callback(error);
-    } catch (thrown) {
-      this.#platform.defer(() => {
-        throw thrown;
-      });
-    }
+    for (const callback of this.#connection.dispose()) callSafely(this.#platform, callback, error);
   }
 }

@@ -161,6 +161,7 @@ describe('connection', () => {
               },
               onBlocked() {},
               onOutput() {},
+              onOutputFailure() {},
               onFail(error) {
                 hear('fail');
                 failures.push(error);

@@ -38,6 +38,7 @@ export class Recorder implements ConnectionSink {
   }
   onBlocked(): void {}
   onOutput(): void {}
+  onOutputFailure(): void {}
   onFail(error: PeerError): void {
     this.fault = error;
     this.#hear(`fail ${error.closeCode} ${error.code}`);

@@ -8,7 +8,8 @@ import {
   type Transport,
   type TransportEvents,
 } from '../../src/platform.ts';
-import { RawSession, type SessionOptions } from '../../src/protocol/session.ts';
+import { RawSession } from '../../src/protocol/session.ts';
+import type { SessionOptions } from '../../src/protocol/session-options.ts';
 import { concat } from './frames.ts';
 import { ManualPlatform } from './platform.ts';
 

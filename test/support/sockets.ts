@@ -129,12 +129,12 @@ export class RawPeer {
 /** Connects to a WebSocket server and does the opening handshake; `extra` is sent in the same write. */
 export async function connectRaw(
   port: number,
-  options: { path?: string; extra?: Uint8Array; allowHalfOpen?: boolean } = {},
+  options: { path?: string; fields?: readonly string[]; extra?: Uint8Array; allowHalfOpen?: boolean } = {},
 ): Promise<RawPeer> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: options.allowHalfOpen ?? false });
   const peer = new RawPeer(socket);
   await once(socket, 'connect');
-  peer.write(Buffer.concat([Buffer.from(requestHead(options.path)), options.extra ?? new Uint8Array()]));
+  peer.write(Buffer.concat([Buffer.from(requestHead(options.path, options.fields)), options.extra ?? new Uint8Array()]));
   await peer.readHead();
   return peer;
 }

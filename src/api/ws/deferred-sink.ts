@@ -11,6 +11,7 @@ export class DeferredSink implements SessionSink {
   readonly #sink: ShapingSink;
   readonly #session: Session;
   readonly #isPaused: () => boolean;
+  #isDropped = false;
   readonly #tasks: (() => void)[] = [];
   #isRunning = false;
 
@@ -19,6 +20,11 @@ export class DeferredSink implements SessionSink {
     this.#sink = sink;
     this.#session = session;
     this.#isPaused = isPaused;
+  }
+
+  /** The program has dropped the connection: messages that wait are not delivered. */
+  drop(): void {
+    this.#isDropped = true;
   }
 
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
@@ -58,8 +64,10 @@ export class DeferredSink implements SessionSink {
     else task();
   }
 
-  #defer(task: () => void): void {
-    this.#tasks.push(task);
+  #defer(deliver: () => void): void {
+    this.#tasks.push(() => {
+      if (!this.#isDropped) deliver();
+    });
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#session.pause();

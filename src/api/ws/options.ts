@@ -6,7 +6,7 @@ import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
-import type { BufferPolicy, SessionOptions } from '../../protocol/session.ts';
+import type { BufferPolicy, SessionOptions } from '../../protocol/session-options.ts';
 import type {
   FinishRequestCallback,
   PerMessageDeflateOptions,

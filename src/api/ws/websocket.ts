@@ -34,12 +34,7 @@ export type Connect = (ws: WebSocketBase, address: string | URL, protocols: read
 type Callback = (error?: Error) => void;
 
 const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
-const BINARY_TYPES: readonly string[] = [
-  'nodebuffer',
-  'arraybuffer',
-  'fragments',
-  ...(typeof Blob === 'function' ? ['blob'] : []),
-];
+const BINARY_TYPES: readonly string[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
 export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   declare static readonly CONNECTING: 0;
@@ -60,6 +55,7 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   #protocol = '';
   #extensions = '';
   #isPaused = false;
+  #deferred: DeferredSink | null = null;
   readonly #isServer: boolean;
   #wasClean = false;
   /** Bytes passed to `send` after it was too late; ws counts them, as the W3C API does. */
@@ -188,6 +184,7 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     if (this.#readyState === CLOSED) return;
     if (this.#readyState === CONNECTING) return this.#abandon();
     this.#readyState = CLOSING;
+    this.#deferred?.drop();
     this.#session?.terminate();
   }
 
@@ -314,7 +311,8 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     this.#extensions = extensions;
     if (this.#binaryType === 'fragments') session.keepFragments?.(true);
     const sink = new WebSocketBase.#Sink(this);
-    session.attach(allowSynchronousEvents ? sink : new DeferredSink(sink, session, () => this.#isPaused));
+    if (!allowSynchronousEvents) this.#deferred = new DeferredSink(sink, session, () => this.#isPaused);
+    session.attach(this.#deferred ?? sink);
     this.#readyState = OPEN;
     this.emit('open');
   }

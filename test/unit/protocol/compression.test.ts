@@ -72,7 +72,7 @@ describe.each([
     const zlibInflateOptions = { chunkSize: 1024 };
     const { engine, compression } = create(role, { zlibDeflateOptions, zlibInflateOptions });
     expect(engine.contexts).toEqual([]);
-    for (let round = 0; round < 2; round++) compression.deflate(utf8('x'), true, ignore);
+    for (let round = 0; round < 2; round++) compression.deflate(utf8('x'), true, ignore, ignore);
     expect(engine.contexts).toEqual([{ ...sending, zlib: zlibDeflateOptions }]);
     for (let round = 0; round < 2; round++) compression.inflate(utf8('x'), 0, ignore, ignore);
     expect(engine.contexts.slice(1)).toEqual([{ ...receiving, zlib: zlibInflateOptions }]);
@@ -93,7 +93,7 @@ describe.each([
     const { platform, engine, compression } = create(role);
     const seen: [number, boolean][] = [];
     const done = (bytes: Uint8Array, isOwned: boolean): void => void seen.push([bytes.length, isOwned]);
-    expect(compression.deflate(pattern(3), false, done)).toBe(true);
+    expect(compression.deflate(pattern(3), false, done, ignore)).toBe(true);
     engine.isOwned = true;
     expect(compression.inflate(pattern(4), 77, done, ignore)).toBe(true);
     expect(seen).toEqual([
@@ -108,7 +108,7 @@ describe.each([
     const { platform, engine, compression } = create(role);
     engine.turns = 3;
     const seen: string[] = [];
-    expect(compression.deflate(pattern(3), true, () => seen.push('deflated'))).toBe(false);
+    expect(compression.deflate(pattern(3), true, () => seen.push('deflated'), ignore)).toBe(false);
     expect(compression.inflate(pattern(3), 0, () => seen.push('inflated'), ignore)).toBe(false);
     const steps = (): number => engine.log.filter((entry) => entry === 'step').length;
     const counts = [steps()];
@@ -136,7 +136,7 @@ describe.each([
   it('frees its contexts once, and drops what is under way', () => {
     const { platform, engine, compression } = create(role);
     engine.turns = 2;
-    compression.deflate(pattern(3), true, () => expect.unreachable());
+    compression.deflate(pattern(3), true, () => expect.unreachable(), ignore);
     compression.inflate(
       pattern(3),
       0,
@@ -154,7 +154,7 @@ describe.each([
   it('makes no context after it is closed', () => {
     const { engine, compression } = create(role);
     compression.close();
-    expect(compression.deflate(pattern(3), true, () => expect.unreachable())).toBe(false);
+    expect(compression.deflate(pattern(3), true, () => expect.unreachable(), ignore)).toBe(false);
     expect(
       compression.inflate(
         pattern(3),
@@ -197,17 +197,22 @@ describe('two ends', () => {
     const messages = [utf8('Hello'), hex(''), pattern(400_000), utf8('Hello'), pattern(400_000)];
     const transfer = (sender: Compression, receiver: Compression, seen: Uint8Array[], index: number): void => {
       if (index === messages.length) return;
-      sender.deflate(messages[index], true, (packed) => {
-        receiver.inflate(
-          packed.slice(),
-          400_000,
-          (bytes) => {
-            seen.push(bytes.slice());
-            transfer(sender, receiver, seen, index + 1);
-          },
-          (error) => expect.unreachable(String(error)),
-        );
-      });
+      sender.deflate(
+        messages[index],
+        true,
+        (packed) => {
+          receiver.inflate(
+            packed.slice(),
+            400_000,
+            (bytes) => {
+              seen.push(bytes.slice());
+              transfer(sender, receiver, seen, index + 1);
+            },
+            (error) => expect.unreachable(String(error)),
+          );
+        },
+        ignore,
+      );
     };
     const up: Uint8Array[] = [];
     const down: Uint8Array[] = [];

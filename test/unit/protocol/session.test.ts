@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { SendCallback } from '../../../src/platform.ts';
-import type { SessionOptions } from '../../../src/protocol/session.ts';
+import type { SessionOptions } from '../../../src/protocol/session-options.ts';
 import { expectBytes, parseFrames } from '../../support/bytes.ts';
 import { concat, frame, hex, pattern, toHex, utf8, type FrameOptions } from '../../support/frames.ts';
 import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
