@@ -129,7 +129,6 @@ test.each([
   ['a key of 17 bytes', { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAAA=' }, 400],
   ['a key that is not base64', { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZ!==' }, 400],
   ['a key without padding', { 'Sec-WebSocket-Key': KEY.slice(0, 22) }, 400],
-  ['a key with bits that encode nothing', { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAB==' }, 400],
   ['two keys', { 'Sec-WebSocket-Key': [KEY, KEY] }, 400],
 ] as BadFields)('4.2.1-e 4.2.1-i server refuses %s', refusesFields);
 
