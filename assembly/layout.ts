@@ -85,7 +85,7 @@ export const RECORD_ASCII = 0x400;
 export const HEADROOM = 256;
 /** Where a chunk is placed. Sockets may read straight into it. */
 export const INPUT = 51456;
-/** Bytes of the input arena: one read. 256 KiB halves the reads of a 1 MiB message; docs/performance.md has the figures. */
+/** Bytes of the input arena, and so of the longest read: a 1 MiB message takes four at least. */
 export const INPUT_BYTES = 262144;
 /** Bytes past the input arena that are kept free, so that the last header may be loaded with one wide load. */
 export const SLACK = 64;

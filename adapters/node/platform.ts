@@ -8,7 +8,7 @@ import type { Platform } from '../../src/platform.ts';
 import { MessageCopies } from './message-copies.ts';
 import { makeView } from './views.ts';
 
-/** Keys drawn at once: one call into OpenSSL costs as much as 2,000 keys. */
+/** Keys drawn at once: a call into OpenSSL for each would cost more than masking a short message. */
 const KEYS = 2048;
 const keys = new Int32Array(KEYS);
 let nextKey = KEYS;

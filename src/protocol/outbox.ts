@@ -7,10 +7,7 @@ import type { Platform, SendCallback } from '../platform.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 const MAXIMUM_HEADER = 14;
-/**
- * From this size on an unmasked payload is not copied next to its header but passed to the transport as it is. Node 20, echo, 8
- * connections: copying wins below 8 KiB (fewer vectors in a write), referring wins above 32 KiB, between them it is a wash.
- */
+/** From this size on an unmasked payload is passed to the transport as it is; copying fewer bytes takes less than a microsecond. */
 const REFERENCE_FROM = 16384;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 512;
