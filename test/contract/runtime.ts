@@ -15,6 +15,11 @@ export interface Capabilities {
   readonly clientRepeatsReason: boolean;
   /** What the client and the server agree on: the client's `extensions`. */
   readonly extensions: string;
+  /**
+   * The client sees a Close frame that arrives together with the end of TCP even while it still inflates the message before. Where it
+   * does not (undici, now and then), it reports 1006.
+   */
+  readonly clientReadsToTheEnd: boolean;
   /** What one turn sends counts as `bufferedAmount` until that turn is over, as the W3C API has it. */
   readonly clientWritesAfterTurn: boolean;
 }

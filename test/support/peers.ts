@@ -107,7 +107,7 @@ export const otherClients: readonly ClientPeer[] = [
   },
   {
     name: "undici's WebSocket",
-    capabilities: { clientRepeatsReason: false },
+    capabilities: { clientRepeatsReason: false, clientReadsToTheEnd: false },
     offersDeflate: true,
     createW3CClient: w3cClient(UndiciWebSocket),
   },
@@ -116,7 +116,7 @@ export const otherClients: readonly ClientPeer[] = [
     ? [
         {
           name: "Node's own WebSocket",
-          capabilities: { clientRepeatsReason: false },
+          capabilities: { clientRepeatsReason: false, clientReadsToTheEnd: false },
           offersDeflate: true,
           createW3CClient: w3cClient(globalThis.WebSocket as unknown as W3CClass),
         },
@@ -130,6 +130,7 @@ const ALL: Capabilities = {
   serverNamesFault: true,
   clientRepeatsReason: true,
   clientWritesAfterTurn: true,
+  clientReadsToTheEnd: true,
   extensions: '',
 };
 
