@@ -109,6 +109,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   terminate(): void {
     if (this.#isOver) return;
+    // What this turn has sent goes out, as far as the system takes it at once.
+    this.#flush();
     this.#isOutputOver = true;
     this.#connection.receiveEnd();
     this.#beginClosing();

@@ -143,3 +143,14 @@ test('a bad zlib option is told where it is given', () => {
   expect(() => new WebSocketServer({ noServer: true, perMessageDeflate })).toThrow(RangeError);
   expect(() => new WebSocket('ws://127.0.0.1:1/', { perMessageDeflate })).toThrow(RangeError);
 });
+
+test('server sends what it was given in the turn in which it drops the connection', async () => {
+  const { server, port } = await listen();
+  server.on('connection', (ws) => {
+    ws.send('bye');
+    ws.terminate();
+  });
+  const raw = await connectRaw(port);
+  await until('the end', () => raw.hasClosed);
+  expect(raw.bytes).toEqual(Buffer.from(hex('81 03 62 79 65')));
+});

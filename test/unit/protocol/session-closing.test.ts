@@ -229,7 +229,7 @@ describe('the end without a Close frame', () => {
     expect(end.transport.calls).toEqual(['start']);
   });
 
-  test('terminate drops the connection, what waits and what comes', () => {
+  test('terminate sends what this turn has sent, and drops the connection and what comes', () => {
     begin();
     const results: string[] = [];
     end.session.sendText('a', undefined, (error) => results.push(`a ${error instanceof Error}`));
@@ -239,9 +239,9 @@ describe('the end without a Close frame', () => {
     end.transport.receive(frame({ payload: 'x', key: KEY }));
     end.session.sendText('b', undefined, (error) => results.push(`b ${error instanceof Error}`));
     platform.runDeferred();
-    expect(end.transport.calls).toEqual(['start', 'destroy']);
+    expect(end.transport.calls).toEqual(['start', 'write', 'destroy']);
     expect(end.sink.events).toEqual([['text', 'x'], ['closing'], ['end', 1006, '', false]]);
-    expect(results).toEqual(['a true', 'b true']);
+    expect(results).toEqual(['a false', 'b true']);
     expect(platform.codec.freeSlots).toBe(OUTPUT_SLOTS);
   });
 
@@ -259,7 +259,7 @@ describe('the end without a Close frame', () => {
     expect(results).toEqual([new Error('The WebSocket is not open')]);
   });
 
-  test('what waited for its turn is not written after terminate', () => {
+  test('what waited for the end of its turn is written before terminate', () => {
     begin();
     const { transport } = end;
     transport.destroy = (): void => {
@@ -269,8 +269,8 @@ describe('the end without a Close frame', () => {
     end.session.sendText('a', undefined, (error) => results.push(`${error?.message}`));
     end.session.terminate();
     platform.runDeferred();
-    expect(transport.calls).toEqual(['start', 'destroy']);
+    expect(transport.calls).toEqual(['start', 'write', 'destroy']);
     transport.fail(new Error('gone'));
-    expect(results).toEqual(['gone']);
+    expect(results).toEqual(['undefined']);
   });
 });
