@@ -72,8 +72,8 @@ export class NodeTransport implements Transport {
   }
 
   /**
-   * Writes past the queue of the stream. One batch is under way at a time, so there is nothing to queue, and the queue with its
-   * ticks costs as much as the system call (Node 20: 2 µs a write). `_write` is what the queue would call.
+   * Writes past the queue of the stream. One batch is under way at a time, so there is nothing to queue, and the queue costs
+   * a tick and its bookkeeping a write. `_write` is what the queue would call.
    */
   #writeDirectly(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;

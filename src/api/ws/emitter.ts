@@ -39,7 +39,7 @@ const { emit } = EventEmitter.prototype;
 
 /**
  * Emits 'message'. A single listener is called at once, if nobody has replaced `emit`, which serves every emitter of the process: its
- * lookups cost a tenth of an echo of small messages (Node 20).
+ * generic lookups were about 6 % of the profile of an echo of small messages (Node 20).
  */
 export function emitMessage(emitter: EventEmitter, data: Uint8Array, isBinary: boolean): void {
   const listener = (emitter as unknown as EmitterState)._events?.['message'];
