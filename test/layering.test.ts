@@ -68,7 +68,7 @@ describe('the checker', () => {
     ['the W3C API importing from Node', 'src/api/w3c/a.ts', `import { EventEmitter } from 'node:events';`],
     ['the ws API importing sockets', 'src/api/ws/a.ts', `import net from 'node:net';`],
     ['the ws API importing an unprefixed builtin', 'src/api/ws/a.ts', `import { EventEmitter } from 'events';`],
-    ['a source importing an adapter', 'src/api/ws/a.ts', `await import('../../../adapters/node/transport.ts');`],
+    ['a source importing an adapter', 'src/api/ws/a.ts', `await import('../../../adapters/node/server.ts');`],
     ['a facade importing another', 'src/compat/classic/a.ts', `import '../fibjs/index.ts';`],
     ['an adapter importing another', 'adapters/node/a.ts', `import '../deno/transport.ts';`],
     ['an adapter importing a package', 'adapters/node/a.ts', `import ws from 'ws';`],

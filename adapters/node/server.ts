@@ -3,8 +3,8 @@
 import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase, type ServerPlatform } from '../../src/api/ws/server.ts';
-import { checkZlibOptions, deflateEngine } from './compression.ts';
-import { createSession } from './session.ts';
+import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { createSession } from '../../src/nodejs/session.ts';
 import { WebSocket } from './websocket.ts';
 
 const platform: ServerPlatform = {

@@ -3,11 +3,11 @@
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
 import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
-import { parseAddress } from './address.ts';
-import { startHandshake } from './client.ts';
-import { deflateEngine } from './compression.ts';
-import { platform } from './platform.ts';
-import { createSession } from './session.ts';
+import { parseAddress } from '../../src/api/address.ts';
+import { startHandshake } from '../../src/nodejs/client.ts';
+import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { platform } from '../../src/nodejs/platform.ts';
+import { createSession } from '../../src/nodejs/session.ts';
 
 export type * from '../../src/api/w3c/index.ts';
 

@@ -17,12 +17,12 @@ import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
 import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
 import type { Platform } from '../../src/platform.ts';
-import { parseAddress, type Target } from './address.ts';
-import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from './client.ts';
-import { checkZlibOptions, deflateEngine } from './compression.ts';
-import { platform } from './platform.ts';
+import { parseAddress, type Target } from '../../src/api/address.ts';
+import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from '../../src/nodejs/client.ts';
+import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { platform } from '../../src/nodejs/platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
-import { createSession } from './session.ts';
+import { createSession } from '../../src/nodejs/session.ts';
 
 const DEFAULT_MAXIMUM_REDIRECTS = 10;
 /** Options that the handshake consumes; the rest goes to the HTTP request. */

@@ -46,13 +46,25 @@ export const RULES: readonly Rule[] = [
       'type node:url',
     ],
   },
-  { area: 'src/pubsub/', mayImport: ['src/base/', 'src/platform.ts'] },
-  { area: 'src/compat/websocket-node/', mayImport: ['src/api/', 'src/base/'] },
-  { area: 'src/compat/classic/', mayImport: ['src/api/', 'src/base/'] },
-  { area: 'src/compat/fibjs/', mayImport: ['src/api/', 'src/base/'] },
-  { area: 'src/compat/jsh/', mayImport: ['src/api/', 'src/base/'] },
-  { area: 'src/cli/', mayImport: ['src/api/', 'src/base/'] },
-  { area: 'adapters/node/', mayImport: ['src/'], modules: ['node:'] },
+  // Shared by all faces that take an address.
+  { area: 'src/api/address.ts', mayImport: [] },
+  // What Node.js's built-in modules give, on whichever runtime has them.
+  { area: 'src/nodejs/', mayImport: [...BELOW_API, 'src/api/address.ts'], modules: ['node:'] },
+  // Handshakes and servers over the raw sockets that an adapter lends. `ws/` joins them to the ws-style face.
+  {
+    area: 'src/raw/ws/',
+    mayImport: [...BELOW_API, 'src/raw/', 'src/api/address.ts', 'src/api/ws/', 'src/nodejs/'],
+    modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:net'],
+  },
+  { area: 'src/raw/', mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'] },
+  ...['websocket-node', 'classic', 'fibjs', 'jsh'].map((name) => ({
+    area: `src/compat/${name}/`,
+    mayImport: [...BELOW_API, 'src/api/', 'src/nodejs/'],
+    modules: ['node:'],
+  })),
+  ...['node', 'deno', 'bun'].map((name) => ({ area: `adapters/${name}/`, mayImport: ['src/'], modules: ['node:'] })),
+  { area: 'adapters/edge/', mayImport: ['src/'], modules: ['cloudflare:sockets', 'node:buffer', 'node:events', 'node:zlib'] },
+  { area: 'adapters/browser/', mayImport: ['src/api/', 'src/base/', 'src/platform.ts'] },
 ];
 
 /** A file's imports. `undefined` stands for one whose target is computed, so that nobody can check it. */

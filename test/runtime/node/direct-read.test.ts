@@ -7,9 +7,9 @@ import { connect as connectTcp, createServer as createTcpServer, Socket } from '
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readInto } from '../../../adapters/node/direct-read.ts';
+import { readInto } from '../../../src/nodejs/direct-read.ts';
 import { WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
-import { platform } from '../../../adapters/node/platform.ts';
+import { platform } from '../../../src/nodejs/platform.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { concat, frame, hex, pattern } from '../../support/frames.ts';
 import { Cleanup, duplexPair, listen, requestHead, until, wrap } from '../../support/sockets.ts';

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Transport, TransportEvents } from '../../src/platform.ts';
+import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
 

@@ -1,9 +1,9 @@
 // A session over a Node.js socket.
 
 import type { Duplex } from 'node:stream';
-import { RawSession } from '../../src/protocol/session.ts';
-import type { SessionOptions } from '../../src/protocol/session-options.ts';
-import type { Platform } from '../../src/platform.ts';
+import { RawSession } from '../protocol/session.ts';
+import type { SessionOptions } from '../protocol/session-options.ts';
+import type { Platform } from '../platform.ts';
 import { platform } from './platform.ts';
 import { NodeTransport } from './transport.ts';
 

@@ -6,10 +6,10 @@ import { request as httpsRequest } from 'node:https';
 import { connect as netConnect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../../src/deflate/parameters.ts';
-import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../../src/handshake/client.ts';
-import { formatExtensions } from '../../src/handshake/extensions.ts';
-import type { Target } from './address.ts';
+import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
+import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../handshake/client.ts';
+import { formatExtensions } from '../handshake/extensions.ts';
+import type { Target } from '../api/address.ts';
 
 /** A handshake to make. */
 export interface HandshakePlan {

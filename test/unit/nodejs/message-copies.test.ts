@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { INPUT } from '../../../../assembly/layout.ts';
-import { MessageCopies } from '../../../../adapters/node/message-copies.ts';
-import { Codec, DecoderState } from '../../../../src/codec/codec.ts';
-import { loadKernel } from '../../../../src/codec/load.ts';
-import { Connection } from '../../../../src/protocol/connection.ts';
-import { expectBytes } from '../../../support/bytes.ts';
-import { concat, frame, pattern } from '../../../support/frames.ts';
-import { ManualPlatform } from '../../../support/platform.ts';
+import { INPUT } from '../../../assembly/layout.ts';
+import { MessageCopies } from '../../../src/nodejs/message-copies.ts';
+import { Codec, DecoderState } from '../../../src/codec/codec.ts';
+import { loadKernel } from '../../../src/codec/load.ts';
+import { Connection } from '../../../src/protocol/connection.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { concat, frame, pattern } from '../../support/frames.ts';
+import { ManualPlatform } from '../../support/platform.ts';
 
 /** Decodes `payloads` as one chunk and copies each, as a session does during delivery. */
 function deliver(codec: Codec, copies: MessageCopies, payloads: readonly Uint8Array[]): Buffer[] {

@@ -1,10 +1,9 @@
-// What Node.js lends to the shared code: Buffers, clocks, randomness.
-// May import src/** and node:*. Nothing but this folder imports it.
+// What Node.js's built-in modules lend to the shared code: Buffers, clocks, randomness. Deno and Bun have them too.
 
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
-import { sharedCodec } from '../../src/codec/load.ts';
-import type { Platform } from '../../src/platform.ts';
+import { sharedCodec } from '../codec/load.ts';
+import type { Platform } from '../platform.ts';
 import { MessageCopies } from './message-copies.ts';
 import { makeView } from './views.ts';
 

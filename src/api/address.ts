@@ -1,7 +1,5 @@
 // Where a client connects to: the URL schemes of ws 8, taken apart.
 
-import { unescape } from 'node:querystring';
-
 /** A parsed address. */
 export interface Target {
   /** As `url` shows it; `http:` and `https:` have become `ws:` and `wss:`. */
@@ -60,4 +58,13 @@ export function parseAddress(address: string | URL): Target {
     socketPath,
     auth: url.username || url.password ? `${unescape(url.username)}:${unescape(url.password)}` : undefined,
   };
+}
+
+/** Undoes percent-encoding; what is not well encoded stays as it is. */
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

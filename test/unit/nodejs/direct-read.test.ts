@@ -2,9 +2,9 @@ import { Duplex } from 'node:stream';
 import { connect, createServer, Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readInto } from '../../../../adapters/node/direct-read.ts';
-import { expectBytes } from '../../../support/bytes.ts';
-import { concat, pattern } from '../../../support/frames.ts';
+import { readInto } from '../../../src/nodejs/direct-read.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { concat, pattern } from '../../support/frames.ts';
 import { socketPair, until, type SocketPair } from './sockets.ts';
 
 const pairs: SocketPair[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddress } from '../../../../adapters/node/address.ts';
+import { parseAddress } from '../../../src/api/address.ts';
 
 describe('parseAddress', () => {
   test.each([

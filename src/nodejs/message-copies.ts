@@ -5,7 +5,7 @@
 // a slab, which saves making an ArrayBuffer for each.
 
 import { Buffer } from 'node:buffer';
-import type { Codec } from '../../src/codec/codec.ts';
+import type { Codec } from '../codec/codec.ts';
 import { makeView } from './views.ts';
 
 /** Most bytes that one small message keeps alive: the size of Buffer's own pool since Node 24. */

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
-import { platform } from '../../../../adapters/node/platform.ts';
-import { expectBytes } from '../../../support/bytes.ts';
-import { pattern, utf8 } from '../../../support/frames.ts';
+import { platform } from '../../../src/nodejs/platform.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { pattern, utf8 } from '../../support/frames.ts';
 
 describe('platform', () => {
   test.each([0, 1, 4095, 4096, 100_000])('allocates Buffers of %i bytes', (length) => {

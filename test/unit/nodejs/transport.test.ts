@@ -1,13 +1,13 @@
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createSession } from '../../../../adapters/node/session.ts';
-import { NodeTransport } from '../../../../adapters/node/transport.ts';
-import { platform } from '../../../../adapters/node/platform.ts';
-import type { TransportEvents } from '../../../../src/platform.ts';
-import { expectBytes, parseFrames } from '../../../support/bytes.ts';
-import { concat, frame, hex, pattern, toHex, utf8 } from '../../../support/frames.ts';
-import { RecordingSink } from '../../../support/memory-pipe.ts';
+import { createSession } from '../../../src/nodejs/session.ts';
+import { NodeTransport } from '../../../src/nodejs/transport.ts';
+import { platform } from '../../../src/nodejs/platform.ts';
+import type { TransportEvents } from '../../../src/platform.ts';
+import { expectBytes, parseFrames } from '../../support/bytes.ts';
+import { concat, frame, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
+import { RecordingSink } from '../../support/memory-pipe.ts';
 import { socketPair, until, type SocketPair } from './sockets.ts';
 
 const KEY = hex('37 fa 21 3d');
