@@ -24,6 +24,13 @@ export interface SessionSink {
    * @param kind MESSAGE_ bits. Text has been checked to be UTF-8.
    */
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  /**
+   * A data frame, where the session was made to pass them on one by one.
+   *
+   * @param first Its first header byte: FIN, RSV1, opcode.
+   * @param payload The sink's to keep.
+   */
+  onFrame?(first: number, payload: Uint8Array): void;
   /** A Ping arrived; its Pong is already queued unless `autoPong` is off. `payload` is the sink's to keep. */
   onPing(payload: Uint8Array): void;
   /** A Pong arrived. `payload` is the sink's to keep. */
@@ -55,6 +62,11 @@ export interface SendOptions {
   readonly compress?: boolean;
   /** Whether to mask. Default: as the role demands. */
   readonly mask?: boolean;
+  /**
+   * First header byte of a frame that the program composes itself: FIN, RSV bits and opcode are sent as they are, unchecked, and
+   * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
+   */
+  readonly firstByte?: number;
 }
 
 /**

@@ -15,7 +15,13 @@ export type * from '../../src/api/w3c/index.ts';
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 
 function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
-  const { tls, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;
+  const {
+    tls,
+    dispatcher,
+    handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT,
+    maxPayload,
+    perMessageDeflate = true,
+  } = request.options;
   const plan = {
     target: parseAddress(request.url),
     protocols: request.protocols,
@@ -24,6 +30,7 @@ function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingC
     headers: request.headers,
     handshakeTimeout,
     request: { ...tls },
+    dispatcher,
   } as const;
   const handshake = startHandshake(plan, {
     onUpgrade: () => true,

@@ -1,8 +1,8 @@
 // The ws-style WebSocket on Node.js.
 
-import { Buffer } from 'node:buffer';
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Duplex, DuplexOptions } from 'node:stream';
+import { checkedProtocols, checkedVersion, withMasks } from '../../src/api/ws/client.ts';
 import { expose } from '../../src/api/ws/expose.ts';
 import { internals, type Opening } from '../../src/api/ws/internals.ts';
 import {
@@ -12,19 +12,18 @@ import {
   type ClientOptions as ClientSettings,
   type ServerOptions as ServerSettings,
 } from '../../src/api/ws/options.ts';
+import { Redirects } from '../../src/api/ws/redirect.ts';
 import type * as types from '../../src/api/ws/types.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
-import { areValidSubprotocols } from '../../src/handshake/subprotocols.ts';
-import type { Platform } from '../../src/platform.ts';
 import { parseAddress, type Target } from '../../src/api/address.ts';
 import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from '../../src/nodejs/client.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 
-const DEFAULT_MAXIMUM_REDIRECTS = 10;
 /** Options that the handshake consumes; the rest goes to the HTTP request. */
 const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'headers',
@@ -35,6 +34,7 @@ const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'maxRedirects',
   'finishRequest',
   'timeout',
+  'dispatcher',
 ]);
 
 /** One client's way through its handshake and the redirects in it. */
@@ -42,17 +42,14 @@ class Opener implements Opening {
   readonly #ws: WebSocketBase;
   readonly #protocols: readonly string[];
   readonly #options: ClientSettings;
-  readonly #origin: Target;
+  readonly #redirects: Redirects<Target>;
   #handshake: RunningHandshake | null = null;
-  #redirects = 0;
-  #headers: Record<string, unknown>;
 
   constructor(ws: WebSocketBase, protocols: readonly string[], options: ClientSettings, target: Target) {
     this.#ws = ws;
     this.#protocols = protocols;
     this.#options = options;
-    this.#origin = target;
-    this.#headers = { ...options.headers };
+    this.#redirects = new Redirects(target, options, (address) => targetOf(address, options));
   }
 
   abort(): void {
@@ -72,7 +69,7 @@ class Opener implements Opening {
       onFail: (error) => internals.fail(ws, error),
     });
     const { request } = this.#handshake;
-    if (this.#redirects > 0) ws.emit('redirect', target.href, request);
+    if (this.#redirects.count > 0) ws.emit('redirect', target.href, request);
     const { finishRequest } = this.#options;
     if (finishRequest) finishRequest(request, ws);
     else request.end();
@@ -80,24 +77,10 @@ class Opener implements Opening {
 
   #plan(target: Target): HandshakePlan {
     const options = this.#options;
-    let headers = { ...this.#headers };
-    let auth = target.auth ?? (options as { auth?: string }).auth;
-    if (this.#redirects > 0 && this.#ws.listenerCount('redirect') === 0) {
-      // As curl does; what a new address says about credentials does not count either.
-      const isSameHost =
-        target.authority === this.#origin.authority &&
-        (target.socketPath === undefined) === (this.#origin.socketPath === undefined);
-      if (!isSameHost) delete headers['host'];
-      if (!isSameHost || (this.#origin.isSecure && !target.isSecure)) {
-        const { authorization: _authorization, cookie: _cookie, ...others } = headers;
-        headers = others;
-        auth = undefined;
-      }
-    }
-    if (options.followRedirects) this.#remember(auth);
+    const { headers, auth } = this.#redirects.fieldsFor(target, this.#ws.listenerCount('redirect') > 0);
     const request = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name)));
-    const { origin, handshakeTimeout, protocolVersion = 13 } = options;
-    const version = protocolVersion as 8 | 13;
+    const { origin, handshakeTimeout, dispatcher } = options;
+    const version = checkedVersion(options);
     const deflate = this.#deflate;
     return {
       target,
@@ -108,32 +91,21 @@ class Opener implements Opening {
       headers,
       handshakeTimeout,
       request: { ...request, auth },
+      dispatcher,
     };
-  }
-
-  /** Makes the headers those of the requests after a redirect: with names in lower case, and the first credentials. */
-  #remember(auth: string | undefined): void {
-    this.#headers = Object.fromEntries(Object.entries(this.#headers).map(([name, value]) => [name.toLowerCase(), value]));
-    if (auth) this.#headers['authorization'] ??= `Basic ${Buffer.from(auth).toString('base64')}`;
   }
 
   /** Follows a redirect, if it is one and may be followed. */
   #redirect(from: Target, response: IncomingMessage): boolean {
     const { statusCode = 0, headers } = response;
-    const { followRedirects, maxRedirects = DEFAULT_MAXIMUM_REDIRECTS } = this.#options;
-    if (!followRedirects || statusCode < 300 || statusCode >= 400 || !headers.location) return false;
+    const { location } = headers;
+    if (!this.#redirects.follows(statusCode, location)) return false;
     this.#handshake!.abort();
-    if (++this.#redirects > maxRedirects) {
-      internals.fail(this.#ws, new Error('Maximum redirects exceeded'));
-      return true;
-    }
     let target: Target;
     try {
-      target = parseAddress(
-        URL.canParse(headers.location, from.href) ? new URL(headers.location, from.href) : headers.location,
-      );
+      target = this.#redirects.next(from, location);
     } catch (error) {
-      internals.fail(this.#ws, error as SyntaxError);
+      internals.fail(this.#ws, error as Error);
       return true;
     }
     this.connect(target);
@@ -149,37 +121,27 @@ class Opener implements Opening {
     const deflate = this.#deflate;
     const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
-    const lent = generateMask === undefined ? platform : withMasks(generateMask);
-    const session = createSession(socket, { role: 'client', compression, ...sessionSettings(this.#options) }, lent);
+    const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
+    const session = createSession(socket, settings, withMasks(platform, generateMask));
     // Planned before the 'open' event, so that messages come before what a listener puts off.
     process.nextTick(() => internals.start(this.#ws, head));
     internals.open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
   }
 }
 
-/** The platform, with masking keys made by a program. */
-function withMasks(generateMask: (mask: Buffer) => void): Platform {
-  const mask = Buffer.alloc(4);
-  return {
-    ...platform,
-    maskingKey() {
-      generateMask(mask);
-      return mask.readInt32LE();
-    },
-  };
+/** Where an address leads. @throws {SyntaxError} as {@link parseAddress} does, {TypeError} when the dispatcher cannot go there. */
+function targetOf(address: string | URL, options: ClientSettings): Target {
+  const target = parseAddress(address);
+  checkDispatcher(options.dispatcher, { ...options }, target);
+  return target;
 }
 
 function connect(ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientSettings): void {
-  const { protocolVersion = 13 } = options;
-  if (protocolVersion !== 8 && protocolVersion !== 13) {
-    throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
-  }
+  checkedVersion(options);
   checkZlibOptions(deflateSettings(options.perMessageDeflate));
-  const target = parseAddress(address);
+  const target = targetOf(address, options);
   internals.setUrl(ws, target.href);
-  const names = protocols as readonly string[];
-  if (!areValidSubprotocols(names)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
-  const opener = new Opener(ws, names, options, target);
+  const opener = new Opener(ws, checkedProtocols(protocols), options, target);
   internals.setOpening(ws, opener);
   opener.connect(target);
 }

@@ -60,11 +60,22 @@ export function parseAddress(address: string | URL): Target {
   };
 }
 
-/** Undoes percent-encoding; what is not well encoded stays as it is. */
+/** Undoes percent-encoding byte by byte, as HTTP clients do; bytes that are no UTF-8 become U+FFFD. */
 function unescape(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
+  const escaped = new TextEncoder().encode(text);
+  const bytes = new Uint8Array(escaped.length);
+  let length = 0;
+  for (let at = 0; at < escaped.length; at++) {
+    const digits = String.fromCharCode(escaped[at + 1], escaped[at + 2]);
+    const isEscape = escaped[at] === PERCENT && isHexadecimal(digits[0]) && isHexadecimal(digits[1]);
+    bytes[length++] = isEscape ? Number.parseInt(digits, 16) : escaped[at];
+    if (isEscape) at += 2;
   }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+const PERCENT = 0x25;
+
+function isHexadecimal(digit: string): boolean {
+  return '0123456789abcdefABCDEF'.includes(digit);
 }

@@ -10,6 +10,7 @@ import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOption
 import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../handshake/client.ts';
 import { formatExtensions } from '../handshake/extensions.ts';
 import type { Target } from '../api/address.ts';
+import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
 
 /** A handshake to make. */
 export interface HandshakePlan {
@@ -26,6 +27,8 @@ export interface HandshakePlan {
   readonly handshakeTimeout?: number | undefined;
   /** Passed on to `http.request` or `https.request`. */
   readonly request: Readonly<Record<string, unknown>>;
+  /** Makes the request instead of node:http, and decides how to connect; of `request`, `auth` alone counts. */
+  readonly dispatcher?: Dispatcher | undefined;
 }
 
 /** What a handshake came to. */
@@ -67,7 +70,7 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   const headers = requestHeaders({ key, version, protocols, extensions });
   // Checked by Node.js, whose error programs know.
   if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
-  const request = (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, headers));
+  const request = makeRequest(plan, headers);
   const expected = { key, protocols, offeredExtensions: plan.deflate !== undefined };
   let isOver = false;
   const fail = (error: Error): void => {
@@ -122,9 +125,28 @@ function destroy(request: ClientRequest): void {
   if (request.socket && !request.socket.destroyed) request.socket.destroy();
 }
 
+function makeRequest(plan: HandshakePlan, own: Record<string, string>): ClientRequest {
+  const { dispatcher, target } = plan;
+  if (!dispatcher) return (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, own));
+  const timeout = plan.handshakeTimeout;
+  const request = new DispatchedRequest(dispatcher, {
+    target,
+    headers: { ...plan.headers, ...own },
+    auth: authOf(plan),
+    timeout,
+  });
+  // It has what a handshake needs, and what listeners use.
+  return request as unknown as ClientRequest;
+}
+
+/** Credentials for Basic authentication: those of the options, before those of the address. */
+function authOf({ request, target }: HandshakePlan): string | undefined {
+  return 'auth' in request ? (request['auth'] as string | undefined) : target.auth;
+}
+
 function requestOptions(plan: HandshakePlan, own: Record<string, string>): RequestOptions {
   const { target } = plan;
-  const { createConnection, auth, defaultPort } = plan.request as RequestOptions;
+  const { createConnection, defaultPort } = plan.request as RequestOptions;
   return {
     ...plan.request,
     method: 'GET',
@@ -136,7 +158,7 @@ function requestOptions(plan: HandshakePlan, own: Record<string, string>): Reque
     hostname: undefined,
     protocol: undefined,
     defaultPort: defaultPort || target.defaultPort,
-    auth: 'auth' in plan.request ? auth : target.auth,
+    auth: authOf(plan),
     timeout: plan.handshakeTimeout || undefined,
     headers: { ...(plan.headers as Record<string, string>), ...own },
     createConnection: createConnection || (target.isSecure ? connectTls : connectPlain),

@@ -17,6 +17,13 @@ export interface ConnectionOptions {
   readonly role: Role;
   /** Largest message, in bytes; 0 for none. Default 100 MiB. */
   readonly maxPayload?: number;
+  /** Largest payload of one data frame, in bytes; 0 for none, the default. */
+  readonly maxFramePayload?: number;
+  /**
+   * Whether data frames are passed on one by one, to the sink's `onFrame`, and messages are not. `maxPayload` then holds for a
+   * frame. Not meant to go with compression: payloads are passed on as they came. Default false.
+   */
+  readonly deliverFrames?: boolean;
   /** Most fragments of one message; 0 for none, the default: what a message may hold is bounded in bytes. */
   readonly maxFragments?: number;
   /** Most reads that one unfinished frame may take; 0 for no limit, the default: what a frame may hold is bounded in bytes. */
@@ -25,6 +32,10 @@ export interface ConnectionOptions {
   readonly skipUtf8Validation?: boolean;
   /** Whether a Ping is answered at once. Default true. */
   readonly autoPong?: boolean;
+  /** Asked about each Ping before it is answered; `payload` is its to keep. Default: all are. */
+  readonly acceptsPing?: ((payload: Uint8Array) => boolean) | undefined;
+  /** The close reason that tells the peer of its violation: UTF-8, at most 123 bytes. Default: none. */
+  readonly describeFault?: ((error: PeerError) => Uint8Array) | undefined;
   /** permessage-deflate, as it was negotiated. Default: none. */
   readonly compression?: CompressionOptions | undefined;
 }
@@ -33,6 +44,8 @@ export interface ConnectionOptions {
 export interface ConnectionSink {
   /** As in SessionSink. */
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  /** As in SessionSink. */
+  onFrame?(first: number, payload: Uint8Array): void;
   onPing(payload: Uint8Array): void;
   onPong(payload: Uint8Array): void;
   /** The peer's Close frame arrived, and ours is queued. */
@@ -69,6 +82,8 @@ export class Connection implements InboundOwner {
   readonly #sink: ConnectionSink;
   readonly #compression: Compression | null;
   readonly #autoPong: boolean;
+  readonly #acceptsPing: ConnectionOptions['acceptsPing'];
+  readonly #describeFault: ConnectionOptions['describeFault'];
   /** Whether our Close frame is behind no message that is still being compressed. */
   #isCloseQueued = false;
   #latePong: Uint8Array | null = null;
@@ -79,11 +94,15 @@ export class Connection implements InboundOwner {
     this.#platform = platform;
     this.#sink = sink;
     this.#autoPong = options.autoPong ?? true;
+    this.#acceptsPing = options.acceptsPing;
+    this.#describeFault = options.describeFault;
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
     this.outbound = new Outbound(platform, role === 'client', this.#compression, sink);
     const inbound = {
       expectMask: role === 'server',
       maxPayload: options.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD,
+      maxFramePayload: options.maxFramePayload ?? 0,
+      deliverFrames: options.deliverFrames ?? false,
       maxFragments: options.maxFragments ?? 0,
       maxBufferedChunks: options.maxBufferedChunks ?? 0,
       skipUtf8Validation: options.skipUtf8Validation ?? false,
@@ -193,7 +212,7 @@ export class Connection implements InboundOwner {
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
     // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then we are deaf.
-    if (this.#autoPong) this.#answerPing(payload);
+    if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(payload);
     this.#sink.onPing(payload);
   }
 
@@ -206,7 +225,7 @@ export class Connection implements InboundOwner {
     // The Close frame says what went wrong; messages that are still being compressed would only delay it.
     const lost = this.outbound.abandon();
     if (!this.#isCloseQueued) this.isCloseSent = false;
-    this.close(error.closeCode);
+    this.close(error.closeCode, this.#describeFault?.(error));
     for (const callback of lost) this.#platform.defer(() => callback(error));
     this.#sink.onFail(error);
   }

@@ -72,6 +72,14 @@ export function messageTooLarge(): CapacityError {
   return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
 }
 
+/** The message ends with the length. */
+export function frameTooLarge(length: number): CapacityError {
+  return new CapacityError({
+    code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+    message: `Max frame payload size exceeded: ${length}`,
+  });
+}
+
 /** The error for what stopped a decompression. */
 export function faultOfInflate(error: unknown): PeerError {
   if (!(error instanceof InflateError)) throw error;

@@ -22,12 +22,16 @@ import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
-import { faultOfInflate, faultOfStatus, messageTooLarge, tooManyChunks, tooManyFragments } from './faults.ts';
+import { faultOfInflate, faultOfStatus, frameTooLarge, messageTooLarge, tooManyChunks, tooManyFragments } from './faults.ts';
 
 export interface InboundOptions {
   readonly expectMask: boolean;
   /** Largest message, in bytes, before and after decompression; 0 for none. */
   readonly maxPayload: number;
+  /** Largest payload of one data frame, in bytes; 0 for none. */
+  readonly maxFramePayload: number;
+  /** Whether frames are passed on one by one, by `onFrame`, instead of messages. */
+  readonly deliverFrames: boolean;
   /** Most fragments of one message; 0 for none. */
   readonly maxFragments: number;
   /** Most reads that one unfinished frame may take; 0 for none. */
@@ -49,11 +53,17 @@ export interface InboundOwner {
 export interface MessageReceiver {
   /** As in SessionSink. May throw: that is a listener's exception. */
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  /** As in SessionSink. */
+  onFrame?(first: number, payload: Uint8Array): void;
 }
 
 /** The flags of a record that is a complete, uncompressed message by itself, opcode aside. */
 const WHOLE_MESSAGE = RECORD_FRAME_START | RECORD_FRAME_END | RECORD_FIN;
 const WHOLE_MESSAGE_MASK = WHOLE_MESSAGE | RECORD_RSV1;
+/** Longer than any record: a small integer, because it is compared for each message. */
+const NO_LIMIT = 0x3fffffff;
+/** The flags of a record that are those of its frame's first header byte. */
+const FIRST_BYTE = RECORD_FIN | RECORD_RSV1 | RECORD_OPCODE;
 /** `kind` bit of a message that has to be inflated; never passed on. */
 const KIND_COMPRESSED = 0x100;
 
@@ -87,12 +97,18 @@ export class Inbound {
   readonly #options: InboundOptions;
   readonly #decoder: DecoderState;
   readonly #compression: Compression | null;
+  /** Largest message in one frame. */
+  readonly #maxWhole: number;
+  /** What is looked at to find messages in one frame; 0 finds none. */
+  readonly #wholeMask: number;
   #assembler: MessageAssembler | null = null;
   /** Bytes of an unfinished header or control frame. */
   #stash: Uint8Array | null = null;
   /** `kind` of the message being assembled. */
   #kind = 0;
   #fragments = 0;
+  /** First header byte of the frame being assembled, while frames are passed on. */
+  #first = 0;
   /** Reads that the unfinished frame has taken so far; counted only with a limit. */
   #heldChunks = 0;
   #expectedRemaining = 0;
@@ -111,6 +127,9 @@ export class Inbound {
     this.#owner = owner;
     this.#options = options;
     this.#compression = compression;
+    const { maxPayload, maxFramePayload } = options;
+    this.#maxWhole = Math.min(maxPayload || NO_LIMIT, maxFramePayload || NO_LIMIT);
+    this.#wholeMask = options.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
     this.#decoder = new DecoderState({ ...options, allowRsv1: compression !== null });
   }
 
@@ -202,7 +221,8 @@ export class Inbound {
 
   /** Passes on the records from `first` to `count`. */
   #deliver(records: Int32Array, memory: Uint8Array, base: number, first: number, count: number, remaining: number = -1): void {
-    const { maxPayload } = this.#options;
+    const maxWhole = this.#maxWhole;
+    const wholeMask = this.#wholeMask;
     for (let index = first, at = first * RECORD_WORDS; index < count; index++, at += RECORD_WORDS) {
       const flags = records[at + RECORD_FLAGS];
       const start = records[at + RECORD_ADDRESS] - base;
@@ -211,8 +231,8 @@ export class Inbound {
       try {
         if (opcode > OPCODE_BINARY) {
           this.#owner.onControl(opcode, memory, start, end);
-        } else if (opcode !== OPCODE_CONTINUATION && (flags & WHOLE_MESSAGE_MASK) === WHOLE_MESSAGE) {
-          if (end - start > maxPayload && maxPayload > 0) this.#fail(messageTooLarge());
+        } else if (opcode !== OPCODE_CONTINUATION && (flags & wholeMask) === WHOLE_MESSAGE) {
+          if (end - start > maxWhole) this.#fail(this.#tooLarge(end - start));
           else this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
         } else {
           // Only the last record of a chunk can be a frame without an end, and the decoder knows what it lacks.
@@ -230,9 +250,12 @@ export class Inbound {
 
   /** Takes a fragment, a piece of a frame that is longer than the chunk, or a compressed message. */
   #deliverPiece(flags: number, memory: Uint8Array, start: number, end: number, expected: number): void {
-    const { maxPayload, maxFragments } = this.#options;
+    const { maxPayload, maxFragments, maxFramePayload, deliverFrames } = this.#options;
     const opcode = flags & RECORD_OPCODE;
     if ((flags & RECORD_FRAME_START) !== 0) {
+      const frameLength = end - start + expected;
+      if (frameLength > maxFramePayload && maxFramePayload > 0) return this.#fail(frameTooLarge(frameLength));
+      this.#first = flags & FIRST_BYTE;
       if (opcode !== OPCODE_CONTINUATION) {
         this.#kind = opcode === OPCODE_TEXT ? MESSAGE_TEXT | MESSAGE_ASCII : 0;
         if ((flags & RECORD_RSV1) !== 0) this.#kind |= KIND_COMPRESSED;
@@ -247,11 +270,23 @@ export class Inbound {
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
     assembler.append(memory, start, end, expected);
+    if (deliverFrames) return this.#deliverFrame(flags, assembler);
     if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
     if ((this.#kind & KIND_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
     else this.#inflate(bytes.subarray(0, length), this.#kind & MESSAGE_TEXT);
+  }
+
+  #deliverFrame(flags: number, assembler: MessageAssembler): void {
+    if ((flags & RECORD_FRAME_END) === 0) return;
+    const { length } = assembler;
+    this.receiver.onFrame?.(this.#first, assembler.take().subarray(0, length));
+  }
+
+  #tooLarge(length: number): PeerError {
+    const { maxFramePayload } = this.#options;
+    return maxFramePayload > 0 && length > maxFramePayload ? frameTooLarge(length) : messageTooLarge();
   }
 
   /** Empty fragments are not told apart: they would cost memory that no limit counts. */
@@ -276,6 +311,8 @@ export class Inbound {
     const held = this.#held;
     this.#held = null;
     if (this.isDeaf) return;
+    // They say where the compressed fragments ended, which means nothing in what they inflate to.
+    if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
     if ((kind & MESSAGE_TEXT) !== 0 && !this.#options.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }

@@ -81,10 +81,15 @@ export class Outbound {
       const run = (): void => this.sendBytes(payload, isText, options, callback);
       return this.#wait({ length: payload.length, callback, run });
     }
+    const masked = options?.mask ?? this.#masks;
+    if (options?.firstByte !== undefined) {
+      this.outbox.addBytes(options.firstByte, payload, masked);
+      this.outbox.count(payload.length, callback);
+      return;
+    }
     const isFinal = options?.fin ?? true;
     const isContinuation = this.#isFragmentOpen;
     const first = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
-    const masked = options?.mask ?? this.#masks;
     if (compression !== null) {
       if (!isContinuation) {
         this.#isFragmentCompressed = (options?.compress ?? true) && compression.isWorthwhile(payload.length);

@@ -70,8 +70,12 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   start(head?: Uint8Array): void {
     if (this.#isOver) return;
-    if (head !== undefined && head.length > 0) this.receive(head);
-    this.#transport.start();
+    try {
+      if (head !== undefined && head.length > 0) this.receive(head);
+    } finally {
+      // A listener that throws must not leave the socket unread.
+      this.#transport.start();
+    }
   }
 
   // Commands.

@@ -95,6 +95,11 @@ export interface ConnectEvents {
 export interface RawNetwork {
   /** @throws {TypeError} naming an option that the runtime has nothing for. */
   listen(plan: ListenPlan, events: ListenerEvents): Listener;
-  /** @throws {TypeError} naming an option that the runtime has nothing for. @returns How to give up. */
+  /**
+   * Connects. Events come after this has returned, and none after `abort()`.
+   *
+   * @throws {TypeError} naming an option that the runtime has nothing for.
+   * @returns How to give up.
+   */
   connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void };
 }

@@ -48,6 +48,10 @@ export const RULES: readonly Rule[] = [
   },
   // Shared by all faces that take an address.
   { area: 'src/api/address.ts', mayImport: [] },
+  // A runtime's own WebSocket as a session.
+  { area: 'src/native/', mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/'] },
+  // The low-level classes of ws, over node:zlib and node:stream.
+  { area: 'src/nodejs/lowlevel/', mayImport: [...BELOW_API, 'src/nodejs/', 'src/api/ws/'], modules: ['node:'] },
   // What Node.js's built-in modules give, on whichever runtime has them.
   { area: 'src/nodejs/', mayImport: [...BELOW_API, 'src/api/address.ts'], modules: ['node:'] },
   // Handshakes and servers over the raw sockets that an adapter lends. `ws/` joins them to the ws-style face.

@@ -2,7 +2,7 @@
 // https://websockets.spec.whatwg.org/#dom-websocket-websocket.
 
 import { isFieldValue, isToken } from '../../handshake/grammar.ts';
-import type { HeaderFields, W3CWebSocketOptions } from './connect.ts';
+import type { HeaderFields, RequestDispatcher, W3CWebSocketOptions } from './connect.ts';
 import { toDomString } from './webidl.ts';
 
 /** What may stand in the place of the second argument. */
@@ -35,6 +35,7 @@ export function readArguments(
   checkNumber('handshakeTimeout', options.handshakeTimeout);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     throw new TypeError('signal is not an AbortSignal');
+  checkDispatcher(options);
   return { protocols: toList(protocols ?? options.protocols), options };
 }
 
@@ -83,6 +84,16 @@ function toOptions(value: W3CWebSocketOptions | null | undefined): W3CWebSocketO
 function toList(protocols: string | Iterable<string> | undefined): string[] {
   if (protocols === undefined) return [];
   return typeof protocols === 'string' ? [protocols] : Array.from(protocols, toDomString);
+}
+
+function checkDispatcher({ dispatcher, tls }: W3CWebSocketOptions): void {
+  if (dispatcher === undefined) return;
+  if (typeof (dispatcher as Partial<RequestDispatcher> | null)?.dispatch !== 'function') {
+    throw new TypeError('dispatcher is not an undici Dispatcher: it has no method dispatch()');
+  }
+  if (tls !== undefined) {
+    throw new TypeError('The options dispatcher and tls exclude each other: the dispatcher decides how to connect');
+  }
 }
 
 function checkNumber(name: string, value: number | undefined): void {

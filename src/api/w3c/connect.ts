@@ -5,10 +5,20 @@ import type { Session } from '../../platform.ts';
 /** Header fields to send: an object, a `Headers`, or pairs. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
 
+/** What is used of an undici Dispatcher. */
+export interface RequestDispatcher {
+  dispatch(options: object, handler: object): boolean;
+}
+
 /** The options that an adapter carries out. */
 export interface ConnectOptions {
   /** Options for TLS, passed on to the runtime as they are. */
   readonly tls?: object | undefined;
+  /**
+   * On Node.js: an undici Dispatcher, such as a ProxyAgent, that makes the opening handshake. It decides how to connect, and
+   * excludes `tls`. Default: none.
+   */
+  readonly dispatcher?: RequestDispatcher | undefined;
   /** Whether to offer permessage-deflate (RFC 7692). Default true. */
   readonly perMessageDeflate?: boolean;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */

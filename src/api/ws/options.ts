@@ -58,6 +58,11 @@ export interface ClientOptions extends ConnectionSettings, RequestSettings, Secu
   /** Fills a 4-byte masking key. Default: unpredictable bytes, as RFC 6455 section 10.3 demands. */
   generateMask?(mask: Buffer): void;
   createConnection?: typeof createConnection | undefined;
+  /**
+   * An undici Dispatcher, such as a ProxyAgent, that makes the opening handshake. It decides how to connect, and excludes `agent`,
+   * `createConnection` and the options of TLS. Default: none.
+   */
+  dispatcher?: { dispatch(options: object, handler: object): boolean } | undefined;
   finishRequest?: FinishRequestCallback | undefined;
 }
 

@@ -1,7 +1,8 @@
 // The ws-style WebSocketServer, apart from what a runtime must lend it: an HTTP server and sessions over sockets.
 // RFC 6455 section 4.2 decides what is answered; the contract of the class is that of ws 8.
 
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAgreement } from '../../deflate/parameters.ts';
 import { formatExtensions } from '../../handshake/extensions.ts';
@@ -20,6 +21,15 @@ import type {
   VerifyClientInfo,
 } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+
+/** What a server needs of the HTTP server that it listens with; that of node:http has it. Events: `listening`, `error`, `upgrade`. */
+export interface HttpServer extends EventEmitter {
+  listen(port?: number, host?: string, backlog?: number, onListening?: () => void): unknown;
+  /** What it listens on; null when it does not. */
+  address(): AddressInfo | string | null;
+  /** Takes no more connections. @param onClosed Called once all are gone. */
+  close(onClosed: () => void): unknown;
+}
 
 /** What a runtime lends to a server. */
 export interface ServerPlatform {

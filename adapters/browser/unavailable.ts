@@ -1,0 +1,32 @@
+// What the other runtimes' entry points have and a browser cannot have: each throws, and says what to do instead.
+
+/** An error for what there is not. */
+export function unavailable(what: string, alternative: string): TypeError {
+  return new TypeError(`${what}: ${alternative}`);
+}
+
+/** @throws {TypeError} always: neither a browser nor this edge runtime accepts connections. */
+export class WebSocketServer {
+  constructor(..._options: unknown[]) {
+    throw unavailable(
+      'WebSocketServer: this runtime cannot listen for connections',
+      'run the server on Node.js, Deno or Bun, or accept connections with upgrade() on Cloudflare Workers',
+    );
+  }
+}
+
+/** @throws {TypeError} always: there are no Node.js streams. */
+export function createWebSocketStream(..._values: unknown[]): never {
+  throw unavailable(
+    'createWebSocketStream: this runtime has no Node.js streams',
+    'read messages from the "message" event, or with WebSocketStream where it exists',
+  );
+}
+
+/** @throws {TypeError} always: there is no WebSocketPair. */
+export function upgrade(..._values: unknown[]): never {
+  throw unavailable(
+    'upgrade: this runtime has no WebSocketPair, so it cannot accept a WebSocket',
+    'run that handler on Cloudflare Workers, Node.js, Deno or Bun',
+  );
+}

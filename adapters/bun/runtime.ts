@@ -1,0 +1,15 @@
+// What Bun lends to the classes over raw sockets.
+
+import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { platform } from './platform.ts';
+import { createSession } from '../../src/nodejs/session.ts';
+import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
+import { network } from './network.ts';
+
+export const runtime: RawRuntime = {
+  network,
+  platform,
+  deflateEngine,
+  createDuplexSession: (socket, options) => createSession(socket, options),
+  checkDeflateOptions: checkZlibOptions,
+};

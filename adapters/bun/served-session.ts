@@ -1,0 +1,281 @@
+// A WebSocket of Bun.serve as a Session: https://bun.sh/docs/api/websockets. Bun speaks RFC 6455; this passes on what its handlers hear.
+//
+// What Bun does otherwise than our own sessions: it ends TCP right after its Close frame, without waiting for the peer's; it sends whole
+// messages only, so fragments are joined first; bytes that are to go out as text become a string on the way.
+
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
+import { CapacityError, ProtocolError, UsageError, Utf8Error } from '../../src/base/errors.ts';
+import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
+import {
+  MESSAGE_OWNED,
+  MESSAGE_TEXT,
+  type SendCallback,
+  type SendOptions,
+  type Session,
+  type SessionSink,
+} from '../../src/platform.ts';
+import type { BufferPolicy } from '../../src/protocol/session-options.ts';
+import { UNATTACHED } from '../../src/protocol/unattached.ts';
+import type { ServerWebSocket } from './bun.ts';
+import { platform } from './platform.ts';
+
+export interface ServedSessionOptions {
+  /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
+  readonly maxBufferedAmount?: number | undefined;
+  /** What happens to a message beyond `maxBufferedAmount`. Default `'close'`. */
+  readonly bufferPolicy?: BufferPolicy | undefined;
+}
+
+const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
+const NO_BYTES = new Uint8Array(0);
+
+/** Fragments of a message whose last one has not been sent. */
+interface Fragments {
+  readonly isText: boolean;
+  readonly pieces: Uint8Array[];
+  readonly callbacks: SendCallback[];
+  bytes: number;
+}
+
+export class ServedSession implements Session {
+  readonly role = 'server';
+  readonly #maxBufferedAmount: number;
+  readonly #bufferPolicy: BufferPolicy;
+  #socket: ServerWebSocket<ServedSession> | null = null;
+  #sink: SessionSink = UNATTACHED;
+  /** What came before the start; null from then on. */
+  #early: (() => void)[] | null = [];
+  #fragments: Fragments | null = null;
+  /** Who waits until all that was sent has been handed over. */
+  readonly #callbacks: SendCallback[] = [];
+  #isWaiting = false;
+  #isClosing = false;
+  #isOver = false;
+  /** Whether Bun may tell of the end in the middle of a call of ours. */
+  #isCalling = false;
+
+  constructor(options: ServedSessionOptions) {
+    this.#maxBufferedAmount = options.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
+    this.#bufferPolicy = options.bufferPolicy ?? 'close';
+  }
+
+  /** Frame headers included, as Bun counts. What one handler sends leaves when it returns, and does not count until then. */
+  get bufferedAmount(): number {
+    return (this.#isOver ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + (this.#fragments?.bytes ?? 0);
+  }
+
+  attach(sink: SessionSink): void {
+    this.#sink = sink;
+  }
+
+  /** @param _head None: Bun has read what came with the opening handshake. */
+  start(_head?: Uint8Array): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    // One a task: what a listener throws is its own business.
+    for (const report of early) platform.defer(report);
+  }
+
+  sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
+    if (!this.#admits(callback)) return;
+    if (this.#fragments !== null || options?.fin === false) return this.#addFragment(encode(text), true, options, callback);
+    this.#sent(this.#socket!.sendText(text, options?.compress ?? true), text.length, callback);
+  }
+
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+    if (!this.#admits(callback)) return;
+    if (this.#fragments !== null || options?.fin === false) {
+      this.#addFragment(platform.copy(payload, 0, payload.length), isText, options, callback);
+    } else {
+      this.#sendWhole(payload, isText, options, callback);
+    }
+  }
+
+  ping(payload: Uint8Array, callback?: SendCallback): void {
+    checkControl(payload);
+    if (this.#isOpen(callback)) this.#sent(this.#socket!.ping(payload), 0, callback);
+  }
+
+  pong(payload: Uint8Array, callback?: SendCallback): void {
+    checkControl(payload);
+    if (this.#isOpen(callback)) this.#sent(this.#socket!.pong(payload), 0, callback);
+  }
+
+  close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
+    if (this.#isOver || this.#isClosing) return;
+    this.#beginClosing();
+    // 1005 stands for a Close frame without a status code.
+    this.#call((socket) => socket.close(code ?? CLOSE_NO_STATUS, platform.decodeText(reason, 0, reason.length, false)));
+    if (callback !== undefined) platform.defer(() => callback());
+  }
+
+  terminate(): void {
+    if (this.#isOver) return;
+    this.#beginClosing();
+    this.#call((socket) => socket.terminate());
+  }
+
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    return platform.copy(source, start, end);
+  }
+
+  pause(): void {
+    if (!this.#isOver) this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#isOver) this.#socket?.resume();
+  }
+
+  // From the handlers of Bun.serve.
+
+  opened(socket: ServerWebSocket<ServedSession>): void {
+    this.#socket = socket;
+  }
+
+  message(message: string | Uint8Array): void {
+    if (this.#isClosing) return;
+    if (this.#early !== null) return void this.#early.push(() => this.message(message));
+    const bytes = typeof message === 'string' ? encode(message) : message;
+    this.#sink.onMessage(bytes, 0, bytes.length, typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED);
+  }
+
+  pinged(payload: Uint8Array): void {
+    if (this.#early === null) this.#sink.onPing(payload);
+    else this.#early.push(() => this.#sink.onPing(payload));
+  }
+
+  ponged(payload: Uint8Array): void {
+    if (this.#early === null) this.#sink.onPong(payload);
+    else this.#early.push(() => this.#sink.onPong(payload));
+  }
+
+  drained(): void {
+    if (!this.#isWaiting || this.#isOver || this.#socket!.getBufferedAmount() > 0) return;
+    this.#isWaiting = false;
+    for (const callback of this.#callbacks.splice(0)) platform.defer(() => callback());
+    this.#sink.onDrain();
+  }
+
+  /** @param reason The peer's; with 1006, why Bun gave up. */
+  closed(code: number, reason: string): void {
+    if (this.#early !== null) return void this.#early.push(() => this.closed(code, reason));
+    // Whoever closes is in the middle of something.
+    if (this.#isCalling) platform.defer(() => this.#end(code, reason));
+    else this.#end(code, reason);
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#isOver) return;
+    this.#beginClosing();
+    this.#isOver = true;
+    const isFault = code === CLOSE_ABNORMAL && reason !== '';
+    const callbacks = [...this.#callbacks, ...(this.#fragments?.callbacks ?? [])];
+    this.#fragments = null;
+    const error = new Error('The connection was closed before the data was written');
+    for (const callback of callbacks) platform.defer(() => callback(error));
+    try {
+      if (isFault) this.#sink.onError(faultOf(reason));
+    } finally {
+      this.#sink.onEnd(code, isFault ? NO_BYTES : encode(reason), code !== CLOSE_ABNORMAL);
+    }
+  }
+
+  #beginClosing(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#sink.onClosing();
+  }
+
+  #call(task: (socket: ServerWebSocket<ServedSession>) => void): void {
+    this.#isCalling = true;
+    try {
+      task(this.#socket!);
+    } finally {
+      this.#isCalling = false;
+    }
+  }
+
+  #isOpen(callback: SendCallback | undefined): boolean {
+    if (!this.#isOver && !this.#isClosing && this.#socket !== null) return true;
+    if (callback !== undefined) platform.defer(() => callback(new Error('The WebSocket is not open')));
+    return false;
+  }
+
+  /** Whether another message may wait; if not, does what the policy says. */
+  #admits(callback: SendCallback | undefined): boolean {
+    if (!this.#isOpen(callback)) return false;
+    if (!this.#isWaiting || this.#maxBufferedAmount === 0 || this.bufferedAmount <= this.#maxBufferedAmount) return true;
+    const error = new CapacityError({
+      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
+      message: `${this.bufferedAmount} bytes wait for the peer, more than maxBufferedAmount (${this.#maxBufferedAmount})`,
+      closeCode: 1008,
+    });
+    if (this.#bufferPolicy === 'throw') throw error;
+    if (callback !== undefined) platform.defer(() => callback(error));
+    if (this.#bufferPolicy === 'drop') return false;
+    try {
+      this.#sink.onError(error);
+    } finally {
+      this.terminate();
+    }
+    return false;
+  }
+
+  #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+    const compress = options?.compress ?? true;
+    const { length } = payload;
+    const result = isText
+      ? this.#socket!.sendText(platform.decodeText(payload, 0, length, false), compress)
+      : this.#socket!.sendBinary(payload, compress);
+    this.#sent(result, length, callback);
+  }
+
+  #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+    const fragments = (this.#fragments ??= { isText, pieces: [], callbacks: [], bytes: 0 });
+    fragments.pieces.push(bytes);
+    fragments.bytes += bytes.length;
+    if (callback !== undefined) fragments.callbacks.push(callback);
+    if (options?.fin === false) return;
+    this.#fragments = null;
+    const whole = platform.allocate(fragments.bytes);
+    let at = 0;
+    for (const piece of fragments.pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#sendWhole(whole, fragments.isText, options, (error) => {
+      for (const done of fragments.callbacks) done(error);
+    });
+  }
+
+  /** @param result What Bun said: bytes that it sent; -1 when they wait for the peer; 0 when it dropped them, or there are none. */
+  #sent(result: number, length: number, callback: SendCallback | undefined): void {
+    if (result < 0) {
+      this.#isWaiting = true;
+      if (callback !== undefined) this.#callbacks.push(callback);
+    } else if (callback !== undefined) {
+      const error = result === 0 && length > 0 ? new Error('Bun has dropped the message: see backpressureLimit') : undefined;
+      platform.defer(() => callback(error));
+    }
+  }
+}
+
+function encode(text: string): Uint8Array {
+  const bytes = platform.allocate(platform.byteLength(text));
+  platform.writeText(text, bytes, 0);
+  return bytes;
+}
+
+function checkControl(payload: Uint8Array): void {
+  if (payload.length > MAXIMUM_CONTROL_PAYLOAD) throw new UsageError('The data size must not be greater than 125 bytes');
+}
+
+/** The error for what Bun says of a peer that broke the protocol. */
+function faultOf(reason: string): Error {
+  if (reason.includes('too big')) return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: reason });
+  if (reason.includes('UTF-8')) return new Utf8Error(reason);
+  if (reason.includes('masked')) return new ProtocolError({ code: 'WS_ERR_EXPECTED_MASK', message: reason });
+  if (reason.includes('close code')) return new ProtocolError({ code: 'WS_ERR_INVALID_CLOSE_CODE', message: reason });
+  return new Error(reason);
+}

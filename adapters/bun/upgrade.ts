@@ -1,0 +1,108 @@
+// WebSockets of the ws style inside of Bun.serve. RFC 6455 section 4.2 decides what is refused.
+
+import { internals } from '../../src/api/ws/internals.ts';
+import { refuse, type Refusal } from '../../src/handshake/refusal.ts';
+import { checkRequest, type AcceptableRequest } from '../../src/handshake/server.ts';
+import type { BunServer, ServerWebSocketHandlers } from './bun.ts';
+import { ServedSession, type ServedSessionOptions } from './served-session.ts';
+import { WebSocket } from './websocket.ts';
+
+/** How to answer an upgrade request. */
+export interface UpgradeOptions extends ServedSessionOptions {
+  /** The subprotocol to use, if the client offers it. Goes before `handleProtocols`. */
+  readonly protocol?: string | undefined;
+  /** Picks one of the subprotocols that the client offers; false or '' for none. Default: the first. */
+  readonly handleProtocols?: ((protocols: Set<string>, request: Request) => string | false) | undefined;
+  /** More header fields for the 101 response. */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** A request that was accepted. */
+export interface Upgraded {
+  /** Bun has answered already: what the handler returns for such a request is undefined. */
+  readonly response: undefined;
+  /** Still CONNECTING: it opens before the next I/O, so add listeners before anything is awaited. */
+  readonly socket: WebSocket;
+}
+
+/** A request that asks for no WebSocket, or not as it must. */
+export interface Refused {
+  /** Says why: status 400 or 405. */
+  readonly response: Response;
+  readonly socket: null;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Accepts a WebSocket in the `fetch` handler of `Bun.serve`:
+ *
+ *     Bun.serve({
+ *       fetch(request, server) {
+ *         const { response, socket } = upgrade(request, server);
+ *         socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+ *         return response;
+ *       },
+ *       websocket,
+ *     });
+ *
+ * The protocol is done by Bun: it sends whole messages only, and closes TCP right behind its Close frame. Limits, permessage-deflate and
+ * timeouts are those of {@link websocket}, for all connections of the server.
+ *
+ * @param server The second argument of the handler.
+ * @returns What the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or `headers` are invalid.
+ */
+export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded | Refused {
+  const check = checkRequest({ method: request.method, httpVersion: '1.1', headers: (name) => request.headers.get(name) });
+  if (!check.accepted) return answer(check);
+  if (check.version !== 13) {
+    return answer(refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13' }));
+  }
+  const protocol = selectProtocol(check, request, options);
+  const headers = new Headers(options.headers);
+  // An empty one keeps Bun from taking the client's first by itself; it is not sent.
+  if (protocol !== '' || check.protocols.length > 0) headers.set('Sec-WebSocket-Protocol', protocol);
+  const session = new ServedSession(options);
+  if (!server.upgrade(request, { headers, data: session })) return answer(refuse(400, 'The request cannot be upgraded'));
+  const socket = new WebSocket(null);
+  process.nextTick(() => {
+    // Planned before the 'open' event, so that messages come before what a listener puts off.
+    process.nextTick(() => internals.start(socket, NO_BYTES));
+    internals.open(socket, session, { socket: null as never, protocol, extensions: '' });
+  });
+  return { response: undefined, socket };
+}
+
+/**
+ * The `websocket` option of `Bun.serve`, without which {@link upgrade} cannot work. It sets ws's limits in the place of Bun's: messages of
+ * at most 100 MiB, no idle timeout, nothing dropped for a slow peer below `maxBufferedAmount`. To change some:
+ * `{ ...websocket, maxPayloadLength: 65536, perMessageDeflate: true }`.
+ */
+export const websocket: ServerWebSocketHandlers<ServedSession> = {
+  open: (socket) => socket.data.opened(socket),
+  message: (socket, message) => socket.data.message(message),
+  drain: (socket) => socket.data.drained(),
+  close: (socket, code, reason) => socket.data.closed(code, reason),
+  ping: (socket, payload) => socket.data.pinged(payload),
+  pong: (socket, payload) => socket.data.ponged(payload),
+  maxPayloadLength: 104857600,
+  // None: what a peer leaves waiting is bounded by `maxBufferedAmount`.
+  backpressureLimit: 0,
+  closeOnBackpressureLimit: false,
+  idleTimeout: 0,
+};
+
+function selectProtocol({ protocols }: AcceptableRequest, request: Request, options: UpgradeOptions): string {
+  const { protocol, handleProtocols } = options;
+  if (protocols.length === 0) return '';
+  if (protocol !== undefined) return protocols.includes(protocol) ? protocol : '';
+  const selected = (handleProtocols ? handleProtocols(new Set(protocols), request) : protocols[0]) || '';
+  if (selected === '' || protocols.includes(selected)) return selected;
+  throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
+}
+
+function answer({ status, reason, headers }: Refusal): Refused {
+  const response = new Response(`${reason}\n`, { status, headers: { ...headers, 'Content-Type': 'text/plain' } });
+  return { response, socket: null };
+}

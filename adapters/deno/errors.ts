@@ -1,0 +1,50 @@
+// Errors of Deno in the form that programs for Node.js know: a `code`, and a message that says what was tried.
+
+/** An error as Node.js's sockets have it. */
+export type SystemError = Error & { code?: string };
+
+/** What Deno's errors are called in Node.js, where Deno does not say so itself. */
+const CODES: Readonly<Record<string, string>> = {
+  AddrInUse: 'EADDRINUSE',
+  AddrNotAvailable: 'EADDRNOTAVAIL',
+  BrokenPipe: 'EPIPE',
+  ConnectionAborted: 'ECONNABORTED',
+  ConnectionRefused: 'ECONNREFUSED',
+  ConnectionReset: 'ECONNRESET',
+  NetworkUnreachable: 'ENETUNREACH',
+  NotCapable: 'EACCES',
+  NotConnected: 'ENOTCONN',
+  NotFound: 'ENOENT',
+  PermissionDenied: 'EACCES',
+  TimedOut: 'ETIMEDOUT',
+};
+
+/** What was tried when an error came. */
+export interface Attempt {
+  readonly call: 'listen' | 'connect' | 'read' | 'write';
+  /** `host:port`, or the path of a Unix domain socket. */
+  readonly place?: string | undefined;
+  readonly isPath?: boolean;
+}
+
+/** `thrown` as an error with Node.js's code; for a missing permission it names the flag that gives it. */
+export function systemError(thrown: unknown, attempt: Attempt): SystemError {
+  const cause: SystemError = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { call, place } = attempt;
+  const at = place === undefined ? '' : ` ${place}`;
+  if (cause.name === 'NotCapable') {
+    const flag = attempt.isPath ? `--allow-read=${place} --allow-write=${place}` : `--allow-net=${place}`;
+    return make('EACCES', `${call} EACCES${at}: Deno was started without the permission; run it with ${flag}`, cause);
+  }
+  if (cause.message.startsWith('failed to lookup address information')) {
+    return make('ENOTFOUND', `getaddrinfo ENOTFOUND${at}: ${cause.message}`, cause);
+  }
+  const code = cause.code ?? CODES[cause.name];
+  return make(code, `${call}${code === undefined ? '' : ` ${code}`}${at}: ${cause.message}`, cause);
+}
+
+function make(code: string | undefined, message: string, cause: Error): SystemError {
+  const error: SystemError = new Error(message, { cause });
+  if (code !== undefined) error.code = code;
+  return error;
+}

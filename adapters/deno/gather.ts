@@ -1,0 +1,65 @@
+// One write of several chunks. Deno has no gathering write: short chunks are copied together, so that a frame's header never leaves
+// without its payload.
+
+/** Deno 2.9, 64 KiB echo: header and payload copied together 1.3 times as fast as two writes. */
+const GATHER_BYTES = 131072;
+/** Memory for writes that may be under way at the same time; more come and go with their writes. */
+const MOST_FREE = 16;
+
+const free: Uint8Array[] = [];
+
+/** A write that is not done. */
+export class PendingWrite {
+  readonly #chunks: readonly Uint8Array[];
+  readonly onWritten: () => void;
+  /** The first chunk that is not taken in full, and how much of it is. */
+  #index = 0;
+  #offset = 0;
+  #memory: Uint8Array | null = null;
+
+  /** @param chunks Kept until all is written. */
+  constructor(chunks: readonly Uint8Array[], onWritten: () => void) {
+    this.#chunks = chunks;
+    this.onWritten = onWritten;
+  }
+
+  /** What to write next: not empty. Valid until {@link advance}. */
+  next(): Uint8Array {
+    const chunk = this.#chunks[this.#index];
+    const isAlone = this.#index === this.#chunks.length - 1 || chunk.length - this.#offset >= GATHER_BYTES;
+    if (isAlone) return this.#offset === 0 ? chunk : chunk.subarray(this.#offset);
+    return this.#gather();
+  }
+
+  /** `count` bytes were taken. @returns Whether that was all. */
+  advance(count: number): boolean {
+    this.#offset += count;
+    const chunks = this.#chunks;
+    while (this.#index < chunks.length && this.#offset >= chunks[this.#index].length) {
+      this.#offset -= chunks[this.#index].length;
+      this.#index++;
+    }
+    if (this.#index < chunks.length) return false;
+    this.close();
+    return true;
+  }
+
+  /** Gives back its memory. No write may be under way. */
+  close(): void {
+    if (this.#memory !== null && free.length < MOST_FREE) free.push(this.#memory);
+    this.#memory = null;
+  }
+
+  #gather(): Uint8Array {
+    const memory = (this.#memory ??= free.pop() ?? new Uint8Array(GATHER_BYTES));
+    const chunks = this.#chunks;
+    let length = 0;
+    for (let index = this.#index, from = this.#offset; index < chunks.length && length < GATHER_BYTES; index++, from = 0) {
+      const chunk = chunks[index];
+      const end = Math.min(chunk.length, from + GATHER_BYTES - length);
+      memory.set(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end), length);
+      length += end - from;
+    }
+    return memory.subarray(0, length);
+  }
+}

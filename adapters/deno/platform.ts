@@ -1,0 +1,24 @@
+// What Deno lends to the shared code: what its node: modules give, except where something of its own is better.
+
+import { clearTimeout, setTimeout } from 'node:timers';
+import { platform as nodePlatform } from '../../src/nodejs/platform.ts';
+import type { Platform } from '../../src/platform.ts';
+
+/**
+ * From here on TextDecoder beats Buffer's utf8Slice (Deno 2.9, non-ASCII: 24 bytes 328 ns against 224, 192 bytes 434 against 538,
+ * 1,536 bytes 1,392 against 3,482). Latin-1 is best left to Buffer at every size.
+ */
+const TEXT_DECODER_FROM = 128;
+// RFC 6455 section 5.6 knows no byte order mark: it is text like any other.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+export const platform: Platform = {
+  ...nodePlatform,
+  decodeText(source, start, end, isAscii) {
+    if (isAscii || end - start < TEXT_DECODER_FROM) return nodePlatform.decodeText(source, start, end, isAscii);
+    return decoder.decode(source.subarray(start, end));
+  },
+  // Deno's global timers were numbers for long, which cannot be let go of.
+  setTimer: (task, milliseconds) => setTimeout(task, milliseconds).unref(),
+  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};

@@ -1,0 +1,19 @@
+// The ws-style WebSocketServer on Deno.
+
+import type { IncomingMessage } from 'node:http';
+import { RawWebSocketServer, type RawServerOptions } from '../../src/raw/ws/server.ts';
+import { runtime } from './runtime.ts';
+import { WebSocket } from './websocket.ts';
+
+/**
+ * The WebSocketServer of ws 8 on Deno. With `port` or `unix` it listens by `Deno.listen`; with `server` and `noServer` it works with
+ * Deno's node:http. Inside of `Deno.serve` use `upgrade`.
+ */
+export class WebSocketServer<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> extends RawWebSocketServer<Socket, Request> {
+  constructor(options?: RawServerOptions<Socket, Request>, onListening?: () => void) {
+    super(runtime, WebSocket, options, onListening);
+  }
+}

@@ -1,0 +1,212 @@
+// A connection of Deno as a byte stream. Its promises are the backpressure: one read and one write are under way at a time.
+
+import type { TransportEvents } from '../../src/platform.ts';
+import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+import type { DenoAddress, DenoConnection } from './deno.ts';
+import { systemError } from './errors.ts';
+import { PendingWrite } from './gather.ts';
+import { ReadRegion } from './regions.ts';
+
+export class DenoTransport implements RawTransport {
+  readonly isSecure: boolean;
+  readonly #connection: DenoConnection;
+  #events: TransportEvents | null = null;
+  readonly #region = new ReadRegion();
+  #isReading = false;
+  #isDelivering = false;
+  #isFlowing = false;
+  /** Bytes in the region that nobody wanted when they came. */
+  #keptLength = 0;
+  #hasPeerEnded = false;
+  #isPeerEndTold = false;
+  readonly #pending: PendingWrite[] = [];
+  #isWriting = false;
+  #isEnding = false;
+  #isFinished = false;
+  #isClosed = false;
+  #isCloseTold = false;
+  #error: Error | undefined;
+
+  constructor(connection: DenoConnection, isSecure: boolean) {
+    this.isSecure = isSecure;
+    this.#connection = connection;
+    // Frames are gathered by us, not by Nagle.
+    connection.setNoDelay?.(true);
+  }
+
+  get remote(): EndpointAddress {
+    return endpoint(this.#connection.remoteAddr);
+  }
+
+  get local(): EndpointAddress {
+    return endpoint(this.#connection.localAddr);
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+    if (this.#isClosed) queueMicrotask(() => this.#tellClosed());
+  }
+
+  start(): void {
+    this.resume();
+  }
+
+  pause(): void {
+    this.#isFlowing = false;
+  }
+
+  resume(): void {
+    if (this.#isFlowing) return;
+    this.#isFlowing = true;
+    // What was kept comes when whoever is on the stack is done.
+    if (this.#keptLength > 0 || this.#hasPeerEnded) queueMicrotask(() => this.#deliver());
+    else this.#read();
+  }
+
+  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+    if (this.#isClosed || this.#isEnding) return false;
+    const write = new PendingWrite(chunks, onWritten);
+    // Chunks of no bytes: nothing to wait for.
+    if (write.advance(0)) return true;
+    this.#pending.push(write);
+    if (!this.#isWriting) this.#writeNext();
+    return false;
+  }
+
+  end(): void {
+    if (this.#isEnding || this.#isClosed) return;
+    this.#isEnding = true;
+    if (this.#pending.length === 0) this.#finish();
+  }
+
+  destroy(): void {
+    this.#close();
+  }
+
+  ref(isKept: boolean): void {
+    if (this.#isClosed) return;
+    if (isKept) this.#connection.ref();
+    else this.#connection.unref();
+  }
+
+  // Reading.
+
+  #read(): void {
+    if (this.#isReading || this.#isDelivering || this.#hasPeerEnded || this.#isClosed) return;
+    this.#isReading = true;
+    this.#connection.read(this.#region.bytes).then(this.#onRead, this.#onReadError);
+  }
+
+  readonly #onRead = (length: number | null): void => {
+    this.#isReading = false;
+    if (this.#isClosed) return this.#region.close();
+    if (length === null) this.#hasPeerEnded = true;
+    else this.#keptLength = length;
+    this.#deliver();
+  };
+
+  readonly #onReadError = (thrown: unknown): void => {
+    this.#isReading = false;
+    if (this.#isClosed) return this.#region.close();
+    // TLS without a close_notify. Whether something is missing is for the frames to tell.
+    if ((thrown as Error).name === 'UnexpectedEof') {
+      this.#hasPeerEnded = true;
+      return this.#deliver();
+    }
+    this.#close(systemError(thrown, { call: 'read' }));
+  };
+
+  #deliver(): void {
+    if (!this.#isFlowing || this.#events === null || this.#isDelivering || this.#isClosed) return;
+    const length = this.#keptLength;
+    if (length > 0) this.#deliverBytes(this.#events, length);
+    if (!this.#hasPeerEnded) return this.#isFlowing ? this.#read() : undefined;
+    if (this.#isPeerEndTold || this.#isClosed) return;
+    this.#isPeerEndTold = true;
+    this.#region.close();
+    this.#events.receiveEnd();
+    if (this.#isFinished) this.#close();
+  }
+
+  #deliverBytes(events: TransportEvents, length: number): void {
+    const region = this.#region;
+    const { bytes } = region;
+    this.#keptLength = 0;
+    this.#isDelivering = true;
+    try {
+      events.receive(length === bytes.length ? bytes : bytes.subarray(0, length));
+    } finally {
+      this.#isDelivering = false;
+      if (this.#isClosed) region.close();
+      else region.advance(length);
+    }
+  }
+
+  // Writing.
+
+  #writeNext(): void {
+    this.#isWriting = true;
+    this.#connection.write(this.#pending[0].next()).then(this.#onWrote, this.#onWriteError);
+  }
+
+  readonly #onWrote = (count: number): void => {
+    this.#isWriting = false;
+    const pending = this.#pending;
+    if (this.#isClosed) return this.#dropWrites();
+    if (pending[0].advance(count)) pending.shift()!.onWritten();
+    // Callbacks may have written, ended or destroyed.
+    if (this.#isClosed || this.#isWriting) return;
+    if (pending.length > 0) this.#writeNext();
+    else if (this.#isEnding) this.#finish();
+  };
+
+  readonly #onWriteError = (thrown: unknown): void => {
+    this.#isWriting = false;
+    this.#dropWrites();
+    this.#close(systemError(thrown, { call: 'write' }));
+  };
+
+  #dropWrites(): void {
+    for (const write of this.#pending.splice(0)) write.close();
+  }
+
+  /** Sends FIN. */
+  #finish(): void {
+    if (this.#isFinished) return;
+    const settle = (): void => {
+      this.#isFinished = true;
+      if (this.#isPeerEndTold) this.#close();
+    };
+    // It fails when the peer has reset the connection, which the read tells.
+    this.#connection.closeWrite().then(settle, settle);
+  }
+
+  // The end.
+
+  #close(error?: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#error = error;
+    try {
+      this.#connection.close();
+    } catch {
+      // The runtime closed it already.
+    }
+    this.#keptLength = 0;
+    // A read or a write that is under way may use its memory until its promise settles.
+    if (!this.#isReading && !this.#isDelivering) this.#region.close();
+    if (!this.#isWriting) this.#dropWrites();
+    queueMicrotask(() => this.#tellClosed());
+  }
+
+  #tellClosed(): void {
+    if (this.#isCloseTold || this.#events === null) return;
+    this.#isCloseTold = true;
+    this.#events.closed(this.#error);
+  }
+}
+
+function endpoint(address: DenoAddress): EndpointAddress {
+  if (address.transport === 'unix') return { address: address.path ?? undefined, port: undefined };
+  return { address: address.hostname, port: address.port };
+}

@@ -1,0 +1,30 @@
+// WebSockets of the ws style inside of Deno.serve.
+
+import { internals } from '../../src/api/ws/internals.ts';
+import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
+import { WebSocket } from './websocket.ts';
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno: no `ping`, no `pong`, no `pause` that reaches
+ * TCP, no limits; where these count, listen with `WebSocketServer`.
+ *
+ * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} when `handleProtocols` picks what the client did not offer.
+ */
+export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+  const upgraded = upgradeNatively(request, options);
+  if ('socket' in upgraded) return upgraded;
+  const { response, protocol, open } = upgraded;
+  const ws = new WebSocket(null);
+  open(
+    (session) => {
+      // Planned before the 'open' event, so that messages come before what a listener puts off.
+      process.nextTick(() => internals.start(ws, NO_BYTES));
+      internals.open(ws, session, { socket: null as never, protocol, extensions: '' });
+    },
+    (error) => internals.fail(ws, error),
+  );
+  return { response, socket: ws };
+}

@@ -1,0 +1,69 @@
+// Main entry point in workers: the ws-style API. On workerd it needs the compatibility flag `nodejs_compat`, for node:events and
+// node:buffer; the W3C entry point needs nothing.
+
+import { Buffer } from 'node:buffer';
+import { extension, subprotocol } from '../../src/api/ws/extension.ts';
+import { internals } from '../../src/api/ws/internals.ts';
+import { createWebSocketStream } from '../../src/api/ws/stream.ts';
+import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
+import { WebSocket } from './websocket.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+/** A WebSocket that a worker accepts. */
+export interface Upgraded {
+  /** Return it from the fetch handler. */
+  readonly response: Response;
+  /** Open. Messages come from the next microtask on: add listeners at once. */
+  readonly socket: WebSocket;
+}
+
+/**
+ * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
+ * and limits messages (32 MiB on workerd) by itself. It sends no Pings, and `terminate()` still sends a Close frame.
+ *
+ * @throws {TypeError} when the request asks for no WebSocket (look at its Upgrade header first), or the runtime has no WebSocketPair.
+ */
+export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded {
+  const { response, protocol, session } = acceptUpgrade(request, options);
+  const socket = new WebSocket(null);
+  // There is no stream below it.
+  internals.open(socket, session, { socket: null as never, protocol, extensions: '' });
+  queueMicrotask(() => internals.start(socket, NOTHING));
+  return { response, socket };
+}
+
+/** @throws {TypeError} always: a worker does not listen. */
+export class WebSocketServer {
+  constructor(..._options: unknown[]) {
+    throw new TypeError('A worker cannot listen for connections: call upgrade(request) in its fetch handler');
+  }
+}
+
+Object.assign(WebSocket, {
+  createWebSocketStream,
+  extension,
+  Server: WebSocketServer,
+  subprotocol,
+  WebSocket,
+  WebSocketServer,
+});
+
+export type { Sendable } from '../../src/api/ws/data.ts';
+export type { ClientOptions, ConnectionSettings } from '../../src/api/ws/options.ts';
+export type {
+  BinaryType,
+  CloseEvent,
+  Data,
+  ErrorEvent,
+  Event,
+  EventListenerOptions,
+  MessageEvent,
+  MessageOptions,
+  PerMessageDeflateOptions,
+  RawData,
+} from '../../src/api/ws/types.ts';
+export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
+export type { UpgradeOptions } from './upgrade.ts';
+export { createWebSocketStream, extension, subprotocol, WebSocket, WebSocket as default };
+export { WebSocketServer as Server };

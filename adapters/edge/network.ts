@@ -1,0 +1,68 @@
+// The raw network of workerd: outgoing TCP and TLS connections, and nothing that listens.
+
+import type { ClientTls, ConnectEvents, ConnectPlan, RawNetwork } from '../../src/raw/network.ts';
+import type { Platform } from '../../src/platform.ts';
+import { EdgeTransport, toError, type SocketConnect } from './transport.ts';
+
+/** @param connect Of `cloudflare:sockets`. */
+export function createNetwork(connect: SocketConnect, platform: Platform): RawNetwork {
+  return {
+    listen() {
+      throw new TypeError('A worker does not listen: it gets requests. Call upgrade(request) in its fetch handler');
+    },
+    connect(plan, events) {
+      checkPlan(plan);
+      return startConnecting(connect, platform, plan, events);
+    },
+  };
+}
+
+function startConnecting(
+  connect: SocketConnect,
+  platform: Platform,
+  plan: ConnectPlan,
+  events: ConnectEvents,
+): { abort(): void } {
+  const { host, port, tls } = plan;
+  let isOver = false;
+  const fail = (error: unknown): void => {
+    if (isOver) return;
+    isOver = true;
+    events.onError(toError(error));
+  };
+  // IPv6 addresses have brackets here, as in a URL.
+  const hostname = host.includes(':') ? `[${host}]` : host;
+  let transport: EdgeTransport | undefined;
+  try {
+    const socket = connect({ hostname, port }, { secureTransport: tls === undefined ? 'off' : 'on', allowHalfOpen: true });
+    const made = new EdgeTransport(socket, platform, { isSecure: tls !== undefined, remote: { address: undefined, port } });
+    transport = made;
+    socket.opened.then(() => {
+      if (isOver) return;
+      isOver = true;
+      events.onConnect(made);
+    }, fail);
+  } catch (error) {
+    // Some ports, and outside of a request all of them, are refused at once.
+    queueMicrotask(() => fail(error));
+  }
+  return {
+    abort() {
+      if (isOver) return;
+      isOver = true;
+      transport?.destroy();
+    },
+  };
+}
+
+/** @throws {TypeError} naming what workerd has nothing for. */
+function checkPlan({ path, tls, host }: ConnectPlan): void {
+  if (path !== undefined) throw new TypeError('A worker has no Unix domain sockets');
+  if (tls === undefined) return;
+  const { rejectUnauthorized, servername, ...others } = tls;
+  if (rejectUnauthorized === false) throw new TypeError('tls.rejectUnauthorized: a worker always checks certificates');
+  if (servername !== undefined && servername !== host) throw new TypeError('tls.servername: a worker names the host');
+  for (const [name, value] of Object.entries(others satisfies ClientTls)) {
+    if (value !== undefined) throw new TypeError(`tls.${name}: a worker's certificates are the platform's`);
+  }
+}

@@ -1,0 +1,70 @@
+// What the web platform lends to the shared code: no Node.js, no global but those of every worker.
+
+import type { Codec } from '../../src/codec/codec.ts';
+import type { Platform } from '../../src/platform.ts';
+import { edgeCodec } from './codec.ts';
+
+/** Keys drawn at once: a call for each would cost more than masking a short message. */
+const KEYS = 256;
+const keys = new Int32Array(KEYS);
+// Not filled here: workerd gives no randomness outside of a request.
+let nextKey = KEYS;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** How byte arrays for users are made. */
+export type Copies = Pick<Platform, 'allocate' | 'copy'>;
+
+/** Makes a platform whose byte arrays are of the kind that `copies` makes. Does not touch the codec yet. */
+export function createPlatform({ allocate, copy }: Copies): Platform {
+  return {
+    get codec(): Codec {
+      return edgeCodec();
+    },
+    allocate,
+    copy,
+    copyMessage: (start, end) => copy(edgeCodec().memory, start, end),
+    view: (address, length) => new Uint8Array(edgeCodec().kernel.memory, address, length),
+    decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
+    byteLength: utf8Length,
+    writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
+    maskingKey,
+    defer: (task) => queueMicrotask(task),
+    // A timer for each task: workerd ties what a task does to the request that set its timer.
+    nextTurn: (task) => void setTimeout(task, 0),
+    setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
+    clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+  };
+}
+
+/** With plain Uint8Arrays. */
+export const platform: Platform = createPlatform({
+  allocate: (length) => new Uint8Array(length),
+  copy: (source, start, end) => source.slice(start, end),
+});
+
+function maskingKey(): number {
+  if (nextKey === KEYS) {
+    crypto.getRandomValues(keys);
+    nextKey = 0;
+  }
+  return keys[nextKey++];
+}
+
+/** Bytes of `text` as UTF-8, where a lone surrogate takes the three of U+FFFD. */
+function utf8Length(text: string): number {
+  let length = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) {
+      length += 1;
+    } else {
+      length += 2;
+      // A pair has four bytes: two units, and two more.
+      if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(index + 1) & 0xfc00) === 0xdc00) index++;
+    }
+  }
+  return length;
+}

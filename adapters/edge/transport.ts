@@ -1,0 +1,161 @@
+// A socket of `cloudflare:sockets` as a byte stream: https://developers.cloudflare.com/workers/runtime-apis/tcp-sockets/.
+
+import type { Platform, TransportEvents } from '../../src/platform.ts';
+import { guard } from '../../src/raw/guard.ts';
+import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+
+/** A socket of workerd. */
+export interface EdgeSocket {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  /** Fulfilled when the connection is made. */
+  readonly opened: Promise<unknown>;
+  readonly closed: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** `connect` of `cloudflare:sockets`. */
+export type SocketConnect = (
+  address: { readonly hostname: string; readonly port: number },
+  options: { readonly secureTransport: 'on' | 'off'; readonly allowHalfOpen: boolean },
+) => EdgeSocket;
+
+/** Longest batch that is copied together. */
+const GATHERED_BYTES = 65536;
+
+/** A byte stream over `socket`, which may still be connecting. */
+export class EdgeTransport implements RawTransport {
+  readonly isSecure: boolean;
+  readonly remote: EndpointAddress;
+  readonly local: EndpointAddress = { address: undefined, port: undefined };
+  readonly #socket: EdgeSocket;
+  readonly #platform: Platform;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #events: TransportEvents | null = null;
+  #isFlowing = false;
+  #isReading = false;
+  /** What a read brought that was under way when the reading was stopped. */
+  #kept: ReadableStreamReadResult<Uint8Array> | null = null;
+  #isReadOver = false;
+  #isWriteOver = false;
+  #isClosed = false;
+  /** The end, where there is nobody yet to tell it to. */
+  #end: { readonly error: Error | undefined } | null = null;
+
+  constructor(socket: EdgeSocket, platform: Platform, end: Pick<RawTransport, 'isSecure' | 'remote'>) {
+    this.#platform = platform;
+    this.#socket = socket;
+    this.isSecure = end.isSecure;
+    this.remote = end.remote;
+    this.#reader = socket.readable.getReader();
+    this.#writer = socket.writable.getWriter();
+    // Failures are told by the read or the write that they end.
+    for (const { closed } of [socket, this.#reader, this.#writer]) closed.catch(() => {});
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+    if (this.#end !== null) events.closed(this.#end.error);
+  }
+
+  start(): void {
+    this.#isFlowing = true;
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept !== null) this.#deliver(kept);
+    this.#read();
+  }
+
+  resume(): void {
+    this.start();
+  }
+
+  pause(): void {
+    this.#isFlowing = false;
+  }
+
+  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+    if (this.#isClosed || this.#isWriteOver) return false;
+    const pieces = gather(chunks);
+    const writes = pieces.map((piece) => this.#writer.write(piece));
+    Promise.all(writes).then(
+      () => {
+        if (!this.#isClosed) guard(this.#platform, onWritten);
+      },
+      (error: unknown) => this.#close(toError(error)),
+    );
+    return false;
+  }
+
+  end(): void {
+    if (this.#isWriteOver || this.#isClosed) return;
+    this.#isWriteOver = true;
+    this.#writer.close().then(
+      () => this.#closeAfterBoth(),
+      (error: unknown) => this.#close(toError(error)),
+    );
+  }
+
+  destroy(): void {
+    this.#close(undefined);
+  }
+
+  /** A worker lives as long as its request. */
+  ref(): void {}
+
+  #read(): void {
+    if (!this.#isFlowing || this.#isReading || this.#isReadOver || this.#isClosed) return;
+    this.#isReading = true;
+    this.#reader.read().then(
+      (result) => {
+        this.#isReading = false;
+        if (this.#isClosed) return;
+        if (this.#isFlowing) this.#deliver(result);
+        else this.#kept = result;
+        this.#read();
+      },
+      (error: unknown) => this.#close(toError(error)),
+    );
+  }
+
+  #deliver({ done, value }: ReadableStreamReadResult<Uint8Array>): void {
+    if (!done) return guard(this.#platform, () => this.#events?.receive(value));
+    this.#isReadOver = true;
+    guard(this.#platform, () => this.#events?.receiveEnd());
+    this.#closeAfterBoth();
+  }
+
+  #closeAfterBoth(): void {
+    if (this.#isReadOver && this.#isWriteOver) this.#close(undefined);
+  }
+
+  #close(cause: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Nothing else: once its streams are cancelled, workerd drops the connection only with the request.
+    this.#socket.close().catch(() => {});
+    // Later, as sockets do it: whoever destroys is in the middle of something.
+    queueMicrotask(() => {
+      this.#end = { error: cause };
+      this.#events?.closed(cause);
+    });
+  }
+}
+
+/** Chunks for the runtime. Each is an operation of its own there, so short ones become one. */
+function gather(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (chunks.length === 1 || length > GATHERED_BYTES) return chunks;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return [whole];
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,85 @@
+// Accepts a WebSocket by a WebSocketPair: https://developers.cloudflare.com/workers/runtime-apis/websockets/.
+
+import { listContains } from '../../src/handshake/grammar.ts';
+import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
+import { NativeSession } from '../../src/native/session.ts';
+import type { Session } from '../../src/platform.ts';
+import { PairSocket, type WorkerSocket } from './pair-socket.ts';
+import { platform } from './platform.ts';
+
+export interface UpgradeOptions {
+  /**
+   * Picks one of the subprotocols that the client offers, the preferred one first; undefined or false for none. Not called
+   * without an offer. Default: the first.
+   */
+  readonly handleProtocols?: ((offered: ReadonlySet<string>, request: Request) => string | false | undefined) | undefined;
+  /** More header fields for the response. */
+  readonly headers?: HeadersInit | undefined;
+  /** Largest message that is accepted, in bytes, measured when it has arrived; 0 for the runtime's limit. Default 0. */
+  readonly maxPayload?: number | undefined;
+  /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
+  readonly closeTimeout?: number | undefined;
+}
+
+/** What came of an upgrade. */
+export interface AcceptedUpgrade {
+  readonly response: Response;
+  /** The subprotocol in use; empty for none. */
+  readonly protocol: string;
+  /** Not attached and not started. */
+  readonly session: Session;
+}
+
+/** The half that the response carries, and the one that stays. */
+type PairConstructor = new () => Record<'0', object> & Record<'1', WorkerSocket>;
+
+/** Accepts the WebSocket that `request` asks for. @throws {TypeError} as `upgrade` does. */
+export function acceptUpgrade(request: Request, options: UpgradeOptions): AcceptedUpgrade {
+  const { WebSocketPair } = globalThis as { WebSocketPair?: PairConstructor };
+  if (WebSocketPair === undefined) {
+    throw new TypeError(
+      'This runtime has no WebSocketPair, so it cannot accept a WebSocket: run the handler on Cloudflare Workers',
+    );
+  }
+  if (request.method !== 'GET' || !listContains(request.headers.get('upgrade') ?? '', 'websocket')) {
+    throw new TypeError('The request asks for no WebSocket: its Upgrade header does not say so');
+  }
+  const protocol = chooseProtocol(request, options);
+  const headers = new Headers(options.headers);
+  if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);
+  const pair = new WebSocketPair();
+  const socket = new PairSocket(pair[1], options.maxPayload ?? 0);
+  const init = { status: 101, headers, webSocket: pair[0] };
+  return {
+    response: new Response(null, init),
+    protocol,
+    session: new NativeSession(socket, { role: 'server', platform, closeTimeout: options.closeTimeout }),
+  };
+}
+
+/** The request's URL with the scheme of WebSockets. */
+export function webSocketUrl(request: Request): string {
+  const url = new URL(request.url);
+  url.hash = '';
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
+/** What is picked of the offer. A list that is malformed is no offer. @throws {TypeError} when it was not offered. */
+function chooseProtocol(request: Request, { handleProtocols }: UpgradeOptions): string {
+  const offered = offeredProtocols(request);
+  if (offered.size === 0) return '';
+  const [first] = offered;
+  const chosen = handleProtocols === undefined ? first : handleProtocols(offered, request) || '';
+  if (chosen !== '' && !offered.has(chosen)) throw new TypeError(`The client does not offer the subprotocol ${chosen}`);
+  return chosen;
+}
+
+function offeredProtocols(request: Request): ReadonlySet<string> {
+  const field = request.headers.get('sec-websocket-protocol');
+  try {
+    return new Set(field === null ? [] : parseSubprotocols(field));
+  } catch {
+    return new Set();
+  }
+}

@@ -1,0 +1,67 @@
+// Entry point in workers, workerd first: the W3C API, over raw sockets outwards and over a WebSocketPair inwards. No Node.js module.
+
+import { connect as connectSocket } from 'cloudflare:sockets';
+import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import type { Connect, ConnectRequest } from '../../src/api/w3c/connect.ts';
+import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
+import { createConnect } from '../../src/raw/w3c.ts';
+import { currentDeflateEngine } from './compression.ts';
+import { createNetwork } from './network.ts';
+import { platform } from './platform.ts';
+import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type UpgradeOptions } from './upgrade.ts';
+
+export type * from '../../src/api/w3c/index.ts';
+export type { UpgradeOptions } from './upgrade.ts';
+
+const network = createNetwork(connectSocket, platform);
+const connectPlainly = createConnect(network, platform);
+const connectWithDeflate = createConnect(network, platform, () => currentDeflateEngine()!());
+
+/** What the constructor that is running shall open, in the place of a connection of its own. */
+let inbound: AcceptedUpgrade | null = null;
+
+const connect: Connect = (request, callbacks) => {
+  if (inbound !== null) {
+    callbacks.onOpen(inbound.session, inbound.protocol, '');
+    return { abort: () => {} };
+  }
+  return (mayDeflate(request) ? connectWithDeflate : connectPlainly)(request, callbacks);
+};
+
+/** @throws {TypeError} when the program asks for compression and there is none. */
+function mayDeflate({ options }: ConnectRequest): boolean {
+  const isEnabled = currentDeflateEngine() !== undefined;
+  if (options.perMessageDeflate === true && !isEnabled) {
+    throw new TypeError('perMessageDeflate needs a call of enableDeflate() of "wasock/edge/deflate" before');
+  }
+  return isEnabled;
+}
+
+/** The WebSocket of the WHATWG standard in a worker. One lives no longer than the request that made it. */
+export const WebSocket: WebSocketConstructor = createWebSocketClass(connect, platform);
+export type WebSocket = WebSocketBase;
+export default WebSocket;
+
+/** A WebSocket that a worker accepts. */
+export interface Upgraded {
+  /** Return it from the fetch handler. */
+  readonly response: Response;
+  /** Open from the next microtask on: add listeners at once, send after "open". */
+  readonly socket: WebSocket;
+}
+
+/**
+ * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
+ * and limits messages (32 MiB on workerd) by itself.
+ *
+ * @throws {TypeError} when the request asks for no WebSocket (look at its Upgrade header first), or the runtime has no WebSocketPair.
+ */
+export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded {
+  const accepted = acceptUpgrade(request, options);
+  inbound = accepted;
+  try {
+    return { response: accepted.response, socket: new WebSocket(webSocketUrl(request)) };
+  } finally {
+    inbound = null;
+  }
+}

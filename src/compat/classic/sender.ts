@@ -1,0 +1,216 @@
+// What `send` and `stream` do: messages in one frame, messages in many, and the queue of those that wait for the latter.
+// RFC 6455 section 5.4: the fragments of a message must not be mixed with another message.
+
+import { Buffer } from 'node:buffer';
+import { isAnyArrayBuffer } from 'node:util/types';
+import { EMPTY, normalize, toBytes } from '../../api/ws/data.ts';
+import { CLOSE_INTERNAL_ERROR } from '../../base/close-codes.ts';
+import type { Session } from '../../platform.ts';
+import { isSource, SourcePump } from './source.ts';
+import type { FragmentSender, SendCallback, SendOptions, StreamCallback } from './types.ts';
+
+/** Options whose defaults are decided. */
+interface Settings {
+  readonly binary: boolean;
+  readonly mask: boolean | undefined;
+}
+
+type Fail = (error: Error) => void;
+
+/** Something that waits for the end of a message in fragments. */
+interface Waiting {
+  /** Payload bytes, for `bufferedAmount`. */
+  readonly bytes: number;
+  run(): void;
+}
+
+/** The error of whatever is tried while the connection is not open. */
+export function notOpened(): Error {
+  return new Error('not opened');
+}
+
+/** What `stream` hands out with an error: the connection is over, and the program has been told. */
+export function ignoreFragment(): void {}
+
+/** Text as a string, all else as bytes. @throws {TypeError} for what has no bytes. */
+function contentOf(data: unknown): string | Buffer {
+  return typeof data === 'string' ? data : toBytes(normalize(data));
+}
+
+export class Sender {
+  readonly #session: Session;
+  readonly #carriesBinary: boolean;
+  readonly #isOpen: () => boolean;
+  /** Set while a message is sent in fragments: what comes after it. */
+  #queue: Waiting[] | null = null;
+  #queuedBytes = 0;
+  #isReleasing = false;
+  /** Gives up the readable stream that is being sent. */
+  #abandon: (() => void) | null = null;
+
+  /** @param carriesBinary Whether the protocol has binary messages. */
+  constructor(session: Session, carriesBinary: boolean, isOpen: () => boolean) {
+    this.#session = session;
+    this.#carriesBinary = carriesBinary;
+    this.#isOpen = isOpen;
+  }
+
+  /** Payload bytes not yet handed to the operating system. What a readable stream has still to give is not known. */
+  get bufferedAmount(): number {
+    return this.#session.bufferedAmount + this.#queuedBytes;
+  }
+
+  /** The connection is over: whatever waits hears of it. */
+  end(): void {
+    this.#abandon?.();
+    this.#release();
+  }
+
+  /**
+   * Sends one message, behind what is being sent in fragments.
+   *
+   * @throws what the callback would be given, if there is none.
+   */
+  send(data: unknown, options: SendOptions, callback: SendCallback | undefined): void {
+    const isDelayed = this.#queue !== null;
+    const fail: Fail = (error) => {
+      if (callback) process.nextTick(callback, error);
+      else if (!isDelayed) throw error;
+    };
+    try {
+      const isBytes = ArrayBuffer.isView(data) || isAnyArrayBuffer(data);
+      const settings = this.#settings(options, isBytes);
+      if (isSource(data)) {
+        const pump = new SourcePump(data);
+        this.#schedule(
+          0,
+          (error) => (pump.stop(), fail(error)),
+          () => this.#sendSource(pump, settings, callback),
+        );
+      } else {
+        const content = contentOf(data);
+        this.#schedule(Buffer.byteLength(content), fail, () => this.#sendFrame(content, settings, true, callback));
+      }
+    } catch (error) {
+      if (callback === undefined) throw error;
+      process.nextTick(callback, error);
+    }
+  }
+
+  /** Sends one message in fragments, for which `callback` is called on successive ticks, behind what is being sent so. */
+  stream(options: SendOptions, callback: StreamCallback): void {
+    try {
+      const settings = this.#settings(options, false);
+      this.#schedule(
+        0,
+        (error) => callback(error, ignoreFragment),
+        () => this.#startStream(settings, callback),
+      );
+    } catch (error) {
+      callback(error as Error, ignoreFragment);
+    }
+  }
+
+  /** @throws {Error} when the connection is not open or cannot carry binary messages. */
+  #settings({ binary, mask }: SendOptions, isBytes: boolean): Settings {
+    if (!this.#isOpen()) throw notOpened();
+    const isBinary = binary ?? isBytes;
+    if (isBinary && !this.#carriesBinary) throw new Error('hixie-76 has no binary messages');
+    return { binary: isBinary, mask };
+  }
+
+  /** Runs `task` when no message in fragments is under way. @param bytes Payload bytes that wait meanwhile. */
+  #schedule(bytes: number, fail: Fail, task: () => void): void {
+    if (this.#queue === null) return task();
+    this.#queuedBytes += bytes;
+    this.#queue.push({
+      bytes,
+      run: () => {
+        if (!this.#isOpen()) return fail(notOpened());
+        try {
+          task();
+        } catch (error) {
+          fail(error as Error);
+        }
+      },
+    });
+  }
+
+  /** The message in fragments is over: what waited goes out, up to the next one in fragments. */
+  #release(): void {
+    if (this.#queue === null || this.#isReleasing) return;
+    this.#isReleasing = true;
+    process.nextTick(() => {
+      const waiting = this.#queue!;
+      this.#queue = null;
+      this.#isReleasing = false;
+      let next: Waiting | undefined;
+      while (this.#queue === null && (next = waiting.shift()) !== undefined) {
+        this.#queuedBytes -= next.bytes;
+        next.run();
+      }
+      (this.#queue as Waiting[] | null)?.push(...waiting);
+    });
+  }
+
+  #sendFrame(content: string | Buffer, { binary, mask }: Settings, fin: boolean, callback: SendCallback | undefined): void {
+    const options = { fin, ...(mask !== undefined && { mask }) };
+    if (typeof content === 'string' && !binary) this.#session.sendText(content, options, callback);
+    else this.#session.sendBytes(toBytes(content), !binary, options, callback);
+  }
+
+  #startStream(settings: Settings, callback: StreamCallback): void {
+    this.#queue = [];
+    let isOver = false;
+    const send: FragmentSender = (data, final) => {
+      if (isOver) throw new Error('The stream has ended');
+      if (!this.#isOpen()) {
+        isOver = true;
+        return callback(notOpened(), ignoreFragment);
+      }
+      try {
+        this.#sendFrame(contentOf(data), settings, final === true, undefined);
+      } catch (error) {
+        // Nothing was sent of it: the message can go on, and must be ended.
+        return callback(error as Error, send);
+      }
+      isOver = final === true;
+      if (isOver) this.#release();
+      else process.nextTick(callback, null, send);
+    };
+    process.nextTick(callback, null, send);
+  }
+
+  #sendSource(pump: SourcePump, settings: Settings, callback: SendCallback | undefined): void {
+    this.#queue = [];
+    let hasBegun = false;
+    const settle = (error: Error | null): void => {
+      if (this.#abandon !== abandon) return;
+      this.#abandon = null;
+      pump.stop();
+      if (callback) process.nextTick(callback, error);
+      this.#release();
+    };
+    const abandon = (): void => settle(notOpened());
+    const fail: Fail = (error) => {
+      settle(error);
+      // To end the message would make a whole one of its half.
+      if (hasBegun && this.#isOpen()) this.#session.close(CLOSE_INTERNAL_ERROR);
+    };
+    const sendChunk = (chunk: unknown, isFinal: boolean, onSent: () => void): void => {
+      if (!this.#isOpen()) return abandon();
+      try {
+        this.#sendFrame(contentOf(chunk), settings, isFinal, (error) => (error ? settle(error) : onSent()));
+        hasBegun = true;
+      } catch (error) {
+        fail(error as Error);
+      }
+    };
+    this.#abandon = abandon;
+    pump.start({
+      onChunk: (chunk) => sendChunk(chunk, false, () => pump.continue()),
+      onEnd: () => sendChunk(EMPTY, true, () => settle(null)),
+      onError: fail,
+    });
+  }
+}

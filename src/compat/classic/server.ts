@@ -1,0 +1,238 @@
+// The Server of ws 0.4. RFC 6455 section 4.2 decides what is answered; hixie-76 only to those who cannot speak anything newer.
+
+import { Buffer } from 'node:buffer';
+import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { formatHead } from '../../handshake/headers.ts';
+import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
+import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
+import {
+  challengeAnswer,
+  checkHixieRequest,
+  hixieHead,
+  isHixieRequest,
+  readBody,
+  type HixieRequest,
+} from './hixie-76-handshake.ts';
+import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
+import { pathOf, shareUpgrades } from './upgrades.ts';
+import { WebSocket } from './websocket.ts';
+
+const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
+const DEFAULTS = { host: '0.0.0.0', noServer: false, disableHixie: false, clientTracking: true };
+
+/** Sockets that a server has dealt with. */
+const taken = new WeakSet<Duplex>();
+
+/** An upgrade under way. */
+interface Upgrade {
+  readonly check: AcceptableRequest | HixieRequest;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Uint8Array;
+  readonly onError: () => void;
+  readonly callback: (ws: WebSocket) => void;
+}
+
+export class Server extends TypedEmitter<ServerEvents> {
+  /** The options with their defaults. Hooks are looked up here for each request. */
+  options: ServerOptions;
+  /** The only path that is taken; undefined for any. */
+  readonly path: string | undefined;
+  /** Open connections; empty with `clientTracking: false`. */
+  clients: WebSocket[] = [];
+  /** The HTTP server. No API, but the only way to learn what port 0 became. @internal */
+  _server: HttpServer | undefined;
+  #isClosed = false;
+  /** Undoes what the constructor did. */
+  readonly #undo: (() => void)[] = [];
+
+  /**
+   * @param callback Called when an HTTP server of our own, for `port`, listens.
+   * @throws {TypeError} without `port`, `server` and `noServer`.
+   * @throws {Error} when another server has the same path on the same HTTP server.
+   */
+  constructor(options?: ServerOptions | null, callback?: () => void) {
+    super();
+    const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    const settings: ServerOptions = { ...DEFAULTS, ...given };
+    const { host, port = null, server } = settings;
+    if (port === null && !server && !settings.noServer) throw new TypeError('`port` or a `server` must be provided');
+    this.options = settings;
+    this.path = settings.path || undefined;
+    if (port !== null) {
+      const own = createHttpServer((_request, response) => {
+        response.writeHead(426, { 'Content-Type': 'text/plain' });
+        response.end(STATUS_CODES[426]);
+      });
+      this.#use(own);
+      this.#undo.push(() => void own.close());
+      own.listen(port, host, callback);
+    } else if (server) {
+      this.#use(server as HttpServer);
+    }
+  }
+
+  /**
+   * Takes no more connections and terminates all clients. An HTTP server of our own is closed, another one only left.
+   *
+   * @param code Left out: the clients are not told. Otherwise a Close frame with it is sent to each before.
+   * @param data The reason.
+   * @throws {Error} on a code or a reason that may not be sent; then nothing happens.
+   */
+  close(code?: number, data?: string | Buffer): void {
+    if (this.#isClosed) return;
+    const clients = this.clients.slice();
+    // First, because it throws for what may not be sent.
+    if (code !== undefined) for (const client of clients) client.close(code, data);
+    this.#isClosed = true;
+    for (const client of clients) client.terminate();
+    for (const undo of this.#undo) undo();
+  }
+
+  /**
+   * Answers an upgrade request and makes a WebSocket of it, or refuses it.
+   *
+   * @param socket The socket of the request: a `net.Socket`, a `tls.TLSSocket` or any Duplex.
+   * @param upgradeHead Bytes that came with the request. Kept.
+   * @param callback Called with the WebSocket, before any of its messages.
+   * @throws {Error} when the socket was handed over before.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, upgradeHead: Uint8Array, callback: (ws: WebSocket) => void): void {
+    if (taken.has(socket)) throw new Error('handleUpgrade() was called more than once with the same socket');
+    taken.add(socket);
+    const onError = (): void => void socket.destroy();
+    socket.on('error', onError);
+    const check = this.#check(request);
+    if (!check.accepted) return refuseUpgrade(socket, check);
+    // Copied: what is left of it may wait long, and must not keep what it was cut from.
+    const upgrade = { check, request, socket, head: Buffer.from(upgradeHead), onError, callback };
+    this.#verify(upgrade, () => this.#selectProtocol(upgrade, (protocol) => this.#complete(upgrade, protocol)));
+  }
+
+  #use(server: HttpServer): void {
+    this._server = server;
+    const leave = shareUpgrades(server, {
+      path: this.path,
+      onUpgrade: (request, socket, head) => {
+        if (taken.has(socket)) return;
+        this.handleUpgrade(request, socket, head, (ws) => {
+          this.emit(`connection${pathOf(request)}`, ws);
+          this.emit('connection', ws);
+        });
+      },
+    });
+    const onListening = (): void => void this.emit('listening');
+    const onError = (error: Error): void => void this.emit('error', error);
+    server.once('listening', onListening).on('error', onError);
+    this.#undo.push(leave, () => void server.removeListener('listening', onListening).removeListener('error', onError));
+  }
+
+  #check(request: IncomingMessage): AcceptableRequest | HixieRequest | Refusal {
+    if (this.path !== undefined && pathOf(request) !== this.path) return refuse(400, 'Bad Request');
+    if (!isHixieRequest(request)) return checkRequest(request);
+    if (this.options.disableHixie) return refuse(401, 'Hixie support disabled');
+    return checkHixieRequest(request, isSecure(request));
+  }
+
+  #verify({ check, request, socket }: Upgrade, complete: () => void): void {
+    const { verifyClient } = this.options;
+    if (!verifyClient) return complete();
+    const info: VerifyClientInfo = { origin: check.origin, secure: isSecure(request), req: request };
+    if (verifyClient.length < 2) {
+      if ((verifyClient as (info: VerifyClientInfo) => boolean)(info)) complete();
+      else refuseUpgrade(socket, { status: 401 });
+      return;
+    }
+    let isSettled = false;
+    verifyClient(info, (ok, status, reason) => {
+      if (isSettled) return;
+      isSettled = true;
+      if (ok) complete();
+      else refuseUpgrade(socket, { status: status ?? 401, reason });
+    });
+  }
+
+  #selectProtocol({ check, socket }: Upgrade, complete: (protocol: string | undefined) => void): void {
+    const { handleProtocols } = this.options;
+    if (!handleProtocols) return complete(check.protocols[0]);
+    let isSettled = false;
+    const settle = (proceed: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      clearTimeout(timer);
+      proceed();
+    };
+    const onTimeout = (): void => settle(() => refuseUpgrade(socket, { status: 501, reason: 'Could not process protocols' }));
+    const timer = this.#handshakeTimeout === 0 ? undefined : setTimeout(onTimeout, this.#handshakeTimeout);
+    handleProtocols([...check.protocols], (ok, protocol) =>
+      settle(() => (ok ? complete(protocol) : refuseUpgrade(socket, { status: 401 }))),
+    );
+  }
+
+  get #handshakeTimeout(): number {
+    return this.options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT;
+  }
+
+  #complete(upgrade: Upgrade, protocol: string | undefined): void {
+    const { check, socket, head } = upgrade;
+    // The client may have left while a hook made up its mind.
+    if (!socket.readable || !socket.writable) return void socket.destroy();
+    if (check.version !== 'hixie-76') {
+      return this.#accept(upgrade, protocol, { lines: acceptanceHead({ key: check.key, protocol }), body: '', head });
+    }
+    readBody(socket, head, this.#handshakeTimeout, {
+      onBody: (body, rest) => {
+        const answer = challengeAnswer(check.numbers, body).toString('latin1');
+        this.#accept(upgrade, protocol, { lines: hixieHead(check, protocol), body: answer, head: rest });
+      },
+      onTimeout: () => refuseUpgrade(socket, { status: 408 }),
+    });
+  }
+
+  /** @param answer The head of the response, its body in Latin-1, and bytes that belong to the connection already. */
+  #accept(
+    { check, request, socket, onError, callback }: Upgrade,
+    protocol: string | undefined,
+    answer: { readonly lines: string[]; readonly body: string; readonly head: Uint8Array },
+  ): void {
+    if (this.#isClosed) return refuseUpgrade(socket, { status: 503 });
+    const { lines, body, head } = answer;
+    this.emit('headers', lines);
+    socket.write(formatHead(lines) + body, 'latin1');
+    const { maxPayload, maxBufferedAmount, closeTimeout, clientTracking } = this.options;
+    const ws = new WebSocket([request, socket, head], {
+      protocolVersion: check.version,
+      protocol,
+      maxPayload,
+      maxBufferedAmount,
+      closeTimeout,
+    });
+    socket.removeListener('error', onError);
+    if (clientTracking) this.#track(ws);
+    callback(ws);
+  }
+
+  #track(ws: WebSocket): void {
+    this.clients.push(ws);
+    ws.on('close', () => {
+      const index = this.clients.indexOf(ws);
+      if (index !== -1) this.clients.splice(index, 1);
+    });
+  }
+}
+
+function isSecure(request: IncomingMessage): boolean {
+  const { authorized, encrypted } = request.socket as { authorized?: boolean; encrypted?: boolean };
+  return authorized === true || encrypted === true;
+}
+
+/** Writes an HTTP answer and closes. */
+function refuseUpgrade(
+  socket: Duplex,
+  refusal: { status: number; reason?: string | undefined; headers?: Refusal['headers'] },
+): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(refusalHead(refusal));
+}

@@ -1,0 +1,381 @@
+// The WebSocket of ws 0.4: an EventEmitter over a session, for both sides of a connection.
+
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { EMPTY, normalize, toBytes, toReason, viewOf } from '../../api/ws/data.ts';
+import { parseAddress } from '../../api/address.ts';
+import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_NORMAL, isValidCloseCode } from '../../base/close-codes.ts';
+import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
+import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
+import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
+import { platform } from '../../nodejs/platform.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
+import {
+  addListener,
+  flagsOf,
+  getAttribute,
+  removeListener,
+  setAttribute,
+  type EventListener,
+  type EventMap,
+} from './events.ts';
+import { HixieSession } from './hixie-76.ts';
+import type { connect as connect_, createServer as createServer_ } from './index.ts';
+import { ignoreFragment, notOpened, Sender } from './sender.ts';
+import type { Server as Server_ } from './server.ts';
+import { createCountingSession, type CountingSession } from './session.ts';
+import type {
+  ClientOptions,
+  ProtocolVersion,
+  SendCallback,
+  SendOptions,
+  ServerClient,
+  SocketEvents,
+  StreamCallback,
+} from './types.ts';
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const;
+
+const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+/** Options that belong to the HTTP request and its TLS connection. */
+const REQUEST_OPTIONS = ['agent', 'pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const;
+
+type Handler<Type extends keyof EventMap> = EventListener<Type> | null;
+
+function isServerClient(address: unknown): address is ServerClient {
+  return Array.isArray(address);
+}
+
+/** The subprotocols in a list with commas, or in an array. */
+function namesIn(protocols: string | readonly string[] | undefined): readonly string[] {
+  if (typeof protocols !== 'string') return protocols ?? [];
+  return protocols === '' ? [] : protocols.split(',').map((name) => name.trim());
+}
+
+export class WebSocket extends TypedEmitter<SocketEvents> {
+  declare static readonly CONNECTING: 0;
+  declare static readonly OPEN: 1;
+  declare static readonly CLOSING: 2;
+  declare static readonly CLOSED: 3;
+  /** The class itself. */
+  declare static WebSocket: typeof WebSocket;
+  declare static Server: typeof Server_;
+  declare static createServer: typeof createServer_;
+  declare static connect: typeof connect_;
+  declare static createConnection: typeof connect_;
+  declare readonly CONNECTING: 0;
+  declare readonly OPEN: 1;
+  declare readonly CLOSING: 2;
+  declare readonly CLOSED: 3;
+
+  /** The address as it was given; undefined on a server's side. */
+  readonly url: string | undefined;
+  /** The upgrade request, on a server's side. */
+  readonly upgradeReq: IncomingMessage | undefined;
+  /** 8, 13, or `'hixie-76'` on a server's side. */
+  readonly protocolVersion: ProtocolVersion;
+  /** What this version of the protocol can do: `binary` is false for hixie-76. */
+  readonly supports: { readonly binary: boolean };
+  /** The subprotocol that was agreed on; undefined for none. */
+  protocol: string | undefined;
+  /** The socket, once open. No API, but programs read its addresses. @internal */
+  _socket: Duplex | null = null;
+  readonly #isServer: boolean;
+  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  #opening: RunningHandshake | null = null;
+  #session: CountingSession | null = null;
+  #sender: Sender | null = null;
+  #wasClean = false;
+
+  /**
+   * Opens a connection, or makes the server's side of one.
+   *
+   * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; or `[request, socket, upgradeHead]` of an upgrade that has been
+   *   answered, with `options.protocolVersion` and `options.protocol` as they were agreed on.
+   * @param protocols Subprotocols to offer, best first.
+   * @throws {SyntaxError} on an invalid URL or subprotocol.
+   * @throws {Error} on an unsupported protocol version.
+   */
+  constructor(
+    address: string | URL | ServerClient,
+    protocols?: string | readonly string[] | ClientOptions | null,
+    options?: ClientOptions,
+  ) {
+    super();
+    const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
+    const settings = (isOptions ? (protocols as ClientOptions) : options) ?? {};
+    const version: unknown = settings.protocolVersion ?? 13;
+    this.#isServer = isServerClient(address);
+    this.protocolVersion = version === 'hixie-76' ? version : (Number(version) as 8 | 13);
+    this.supports = { binary: version !== 'hixie-76' };
+    if (version === 'hixie-76' ? !this.#isServer : ![8, 13].includes(Number(version))) {
+      throw new Error('unsupported protocol version');
+    }
+    if (isServerClient(address)) {
+      const [request, socket, head] = address;
+      this.upgradeReq = request;
+      this.protocol = settings.protocol;
+      const session =
+        version === 'hixie-76' ? new HixieSession(socket, settings) : createCountingSession(socket, 'server', settings);
+      this.#open(socket, session, head ?? EMPTY);
+    } else {
+      const named = isOptions || protocols === null ? undefined : (protocols as string | readonly string[] | undefined);
+      const names = namesIn(named);
+      this.url = String(address);
+      this.#connect(address, names.length > 0 ? names : namesIn(settings.protocol), settings);
+    }
+  }
+
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** Bytes received since the opening handshake, frame headers included. */
+  get bytesReceived(): number {
+    return this.#session?.bytesReceived ?? 0;
+  }
+
+  /** Payload bytes accepted by `send` and not yet handed to the operating system. */
+  get bufferedAmount(): number {
+    return this.#sender?.bufferedAmount ?? 0;
+  }
+
+  /** Whether the closing handshake went both ways; false before the end. @internal */
+  get wasClean(): boolean {
+    return this.#wasClean;
+  }
+
+  /**
+   * Sends a message; behind the one that is being streamed, if there is one.
+   *
+   * @param data Text, bytes, which must not be changed before `callback`, or a readable stream, which becomes one message.
+   * @throws {Error} without a callback: 'not opened' unless open.
+   */
+  send(data: unknown, options?: SendOptions | SendCallback | null, callback?: SendCallback): void {
+    const [settings, done] = typeof options === 'function' ? [{}, options] : [options ?? {}, callback];
+    if (this.#sender === null) {
+      if (done === undefined) throw notOpened();
+      process.nextTick(done, notOpened());
+    } else {
+      this.#sender.send(data, settings, done);
+    }
+  }
+
+  /**
+   * Sends one message in fragments.
+   *
+   * @param callback Called with what sends a fragment, on successive ticks until it was given the final one; or with an error.
+   */
+  stream(options: SendOptions | StreamCallback | null | undefined, callback?: StreamCallback): void {
+    const [settings, give] = typeof options === 'function' ? [{}, options] : [options ?? {}, callback];
+    if (typeof give !== 'function') throw new TypeError('callback must be provided');
+    if (this.#sender !== null) return this.#sender.stream(settings, give);
+    give(notOpened(), ignoreFragment);
+  }
+
+  /**
+   * Sends a Ping. Does nothing with hixie-76, which has none.
+   *
+   * @param data At most 125 bytes, which are copied.
+   * @param options `mask` counts.
+   * @param dontFailWhenClosed Whether to do nothing, rather than to throw 'not opened', unless open.
+   */
+  ping(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
+    if (this.#mayAct(dontFailWhenClosed)) this.#session!.ping(toBytes(normalize(data)), undefined, options?.mask);
+  }
+
+  /** Sends a Pong, as {@link ping} a Ping. */
+  pong(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
+    if (this.#mayAct(dontFailWhenClosed)) this.#session!.pong(toBytes(normalize(data)), undefined, options?.mask);
+  }
+
+  /**
+   * Starts the closing handshake (RFC 6455 section 7.1.2); while connecting, gives up.
+   *
+   * @param code 1000–1014 but 1004–1006, or 3000–4999. Default 1000.
+   * @param data The reason, at most 123 bytes.
+   * @throws {Error} on another code or a longer reason.
+   */
+  close(code?: number, data?: string | Buffer): void {
+    if (this.#readyState === CONNECTING) return this.#abandon();
+    if (this.#readyState !== OPEN) return;
+    if (code !== undefined && !isValidCloseCode(code)) throw new Error('first argument must be a valid error code number');
+    const reason = toReason(data);
+    if (reason.length > MAXIMUM_CONTROL_PAYLOAD - 2) {
+      throw new RangeError('The message must not be greater than 123 bytes');
+    }
+    this.#readyState = CLOSING;
+    this.#session!.close(code ?? CLOSE_NORMAL, reason);
+  }
+
+  /** Drops the connection at once. */
+  terminate(): void {
+    if (this.#readyState === CONNECTING) return this.#abandon();
+    if (this.#readyState === CLOSED) return;
+    this.#readyState = CLOSING;
+    this.#session?.terminate();
+  }
+
+  /** Stops reading, so that TCP holds the peer back; what has been read is still delivered. @throws {Error} unless open. */
+  pause(): void {
+    if (this.#mayAct()) this.#session!.pause();
+  }
+
+  /** Reads on. @throws {Error} unless open. */
+  resume(): void {
+    if (this.#mayAct()) this.#session!.resume();
+  }
+
+  /** Adds a listener that takes an event object; a second time does nothing. */
+  addEventListener<Type extends keyof EventMap>(method: Type, listener: EventListener<Type>): void {
+    addListener(this, method, listener);
+  }
+
+  removeEventListener<Type extends keyof EventMap>(method: Type, listener: EventListener<Type>): void {
+    removeListener(this, method, listener);
+  }
+
+  get onopen(): Handler<'open'> {
+    return getAttribute(this, 'open');
+  }
+
+  set onopen(listener: Handler<'open'>) {
+    setAttribute(this, 'open', listener);
+  }
+
+  get onerror(): Handler<'error'> {
+    return getAttribute(this, 'error');
+  }
+
+  set onerror(listener: Handler<'error'>) {
+    setAttribute(this, 'error', listener);
+  }
+
+  get onclose(): Handler<'close'> {
+    return getAttribute(this, 'close');
+  }
+
+  set onclose(listener: Handler<'close'>) {
+    setAttribute(this, 'close', listener);
+  }
+
+  get onmessage(): Handler<'message'> {
+    return getAttribute(this, 'message');
+  }
+
+  set onmessage(listener: Handler<'message'>) {
+    setAttribute(this, 'message', listener);
+  }
+
+  #connect(address: string | URL, protocols: readonly string[], options: ClientOptions): void {
+    const target = parseAddress(address);
+    if (!areValidSubprotocols(protocols)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
+    const { host, origin, headers, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
+    const given = REQUEST_OPTIONS.filter((name) => options[name] !== undefined).map((name) => [name, options[name]] as const);
+    const plan: HandshakePlan = {
+      target,
+      protocols,
+      version: this.protocolVersion as 8 | 13,
+      origin,
+      headers: { ...headers, ...(host && { Host: host }) },
+      handshakeTimeout,
+      request: Object.fromEntries(given),
+    };
+    const opening = startHandshake(plan, {
+      onUpgrade: () => true,
+      onResponse: (_request, { statusCode = 0 }) => {
+        opening.abort();
+        this.#fail(new Error(`unexpected server response (${statusCode})`));
+        return true;
+      },
+      onOpen: (socket, { protocol, head }) => {
+        this.protocol = protocol || undefined;
+        this.#open(socket, createCountingSession(socket, 'client', options), head);
+        this.emit('open');
+      },
+      onFail: (error) => this.#fail(error),
+    });
+    this.#opening = opening;
+    opening.request.end();
+  }
+
+  #open(socket: Duplex, session: CountingSession, head: Uint8Array): void {
+    this.#opening = null;
+    this._socket = socket;
+    this.#session = session;
+    this.#sender = new Sender(session, this.supports.binary, () => this.#readyState === OPEN);
+    this.#readyState = OPEN;
+    // A peer can reset its connection at will; that must not end a program that does not listen.
+    socket.on('error', (error) => void (this.listenerCount('error') > 0 && this.emit('error', error)));
+    session.attach({
+      onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
+      onPing: (payload) => this.#receiveControl('ping', payload),
+      onPong: (payload) => this.#receiveControl('pong', payload),
+      onClosing: () => void (this.#readyState = CLOSING),
+      onError: (error) => void this.emit('error', error),
+      onDrain: () => {},
+      onEnd: (code, reason, wasClean) => {
+        this.#wasClean = wasClean;
+        this.#end(code === CLOSE_NO_STATUS ? CLOSE_NORMAL : code, viewOf(reason, 0, reason.length).toString());
+      },
+    });
+    // Listeners come first: those of 'connection' and 'open' are called in this tick.
+    process.nextTick(() => session.start(head));
+  }
+
+  #receive(source: Uint8Array, start: number, end: number, kind: number): void {
+    const isMasked = this.#isServer && this.supports.binary;
+    if ((kind & MESSAGE_TEXT) !== 0) {
+      const text = platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
+      this.emit('message', text, flagsOf(text, false, isMasked));
+    } else {
+      const isOwned = (kind & MESSAGE_OWNED) !== 0;
+      const bytes = isOwned ? viewOf(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
+      this.emit('message', bytes, flagsOf(bytes, true, isMasked));
+    }
+  }
+
+  #receiveControl(event: 'ping' | 'pong', payload: Uint8Array): void {
+    const data = viewOf(payload, 0, payload.length);
+    this.emit(event, data, flagsOf(data, true, this.#isServer));
+  }
+
+  /** Whether the connection is open. @throws {Error} when not, unless told otherwise. */
+  #mayAct(dontFailWhenClosed: boolean = false): boolean {
+    if (this.#readyState === OPEN) return true;
+    if (dontFailWhenClosed) return false;
+    throw notOpened();
+  }
+
+  #abandon(): void {
+    this.#opening?.abort();
+    this.#readyState = CLOSING;
+    process.nextTick(() => this.#end(CLOSE_ABNORMAL, ''));
+  }
+
+  #fail(error: Error): void {
+    this.#readyState = CLOSING;
+    try {
+      this.emit('error', error);
+    } finally {
+      this.#end(CLOSE_ABNORMAL, '');
+    }
+  }
+
+  #end(code: number, message: string): void {
+    this.#readyState = CLOSED;
+    this.#sender?.end();
+    this.emit('close', code, message);
+  }
+}
+
+for (const [name, value] of Object.entries(STATES)) {
+  Object.defineProperty(WebSocket, name, { enumerable: true, value });
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
+}

@@ -1,0 +1,64 @@
+// What `httpClient` may be: something with a cookie jar, an undici Dispatcher, or both.
+
+/** The part of a cookie jar that is used; tough-cookie's has it. */
+interface CookieJar {
+  getCookieString(url: string): unknown;
+  setCookie?(cookie: string, url: string): unknown;
+}
+
+function isJar(value: unknown): value is CookieJar {
+  return typeof (value as Partial<CookieJar> | null | undefined)?.getCookieString === 'function';
+}
+
+/** What a handshake uses of an `httpClient`. */
+export class HttpClient {
+  /** An undici Dispatcher. */
+  readonly dispatcher: object | undefined;
+  readonly #jar: CookieJar | undefined;
+  /** The address as cookie jars know it: cookies are of `http:` and `https:`. */
+  readonly #url: string;
+
+  /** @throws {TypeError} when `client` is neither. */
+  constructor(client: unknown, href: string) {
+    this.#url = href.replace(/^ws/, 'http');
+    if (client === undefined || client === null) return;
+    const { cookieJar, jar, cookies, dispatch } = client as Readonly<Record<string, unknown>>;
+    this.#jar = [client, cookieJar, jar, cookies].find(isJar);
+    if (typeof dispatch === 'function') this.dispatcher = client;
+    if (this.#jar === undefined && this.dispatcher === undefined) {
+      throw new TypeError('httpClient must have a cookie jar with getCookieString(url), or be a Dispatcher');
+    }
+  }
+
+  /** Value of the Cookie field: empty for none, a promise if the jar gives one. */
+  cookieString(): string | Promise<string> {
+    const cookies = this.#jar?.getCookieString(this.#url);
+    if (typeof (cookies as PromiseLike<unknown> | undefined)?.then === 'function') return Promise.resolve(cookies).then(textOf);
+    return textOf(cookies);
+  }
+
+  /** Keeps the cookies of a response. One that the jar refuses is lost, and nothing else. */
+  store(cookies: readonly string[]): void {
+    for (const cookie of cookies) {
+      try {
+        Promise.resolve(this.#jar?.setCookie?.(cookie, this.#url)).catch(() => {});
+      } catch {
+        // As above.
+      }
+    }
+  }
+}
+
+function textOf(cookies: unknown): string {
+  return typeof cookies === 'string' ? cookies : '';
+}
+
+type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+/** `headers` with `cookies` added to what their own Cookie field says. */
+export function withCookies(headers: Fields, cookies: string): Fields {
+  if (cookies === '') return headers;
+  const name = Object.keys(headers).find((other) => other.toLowerCase() === 'cookie') ?? 'Cookie';
+  const own = headers[name] ?? [];
+  return { ...headers, [name]: [own, cookies].flat().join('; ') };
+}

@@ -1,0 +1,234 @@
+// One message from bytes and to bytes: RFC 6455 sections 5.2 to 5.5, RFC 7692 section 7.2. The halves of a connection do the work;
+// here is only how far a message reaches.
+
+import { Buffer } from 'node:buffer';
+import { isValidCloseCode } from '../../base/close-codes.ts';
+import { UsageError, Utf8Error } from '../../base/errors.ts';
+import { FIN_BIT, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_TEXT, RSV1_BIT } from '../../base/opcodes.ts';
+import type { DeflateEngine } from '../../deflate/engine.ts';
+import { MESSAGE_OWNED, type Platform } from '../../platform.ts';
+import { Compression } from '../../protocol/compression.ts';
+import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
+import { Inbound } from '../../protocol/inbound.ts';
+import { Outbound } from '../../protocol/outbound.ts';
+import { CLOSE, PING, PONG } from './constants.ts';
+import type { ByteSource } from './streams.ts';
+
+/** A message, as it goes over the wire. */
+export interface WireMessage {
+  /** TEXT, BINARY, CLOSE, PING or PONG. */
+  readonly type: number;
+  readonly masked: boolean;
+  readonly compress: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** A stream, or bytes, ended within a message. */
+export class TruncatedMessageError extends Error {
+  readonly code = 'WS_ERR_TRUNCATED_MESSAGE';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'TruncatedMessageError';
+  }
+}
+
+const MASK_BIT = 0x80;
+/** Most payload bytes that are asked for at once. */
+const PIECE = 65536;
+
+/** Every message stands alone: there are no others whose window it could share (RFC 7692 section 7.1.1). */
+function standalone(platform: Platform, engine: DeflateEngine): Compression {
+  const agreement = {
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  return new Compression(platform, 'server', { engine, agreement, threshold: 0 });
+}
+
+async function readExactly(source: ByteSource, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const piece = await source.read(length - at);
+    if (piece === null) throw new TruncatedMessageError(truncation(source));
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+function truncation(source: ByteSource): string {
+  return source.taken === 0 ? 'The stream ended before a message' : 'The stream ended within a message';
+}
+
+/** Where a frame's parts end; whether they are as they may be is the decoder's to say. */
+interface FrameHead {
+  readonly bytes: Uint8Array;
+  readonly payloadLength: number;
+}
+
+async function readFrameHead(source: ByteSource): Promise<FrameHead> {
+  const start = await readExactly(source, 2);
+  const short = start[1] & 0x7f;
+  const lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;
+  const rest = await readExactly(source, lengthBytes + (start[1] & MASK_BIT ? 4 : 0));
+  let payloadLength = lengthBytes === 0 ? short : 0;
+  for (let index = 0; index < lengthBytes; index++) payloadLength = payloadLength * 256 + rest[index];
+  return { bytes: Buffer.concat([start, rest]), payloadLength };
+}
+
+/** Reads the frames of one message, and no byte behind them. */
+class MessageReader {
+  readonly #platform: Platform;
+  readonly #source: ByteSource;
+  readonly #inbound: Inbound;
+  readonly #compression: Compression | null;
+  #type = 0;
+  #result: { readonly bytes: Uint8Array } | { readonly error: Error } | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(
+    platform: Platform,
+    source: ByteSource,
+    options: { readonly maxSize: number; readonly masked: boolean; readonly engine: DeflateEngine | undefined },
+  ) {
+    this.#platform = platform;
+    this.#source = source;
+    this.#compression = options.engine ? standalone(platform, options.engine) : null;
+    const owner = {
+      onControl: (opcode: number, bytes: Uint8Array, start: number, end: number) => this.#control(opcode, bytes, start, end),
+      onFault: (error: Error) => this.#settle({ error }),
+      onBlocked() {},
+    };
+    const receiver = {
+      onMessage: (bytes: Uint8Array, start: number, end: number, kind: number) =>
+        this.#settle({ bytes: kind & MESSAGE_OWNED ? bytes.subarray(start, end) : platform.copy(bytes, start, end) }),
+    };
+    const inbound = {
+      expectMask: options.masked,
+      maxPayload: options.maxSize,
+      maxFramePayload: 0,
+      maxFragments: 0,
+      maxBufferedChunks: 0,
+      skipUtf8Validation: false,
+      deliverFrames: false,
+    };
+    this.#inbound = new Inbound(platform, owner, receiver, inbound, this.#compression);
+  }
+
+  async read(first: FrameHead): Promise<WireMessage> {
+    this.#type = first.bytes[0] & 0x0f;
+    try {
+      for (let head = first; ; head = await readFrameHead(this.#source)) {
+        await this.#feedFrame(head);
+        // A compressed message may take several turns.
+        if (this.#result === null && isLast(head)) await new Promise<void>((resolve) => (this.#wake = resolve));
+        if (this.#result !== null) break;
+      }
+    } finally {
+      this.#compression?.close();
+    }
+    const result = this.#result;
+    if ('error' in result) throw result.error;
+    const masked = (first.bytes[1] & MASK_BIT) !== 0;
+    return { type: this.#type, masked, compress: (first.bytes[0] & RSV1_BIT) !== 0, bytes: result.bytes };
+  }
+
+  async #feedFrame(head: FrameHead): Promise<void> {
+    this.#inbound.receive(head.bytes);
+    for (let rest = head.payloadLength; rest > 0 && this.#result === null;) {
+      const piece = await this.#source.read(Math.min(rest, PIECE));
+      if (piece === null) throw new TruncatedMessageError(truncation(this.#source));
+      this.#inbound.receive(piece);
+      rest -= piece.length;
+    }
+  }
+
+  /** A control frame is a message by itself, unless it stands between the fragments of one (RFC 6455 section 5.4). */
+  #control(opcode: number, source: Uint8Array, start: number, end: number): void {
+    if (opcode === OPCODE_CLOSE) {
+      const error = faultOfClose(this.#platform, source, start, end);
+      if (error !== undefined) return this.#settle({ error });
+    }
+    if (this.#type > OPCODE_BINARY) this.#settle({ bytes: this.#platform.copy(source, start, end) });
+    else if (opcode === OPCODE_CLOSE) this.#settle({ error: new TruncatedMessageError('A Close frame cut the message short') });
+  }
+
+  #settle(result: { readonly bytes: Uint8Array } | { readonly error: Error }): void {
+    this.#result ??= result;
+    this.#wake?.();
+  }
+}
+
+/** Whether nothing but the end of a decompression can be missing behind this frame. */
+function isLast({ bytes }: FrameHead): boolean {
+  return (bytes[0] & FIN_BIT) !== 0 && (bytes[0] & 0x0f) <= OPCODE_BINARY;
+}
+
+/** What is wrong with a Close frame's payload (RFC 6455 section 5.5.1). */
+function faultOfClose(platform: Platform, source: Uint8Array, start: number, end: number): Error | undefined {
+  if (end === start) return undefined;
+  if (end - start === 1) return invalidControlLength(1);
+  const code = (source[start] << 8) | source[start + 1];
+  if (!isValidCloseCode(code)) return invalidCloseCode(code);
+  return platform.codec.isUtf8(source.subarray(start + 2, end)) ? undefined : new Utf8Error();
+}
+
+/**
+ * Reads one message and nothing behind it.
+ *
+ * @param maxSize Largest payload in bytes, before and after inflating; 0 for no limit.
+ * @throws {TruncatedMessageError | PeerError} when there is no whole message, or it is malformed or too long.
+ */
+export async function readMessage(
+  platform: Platform,
+  engine: DeflateEngine | undefined,
+  source: ByteSource,
+  maxSize: number,
+): Promise<WireMessage> {
+  // Whoever calls from a listener does so while the codec's input arena is in use; from here on it is free.
+  const first = await readFrameHead(source);
+  const masked = (first.bytes[1] & MASK_BIT) !== 0;
+  return new MessageReader(platform, source, { maxSize, masked, engine }).read(first);
+}
+
+/**
+ * The one frame of a message.
+ *
+ * @throws {UsageError} when the type is none that can be sent, text is not UTF-8, a control frame is too long, or there is nothing
+ *   to compress with.
+ */
+export async function encodeMessage(
+  platform: Platform,
+  engine: DeflateEngine | undefined,
+  message: WireMessage,
+): Promise<Buffer> {
+  const { type, masked, compress, bytes } = message;
+  const isControl = type === CLOSE || type === PING || type === PONG;
+  if (!isControl && type !== OPCODE_TEXT && type !== OPCODE_BINARY) throw new UsageError(`No message has type ${type}`);
+  if (type === OPCODE_TEXT && !platform.codec.isUtf8(bytes)) throw new UsageError('The body of a text message must be UTF-8');
+  const isCompressed = compress && !isControl;
+  if (isCompressed && engine === undefined) throw new UsageError('There is nothing to compress with on this runtime');
+  const compression = isCompressed && engine ? standalone(platform, engine) : null;
+  try {
+    return await new Promise((resolve, reject) => {
+      const owner = { onOutput: () => resolve(takeOut(platform, outbound)), onOutputFailure: reject };
+      const outbound: Outbound = new Outbound(platform, masked, compression, owner);
+      if (isControl) outbound.sendControl(type, bytes, undefined);
+      else outbound.sendBytes(bytes, type === OPCODE_TEXT, undefined, undefined);
+      if (!outbound.isBusy && !outbound.outbox.isEmpty) owner.onOutput();
+    });
+  } finally {
+    compression?.close();
+  }
+}
+
+/** Copies what is queued, so that the slots of the output arena are free at once. */
+function takeOut(platform: Platform, outbound: Outbound): Buffer {
+  const batch = outbound.outbox.take();
+  const bytes = Buffer.concat(batch.chunks);
+  for (const slot of batch.slots) platform.codec.releaseSlot(slot);
+  return bytes;
+}

@@ -1,0 +1,39 @@
+// The binding over Node.js's built-in modules, on any runtime that has them.
+
+import type { IncomingMessage } from 'node:http';
+import { startHandshake } from '../../nodejs/client.ts';
+import { deflateEngine } from '../../nodejs/compression.ts';
+import { checkDispatcher, type Dispatcher } from '../../nodejs/dispatcher.ts';
+import { platform } from '../../nodejs/platform.ts';
+import { createSession } from '../../nodejs/session.ts';
+import type { ConnectEvents, ConnectPlan, FibjsBinding } from './binding.ts';
+
+/** Milliseconds that the opening handshake may take. */
+const HANDSHAKE_TIMEOUT = 30_000;
+
+function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
+  checkDispatcher(plan.dispatcher, {}, plan.target);
+  const dispatcher = plan.dispatcher as Dispatcher | undefined;
+  const cookiesOf = ({ headers }: IncomingMessage): void => events.onCookies(headers['set-cookie'] ?? []);
+  const handshake = startHandshake(
+    { ...plan, dispatcher, version: 13, handshakeTimeout: HANDSHAKE_TIMEOUT, request: {} },
+    {
+      onUpgrade(response) {
+        cookiesOf(response);
+        return true;
+      },
+      onResponse(_request, response) {
+        cookiesOf(response);
+        return false;
+      },
+      onOpen: (socket, opened) => events.onOpen({ ...opened, createSession: (options) => createSession(socket, options) }),
+      onFail: (error) => events.onFail(error),
+    },
+  );
+  handshake.request.on('socket', (socket) => events.onHolder(socket));
+  handshake.request.end();
+  return handshake;
+}
+
+/** Without `upgradeRequest`: a runtime that has it adds its own. */
+export const nodeBinding: FibjsBinding = { platform, deflateEngine, connect, createSession };

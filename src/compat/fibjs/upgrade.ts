@@ -1,0 +1,207 @@
+// fibjs's ws.upgrade and its path table, on an HTTP server of Node.js or in a fetch handler. RFC 6455 section 4.2.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { UsageError } from '../../base/errors.ts';
+import { answerDeflate } from '../../deflate/parameters.ts';
+import { formatExtensions } from '../../handshake/extensions.ts';
+import { formatHead } from '../../handshake/headers.ts';
+import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
+import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
+import type { Session } from '../../platform.ts';
+import type { FibjsBinding, Holder } from './binding.ts';
+import { DEFAULT_MAXIMUM_PAYLOAD } from './constants.ts';
+import { InflateWatch } from './inflate-watch.ts';
+import { Accepted, startLater, type SocketBase, type SocketClass } from './socket.ts';
+
+/** Options of `upgrade`. */
+export interface UpgradeOptions {
+  /** Whether to take permessage-deflate where a client offers it (RFC 7692). Default false. */
+  readonly perMessageDeflate?: boolean | undefined;
+  /** Largest message that is accepted, in bytes; 0 for no limit. Default 64 MiB. */
+  readonly maxPayload?: number | undefined;
+}
+
+/** What becomes of a connection: it is open, and its messages come after this returns. */
+export type Accept<Message extends IncomingMessage | Request = IncomingMessage> = (
+  conn: SocketBase,
+  request: Message,
+) => unknown;
+
+/** A handler of requests, however the server passes them on. */
+export interface UpgradeHandler {
+  /** As listener of `upgrade`. */
+  (request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
+  /** As listener of `request`: whatever comes here is no upgrade, and is refused. */
+  (request: IncomingMessage, response: ServerResponse): void;
+  /** As fetch handler. What the runtime passes behind the request goes to its binding. */
+  (request: Request, ...context: unknown[]): Response;
+}
+
+/** The two functions, bound to a runtime. */
+export interface Upgrading {
+  upgrade<Message extends IncomingMessage | Request = IncomingMessage>(accept: Accept<Message>): UpgradeHandler;
+  upgrade<Message extends IncomingMessage | Request = IncomingMessage>(
+    options: UpgradeOptions,
+    accept: Accept<Message>,
+  ): UpgradeHandler;
+}
+
+/** Sockets that carry a WebSocket already. */
+const taken = new WeakSet<object>();
+
+function isFetchRequest(request: IncomingMessage | Request): request is Request {
+  return typeof (request.headers as Partial<Headers>).get === 'function';
+}
+
+/** Refuses a request, in the form in which it came. */
+function answer(request: IncomingMessage | Request, rest: readonly unknown[], refusal: Refusal): Response | undefined {
+  const { status, reason, headers } = refusal;
+  const fields = { 'Content-Type': 'text/plain; charset=utf-8', ...headers };
+  if (isFetchRequest(request)) return new Response(reason, { status, headers: fields });
+  const other = rest[0] as ServerResponse | Duplex;
+  if ('writeHead' in other) {
+    other.writeHead(status, fields).end(reason);
+    return undefined;
+  }
+  other.on('error', () => void other.destroy());
+  other.once('finish', () => void other.destroy());
+  other.end(refusalHead({ status, reason, headers: fields }));
+  return undefined;
+}
+
+/** The request as the handshake's checks read it. */
+function readable(request: Request, hidesFields: boolean): HandshakeRequest {
+  const { headers, method } = request;
+  // What a runtime hides, it has checked: the values of RFC 6455 section 1.3 stand in.
+  const hidden: Readonly<Record<string, string>> = {
+    connection: 'Upgrade',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+  };
+  const host = new URL(request.url).host;
+  return {
+    method,
+    httpVersion: '1.1',
+    headers: (name) => headers.get(name) ?? (name === 'host' ? host : hidesFields ? hidden[name] : undefined),
+  };
+}
+
+class Upgrader {
+  readonly #binding: FibjsBinding;
+  readonly #Socket: SocketClass;
+  readonly #perMessageDeflate: boolean;
+  readonly #maxPayload: number;
+  readonly #accept: Accept<never>;
+
+  constructor(binding: FibjsBinding, Socket: SocketClass, options: UpgradeOptions, accept: Accept<never>) {
+    this.#binding = binding;
+    this.#Socket = Socket;
+    this.#perMessageDeflate = options.perMessageDeflate ?? false;
+    this.#maxPayload = options.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD;
+    this.#accept = accept;
+  }
+
+  handle(request: IncomingMessage | Request, rest: readonly unknown[]): Response | undefined {
+    const { hidesHandshakeFields = false } = this.#binding;
+    const check = checkRequest(isFetchRequest(request) ? readable(request, hidesHandshakeFields) : request);
+    if (!check.accepted) return answer(request, rest, check);
+    if (isFetchRequest(request)) return this.#fetch(check, request, rest);
+    if ('writeHead' in (rest[0] as object)) {
+      return answer(
+        request,
+        rest,
+        refuse(501, 'This server does not upgrade: the handler has to listen for "upgrade" as well'),
+      );
+    }
+    this.#upgrade(check, request, rest[0] as Duplex, rest[1] as Uint8Array);
+    return undefined;
+  }
+
+  #upgrade(check: AcceptableRequest, request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    const refusal = refuse(501, 'This runtime has no sockets to upgrade');
+    if (!this.#binding.createSession) return void answer(request, [socket], refusal);
+    if (taken.has(socket)) throw new UsageError('The socket of this request carries a WebSocket already');
+    if (!socket.readable || !socket.writable) return void socket.destroy();
+    taken.add(socket);
+    const engine = this.#perMessageDeflate ? this.#binding.deflateEngine?.() : undefined;
+    const deflate = engine && answerDeflate(check.extensions, {});
+    const watch = engine && deflate ? new InflateWatch(engine) : null;
+    const [protocol = ''] = check.protocols;
+    const lines = acceptanceHead({ key: check.key, protocol, extensions: deflate && formatExtensions([deflate.element]) });
+    socket.write(formatHead(lines), 'latin1');
+    const compression = deflate && watch ? { engine: watch.engine, agreement: deflate.agreement } : undefined;
+    const session = this.#binding.createSession(socket, { role: 'server', maxPayload: this.#maxPayload, compression });
+    const scheme = (socket as { encrypted?: boolean }).encrypted ? 'wss' : 'ws';
+    const url = `${scheme}://${request.headers.host ?? ''}${request.url ?? ''}`;
+    this.#open(
+      new Accepted({ url, origin: check.origin ?? '', protocol, session, watch, holder: socket as Holder }),
+      request,
+      head,
+    );
+  }
+
+  #fetch(check: AcceptableRequest, request: Request, context: readonly unknown[]): Response {
+    const refusal = refuse(501, 'This runtime cannot upgrade a fetch request: listen for "upgrade" on its HTTP server');
+    if (!this.#binding.upgradeRequest) return answer(request, [], refusal)!;
+    const [protocol = ''] = check.protocols;
+    const plan = { protocol, perMessageDeflate: this.#perMessageDeflate, maxPayload: this.#maxPayload };
+    const { response, session, holder = {} } = this.#binding.upgradeRequest(request, plan, context);
+    const url = request.url.replace(/^http/, 'ws');
+    const open = (opened: Session): void =>
+      this.#open(new Accepted({ url, origin: check.origin ?? '', protocol, session: opened, watch: null, holder }), request);
+    if (!('then' in session)) open(session);
+    // Whoever never connects is nobody's connection. An exception of `accept` is not caught here.
+    else void Promise.resolve(session).then(open, () => {});
+    return response;
+  }
+
+  #open(accepted: Accepted, request: IncomingMessage | Request, head?: Uint8Array): void {
+    const { session } = accepted;
+    const conn = new this.#Socket(accepted);
+    try {
+      this.#accept(conn, request as never);
+    } catch (error) {
+      session.terminate();
+      throw error;
+    }
+    startLater(this.#binding.platform, session, head);
+  }
+}
+
+/** Makes `upgrade` for a runtime. */
+export function createUpgrade(binding: FibjsBinding, Socket: SocketClass): Upgrading['upgrade'] {
+  return (options: UpgradeOptions | Accept<never>, accept?: Accept<never>): UpgradeHandler => {
+    const settings = typeof options === 'function' ? {} : options;
+    const callback = typeof options === 'function' ? options : accept;
+    if (typeof callback !== 'function') throw new TypeError('upgrade() takes a function that gets the connection');
+    const upgrader = new Upgrader(binding, Socket, settings ?? {}, callback);
+    return ((request: IncomingMessage, ...rest: unknown[]) => upgrader.handle(request, rest)) as UpgradeHandler;
+  };
+}
+
+/** The path that a request asks for, without its query. */
+function pathOf(request: IncomingMessage | Request): string {
+  const url = request.url ?? '';
+  if (!url.startsWith('/')) return URL.canParse(url) ? new URL(url).pathname : url;
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+}
+
+/**
+ * A table of paths, as fibjs's `http.Server` takes it. Whatever is not in it is answered 404.
+ *
+ * @param table Handlers by path. A path matches as a whole, without its query, letter by letter.
+ * @returns A handler to be mounted wherever those of the table may be.
+ * @throws {TypeError} when a handler is no function.
+ */
+export function route(table: Readonly<Record<string, UpgradeHandler>>): UpgradeHandler {
+  const handlers = new Map(Object.entries(table));
+  for (const [path, handler] of handlers) {
+    if (typeof handler !== 'function') throw new TypeError(`The handler of ${path} must be a function`);
+  }
+  return ((request: IncomingMessage, ...rest: [socket: Duplex, head: Uint8Array]) => {
+    const handler = handlers.get(pathOf(request));
+    return handler ? handler(request, ...rest) : answer(request, rest, refuse(404, 'There is nothing at this path'));
+  }) as UpgradeHandler;
+}

@@ -1,0 +1,229 @@
+// A request for a WebSocket, to be accepted or rejected. RFC 6455 section 4.2.
+
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { UrlWithParsedQuery } from 'node:url';
+import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { isFieldValueCode, isTokenCode } from '../../handshake/grammar.ts';
+import { formatHead, readHeader } from '../../handshake/headers.ts';
+import { reasonPhrase } from '../../handshake/refusal.ts';
+import { acceptanceHead, checkRequest } from '../../handshake/server.ts';
+import { WebSocketConnection } from './connection.ts';
+import { formatCookies, parseCookies } from './cookies.ts';
+import { deprecation } from './deprecation.ts';
+import { parseResource } from './resource.ts';
+import { firstIllegal, keepAllowed } from './text.ts';
+import type { ICookie, IServerConfig, RequestedExtension } from './types.ts';
+
+/** Arguments of the events of a request. Each comes at most once. */
+export interface RequestEvents {
+  requestAccepted: [connection: WebSocketConnection];
+  requestRejected: [request: WebSocketRequest];
+  /** Before either of the others. */
+  requestResolved: [request: WebSocketRequest];
+}
+
+/** Why a request cannot be offered to the program. */
+export class HandshakeError extends Error {
+  /** Status of the answer. */
+  readonly httpCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(message: string, httpCode: number = 400, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.name = 'Error';
+    this.httpCode = httpCode;
+    this.headers = headers;
+  }
+}
+
+/** Keeps what may stand in a field's value, so that no line can be forged. */
+function sanitize(text: unknown): string {
+  return keepAllowed(String(text), isFieldValueCode);
+}
+
+/** Adds lines for `headers`; names that nothing is left of are dropped. */
+function addHeaders(lines: string[], headers: object): void {
+  for (const [name, value] of Object.entries(headers)) {
+    const token = keepAllowed(name, isTokenCode);
+    if (token !== '') lines.push(`${token}: ${sanitize(value)}`);
+  }
+}
+
+export class WebSocketRequest extends TypedEmitter<RequestEvents> {
+  socket: Socket;
+  httpRequest: IncomingMessage;
+  /** Path and query as they came. */
+  resource: string;
+  /** The same, taken apart. */
+  resourceURL: UrlWithParsedQuery;
+  /** Who asks: what X-Forwarded-For names first, unless it is ignored, else the peer's address. Anyone can send that field. */
+  remoteAddress: string;
+  /** The addresses of X-Forwarded-For, then the peer's. */
+  remoteAddresses: string[];
+  serverConfig: IServerConfig;
+  /** Host and, unless it is the scheme's, port. */
+  declare host: string;
+  /** Sec-WebSocket-Key. */
+  declare key: string;
+  /** Where the page comes from that opened the connection; browsers say so. It is for the program to check. */
+  declare origin: string;
+  /** 8 or 13. */
+  declare webSocketVersion: number;
+  /** Subprotocols that are asked for, best first, in lower case. */
+  requestedProtocols: string[] = [];
+  /** As they were written, by what they are in lower case. */
+  protocolFullCaseMap: Record<string, string> = {};
+  requestedExtensions: RequestedExtension[] = [];
+  cookies: ICookie[] = [];
+  _resolved: boolean = false;
+  _socketIsClosing: boolean = false;
+  readonly #head: Uint8Array | undefined;
+  readonly #onSocketEnd = (): void => {
+    this._socketIsClosing = true;
+  };
+
+  /** @param head Bytes that came behind the request. */
+  constructor(socket: Socket, httpRequest: IncomingMessage, serverConfig: IServerConfig, head?: Uint8Array) {
+    super();
+    this.socket = socket;
+    this.httpRequest = httpRequest;
+    this.serverConfig = serverConfig;
+    this.resource = httpRequest.url ?? '';
+    this.resourceURL = parseResource(this.resource);
+    this.remoteAddresses = this.#readAddresses();
+    [this.remoteAddress] = this.remoteAddresses;
+    this.#head = head;
+    // The HTTP server has let go of the socket: nobody else would hear its errors.
+    socket.on('error', this.#onSocketEnd);
+    socket.on('end', this.#onSocketEnd);
+    socket.on('close', this.#onSocketEnd);
+  }
+
+  /** @deprecated */
+  get websocketVersion(): number {
+    deprecation.warn('websocketVersion');
+    return this.webSocketVersion;
+  }
+
+  /** Reads the request. @throws {Error} when it does not fulfil RFC 6455 section 4.2.1. */
+  readHandshake(): void {
+    const { headers } = this.httpRequest;
+    const key = headers['sec-websocket-key'];
+    const version = parseInt(readHeader(headers, 'sec-websocket-version') ?? '', 10);
+    if (!headers.host) throw new HandshakeError('Client must provide a Host header.');
+    if (!key) throw new HandshakeError('Client must provide a value for Sec-WebSocket-Key.');
+    if (!version) throw new HandshakeError('Client must provide a value for Sec-WebSocket-Version.');
+    if (version !== 13 && version !== 8) {
+      const message = `Unsupported websocket client version: ${version}Only versions 8 and 13 are supported.`;
+      throw new HandshakeError(message, 426, { 'Sec-WebSocket-Version': '13' });
+    }
+    const request = checkRequest(this.httpRequest);
+    if (!request.accepted) throw new HandshakeError(request.reason, request.status, request.headers);
+
+    this.host = headers.host;
+    this.key = request.key;
+    this.webSocketVersion = version;
+    this.origin = request.origin as string;
+    this.protocolFullCaseMap = Object.create(null) as Record<string, string>;
+    for (const protocol of request.protocols) this.protocolFullCaseMap[protocol.toLowerCase()] = protocol;
+    this.requestedProtocols = request.protocols.map((protocol) => protocol.toLowerCase());
+    if (this.serverConfig.parseExtensions ?? true) {
+      this.requestedExtensions = request.extensions.map(({ name, parameters }) => ({ name, params: [...parameters] }));
+    }
+    if (this.serverConfig.parseCookies ?? true) this.cookies = parseCookies(headers.cookie);
+  }
+
+  /**
+   * Opens the connection.
+   *
+   * @param acceptedProtocol One of `requestedProtocols`; none if left out.
+   * @param allowedOrigin Told to the client. Not compared with its origin: check `origin` before.
+   * @param cookies To be set.
+   * @throws {Error} when an argument is not valid; the client gets status 500 then. Also when the request is resolved already.
+   */
+  accept(acceptedProtocol?: string | null, allowedOrigin?: string | null, cookies?: ICookie[]): WebSocketConnection {
+    this._verifyResolution();
+    let lines: string[];
+    try {
+      lines = this.#acceptance(acceptedProtocol, allowedOrigin, cookies);
+    } catch (error) {
+      this.reject(500);
+      throw error;
+    }
+    this.#resolve();
+    const { socket } = this;
+    const connection = new WebSocketConnection(socket, [], acceptedProtocol as string, false, this.serverConfig);
+    connection.webSocketVersion = this.webSocketVersion;
+    connection.remoteAddress = this.remoteAddress;
+    if (this._socketIsClosing) {
+      process.nextTick(() => connection.drop(1006, 'TCP connection lost before handshake completed.', true));
+    } else {
+      socket.write(formatHead(lines));
+      // Listeners come first, also those behind an `await`.
+      setImmediate(() => connection._addSocketEventListeners(this.#head));
+    }
+    this.#removeSocketListeners();
+    this.emit('requestAccepted', connection);
+    return connection;
+  }
+
+  /**
+   * Refuses, and ends the TCP connection.
+   *
+   * @param status HTTP status; default 403.
+   * @param reason Sent as X-WebSocket-Reject-Reason.
+   * @param extraHeaders More fields. Characters that a field cannot have are left out.
+   * @throws {Error} when the request is resolved already.
+   */
+  reject(status?: number, reason?: string, extraHeaders?: object): void {
+    this._verifyResolution();
+    this.#resolve();
+    const code = typeof status === 'number' && status >= 200 && status <= 999 ? Math.floor(status) : 403;
+    const lines = [`HTTP/1.1 ${code} ${reasonPhrase(code)}`, 'Connection: close'];
+    if (reason) lines.push(`X-WebSocket-Reject-Reason: ${sanitize(reason)}`);
+    addHeaders(lines, extraHeaders ?? {});
+    // Whoever does not end the connection after this does not get to keep it.
+    this.socket.once('finish', () => this.socket.destroy());
+    this.socket.end(formatHead(lines));
+    this.emit('requestRejected', this);
+  }
+
+  /** @throws {Error} when the request is resolved already. */
+  _verifyResolution(): void {
+    if (this._resolved) throw new Error('WebSocketRequest may only be accepted or rejected one time.');
+  }
+
+  #resolve(): void {
+    this._resolved = true;
+    this.emit('requestResolved', this);
+  }
+
+  #removeSocketListeners(): void {
+    for (const event of ['error', 'end', 'close']) this.socket.removeListener(event, this.#onSocketEnd);
+  }
+
+  #readAddresses(): string[] {
+    const peer = this.socket.remoteAddress as string;
+    const field = readHeader(this.httpRequest.headers, 'x-forwarded-for');
+    if (!field || this.serverConfig.ignoreXForwardedFor) return [peer];
+    const named = field.split(',').map((address) => address.trim());
+    return [...named.filter((address) => address !== ''), peer];
+  }
+
+  #acceptance(protocol: string | null | undefined, origin: string | null | undefined, cookies: unknown): string[] {
+    const headers: string[] = [];
+    let offered: string | undefined;
+    if (protocol) {
+      const illegal = firstIllegal(protocol, isTokenCode);
+      if (illegal !== undefined) throw new Error(`Illegal character "${illegal}" in subprotocol.`);
+      if (!this.requestedProtocols.includes(protocol)) {
+        throw new Error('Specified protocol was not requested by the client.');
+      }
+      offered = this.protocolFullCaseMap[protocol];
+    }
+    if (origin) headers.push(`${this.webSocketVersion === 8 ? 'Sec-WebSocket-Origin' : 'Origin'}: ${sanitize(origin)}`);
+    if (cookies) for (const cookie of formatCookies(cookies)) headers.push(`Set-Cookie: ${cookie}`);
+    return acceptanceHead({ key: this.key, protocol: offered, headers });
+  }
+}

@@ -1,0 +1,115 @@
+// Hands the requests of a server to handlers, by path and subprotocol.
+
+import { EventEmitter } from 'node:events';
+import type { WebSocketRequest } from './request.ts';
+import { WebSocketRouterRequest } from './router-request.ts';
+import type { WebSocketServer } from './server.ts';
+
+export interface IRouterConfig {
+  /** Whose requests are routed. Left out: `attachServer` later. */
+  server: WebSocketServer;
+}
+
+type Callback = (request: WebSocketRouterRequest) => void;
+
+export interface IRouterHandler {
+  path: RegExp;
+  pathString: string;
+  protocol: string;
+  callback: Callback;
+}
+
+/** What stands for "asks for no subprotocol" among the names of subprotocols. */
+const NO_PROTOCOL = '____no_protocol____';
+/** Characters that mean something in a regular expression. */
+const SPECIAL = new Set('\\^$.*+?()[]{}|/-');
+
+function protocolKey(protocol: string | null | undefined): string {
+  return protocol ? protocol.toLowerCase() : NO_PROTOCOL;
+}
+
+export class WebSocketRouter extends EventEmitter {
+  config: { server: WebSocketServer | null };
+  /** Null after `detachServer`. */
+  declare server: WebSocketServer | null;
+  handlers: IRouterHandler[] = [];
+  readonly #onRequest = (request: WebSocketRequest): void => this.handleRequest(request);
+
+  constructor(config?: Partial<IRouterConfig>) {
+    super();
+    this.config = { server: config?.server ?? null };
+    if (config?.server) this.attachServer(config.server);
+  }
+
+  /** @throws {Error} without a server. */
+  attachServer(server: WebSocketServer): void {
+    if (!server) throw new Error('You must specify a WebSocketServer instance to attach to.');
+    this.server = server;
+    server.on('request', this.#onRequest);
+  }
+
+  /** @throws {Error} when none is attached. */
+  detachServer(): void {
+    if (!this.server) throw new Error('Cannot detach from server: not attached.');
+    this.server.removeListener('request', this.#onRequest);
+    this.server = null;
+  }
+
+  /**
+   * Names who takes which requests. Of several that fit the first takes it, for the first subprotocol that any fits.
+   *
+   * @param path The whole path, `'*'` for every one, or an expression to look for in it.
+   * @param protocol A subprotocol, `'*'` for every one and none, null for requests that ask for none.
+   * @throws {Error} when `path` or `callback` is none, or the pair is taken.
+   */
+  mount(path: string | RegExp, protocol: string | null | undefined, callback: Callback): void {
+    if (!path) throw new Error('You must specify a path for this handler.');
+    if (!callback) throw new Error('You must specify a callback for this handler.');
+    const expression = this.pathToRegExp(path);
+    const key = protocolKey(protocol);
+    const pathString = expression.toString();
+    if (this.findHandlerIndex(pathString, key) !== -1) {
+      throw new Error('You may only mount one handler per path/protocol combination.');
+    }
+    this.handlers.push({ path: expression, pathString, protocol: key, callback });
+  }
+
+  /** Takes a handler away. @throws {Error} when there is none. */
+  unmount(path: string | RegExp, protocol?: string | null): void {
+    const index = this.findHandlerIndex(this.pathToRegExp(path).toString(), protocolKey(protocol));
+    if (index === -1) throw new Error('Unable to find a route matching the specified path and protocol.');
+    this.handlers.splice(index, 1);
+  }
+
+  findHandlerIndex(pathString: string, protocol: string): number {
+    const key = protocol.toLowerCase();
+    return this.handlers.findIndex((handler) => handler.pathString === pathString && handler.protocol === key);
+  }
+
+  /** What a path is looked for with. @throws {Error} when it is neither text nor an expression. */
+  pathToRegExp(path: string | RegExp): RegExp {
+    if (path instanceof RegExp) return path;
+    if (typeof path !== 'string') throw new Error('Path must be specified as either a string or a RegExp.');
+    if (path === '*') return /^.*$/;
+    let escaped = '';
+    for (const character of path) escaped += SPECIAL.has(character) ? `\\${character}` : character;
+    return new RegExp(`^${escaped}$`);
+  }
+
+  /** Finds the handler; rejects with status 404 without one. */
+  handleRequest(request: WebSocketRequest): void {
+    const { requestedProtocols } = request;
+    const protocols = requestedProtocols.length > 0 ? requestedProtocols : [NO_PROTOCOL];
+    const pathname = request.resourceURL.pathname ?? '';
+    for (const protocol of protocols) {
+      for (const handler of this.handlers) {
+        // Not `test`, which remembers where it was in an expression with the flag g.
+        if (pathname.search(handler.path) === -1) continue;
+        if (handler.protocol !== protocol && handler.protocol !== '*') continue;
+        handler.callback(new WebSocketRouterRequest(request, protocol === NO_PROTOCOL ? null : protocol));
+        return;
+      }
+    }
+    request.reject(404, 'No handler is available for the given request.');
+  }
+}

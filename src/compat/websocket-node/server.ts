@@ -1,0 +1,147 @@
+// The server of WebSocket-Node: hands the upgrade requests of HTTP servers to the program, and keeps its connections.
+
+import type { Buffer } from 'node:buffer';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { TypedEmitter } from '../../api/ws/emitter.ts';
+import type { WebSocketConnection } from './connection.ts';
+import { HandshakeError, WebSocketRequest } from './request.ts';
+import type { IServerConfig, IStringified } from './types.ts';
+
+/** Arguments of the events of a server. */
+export interface ServerEvents {
+  /** Somebody asks for a connection; not with `autoAcceptConnections`. */
+  request: [request: WebSocketRequest];
+  connect: [connection: WebSocketConnection];
+  close: [connection: WebSocketConnection, code: number, description: string];
+  /** A request was refused because it is none that RFC 6455 allows. */
+  upgradeError: [error: Error];
+}
+
+const DEFAULTS = {
+  httpServer: null,
+  maxReceivedFrameSize: 65536,
+  maxReceivedMessageSize: 1048576,
+  fragmentOutgoingMessages: true,
+  fragmentationThreshold: 16384,
+  keepalive: true,
+  keepaliveInterval: 20000,
+  dropConnectionOnKeepaliveTimeout: true,
+  keepaliveGracePeriod: 10000,
+  useNativeKeepalive: false,
+  assembleFragments: true,
+  autoAcceptConnections: false,
+  ignoreXForwardedFor: false,
+  parseCookies: true,
+  parseExtensions: true,
+  disableNagleAlgorithm: true,
+  closeTimeout: 5000,
+};
+
+type Http = HttpServer | HttpsServer;
+
+export class WebSocketServer extends TypedEmitter<ServerEvents> {
+  /** With its defaults filled in; unset before `mount`. `httpServer` is an array in it. */
+  config: IServerConfig | undefined = undefined;
+  /** Open connections. */
+  connections: WebSocketConnection[] = [];
+  /** Requests that were neither accepted nor rejected. */
+  pendingRequests: WebSocketRequest[] = [];
+  readonly #onUpgrade = (request: IncomingMessage, socket: Socket, head?: Buffer): void => {
+    this.handleUpgrade(request, socket, head);
+  };
+
+  /** @param config What {@link mount} takes. Left out: mount later. */
+  constructor(config?: IServerConfig) {
+    super();
+    if (config) this.mount(config);
+  }
+
+  /** Starts to take the upgrade requests of `config.httpServer`. @throws {Error} without one. */
+  mount(config: IServerConfig): void {
+    if (!config?.httpServer) throw new Error('You must specify an httpServer on which to mount the WebSocket server.');
+    const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+    const servers: Http[] = Array.isArray(config.httpServer) ? [...config.httpServer] : [config.httpServer];
+    this.config = { ...DEFAULTS, ...given, httpServer: servers };
+    for (const server of servers) server.on('upgrade', this.#onUpgrade as never);
+  }
+
+  /** Takes no more requests. Connections stay. */
+  unmount(): void {
+    for (const server of (this.config?.httpServer ?? []) as Http[]) server.removeListener('upgrade', this.#onUpgrade as never);
+  }
+
+  /** Starts the closing handshake on all connections, and rejects all requests that wait, with status 503. */
+  closeAllConnections(): void {
+    for (const connection of this.connections.slice()) connection.close();
+    for (const request of this.pendingRequests.slice()) {
+      process.nextTick(() => {
+        if (!request._resolved) request.reject(503);
+      });
+    }
+  }
+
+  /** Sends a message to all connections: bytes for a Buffer, text for the rest. */
+  broadcast(data: Buffer | IStringified): void {
+    for (const connection of this.connections.slice()) connection.send(data);
+  }
+
+  /** Sends text to all connections. */
+  broadcastUTF(data: IStringified): void {
+    const text = data.toString();
+    for (const connection of this.connections.slice()) connection.sendUTF(text);
+  }
+
+  /** Sends bytes to all connections. */
+  broadcastBytes(data: Buffer): void {
+    for (const connection of this.connections.slice()) connection.sendBytes(data);
+  }
+
+  /** {@link unmount} and {@link closeAllConnections}. */
+  shutDown(): void {
+    this.unmount();
+    this.closeAllConnections();
+  }
+
+  /** What 'upgrade' of an HTTP server calls. @param head Bytes that came behind the request. */
+  handleUpgrade(httpRequest: IncomingMessage, socket: Socket, head?: Uint8Array): void {
+    const config = this.config!;
+    const request = new WebSocketRequest(socket, httpRequest, config, head);
+    try {
+      request.readHandshake();
+    } catch (error) {
+      const fault = error as HandshakeError;
+      request.reject(fault.httpCode, fault.message, fault.headers);
+      this.emit('upgradeError', fault);
+      return;
+    }
+    this.pendingRequests.push(request);
+    request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection));
+    request.once('requestResolved', () => this.handleRequestResolved(request));
+    if (!config.autoAcceptConnections && this.listenerCount('request') > 0) {
+      this.emit('request', request);
+    } else if (config.autoAcceptConnections) {
+      request.accept(request.requestedProtocols[0], request.origin);
+    } else {
+      request.reject(404, 'No handler is configured to accept the connection.');
+    }
+  }
+
+  handleRequestAccepted(connection: WebSocketConnection): void {
+    connection.once('close', (code, description) => this.handleConnectionClose(connection, code, description));
+    this.connections.push(connection);
+    this.emit('connect', connection);
+  }
+
+  handleConnectionClose(connection: WebSocketConnection, code: number, description: string): void {
+    const index = this.connections.indexOf(connection);
+    if (index !== -1) this.connections.splice(index, 1);
+    this.emit('close', connection, code, description);
+  }
+
+  handleRequestResolved(request: WebSocketRequest): void {
+    const index = this.pendingRequests.indexOf(request);
+    if (index !== -1) this.pendingRequests.splice(index, 1);
+  }
+}

@@ -1,0 +1,192 @@
+// The W3C-style WebSocket of WebSocket-Node: the attributes and events of https://websockets.spec.whatwg.org over a WebSocketClient.
+
+import { Buffer } from 'node:buffer';
+import type { OutgoingHttpHeaders } from 'node:http';
+import { pickEventClasses } from '../../api/w3c/events.ts';
+import { EventHandlers } from '../../api/w3c/handlers.ts';
+import { WebSocketClient } from './client.ts';
+import type { WebSocketConnection } from './connection.ts';
+import type { IClientConfig, ICloseEvent, IExtension, IMessageEvent, IStringified, Message } from './types.ts';
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+const { MessageEvent, CloseEvent } = pickEventClasses(globalThis);
+
+type Handler<Event_> = ((event: Event_) => void) | null;
+
+/** The bytes of what `send` is given; undefined for text. @throws {Error} for what is neither. */
+function bytesOf(data: unknown): Buffer | undefined {
+  if (typeof data === 'string') return undefined;
+  if (Buffer.isBuffer(data)) return data;
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer) return Buffer.from(data);
+  throw new Error(`unknown binary data: ${String(data)}`);
+}
+
+/** A copy of exactly these bytes: a Buffer may share its memory with others. */
+function toArrayBuffer(bytes: Buffer): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
+}
+
+export class W3CWebSocket extends EventTarget {
+  static readonly CONNECTING: number = CONNECTING;
+  static readonly OPEN: number = OPEN;
+  static readonly CLOSING: number = CLOSING;
+  static readonly CLOSED: number = CLOSED;
+  declare readonly CONNECTING: number;
+  declare readonly OPEN: number;
+  declare readonly CLOSING: number;
+  declare readonly CLOSED: number;
+  readonly #url: string;
+  readonly #client: WebSocketClient;
+  readonly #handlers: EventHandlers = new EventHandlers(this);
+  #connection: WebSocketConnection | undefined;
+  #readyState: number = CONNECTING;
+
+  /**
+   * Starts to connect. The other parameters are those of `WebSocketClient`.
+   *
+   * @throws {Error} for an address or a subprotocol that is none.
+   */
+  constructor(
+    url: string,
+    protocols?: string | string[] | null,
+    origin?: string | null,
+    headers?: OutgoingHttpHeaders | null,
+    requestOptions?: object | null,
+    clientConfig?: IClientConfig | null,
+  ) {
+    super();
+    this.#url = url;
+    this.#client = new WebSocketClient(clientConfig);
+    this.#client.on('connect', (connection) => this.#open(connection));
+    this.#client.on('connectFailed', () => this.#fail());
+    this.#client.connect(url, protocols, origin, headers, requestOptions);
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get readyState(): number {
+    return this.#readyState;
+  }
+
+  /** The subprotocol in use; undefined without one. */
+  get protocol(): string | undefined {
+    return this.#connection?.protocol;
+  }
+
+  /** Extensions in use: none, so far. */
+  get extensions(): IExtension[] {
+    return this.#connection?.extensions ?? [];
+  }
+
+  /** Payload bytes that were sent and wait for the peer. */
+  get bufferedAmount(): number {
+    return this.#connection?.bytesWaitingToFlush ?? 0;
+  }
+
+  get binaryType(): 'arraybuffer' {
+    return 'arraybuffer';
+  }
+
+  /** @throws {SyntaxError} for anything else. */
+  set binaryType(value: 'arraybuffer') {
+    if (value !== 'arraybuffer') throw new SyntaxError('just "arraybuffer" type allowed for "binaryType" attribute');
+  }
+
+  get onopen(): () => void {
+    return this.#handlers.get('open') as () => void;
+  }
+
+  set onopen(handler: Handler<Event>) {
+    this.#handlers.set('open', handler);
+  }
+
+  get onerror(): (error: Error) => void {
+    return this.#handlers.get('error') as never;
+  }
+
+  /** The event says nothing about the error, as in browsers; it is typed as programs expect it. */
+  set onerror(handler: Handler<Error>) {
+    this.#handlers.set('error', handler);
+  }
+
+  get onclose(): (event: ICloseEvent) => void {
+    return this.#handlers.get('close') as never;
+  }
+
+  set onclose(handler: Handler<ICloseEvent>) {
+    this.#handlers.set('close', handler);
+  }
+
+  get onmessage(): (message: IMessageEvent) => void {
+    return this.#handlers.get('message') as never;
+  }
+
+  set onmessage(handler: Handler<IMessageEvent>) {
+    this.#handlers.set('message', handler);
+  }
+
+  /**
+   * Sends text, or bytes.
+   *
+   * @param data Bytes are copied.
+   * @throws {Error} while there is no connection, and for anything else.
+   */
+  send(data: ArrayBufferView | ArrayBuffer | Buffer | IStringified): void {
+    if (this.#readyState !== OPEN) throw new Error('cannot call send() while not connected');
+    const bytes = bytesOf(data);
+    if (bytes === undefined) this.#connection!.sendUTF(data);
+    else this.#connection!.sendBytes(bytes);
+  }
+
+  /**
+   * Starts the closing handshake, or gives up connecting.
+   *
+   * @param code Default 1000.
+   * @throws {Error} for a code that no Close frame may have.
+   */
+  close(code?: number, reason?: string): void {
+    if (this.#readyState === CONNECTING) {
+      this.#fail();
+      this.#client.abort();
+    } else if (this.#readyState === OPEN) {
+      this.#connection!.close(code, reason);
+      this.#readyState = CLOSING;
+    }
+  }
+
+  #open(connection: WebSocketConnection): void {
+    // Closed by a listener of ours while the handshake was under way.
+    if (this.#readyState !== CONNECTING) return connection.drop(1006, undefined, true);
+    this.#connection = connection;
+    this.#readyState = OPEN;
+    connection.on('message', (message) => this.#receive(message));
+    connection.on('close', (code, reason = '') => {
+      this.#readyState = CLOSED;
+      this.dispatchEvent(new CloseEvent('close', { code, reason, wasClean: connection.wasClean }));
+    });
+    this.dispatchEvent(new Event('open'));
+  }
+
+  #receive(message: Message): void {
+    const data = message.type === 'utf8' ? message.utf8Data : toArrayBuffer(message.binaryData);
+    this.dispatchEvent(new MessageEvent('message', { data, origin: this.#url }));
+  }
+
+  #fail(): void {
+    if (this.#readyState !== CONNECTING) return;
+    this.#readyState = CLOSED;
+    this.dispatchEvent(new Event('error'));
+    this.dispatchEvent(new CloseEvent('close', { code: 1006, reason: 'connection failed', wasClean: false }));
+  }
+}
+
+for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+  Object.defineProperty(W3CWebSocket.prototype, name, { value, enumerable: true });
+}

@@ -1,0 +1,346 @@
+// A runtime's own WebSocket as a Session: https://websockets.spec.whatwg.org/. The runtime speaks RFC 6455; what it hides (Pings,
+// fragments, TCP) cannot be done here, and says so.
+
+import { CLOSE_ABNORMAL } from '../base/close-codes.ts';
+import { UsageError } from '../base/errors.ts';
+import {
+  MESSAGE_ASCII,
+  MESSAGE_OWNED,
+  MESSAGE_TEXT,
+  type Platform,
+  type Role,
+  type SendCallback,
+  type SendOptions,
+  type Session,
+  type SessionSink,
+  type Timer,
+} from '../platform.ts';
+
+/** The events of a {@link NativeSocket}, as far as they are read. */
+interface NativeEvents {
+  open: unknown;
+  message: { readonly data: unknown };
+  error: { readonly message?: string; readonly error?: unknown };
+  close: { readonly code: number; readonly reason: string; readonly wasClean: boolean };
+}
+
+/** The members of the WHATWG WebSocket interface that are used. */
+export interface NativeSocket {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+  addEventListener<Type extends keyof NativeEvents>(type: Type, listener: (event: NativeEvents[Type]) => void): void;
+}
+
+export interface NativeSessionOptions {
+  readonly role: Role;
+  readonly platform: Platform;
+  /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
+  readonly closeTimeout?: number | undefined;
+}
+
+const DEFAULT_CLOSE_TIMEOUT = 30_000;
+const OPEN = 1;
+/** Milliseconds between two looks at `bufferedAmount`, whose fall the interface has no event for. */
+const SHORTEST_WAIT = 1;
+const LONGEST_WAIT = 64;
+const NO_BYTES = new Uint8Array(0);
+
+/** Who waits until the first `amount` bytes that were ever sent are handed over. */
+interface Waiting {
+  readonly amount: number;
+  readonly callback: SendCallback;
+}
+
+export class NativeSession implements Session {
+  readonly role: Role;
+  readonly #socket: NativeSocket;
+  readonly #platform: Platform;
+  readonly #closeTimeout: number;
+  #sink: SessionSink | null = null;
+  #isStarted = false;
+  #isPaused = false;
+  /** What came while nobody wanted it, in order. */
+  #kept: (() => void)[] = [];
+  #isDelivering = false;
+  #isClosing = false;
+  #isOver = false;
+  #timer: Timer | undefined;
+  /** What the native socket complained of. */
+  #error: Error | undefined;
+  /** Fragments of a message whose last one has not been sent: the native socket only takes whole messages. */
+  #fragments: Uint8Array[] | null = null;
+  #areFragmentsText = false;
+  #fragmentCallbacks: SendCallback[] = [];
+  /** Bytes sent so far. */
+  #sent = 0;
+  readonly #waiting: Waiting[] = [];
+  #isWatching = false;
+  #hasWaited = false;
+  #wait = SHORTEST_WAIT;
+
+  /** Takes over `socket`, which is open. */
+  constructor(socket: NativeSocket, options: NativeSessionOptions) {
+    this.role = options.role;
+    this.#socket = socket;
+    this.#platform = options.platform;
+    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    socket.binaryType = 'arraybuffer';
+    socket.addEventListener('message', ({ data }) => this.#report(() => this.#receive(data)));
+    socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
+    socket.addEventListener('close', (event) => this.#report(() => this.#close(event)));
+  }
+
+  /** Waits until `socket` is open. Calls one of the two, once; at once when it is open. */
+  static open(
+    socket: NativeSocket,
+    options: NativeSessionOptions,
+    onOpen: (session: NativeSession) => void,
+    onFail: (error: Error) => void,
+  ): void {
+    if (socket.readyState === OPEN) return onOpen(new NativeSession(socket, options));
+    let error: Error | undefined;
+    let isDone = false;
+    const finish = (report: () => void): void => {
+      if (isDone) return;
+      isDone = true;
+      report();
+    };
+    socket.addEventListener('open', () => finish(() => onOpen(new NativeSession(socket, options))));
+    socket.addEventListener('error', (event) => (error ??= toError(event)));
+    socket.addEventListener('close', () => {
+      finish(() => onFail(error ?? new Error('The WebSocket was closed before it was open')));
+    });
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  attach(sink: SessionSink): void {
+    this.#sink = sink;
+  }
+
+  /** @param head None: the runtime has read what came with the opening handshake. */
+  start(_head?: Uint8Array): void {
+    this.#isStarted = true;
+    this.#deliver();
+  }
+
+  sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
+    if (this.#fragments === null && options?.fin !== false) {
+      this.#send(text, this.#platform.byteLength(text), callback);
+      return;
+    }
+    const bytes = new Uint8Array(this.#platform.byteLength(text));
+    this.#platform.writeText(text, bytes, 0);
+    this.#addFragment(bytes, true, options, callback);
+  }
+
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+    if (this.#fragments === null && options?.fin !== false) this.#sendWhole(payload, isText, callback);
+    else this.#addFragment(payload.slice(), isText, options, callback);
+  }
+
+  /** @throws {UsageError} always, unless there is a callback to tell. */
+  ping(_payload: Uint8Array, callback?: SendCallback): void {
+    this.#refuse('ping', callback);
+  }
+
+  /** @throws {UsageError} always, unless there is a callback to tell. */
+  pong(_payload: Uint8Array, callback?: SendCallback): void {
+    this.#refuse('pong', callback);
+  }
+
+  close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
+    if (this.#isOver || this.#isClosing) return;
+    const text = this.#platform.decodeText(reason, 0, reason.length, false);
+    if (code === undefined) this.#socket.close();
+    else this.#socket.close(code, text);
+    this.#beginClosing();
+    if (callback !== undefined) this.#platform.defer(() => callback());
+    // Whoever has paused would not hear of the end.
+    this.resume();
+  }
+
+  /** The interface can only close: the peer gets a Close frame, we wait for nothing. */
+  terminate(): void {
+    if (this.#isOver) return;
+    if (!this.#isClosing) this.#socket.close();
+    this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
+    this.#kept = [];
+    this.#beginClosing();
+  }
+
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    return this.#platform.copy(source, start, end);
+  }
+
+  /** Keeps messages back. The native socket goes on reading: the peer does not notice. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#kept.length > 0) this.#platform.defer(() => this.#deliver());
+  }
+
+  // From the native socket.
+
+  #report(task: () => void): void {
+    if (this.#isOver) return;
+    this.#kept.push(task);
+    this.#deliver();
+  }
+
+  get #canDeliver(): boolean {
+    return this.#isStarted && !this.#isPaused && !this.#isOver && this.#kept.length > 0;
+  }
+
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      while (this.#canDeliver) this.#kept.shift()!();
+    } finally {
+      this.#isDelivering = false;
+      // A listener threw; what follows is not its business.
+      if (this.#canDeliver) this.#platform.defer(() => this.#deliver());
+    }
+  }
+
+  #receive(data: unknown): void {
+    if (typeof data === 'string') {
+      const bytes = this.#platform.allocate(this.#platform.byteLength(data));
+      this.#platform.writeText(data, bytes, 0);
+      const kind = bytes.length === data.length ? MESSAGE_ASCII | MESSAGE_TEXT : MESSAGE_TEXT;
+      this.#sink!.onMessage(bytes, 0, bytes.length, kind | MESSAGE_OWNED);
+    } else {
+      const bytes = new Uint8Array(data as ArrayBuffer);
+      this.#sink!.onMessage(bytes, 0, bytes.length, MESSAGE_OWNED);
+    }
+  }
+
+  #close({ code: given, reason, wasClean }: NativeEvents['close']): void {
+    // Some runtimes say 0 for a connection that is lost.
+    const code = given === 0 ? CLOSE_ABNORMAL : given;
+    // A connection that is lost has its code to say so. Only a violation is an error, as with raw sockets.
+    if (this.#error !== undefined && code !== CLOSE_ABNORMAL) {
+      this.#beginClosing();
+      this.#sink!.onError(this.#error);
+    }
+    const bytes = new Uint8Array(this.#platform.byteLength(reason));
+    this.#platform.writeText(reason, bytes, 0);
+    this.#end(code, bytes, wasClean);
+  }
+
+  // Sending.
+
+  #sendWhole(payload: Uint8Array, isText: boolean, callback: SendCallback | undefined): void {
+    const { length } = payload;
+    if (isText) this.#send(this.#platform.decodeText(payload, 0, length, false), length, callback);
+    else this.#send(payload, length, callback);
+  }
+
+  #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
+    if (this.#isOver || this.#isClosing || this.#socket.readyState !== OPEN) {
+      if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
+      return;
+    }
+    this.#socket.send(data);
+    this.#sent += length;
+    if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback });
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#wait = SHORTEST_WAIT;
+    this.#platform.defer(this.#look);
+  }
+
+  #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+    if (this.#fragments === null) this.#areFragmentsText = isText;
+    const fragments = (this.#fragments ??= []);
+    fragments.push(bytes);
+    if (callback !== undefined) this.#fragmentCallbacks.push(callback);
+    if (options?.fin === false) return;
+    const callbacks = this.#fragmentCallbacks;
+    this.#fragments = null;
+    this.#fragmentCallbacks = [];
+    const whole = new Uint8Array(fragments.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const fragment of fragments) {
+      whole.set(fragment, at);
+      at += fragment.length;
+    }
+    this.#sendWhole(whole, this.#areFragmentsText, (error) => {
+      for (const done of callbacks) done(error);
+    });
+  }
+
+  /** Calls back whose bytes have been handed over, and looks again later if there are more. */
+  readonly #look = (): void => {
+    if (this.#isOver) return;
+    const buffered = this.#socket.bufferedAmount;
+    const handedOver = this.#sent - buffered;
+    const isEmpty = buffered === 0;
+    const count = this.#waiting.findIndex(({ amount }) => amount > handedOver);
+    const done = this.#waiting.splice(0, isEmpty || count === -1 ? this.#waiting.length : count);
+    this.#isWatching = !isEmpty;
+    const hasWaited = this.#hasWaited;
+    this.#hasWaited = !isEmpty;
+    if (!isEmpty) {
+      this.#platform.setTimer(this.#look, this.#wait);
+      this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
+    }
+    for (const { callback } of done) this.#callSafely(callback);
+    if (isEmpty && hasWaited && !this.#isOver) this.#sink?.onDrain();
+  };
+
+  // The end.
+
+  #refuse(what: string, callback: SendCallback | undefined): void {
+    const error = new UsageError(
+      `A WebSocket of the runtime's own has no ${what}(): it answers Pings by itself. The standalone WebSocketServer can do it`,
+    );
+    if (callback === undefined) throw error;
+    this.#platform.defer(() => callback(error));
+  }
+
+  #beginClosing(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    if (this.#closeTimeout > 0) {
+      this.#timer = this.#platform.setTimer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false), this.#closeTimeout);
+    }
+    this.#sink?.onClosing();
+  }
+
+  #end(code: number, reason: Uint8Array, wasClean: boolean): void {
+    if (this.#isOver) return;
+    this.#beginClosing();
+    this.#isOver = true;
+    this.#kept = [];
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
+    const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
+    for (const callback of [...waiting, ...this.#fragmentCallbacks.splice(0)]) this.#callSafely(callback, error);
+    this.#sink?.onEnd(code, reason, wasClean);
+  }
+
+  /** What a program's callback throws is rethrown where the runtime reports it. */
+  #callSafely(callback: SendCallback, error?: Error): void {
+    try {
+      callback(error);
+    } catch (thrown) {
+      this.#platform.defer(() => {
+        throw thrown;
+      });
+    }
+  }
+}
+
+function toError({ error, message }: NativeEvents['error']): Error {
+  return error instanceof Error ? error : new Error(message || 'The WebSocket failed');
+}

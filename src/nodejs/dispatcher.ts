@@ -1,0 +1,417 @@
+// The request of an opening handshake (RFC 6455 section 4.1) through an undici Dispatcher, in the shape of node:http's ClientRequest.
+// undici is not imported: the program brings the object. Handlers of undici 7 and later, and those of undici 6, are both answered.
+
+import { Buffer } from 'node:buffer';
+import { EventEmitter } from 'node:events';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import { nextTick } from 'node:process';
+import { Readable, type Duplex } from 'node:stream';
+import { clearTimeout, setTimeout } from 'node:timers';
+import type { Target } from '../api/address.ts';
+
+/** What is used of an undici Dispatcher: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */
+export interface Dispatcher {
+  dispatch(options: object, handler: object): boolean;
+}
+
+/** How undici lets a handler steer its request. */
+interface Controller {
+  readonly rawHeaders?: unknown;
+  abort(reason: Error): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** A request to make. */
+export interface DispatchPlan {
+  readonly target: Target;
+  /** All header fields. Of those whose names differ in case alone, the last counts. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** `user:password` for Basic authentication. */
+  readonly auth: string | undefined;
+  /** Milliseconds after which 'timeout' comes; 0 or left out for never. */
+  readonly timeout: number | undefined;
+}
+
+/** Options of `http.request` and `tls.connect` that say how to connect. With a dispatcher that is the dispatcher's to know. */
+const CONNECTION_OPTIONS: readonly string[] = [
+  ...['agent', 'createConnection', 'lookup', 'family', 'hints', 'localAddress', 'localPort', 'socketPath', 'servername'],
+  ...['ca', 'cert', 'key', 'pfx', 'passphrase', 'crl', 'dhparam', 'ciphers', 'ecdhCurve', 'sigalgs', 'honorCipherOrder'],
+  ...[
+    'rejectUnauthorized',
+    'checkServerIdentity',
+    'secureContext',
+    'secureOptions',
+    'secureProtocol',
+    'session',
+    'ALPNProtocols',
+  ],
+  ...['minVersion', 'maxVersion', 'minDHSize', 'requestCert', 'maxHeaderSize', 'insecureHTTPParser'],
+];
+
+/** Fields that undici writes itself when it upgrades. */
+const UPGRADE_FIELDS: readonly string[] = ['connection', 'upgrade'];
+
+/** Response fields of which the first counts, as node:http has it; other fields that come again are joined. */
+const SINGLE_FIELDS: ReadonlySet<string> = new Set([
+  ...['age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'if-modified-since'],
+  ...['if-unmodified-since', 'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after'],
+  ...['server', 'user-agent'],
+]);
+
+/**
+ * Checks the option `dispatcher` against the options that say how to connect, and against the address.
+ *
+ * @param options Those beside it. One that is undefined does not count.
+ * @throws {TypeError} when it cannot dispatch, or contradicts one of them.
+ */
+export function checkDispatcher(dispatcher: unknown, options: Readonly<Record<string, unknown>>, target: Target): void {
+  if (dispatcher === undefined || dispatcher === null) return;
+  if (typeof (dispatcher as Partial<Dispatcher>).dispatch !== 'function') {
+    throw new TypeError('dispatcher is not an undici Dispatcher: it has no method dispatch()');
+  }
+  const other = CONNECTION_OPTIONS.find((name) => options[name] !== undefined);
+  if (other !== undefined) {
+    throw new TypeError(`The options dispatcher and ${other} exclude each other: the dispatcher decides how to connect`);
+  }
+  if (target.socketPath !== undefined) {
+    throw new TypeError(
+      'A ws+unix: address and the option dispatcher exclude each other: use a ws: address and an Agent with connect.socketPath',
+    );
+  }
+}
+
+/** A response, in the shape of node:http's IncomingMessage. */
+class DispatchedResponse extends Readable {
+  readonly httpVersion = '1.1';
+  readonly httpVersionMajor = 1;
+  readonly httpVersionMinor = 1;
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly socket: Duplex | null;
+  /** Whether all of the body has come. */
+  complete = false;
+  readonly #controller: Controller | null;
+
+  /** @param controller Left out where no body follows. */
+  constructor(status: number, message: string | undefined, rawHeaders: readonly string[], from: Controller | Duplex) {
+    super();
+    this.statusCode = status;
+    this.statusMessage = message || (STATUS_CODES[status] ?? '');
+    this.rawHeaders = rawHeaders;
+    this.headers = toHeaders(rawHeaders);
+    this.#controller = 'abort' in from ? from : null;
+    this.socket = 'abort' in from ? null : from;
+    if (this.socket) this.finish();
+  }
+
+  finish(): void {
+    this.complete = true;
+    this.push(null);
+  }
+
+  override _read(): void {
+    this.#controller?.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.complete) this.#controller?.abort(error ?? hangUp());
+    // As with node:http: who does not listen for the error of a body does not want the process to end for it.
+    callback(this.listenerCount('error') > 0 ? error : null);
+  }
+}
+
+/**
+ * A request through a dispatcher. Emits 'timeout', 'error', 'response', 'socket', 'upgrade' and 'close' as ClientRequest does, never
+ * before `end()` has returned.
+ */
+export class DispatchedRequest extends EventEmitter {
+  readonly method = 'GET';
+  readonly protocol: string;
+  readonly host: string;
+  readonly path: string;
+  /** Known once it is ours. */
+  socket: Duplex | null = null;
+  destroyed = false;
+  readonly #dispatcher: Dispatcher;
+  readonly #origin: string;
+  readonly #authority: string;
+  /** Header fields by lower-case name. */
+  readonly #fields = new Map<string, readonly [name: string, value: string | number | readonly string[]]>();
+  readonly #timeout: number;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: Controller | null = null;
+  #response: DispatchedResponse | null = null;
+  #isSent = false;
+
+  /** @throws {TypeError} for a header field that cannot be sent. */
+  constructor(dispatcher: Dispatcher, plan: DispatchPlan) {
+    super();
+    const { target, headers, auth } = plan;
+    this.#dispatcher = dispatcher;
+    this.protocol = target.isSecure ? 'https:' : 'http:';
+    this.host = target.host;
+    this.path = target.path;
+    this.#authority = target.authority;
+    this.#origin = `${this.protocol}//${target.authority}`;
+    this.#timeout = plan.timeout ?? 0;
+    this.setHeader('Host', target.authority);
+    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value as string);
+    if (auth && !this.hasHeader('Authorization')) {
+      this.setHeader('Authorization', `Basic ${Buffer.from(auth).toString('base64')}`);
+    }
+  }
+
+  get headersSent(): boolean {
+    return this.#isSent;
+  }
+
+  getHeader(name: string): string | number | readonly string[] | undefined {
+    return this.#fields.get(name.toLowerCase())?.[1];
+  }
+
+  getHeaders(): Record<string, string | number | readonly string[]> {
+    return Object.fromEntries(Array.from(this.#fields, ([name, [, value]]) => [name, value]));
+  }
+
+  getHeaderNames(): string[] {
+    return [...this.#fields.keys()];
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#fields.has(name.toLowerCase());
+  }
+
+  /** @throws {TypeError} as node:http does, and {Error} when the request is on its way. */
+  setHeader(name: string, value: string | number | readonly string[]): this {
+    this.#checkUnsent('set');
+    validateHeaderName(name);
+    if (Array.isArray(value)) for (const element of value as readonly string[]) validateHeaderValue(name, element);
+    else validateHeaderValue(name, value as string);
+    this.#fields.set(name.toLowerCase(), [name, value]);
+    return this;
+  }
+
+  /** @throws {Error} when the request is on its way. */
+  removeHeader(name: string): void {
+    this.#checkUnsent('remove');
+    this.#fields.delete(name.toLowerCase());
+  }
+
+  /** Sends the request. */
+  end(): this {
+    if (this.#isSent) return this;
+    this.#isSent = true;
+    if (this.#timeout > 0) this.#timer = setTimeout(() => this.emit('timeout'), this.#timeout).unref();
+    // A dispatcher may answer on the spot, and nobody listens yet.
+    nextTick(() => this.#dispatch());
+    return this;
+  }
+
+  /** Gives up. 'error' comes, unless there was a response. */
+  destroy(error?: Error): this {
+    if (this.destroyed) return this;
+    const reason = error ?? hangUp();
+    const isAnswered = this.#response !== null || this.socket !== null;
+    this.#finish();
+    this.#controller?.abort(reason);
+    this.#response?.destroy(reason);
+    nextTick(() => {
+      if (!isAnswered) this.emit('error', reason);
+      this.emit('close');
+    });
+    return this;
+  }
+
+  abort(): void {
+    this.destroy();
+  }
+
+  #checkUnsent(verb: string): void {
+    if (!this.#isSent) return;
+    const error = new Error(`Cannot ${verb} headers after they are sent to the client`);
+    throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
+  }
+
+  #finish(): void {
+    this.destroyed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #dispatch(): void {
+    if (this.destroyed) return;
+    const options = {
+      origin: this.#origin,
+      path: this.path,
+      method: this.method,
+      headers: this.#headersToSend(),
+      upgrade: 'websocket',
+    };
+    try {
+      this.#dispatcher.dispatch(options, this.#handler());
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  /** The fields that undici does not write itself. */
+  #headersToSend(): Record<string, string | readonly string[]> {
+    const headers: Record<string, string | readonly string[]> = {};
+    for (const [name, [given, value]] of this.#fields) {
+      // A Host field becomes the name for TLS and goes before an agent's own `servername`; undici makes the usual one by itself.
+      if (UPGRADE_FIELDS.includes(name) || (name === 'host' && value === this.#authority)) continue;
+      // Dispatchers look for `host` in two spellings only.
+      headers[name === 'host' ? name : given] = typeof value === 'object' ? value : String(value);
+    }
+    return headers;
+  }
+
+  #handler(): object {
+    let legacy: LegacyController | undefined;
+    return {
+      onRequestStart: (controller: Controller) => this.#start(controller),
+      onRequestUpgrade: (controller: Controller, status: number, headers: object, socket: Duplex) =>
+        this.#upgrade(status, toRawHeaders(controller.rawHeaders ?? headers), socket),
+      onResponseStart: (controller: Controller, status: number, headers: object, message?: string) =>
+        this.#respond(controller, status, toRawHeaders(controller.rawHeaders ?? headers), message),
+      onResponseData: (controller: Controller, chunk: Uint8Array) => this.#receive(controller, chunk),
+      onResponseEnd: () => this.#complete(),
+      onResponseError: (_controller: unknown, error: Error) => this.#fail(error),
+      // undici 6.
+      onConnect: (abort: (reason?: Error) => void) => {
+        legacy = new LegacyController(abort);
+        this.#start(legacy);
+      },
+      onUpgrade: (status: number, headers: unknown, socket: Duplex) => this.#upgrade(status, toRawHeaders(headers), socket),
+      onHeaders: (status: number, headers: unknown, resume: () => void, message?: string) => {
+        legacy!.onResume = resume;
+        this.#respond(legacy!, status, toRawHeaders(headers), message);
+        return !legacy!.isPaused;
+      },
+      onData: (chunk: Uint8Array) => {
+        this.#receive(legacy!, chunk);
+        return !legacy!.isPaused;
+      },
+      onComplete: () => this.#complete(),
+      onError: (error: Error) => this.#fail(error),
+    };
+  }
+
+  /** The request has a connection, and can be given up from now on. */
+  #start(controller: Controller): void {
+    if (this.destroyed) controller.abort(hangUp());
+    else this.#controller = controller;
+  }
+
+  #upgrade(status: number, rawHeaders: readonly string[], socket: Duplex): void {
+    if (this.destroyed) return void socket.on('error', () => {}).destroy();
+    clearTimeout(this.#timer);
+    this.#controller = null;
+    this.socket = socket;
+    this.#tell('socket', socket);
+    // undici has put back into the socket what came behind the response.
+    this.#tell('upgrade', new DispatchedResponse(status, undefined, rawHeaders, socket), socket, Buffer.alloc(0));
+  }
+
+  #respond(controller: Controller, status: number, rawHeaders: readonly string[], message: string | undefined): void {
+    if (this.destroyed) return controller.abort(hangUp());
+    // Others of these are informational, and the response follows (RFC 9110 section 15.2).
+    if (status === 101) return void this.destroy(new Error('Server switched protocols without saying to which'));
+    if (status < 200) return;
+    this.#response = new DispatchedResponse(status, message, rawHeaders, controller);
+    this.#tell('response', this.#response);
+  }
+
+  #receive(controller: Controller, chunk: Uint8Array): void {
+    if (this.destroyed) return;
+    this.#timer?.refresh();
+    if (this.#response?.push(chunk) === false) controller.pause();
+  }
+
+  #complete(): void {
+    if (this.destroyed) return;
+    this.#finish();
+    this.#response?.finish();
+    this.#tell('close');
+  }
+
+  #fail(error: Error): void {
+    if (this.destroyed || this.socket) return;
+    this.#controller = null;
+    this.destroy(error);
+  }
+
+  /** Emits; an exception of a listener is the program's, and undici must not take it for its own. */
+  #tell(event: string, ...values: unknown[]): void {
+    try {
+      this.emit(event, ...values);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** The controller of undici 7 over what undici 6 gives. */
+class LegacyController implements Controller {
+  readonly abort: (reason: Error) => void;
+  onResume: () => void = () => {};
+  isPaused = false;
+
+  constructor(abort: (reason: Error) => void) {
+    this.abort = abort;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.onResume();
+  }
+}
+
+function hangUp(): Error {
+  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+}
+
+/** Names and values in turn, from the same as buffers or strings, or from an object. */
+function toRawHeaders(headers: unknown): string[] {
+  if (typeof headers !== 'object' || headers === null) return [];
+  const flat: readonly unknown[] = Array.isArray(headers) ? headers : Object.entries(headers).flat(1);
+  const raw: string[] = [];
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const values: readonly unknown[] = Array.isArray(flat[index + 1]) ? (flat[index + 1] as unknown[]) : [flat[index + 1]];
+    for (const value of values) raw.push(textOf(flat[index]), textOf(value));
+  }
+  return raw;
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
+}
+
+/** Fields by lower-case name, as in `IncomingMessage.headers`. */
+function toHeaders(rawHeaders: readonly string[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index].toLowerCase();
+    const value = rawHeaders[index + 1];
+    const known = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    if (name === 'set-cookie') headers[name] = [...(known ?? []), value];
+    else if (known === undefined) define(headers, name, value);
+    else if (!SINGLE_FIELDS.has(name)) define(headers, name, `${known as string}${name === 'cookie' ? '; ' : ', '}${value}`);
+  }
+  return headers;
+}
+
+/** Sets a property, even one called `__proto__`: the name is the peer's. */
+function define(headers: Record<string, string | string[]>, name: string, value: string): void {
+  Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
+}

@@ -1,0 +1,270 @@
+// The PerMessageDeflate export of ws 8: permessage-deflate (RFC 7692) as an object that programs negotiate with, and hand to a
+// Receiver and a Sender or drive themselves.
+
+import { Buffer } from 'node:buffer';
+import { createDeflateRaw, createInflateRaw, type ZlibOptions } from 'node:zlib';
+import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
+import { InflateError } from '../../deflate/engine.ts';
+import {
+  agreeToDeflate,
+  answerDeflate,
+  offerDeflate,
+  PERMESSAGE_DEFLATE,
+  type DeflateAgreement,
+  type DeflateElement,
+} from '../../deflate/parameters.ts';
+import { emptyMessage, TAIL } from '../../deflate/zlib-module.ts';
+import { Compression } from '../../protocol/compression.ts';
+import { messageTooLarge } from '../../protocol/faults.ts';
+import { deflateEngine } from '../compression.ts';
+import { platform } from '../platform.ts';
+import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
+
+/** Options of `new PerMessageDeflate()`. */
+export interface PerMessageDeflateSettings extends Omit<
+  PerMessageDeflateOptions,
+  'clientMaxWindowBits' | 'serverMaxWindowBits'
+> {
+  /** 8 to 15. `false`: a server refuses to be asked. */
+  serverMaxWindowBits?: number | false | undefined;
+  /** 8 to 15. `true`, a client's default: the server may choose. `false`: it may not. */
+  clientMaxWindowBits?: number | boolean | undefined;
+  /** Which side this is. Default false: a client. */
+  isServer?: boolean | undefined;
+  /** Most bytes that a message, or with `decompress` one call, may inflate to; 0, the default, for no limit. */
+  maxPayload?: number | undefined;
+}
+
+/** An offer or an answer as `extension.parse` gives it: each parameter with its values, `true` for none. */
+export type ParsedParameters = Record<string, readonly (string | true)[]>;
+/** The parameters of an offer, or those agreed on, by name: `true` for one without a value, window bits as numbers. */
+export type DeflateParameters = Record<string, number | true>;
+/** Receives what `compress` and `decompress` made, which is its own to keep. */
+export type DeflateCallback = (error: Error | null, data?: Buffer) => void;
+
+/** What Receiver and Sender may ask and programs need not. Filled by the class. */
+export interface DeflateInternals {
+  /** The contexts that a Receiver inflates with; made anew after `cleanup`. */
+  compressionOf(deflate: PerMessageDeflate): Compression;
+  /** Most bytes that a message may inflate to; 0 for no limit. */
+  maxPayloadOf(deflate: PerMessageDeflate): number;
+  /** Whether a message whose first frame has `length` bytes is worth compressing. */
+  isWorthwhile(deflate: PerMessageDeflate, length: number): boolean;
+}
+export const deflateInternals: DeflateInternals = {} as DeflateInternals;
+
+const CLIENT_BITS = 'client_max_window_bits';
+const DEFAULT_THRESHOLD = 1024;
+
+/** What one call of `compress` or `decompress` asks for. */
+interface Job {
+  readonly parts: readonly (Uint8Array | string)[];
+  readonly fin: boolean;
+  readonly done: FlowDone;
+}
+
+/** One direction. */
+interface Lane {
+  readonly create: () => ZlibFlow;
+  /** Says whether a message starts afresh. */
+  readonly resets: (agreement: DeflateAgreement) => boolean;
+  flow: ZlibFlow | null;
+  /** The first is under way. */
+  readonly jobs: Job[];
+}
+
+/** @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have in an offer, or in an answer. */
+function readElement(parsed: ParsedParameters, isOffer: boolean): DeflateElement {
+  const parameters = Object.entries(parsed).map(([name, values]) => {
+    if (values.length > 1) throw new Error(`Parameter "${name}" must have only a single value`);
+    const parameter = values[0] === true ? { name } : { name, value: values[0] };
+    // In an offer client_max_window_bits may stand without a value (RFC 7692 section 7.1.2.2); but for that, both read alike.
+    if (!isOffer || name !== CLIENT_BITS || values[0] !== true) {
+      agreeToDeflate({ name: PERMESSAGE_DEFLATE, parameters: [parameter] }, {});
+    }
+    return parameter;
+  });
+  return { name: PERMESSAGE_DEFLATE, parameters };
+}
+
+function parametersOf({ parameters }: DeflateElement): DeflateParameters {
+  return Object.fromEntries(parameters.map(({ name, value }) => [name, value === undefined ? true : Number(value)]));
+}
+
+/** permessage-deflate on one side of one connection. */
+export class PerMessageDeflate {
+  /** What was agreed on; null before {@link accept}. */
+  params: DeflateParameters | null = null;
+  readonly #settings: PerMessageDeflateSettings;
+  #agreement: DeflateAgreement | null = null;
+  readonly #deflating: Lane;
+  readonly #inflating: Lane;
+  #compression: Compression | null = null;
+
+  constructor(settings?: PerMessageDeflateSettings) {
+    this.#settings = { ...settings };
+    const isServer = this.#settings.isServer ?? false;
+    this.#deflating = {
+      create: () => new ZlibFlow(createDeflateRaw(this.#zlibOptions(true)), 0),
+      resets: (agreement) => (isServer ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover),
+      flow: null,
+      jobs: [],
+    };
+    this.#inflating = {
+      create: () => new ZlibFlow(createInflateRaw(this.#zlibOptions(false)), this.#limit),
+      resets: (agreement) => (isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover),
+      flow: null,
+      jobs: [],
+    };
+  }
+
+  /** `permessage-deflate`: its key in `extensions`. */
+  static get extensionName(): 'permessage-deflate' {
+    return PERMESSAGE_DEFLATE;
+  }
+
+  /** What a client offers, for `extension.format`. */
+  offer(): DeflateParameters {
+    return parametersOf(offerDeflate(this.#settings));
+  }
+
+  /**
+   * Takes the first acceptable offer (a server), or the answer to the offer (a client).
+   *
+   * @param configurations As `extension.parse` gives them. Not changed.
+   * @returns What was agreed on, for `extension.format`.
+   * @throws {Error} when a parameter is malformed, no offer is acceptable, or the answer does not fit the offer.
+   */
+  accept(configurations: readonly ParsedParameters[]): DeflateParameters {
+    const { isServer = false } = this.#settings;
+    const elements = configurations.map((parsed) => readElement(parsed, isServer));
+    if (!isServer) return this.#acceptAnswer(elements);
+    const answer = answerDeflate(elements, this.#settings);
+    if (answer === undefined) throw new Error('None of the extension offers can be accepted');
+    this.#agreement = answer.agreement;
+    return (this.params = parametersOf(answer.element));
+  }
+
+  /**
+   * Compresses the payload of one frame.
+   *
+   * @param data Kept until `callback`. Text is encoded as UTF-8.
+   * @param fin Whether it ends the message: then the four bytes of the flush are left out (RFC 7692 section 7.2.1).
+   */
+  compress(data: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
+    this.#enqueue(this.#deflating, {
+      parts: [data],
+      fin,
+      done: (error, output) => callback(error, output && fin ? withoutTail(output) : output),
+    });
+  }
+
+  /**
+   * Decompresses the payload of one frame.
+   *
+   * @param data Kept until `callback`.
+   * @param fin Whether it ends the message.
+   */
+  decompress(data: Uint8Array, fin: boolean, callback: DeflateCallback): void {
+    this.#enqueue(this.#inflating, {
+      parts: fin ? [data, TAIL] : [data],
+      fin,
+      done: (error, output) => callback(error && faultOf(error), output),
+    });
+  }
+
+  /** Frees the contexts. What is under way, or waits, gets an error. */
+  cleanup(): void {
+    this.#compression?.close();
+    this.#compression = null;
+    this.#clear(this.#inflating, 'inflate');
+    this.#clear(this.#deflating, 'deflate');
+  }
+
+  static {
+    Object.assign(deflateInternals, {
+      compressionOf: (deflate) => deflate.#compressionForReceiver(),
+      maxPayloadOf: (deflate) => deflate.#limit,
+      isWorthwhile: (deflate, length) => deflate.#isWorthwhile(length),
+    } satisfies DeflateInternals);
+  }
+
+  get #limit(): number {
+    return this.#settings.maxPayload ?? 0;
+  }
+
+  #acceptAnswer(elements: readonly DeflateElement[]): DeflateParameters {
+    const answer = elements[0] ?? { name: PERMESSAGE_DEFLATE, parameters: [] };
+    this.#agreement = agreeToDeflate(answer, this.#settings);
+    const { clientMaxWindowBits } = this.#settings;
+    this.params = {
+      ...(typeof clientMaxWindowBits === 'number' && { [CLIENT_BITS]: clientMaxWindowBits }),
+      ...parametersOf(answer),
+    };
+    return this.params;
+  }
+
+  #agreed(): DeflateAgreement {
+    if (this.#agreement === null) throw new TypeError('Call accept() first: nothing has been agreed on');
+    return this.#agreement;
+  }
+
+  #zlibOptions(isOutput: boolean): ZlibOptions {
+    const { isServer = false, zlibDeflateOptions, zlibInflateOptions } = this.#settings;
+    const agreement = this.#agreed();
+    const windowBits = isServer === isOutput ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
+    // The types of ws allow what zlib then refuses, such as a list of dictionaries.
+    return { ...((isOutput ? zlibDeflateOptions : zlibInflateOptions) as ZlibOptions | undefined), windowBits };
+  }
+
+  #compressionForReceiver(): Compression {
+    const { isServer, zlibInflateOptions } = this.#settings;
+    return (this.#compression ??= new Compression(platform, isServer ? 'server' : 'client', {
+      engine: deflateEngine(),
+      agreement: this.#agreed(),
+      zlibInflateOptions: { ...zlibInflateOptions },
+    }));
+  }
+
+  /** With a context that is kept, even a short message is: it resembles those before it. */
+  #isWorthwhile(length: number): boolean {
+    return !this.#deflating.resets(this.#agreed()) || length >= (this.#settings.threshold ?? DEFAULT_THRESHOLD);
+  }
+
+  #enqueue(lane: Lane, job: Job): void {
+    // First of all, because zlib may refuse its options.
+    lane.flow ??= lane.create();
+    if (lane.jobs.push(job) === 1) this.#runFirst(lane);
+  }
+
+  #runFirst(lane: Lane): void {
+    const job = lane.jobs.at(0);
+    if (job === undefined) return;
+    const flow = (lane.flow ??= lane.create());
+    flow.run(job.parts, (error, output) => {
+      lane.jobs.shift();
+      if (flow.isOver) lane.flow = null;
+      else if (job.fin && lane.resets(this.#agreed())) flow.reset();
+      this.#runFirst(lane);
+      job.done(error, output);
+    });
+  }
+
+  #clear(lane: Lane, verb: string): void {
+    const jobs = lane.jobs.splice(0);
+    lane.flow?.close();
+    lane.flow = null;
+    for (const { done } of jobs) done(new Error(`The ${verb} stream was closed while data was being processed`));
+  }
+}
+
+/** A flush right after a flush gives nothing, but even an empty message needs a block (RFC 7692 section 7.2.3.6). */
+function withoutTail(output: Buffer): Buffer {
+  if (output.length < TAIL.length) return Buffer.from(emptyMessage());
+  return output.subarray(0, output.length - TAIL.length);
+}
+
+/** zlib's own error is passed on, as ws does; the limit is our fault's. */
+function faultOf(error: Error): Error {
+  return error instanceof InflateError && error.isTooLong ? messageTooLarge() : error;
+}

@@ -1,0 +1,212 @@
+// The Receiver export of ws 8: a Writable that takes the bytes of a connection and emits what they say. RFC 6455 sections 5 and 7.
+// The work is done by the receiving half of a connection; here is only what makes a stream of it.
+
+import { Buffer } from 'node:buffer';
+import { shape, viewOf } from '../../api/ws/data.ts';
+import type { BinaryType } from '../../api/ws/types.ts';
+import { CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
+import { Utf8Error, type PeerError } from '../../base/errors.ts';
+import { OPCODE_CLOSE, OPCODE_PING } from '../../base/opcodes.ts';
+import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
+import type { Compression } from '../../protocol/compression.ts';
+import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
+import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
+import { platform } from '../platform.ts';
+import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
+import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
+
+/** Extensions by name. Only permessage-deflate is known. */
+export interface NegotiatedExtensions {
+  'permessage-deflate'?: PerMessageDeflate | undefined;
+}
+
+/** Options of `new Receiver()`. */
+export interface ReceiverOptions {
+  /** Whether several events may come in one turn of the event loop. Default true. */
+  allowSynchronousEvents?: boolean | undefined;
+  /** How binary messages are handed out. Default `'nodebuffer'`. */
+  binaryType?: BinaryType | 'blob' | undefined;
+  /** What the opening handshake agreed on. Default: nothing. */
+  extensions?: NegotiatedExtensions | undefined;
+  /** Whether a client is at the other end, whose frames must be masked. Default false. */
+  isServer?: boolean | undefined;
+  /** Most reads that one unfinished frame may take; 0, the default, for no limit. */
+  maxBufferedChunks?: number | undefined;
+  /** Most fragments of a message; 0, the default, for no limit. */
+  maxFragments?: number | undefined;
+  /** Largest message in bytes; 0, the default, for no limit. */
+  maxPayload?: number | undefined;
+  /** Whether text is passed on unchecked. Default false. */
+  skipUTF8Validation?: boolean | undefined;
+}
+
+/** An event that waits for its turn. */
+interface Pending {
+  readonly name: keyof ReceiverEvents;
+  readonly values: readonly unknown[];
+}
+
+type Done = (error?: Error | null) => void;
+
+/** The smaller of two limits, of which 0 is none. */
+function stricter(one: number, other: number): number {
+  return one === 0 || other === 0 ? one + other : Math.min(one, other);
+}
+
+/** Inflates with the contexts of `deflate`, whichever it has at that time. */
+function inflatingWith(deflate: PerMessageDeflate): Compression {
+  const { compressionOf, maxPayloadOf } = deflateInternals;
+  const inflating: Pick<Compression, 'inflate' | 'beginTurn'> = {
+    inflate: (data, limit, done, failed) =>
+      compressionOf(deflate).inflate(data, stricter(limit, maxPayloadOf(deflate)), done, failed),
+    beginTurn: () => compressionOf(deflate).beginTurn(),
+  };
+  // All that the receiving half uses.
+  return inflating as Compression;
+}
+
+/** What a {@link Receiver} hears of the receiving half of its connection. */
+interface Listener extends InboundOwner {
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+}
+
+/** Reads the frames of one connection. */
+export class Receiver extends TypedWritable {
+  readonly #binaryType: string;
+  readonly #isSynchronous: boolean;
+  readonly #inbound: Inbound;
+  readonly #pending: Pending[] = [];
+  #done: Done | null = null;
+  #fault: PeerError | null = null;
+
+  constructor(options: ReceiverOptions = {}) {
+    super();
+    const { extensions, maxPayload = 0, maxFragments = 0, maxBufferedChunks = 0 } = options;
+    this.#binaryType = options.binaryType ?? 'nodebuffer';
+    this.#isSynchronous = options.allowSynchronousEvents ?? true;
+    const deflate = extensions?.[PerMessageDeflate.extensionName];
+    const listener = this.#listener();
+    const limits = { maxPayload, maxFragments, maxBufferedChunks, maxFramePayload: 0, deliverFrames: false };
+    this.#inbound = new Inbound(
+      platform,
+      listener,
+      listener,
+      { ...limits, expectMask: options.isServer ?? false, skipUtf8Validation: options.skipUTF8Validation ?? false },
+      deflate ? inflatingWith(deflate) : null,
+    );
+    if (this.#binaryType === 'fragments') this.#inbound.fragmentEnds = [];
+  }
+
+  /** @param chunk Borrowed until `callback`. */
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Done): void {
+    this.#done = callback;
+    this.#receive(chunk);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#inbound.end();
+    this.#pending.length = 0;
+    this.#done = null;
+    callback(error);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.destroyed) return;
+    // A listener of some connection writes here: what is being delivered lies in the input arena.
+    if (platform.codec.isDelivering) return platform.defer(() => this.#receive(chunk));
+    this.#inbound.receive(chunk);
+    this.#settle();
+  }
+
+  #listener(): Listener {
+    return {
+      onMessage: (source, start, end, kind) => this.#emitMessage(source, start, end, kind),
+      onControl: (opcode, source, start, end) => {
+        if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);
+        this.#emit(opcode === OPCODE_PING ? 'ping' : 'pong', platform.copy(source, start, end));
+      },
+      onFault: (error) => this.#fail(error),
+      onBlocked: (isBlocked) => {
+        if (!isBlocked) this.#settle();
+      },
+    };
+  }
+
+  #emitMessage(source: Uint8Array, start: number, end: number, kind: number): void {
+    const isBinary = (kind & MESSAGE_TEXT) === 0;
+    const isOwned = (kind & MESSAGE_OWNED) !== 0;
+    const bytes = isOwned
+      ? viewOf(source, start, end)
+      : ((source === platform.codec.memory ? platform.copyMessage(start, end) : platform.copy(source, start, end)) as Buffer);
+    const isPlain = !isBinary || this.#binaryType === 'nodebuffer';
+    const fragmentEnds = isOwned ? this.#inbound.fragmentEnds : undefined;
+    this.#emit('message', isPlain ? bytes : shape(bytes, this.#binaryType, fragmentEnds), isBinary);
+  }
+
+  #receiveClose(source: Uint8Array, start: number, end: number): void {
+    if (end === start) return this.#conclude(CLOSE_NO_STATUS, Buffer.alloc(0));
+    if (end - start === 1) return this.#inboundFails(invalidControlLength(1));
+    const code = (source[start] << 8) | source[start + 1];
+    if (!isValidCloseCode(code)) return this.#inboundFails(invalidCloseCode(code));
+    const reason = platform.copy(source, start + 2, end);
+    if (!platform.codec.isUtf8(reason)) return this.#inboundFails(new Utf8Error());
+    this.#conclude(code, reason as Buffer);
+  }
+
+  #conclude(code: number, reason: Buffer): void {
+    this.#inbound.end();
+    this.#emit('conclude', code, reason);
+  }
+
+  #inboundFails(error: PeerError): void {
+    this.#inbound.end();
+    this.#fail(error);
+  }
+
+  #fail(error: PeerError): void {
+    this.#fault = error;
+    this.#settle();
+  }
+
+  /** Emits an event, or keeps it for a turn of its own. */
+  #emit(name: keyof ReceiverEvents, ...values: unknown[]): void {
+    if (this.destroyed) return;
+    const isConclusion = name === 'conclude';
+    if (this.#pending.length > 0 || (!this.#isSynchronous && !isConclusion)) {
+      if (this.#pending.push({ name, values }) === 1) setImmediate(this.#emitNext);
+    } else {
+      this.#emitNow({ name, values });
+    }
+  }
+
+  #emitNow({ name, values }: Pending): void {
+    try {
+      this.emit(name, ...values);
+    } finally {
+      if (name === 'conclude') this.end();
+    }
+  }
+
+  readonly #emitNext = (): void => {
+    const event = this.#pending[0];
+    if (event === undefined) return;
+    try {
+      this.#emitNow(event);
+    } finally {
+      this.#pending.shift();
+      const next = this.#pending[0];
+      if (next?.name === 'conclude') this.#emitNext();
+      else if (next !== undefined) setImmediate(this.#emitNext);
+      else this.#settle();
+    }
+  };
+
+  /** Calls back who wrote, once all that the chunk said has been emitted. */
+  #settle(): void {
+    const done = this.#done;
+    const isWaiting = this.#pending.length > 0 || (this.#inbound.isBlocked && this.#fault === null);
+    if (done === null || isWaiting || platform.codec.isDelivering) return;
+    this.#done = null;
+    done(this.#fault);
+  }
+}

@@ -1,0 +1,230 @@
+// The Sender export of ws 8: writes messages and control frames to a stream at once. RFC 6455 sections 5.4, 5.5 and 6.1.
+
+import { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import { EMPTY, isBlob, toBytes, toReason } from '../../api/ws/data.ts';
+import { isValidCloseCode } from '../../base/close-codes.ts';
+import {
+  MAXIMUM_CONTROL_PAYLOAD,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_CONTINUATION,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_TEXT,
+} from '../../base/opcodes.ts';
+import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
+import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
+import type { NegotiatedExtensions } from './receiver.ts';
+
+/** Told when the stream has taken a frame, or why it will not. */
+export type WriteCallback = (error?: Error | null) => void;
+/** What has bytes. */
+export type SenderData = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly number[];
+
+/** How to send one frame of a message. What is left out is false. */
+export interface SenderOptions {
+  /** Whether the message is binary; otherwise it is text. */
+  binary?: boolean | undefined;
+  /** Whether to compress the message, where permessage-deflate was negotiated. Looked at in its first frame. */
+  compress?: boolean | undefined;
+  /** Whether this frame ends the message. */
+  fin?: boolean | undefined;
+  /** Whether to mask, as a client must (RFC 6455 section 5.1). */
+  mask?: boolean | undefined;
+}
+
+/** Something that is sent in order. */
+interface Waiting {
+  /** Payload bytes, for `_bufferedBytes`. */
+  readonly length: number;
+  readonly callback: WriteCallback | undefined;
+  /** Sends it. @returns Whether that is done; otherwise what follows waits until `#goOn`. */
+  run(): boolean;
+}
+
+/** The payload, and whether it lies in memory of the program. */
+function payloadOf(data: SenderData): { bytes: Buffer; isBorrowed: boolean } {
+  const isView = ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof SharedArrayBuffer;
+  return { bytes: toBytes(data), isBorrowed: isView };
+}
+
+/**
+ * Writes frames to `socket`, in the order of the calls. Every frame is written at once, unless it is behind a message that is being
+ * compressed or a Blob that is being read.
+ */
+export class Sender {
+  readonly #socket: Duplex;
+  readonly #deflate: PerMessageDeflate | undefined;
+  readonly #mask: Pick<FrameOptions, 'generateMask' | 'maskBuffer'>;
+  /** Whether the next data frame is the first of its message. */
+  #isFirst = true;
+  /** Whether the message that is being sent is compressed. */
+  #isCompressed = false;
+  /** What is being compressed or read, and what has to wait for it. */
+  #waiting: Waiting[] = [];
+  #bufferedBytes = 0;
+  /** Called when a message cannot be sent, so that nothing behind it can. */
+  onerror: (error: Error) => void = () => {};
+
+  /**
+   * @param socket The stream to write to, of which `cork`, `uncork`, `write` and `destroyed` are used.
+   * @param extensions What the opening handshake agreed on.
+   * @param generateMask Makes masking keys. Default: unpredictable bytes.
+   */
+  constructor(socket: Duplex, extensions?: NegotiatedExtensions, generateMask?: GenerateMask) {
+    this.#socket = socket;
+    this.#deflate = extensions?.[PerMessageDeflate.extensionName];
+    this.#mask = generateMask ? { generateMask, maskBuffer: Buffer.alloc(4) } : {};
+  }
+
+  /** Makes the bytes of one frame; see {@link makeFrame}. */
+  static frame(data: Buffer | string, options: FrameOptions): Buffer[] {
+    return makeFrame(data, options);
+  }
+
+  /** Payload bytes that wait for a message to be compressed, or for a Blob to be read. */
+  get _bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /**
+   * Sends a message, or a fragment of one.
+   *
+   * @param data Kept until `callback`, and not changed.
+   * @throws {TypeError} for what has no bytes.
+   */
+  send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
+    const { binary = false, compress = false, fin = false, mask = false } = options;
+    const blob = isBlob(data) ? data : null;
+    const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
+    const length = blob ? blob.size : bytes.length;
+    const isFirst = this.#isFirst;
+    this.#isFirst = fin;
+    if (isFirst) {
+      const deflate = this.#deflate;
+      this.#isCompressed = compress && deflate !== undefined && deflateInternals.isWorthwhile(deflate, length);
+    }
+    const isCompressed = this.#isCompressed;
+    if (fin) this.#isCompressed = false;
+    const frame: FrameOptions = {
+      fin,
+      mask,
+      opcode: isFirst ? (binary ? OPCODE_BINARY : OPCODE_TEXT) : OPCODE_CONTINUATION,
+      readOnly: isBorrowed,
+      rsv1: isFirst && isCompressed,
+    };
+    const pass = (payload: Buffer): boolean =>
+      isCompressed ? this.#compress(payload, frame, callback) : this.#write(payload, frame, callback);
+    const run = (): boolean => (blob ? this.#read(blob, pass) : pass(bytes));
+    this.#add({ length, callback, run });
+  }
+
+  /** Sends a Ping. @throws {RangeError} above 125 bytes. */
+  ping(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
+    this.#control(OPCODE_PING, data, mask, callback);
+  }
+
+  /** Sends a Pong. @throws {RangeError} above 125 bytes. */
+  pong(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
+    this.#control(OPCODE_PONG, data, mask, callback);
+  }
+
+  /**
+   * Sends a Close frame. Nothing keeps a program from sending more after it.
+   *
+   * @param code Left out: a frame without a status code.
+   * @throws {TypeError} when the code may not be sent. @throws {RangeError} when the reason is longer than 123 bytes.
+   */
+  close(code?: number, reason?: string | Uint8Array, mask?: boolean, callback?: WriteCallback): void {
+    let payload = EMPTY;
+    if (code !== undefined) {
+      if (!isValidCloseCode(code)) throw new TypeError('First argument must be a valid error code number');
+      const bytes = toReason(reason);
+      if (bytes.length > MAXIMUM_CONTROL_PAYLOAD - 2) {
+        throw new RangeError('The message must not be greater than 123 bytes');
+      }
+      payload = Buffer.concat([Buffer.from([code >>> 8, code & 0xff]), bytes]);
+    }
+    const frame = { fin: true, mask: mask ?? false, opcode: OPCODE_CLOSE };
+    this.#add({ length: payload.length, callback, run: () => this.#write(payload, frame, callback) });
+  }
+
+  /** Writes what {@link Sender.frame} has made, past everything that waits. @param list Kept until `callback`. */
+  sendFrame(list: readonly (Uint8Array | string)[], callback?: WriteCallback): void {
+    const socket = this.#socket;
+    const last = list.length - 1;
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index++) socket.write(list[index]);
+    socket.write(list[last], callback);
+    if (last > 0) socket.uncork();
+  }
+
+  #control(opcode: number, data: SenderData | Blob, mask: boolean = false, callback: WriteCallback | undefined): void {
+    const blob = isBlob(data) ? data : null;
+    const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
+    const length = blob ? blob.size : bytes.length;
+    if (length > MAXIMUM_CONTROL_PAYLOAD) throw new RangeError('The data size must not be greater than 125 bytes');
+    const frame = { fin: true, mask, opcode, readOnly: isBorrowed };
+    const write = (payload: Buffer): boolean => this.#write(payload, frame, callback);
+    this.#add({ length, callback, run: () => (blob ? this.#read(blob, write) : write(bytes)) });
+  }
+
+  #add(entry: Waiting): void {
+    if (this.#waiting.length === 0 && entry.run()) return;
+    this.#waiting.push(entry);
+    this.#bufferedBytes += entry.length;
+  }
+
+  /** The first of what waits is done: sends the others, until one of them takes its time. */
+  #goOn(): void {
+    // An entry stays first while it runs, so that what its callback sends comes behind.
+    do {
+      this.#bufferedBytes -= this.#waiting.shift()!.length;
+    } while (this.#waiting.length > 0 && this.#waiting[0].run());
+  }
+
+  #read(blob: Blob, pass: (payload: Buffer) => boolean): boolean {
+    blob.arrayBuffer().then(
+      (memory) => {
+        if (this.#socket.destroyed) this.#abandon(new Error('The socket was closed while the blob was being read'));
+        else if (pass(Buffer.from(memory))) this.#goOn();
+      },
+      // In a turn of its own, where what a callback throws is an uncaught exception and not a rejected promise.
+      (error: Error) => process.nextTick(() => this.#fail(error)),
+    );
+    return false;
+  }
+
+  #compress(payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
+    this.#deflate!.compress(payload, frame.fin ?? false, (error, output) => {
+      if (this.#socket.destroyed) {
+        this.#abandon(new Error('The socket was closed while data was being compressed'));
+      } else if (error !== null) {
+        this.#fail(error);
+      } else {
+        this.#write(output!, { ...frame, readOnly: false }, callback);
+        this.#goOn();
+      }
+    });
+    return false;
+  }
+
+  #write(payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
+    this.sendFrame(makeFrame(payload, { ...this.#mask, ...frame }), callback);
+    return true;
+  }
+
+  /** Nothing that waits can be sent: the peer's context would no longer match ours, or a message would be missing. */
+  #fail(error: Error): void {
+    this.#abandon(error);
+    this.onerror(error);
+  }
+
+  #abandon(error: Error): void {
+    const lost = this.#waiting;
+    this.#waiting = [];
+    this.#bufferedBytes = 0;
+    for (const { callback } of lost) callback?.(error);
+  }
+}

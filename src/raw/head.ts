@@ -1,0 +1,97 @@
+// Reads one HTTP head from a raw transport (RFC 9112 section 2), within limits of size and time, and stops right behind it.
+
+import type { HeadResult } from '../handshake/http-head.ts';
+import { refuse, type Refusal } from '../handshake/refusal.ts';
+import type { Platform, Timer, TransportEvents } from '../platform.ts';
+import { guard } from './guard.ts';
+import type { RawTransport } from './network.ts';
+
+/** A parser of `handshake/http-head.ts`. */
+interface Parser<Head> {
+  feed(chunk: Uint8Array): HeadResult<Head> | undefined;
+}
+
+/** One of them is called, once. None after {@link HeadReader.stop}. */
+export interface HeadEvents<Head> {
+  /**
+   * The head is complete and the transport is paused. Attach another receiver to the transport before returning.
+   *
+   * @param rest Bytes that came behind the head. The receiver's to keep.
+   */
+  onHead(head: Head, rest: Uint8Array): void;
+  /** The bytes are no head, or (408) the time is over. The transport is paused. */
+  onRefusal(refusal: Refusal): void;
+  /** The peer sent FIN. `hasBegun`: in the middle of the head. */
+  onEnd(hasBegun: boolean): void;
+  /** The transport is gone. */
+  onClosed(error: Error | undefined): void;
+}
+
+export class HeadReader<Head> implements TransportEvents {
+  readonly #transport: RawTransport;
+  readonly #platform: Platform;
+  readonly #parser: Parser<Head>;
+  readonly #events: HeadEvents<Head>;
+  #timer: Timer | undefined;
+  #hasBegun = false;
+  #isOver = false;
+
+  constructor(
+    transport: RawTransport,
+    platform: Platform,
+    plan: { readonly parser: Parser<Head>; readonly events: HeadEvents<Head> },
+  ) {
+    this.#transport = transport;
+    this.#platform = platform;
+    this.#parser = plan.parser;
+    this.#events = plan.events;
+  }
+
+  /** Starts to read. @param timeout Milliseconds that the head may take; 0, the default, for no limit. */
+  start(timeout: number = 0): void {
+    if (timeout > 0) this.#timer = this.#platform.setTimer(() => this.#expire(), timeout);
+    this.#transport.attach(this);
+    this.#transport.start();
+  }
+
+  /** Reports nothing any more. */
+  stop(): void {
+    this.#isOver = true;
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#isOver || chunk.length === 0) return;
+    this.#hasBegun = true;
+    const result = this.#parser.feed(chunk);
+    if (result === undefined) return;
+    this.stop();
+    this.#transport.pause();
+    guard(this.#platform, () => {
+      if (result.accepted) this.#events.onHead(result.head, result.rest);
+      else this.#events.onRefusal(result);
+    });
+  }
+
+  receiveInput(length: number): void {
+    this.receive(this.#platform.codec.input.subarray(0, length));
+  }
+
+  receiveEnd(): void {
+    if (this.#isOver) return;
+    this.stop();
+    guard(this.#platform, () => this.#events.onEnd(this.#hasBegun));
+  }
+
+  closed(error?: Error): void {
+    if (this.#isOver) return;
+    this.stop();
+    guard(this.#platform, () => this.#events.onClosed(error));
+  }
+
+  #expire(): void {
+    this.stop();
+    this.#transport.pause();
+    this.#events.onRefusal(refuse(408, 'The request did not come in time'));
+  }
+}

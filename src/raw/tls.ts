@@ -1,0 +1,34 @@
+// Options of TLS as programs give them, by Node.js's names, for a RawNetwork.
+
+import type { ClientTls } from './network.ts';
+
+/** What a {@link ClientTls} is made of. */
+export const CLIENT_TLS_NAMES: readonly string[] = ['ca', 'cert', 'key', 'rejectUnauthorized', 'servername'];
+
+const decoder = new TextDecoder();
+
+function pem(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof Uint8Array) return decoder.decode(value);
+  throw new TypeError(`The "${name}" option must be PEM, as a string or bytes`);
+}
+
+/**
+ * The TLS options among `options`.
+ *
+ * @throws {TypeError} for one of another type.
+ */
+export function readClientTls(options: Readonly<Record<string, unknown>>): ClientTls {
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
+  if (servername !== undefined && typeof servername !== 'string') {
+    throw new TypeError('The "servername" option must be a string');
+  }
+  return {
+    ca: ca === undefined ? undefined : Array.isArray(ca) ? ca.map((one) => pem('ca', one)) : pem('ca', ca),
+    cert: cert === undefined ? undefined : pem('cert', cert),
+    key: key === undefined ? undefined : pem('key', key),
+    // As Node.js reads it: only `false` itself turns it off.
+    rejectUnauthorized: rejectUnauthorized !== false,
+    servername,
+  };
+}

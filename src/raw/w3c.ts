@@ -1,0 +1,54 @@
+// Connections for the W3C face over raw sockets.
+
+import { parseAddress } from '../api/address.ts';
+import type { Connect, ConnectCallbacks, ConnectRequest, PendingConnection } from '../api/w3c/connect.ts';
+import type { DeflateEngine } from '../deflate/engine.ts';
+import type { Platform } from '../platform.ts';
+import { RawSession } from '../protocol/session.ts';
+import type { RawNetwork } from './network.ts';
+import { startOpening, withCredentials } from './opening.ts';
+import { SessionTransport } from './session-transport.ts';
+import { CLIENT_TLS_NAMES, readClientTls } from './tls.ts';
+
+/** Milliseconds. Browsers wait longer, but they have a user who can stop waiting. */
+const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+
+/**
+ * Makes what `createWebSocketClass` takes.
+ *
+ * @param deflateEngine Called at the first connection that negotiates permessage-deflate. Left out: it is not offered.
+ */
+export function createConnect(network: RawNetwork, platform: Platform, deflateEngine?: () => DeflateEngine): Connect {
+  return (request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection => {
+    const { tls = {}, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;
+    for (const [name, value] of Object.entries(tls)) {
+      if (value !== undefined && !CLIENT_TLS_NAMES.includes(name)) {
+        throw new TypeError(`The "tls.${name}" option is not supported on this runtime`);
+      }
+    }
+    const target = parseAddress(request.url);
+    const plan = {
+      target,
+      protocols: request.protocols,
+      version: 13,
+      deflate: perMessageDeflate && deflateEngine !== undefined ? {} : undefined,
+      headers: withCredentials(platform, request.headers, target.auth),
+      handshakeTimeout,
+      tls: readClientTls({ ...tls }),
+    } as const;
+    const opening = startOpening(network, platform, plan, {
+      onUpgrade: () => true,
+      onResponse: () => false,
+      onOpen(transport, { protocol, extensions, agreement, head }) {
+        const compression = agreement && { engine: deflateEngine!(), agreement };
+        const options = { role: 'client', compression, ...(maxPayload !== undefined && { maxPayload }) } as const;
+        const session = new RawSession(platform, new SessionTransport(transport), options);
+        transport.attach(session);
+        callbacks.onOpen(session, protocol, extensions, head);
+      },
+      onFail: (error) => callbacks.onFail(error),
+    });
+    opening.send();
+    return opening;
+  };
+}

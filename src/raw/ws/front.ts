@@ -1,0 +1,149 @@
+// The HTTP server in front of WebSockets on raw sockets: it reads one head a connection (RFC 9112) and hands upgrade requests on.
+
+import { Buffer } from 'node:buffer';
+import { EventEmitter } from 'node:events';
+import type { HttpServer } from '../../api/ws/server.ts';
+import type { AddressInfo } from '../../api/ws/types.ts';
+import { listContains } from '../../handshake/grammar.ts';
+import { requestHeadParser, type RequestHead } from '../../handshake/http-head.ts';
+import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
+import type { Platform } from '../../platform.ts';
+import { HeadReader } from '../head.ts';
+import type { Listener, RawNetwork, RawTransport, ServerTls } from '../network.ts';
+import { RawMessage } from './message.ts';
+import { RawSocket } from './socket.ts';
+
+/** As the `headersTimeout` of node:http. */
+const DEFAULT_HEADERS_TIMEOUT = 60_000;
+
+/** How a front listens. */
+export interface FrontOptions {
+  readonly tls?: ServerTls | undefined;
+  /** Path of a Unix domain socket, in the place of port and host. */
+  readonly unix?: string | undefined;
+  /** Milliseconds; 0 for no limit. Default 60,000. */
+  readonly headersTimeout?: number | undefined;
+}
+
+/** Events: `listening`, `upgrade` (request, socket, head), `error`, `close`. */
+export class RawHttpFront extends EventEmitter implements HttpServer {
+  readonly #network: RawNetwork;
+  readonly #platform: Platform;
+  readonly #options: FrontOptions;
+  #listener: Listener | null = null;
+  #address: AddressInfo | string | null = null;
+  /** Connections whose head has not come yet. */
+  readonly #reading: Map<RawTransport, HeadReader<RequestHead>> = new Map();
+  #connections = 0;
+  #isClosing = false;
+  #isListenerClosed = false;
+  #hasFailed = false;
+
+  constructor(network: RawNetwork, platform: Platform, options: FrontOptions) {
+    super();
+    this.#network = network;
+    this.#platform = platform;
+    this.#options = options;
+  }
+
+  /** @throws {TypeError} naming an option that the runtime has nothing for. */
+  listen(port?: number, host?: string | null, backlog?: number | null, onListening?: () => void): this {
+    const { tls, unix } = this.#options;
+    if (onListening) this.once('listening', onListening);
+    const plan = { port: port ?? 0, host: host ?? undefined, backlog: backlog ?? undefined, path: unix, tls };
+    const listener = this.#network.listen(plan, {
+      onListening: (address) => {
+        this.#address = address;
+        // A runtime may know at once, before anybody listens to us.
+        process.nextTick(() => {
+          if (!this.#isClosing) this.emit('listening');
+        });
+      },
+      onConnection: (transport) => this.#accept(transport),
+      onError: (error) => {
+        // What never listened is not there to be closed.
+        if (this.#address === null) this.#hasFailed = true;
+        if (this.#hasFailed) this.#listener = null;
+        process.nextTick(() => {
+          if (!this.#isClosing) this.emit('error', error);
+        });
+      },
+    });
+    if (!this.#hasFailed) this.#listener = listener;
+    return this;
+  }
+
+  address(): AddressInfo | string | null {
+    return this.#address;
+  }
+
+  /** Takes no more connections, and drops those that have not asked for anything yet. */
+  close(onClosed?: () => void): this {
+    if (onClosed) this.once('close', onClosed);
+    if (this.#isClosing) return this;
+    this.#isClosing = true;
+    this.#address = null;
+    for (const [transport, reader] of this.#reading) {
+      reader.stop();
+      transport.destroy();
+      this.#connections--;
+    }
+    this.#reading.clear();
+    const onListenerClosed = (): void => {
+      this.#isListenerClosed = true;
+      this.#emitClose();
+    };
+    if (this.#listener === null) process.nextTick(onListenerClosed);
+    else this.#listener.close(onListenerClosed);
+    return this;
+  }
+
+  #emitClose(): void {
+    if (this.#isListenerClosed && this.#connections === 0) this.emit('close');
+  }
+
+  #accept(transport: RawTransport): void {
+    if (this.#isClosing) return transport.destroy();
+    this.#connections++;
+    const over = (): RawSocket => {
+      this.#reading.delete(transport);
+      return new RawSocket(transport, this.#platform, () => this.#release());
+    };
+    const reader = new HeadReader<RequestHead>(transport, this.#platform, {
+      parser: requestHeadParser(),
+      events: {
+        onHead: (head, rest) => this.#handle(over(), head, rest),
+        onRefusal: (refusal) => answer(over(), refusal),
+        onEnd: (hasBegun) => {
+          if (hasBegun) answer(over(), refuse(400, 'The request ends within its head'));
+          else over().destroy();
+        },
+        onClosed: () => {
+          this.#reading.delete(transport);
+          this.#release();
+        },
+      },
+    });
+    this.#reading.set(transport, reader);
+    reader.start(this.#options.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT);
+  }
+
+  #release(): void {
+    this.#connections--;
+    if (this.#isClosing) this.#emitClose();
+  }
+
+  #handle(socket: RawSocket, head: RequestHead, rest: Uint8Array): void {
+    const { headers } = head;
+    const isUpgrade = headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
+    const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
+    if (isUpgrade && this.emit('upgrade', new RawMessage({ head, socket }), socket, bytes)) return socket.watch();
+    answer(socket, refuse(426, 'Upgrade Required'), head.method === 'HEAD');
+  }
+}
+
+/** Answers a request that gets no WebSocket, and closes. */
+function answer(socket: RawSocket, { status, reason }: Refusal, isBodyLeftOut: boolean = false): void {
+  const text = refusalHead({ status, reason, headers: { 'Content-Type': 'text/plain', Date: new Date().toUTCString() } });
+  socket.end(isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text);
+}

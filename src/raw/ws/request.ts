@@ -1,0 +1,101 @@
+// A client's request in the shape of node:http's ClientRequest, as far as ws programs use it.
+
+import { EventEmitter } from 'node:events';
+import type { Target } from '../../api/address.ts';
+import { headerLines, type HeaderValues } from '../../handshake/headers.ts';
+import { hangUp, type RunningOpening } from '../opening.ts';
+
+type HeaderValue = HeaderValues[string];
+
+export class RawClientRequest extends EventEmitter {
+  readonly method = 'GET' as const;
+  readonly protocol: string;
+  readonly host: string;
+  readonly path: string;
+  /** Whether `end()` was called. */
+  writableEnded: boolean = false;
+  destroyed: boolean = false;
+  readonly #opening: RunningOpening;
+  /** By lower-case name: the name as it was given, and the value. */
+  readonly #headers: Map<string, readonly [name: string, value: HeaderValue]> = new Map();
+  #hasResponse = false;
+
+  constructor(target: Target, headers: HeaderValues, opening: RunningOpening) {
+    super();
+    this.protocol = target.isSecure ? 'https:' : 'http:';
+    this.host = target.host;
+    this.path = target.path;
+    this.#opening = opening;
+    for (const [name, value] of Object.entries(headers)) this.#headers.set(name.toLowerCase(), [name, value]);
+  }
+
+  get aborted(): boolean {
+    return this.destroyed;
+  }
+
+  /** Sets a header field, until the request is sent. The handshake's own cannot be set, but for Host. @throws {Error} */
+  setHeader(name: string, value: string | number | readonly string[]): this {
+    if (this.writableEnded) throw new Error('Cannot set headers after they are sent to the client');
+    const own = this.#ownName(name);
+    if (own !== undefined && own !== 'Host') throw new Error(`The ${own} header belongs to the handshake`);
+    headerLines({ [name]: value });
+    this.#headers.set(name.toLowerCase(), [name, value]);
+    return this;
+  }
+
+  getHeader(name: string): HeaderValue {
+    const own = this.#ownName(name);
+    return this.#headers.get(name.toLowerCase())?.[1] ?? (own && this.#opening.fields[own]);
+  }
+
+  hasHeader(name: string): boolean {
+    return this.getHeader(name) !== undefined;
+  }
+
+  /** All header fields, by lower-case name. */
+  getHeaders(): Record<string, HeaderValue> {
+    const own = Object.entries(this.#opening.fields).map(([name, value]) => [name.toLowerCase(), value]);
+    const given = [...this.#headers].map(([name, [, value]]) => [name, value]);
+    return Object.fromEntries([...own, ...given]) as Record<string, HeaderValue>;
+  }
+
+  getHeaderNames(): string[] {
+    return Object.keys(this.getHeaders());
+  }
+
+  /** @throws {Error} once the request was sent. */
+  removeHeader(name: string): void {
+    if (this.writableEnded) throw new Error('Cannot remove headers after they are sent to the client');
+    this.#headers.delete(name.toLowerCase());
+  }
+
+  /** Lets the request go. */
+  end(): this {
+    if (this.writableEnded || this.destroyed) return this;
+    this.writableEnded = true;
+    this.#opening.send(Object.fromEntries(this.#headers.values()));
+    return this;
+  }
+
+  /** Gives up: the WebSocket fails with `error`. Without one it fails as if the server had hung up, unless a response came. */
+  destroy(error?: Error): this {
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    if (this.#hasResponse && error === undefined) this.#opening.abort();
+    else this.#opening.fail(error ?? hangUp());
+    return this;
+  }
+
+  abort(): void {
+    this.destroy();
+  }
+
+  /** The program has been given a response. @internal */
+  markResponse(): void {
+    this.#hasResponse = true;
+  }
+
+  #ownName(name: string): string | undefined {
+    return Object.keys(this.#opening.fields).find((own) => own.toLowerCase() === name.toLowerCase());
+  }
+}

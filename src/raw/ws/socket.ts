@@ -1,0 +1,312 @@
+// A raw transport in the shape that ws programs know: what they use of a net.Socket, as far as it goes without streams.
+
+import { Buffer } from 'node:buffer';
+import { EventEmitter } from 'node:events';
+import type { Platform, Timer, Transport, TransportEvents } from '../../platform.ts';
+import { RawSession } from '../../protocol/session.ts';
+import type { SessionOptions } from '../../protocol/session-options.ts';
+import { guard } from '../guard.ts';
+import type { RawTransport } from '../network.ts';
+import { SessionTransport } from '../session-transport.ts';
+
+/** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
+const LINGER = 5000;
+/** Most bytes, or nearly so, that are read before there is a session: as the `highWaterMark` of a stream. */
+const MAXIMUM_KEPT_BYTES = 16_384;
+
+type Done = (error?: Error | null) => void;
+
+/** The transport of a session: what it does to it shows on the socket. */
+class CarryingTransport extends SessionTransport {
+  readonly #socket: RawSocket;
+  readonly #hooks: { readonly onEnd: () => void; readonly onStart: () => void };
+
+  constructor(socket: RawSocket, transport: RawTransport, hooks: { readonly onEnd: () => void; readonly onStart: () => void }) {
+    super(transport);
+    this.#socket = socket;
+    this.#hooks = hooks;
+  }
+
+  protected override deliverKept(): void {
+    this.#hooks.onStart();
+  }
+
+  override write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+    for (const chunk of chunks) this.#socket.bytesWritten += chunk.length;
+    return super.write(chunks, onWritten);
+  }
+
+  override end(): void {
+    this.#hooks.onEnd();
+    super.end();
+  }
+
+  override destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Events: `finish`, `end`, `error` when somebody listens, `close`. Bytes go to the session, not to `data`. */
+export class RawSocket extends EventEmitter implements TransportEvents {
+  readonly encrypted: boolean;
+  readonly authorized: boolean = false;
+  destroyed: boolean = false;
+  /** Bytes since the head of the handshake. */
+  bytesRead: number = 0;
+  bytesWritten: number = 0;
+  readonly #transport: RawTransport;
+  readonly #platform: Platform;
+  readonly #onClosed: (() => void) | undefined;
+  #session: TransportEvents | null = null;
+  #isEnding = false;
+  #hasEnded = false;
+  #isClosed = false;
+  /** Writes of {@link write} that the operating system has not taken yet. */
+  #waiting = 0;
+  #error: Error | undefined;
+  #timer: Timer | undefined;
+  #isWatching = false;
+  /** What was read while watching. */
+  #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  /** Whether FIN came behind what is kept. */
+  #isEndKept = false;
+
+  /** Takes over `transport`, which is paused. `onClosed` is called once it is gone. */
+  constructor(transport: RawTransport, platform: Platform, onClosed?: () => void) {
+    super();
+    this.encrypted = transport.isSecure;
+    this.#transport = transport;
+    this.#platform = platform;
+    this.#onClosed = onClosed;
+    transport.attach(this);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#transport.remote.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#transport.remote.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return familyOf(this.remoteAddress);
+  }
+
+  get localAddress(): string | undefined {
+    return this.#transport.local.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#transport.local.port;
+  }
+
+  get localFamily(): string | undefined {
+    return familyOf(this.localAddress);
+  }
+
+  get readable(): boolean {
+    return !this.destroyed && !this.#hasEnded;
+  }
+
+  get writable(): boolean {
+    return !this.destroyed && !this.#isEnding;
+  }
+
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** Makes the session that reads from here, and writes. Call it once. */
+  createSession(platform: Platform, options: SessionOptions): RawSession {
+    const transport: Transport = new CarryingTransport(this, this.#transport, {
+      onEnd: () => this.#endBySession(),
+      onStart: () => this.#deliverKept(),
+    });
+    if (this.#isWatching) this.#transport.pause();
+    const session = new RawSession(platform, transport, options);
+    this.#session = session;
+    return session;
+  }
+
+  /** Reads ahead while it is being decided whether there will be a session, so that a peer who leaves is noticed. */
+  watch(): void {
+    if (this.#session !== null || !this.writable) return;
+    this.#isWatching = true;
+    this.#transport.start();
+  }
+
+  #deliverKept(): void {
+    const chunks = this.#kept;
+    this.#kept = [];
+    this.#isWatching = false;
+    if (chunks.length > 0) this.#session!.receive(Buffer.concat(chunks));
+    if (!this.#isEndKept) return;
+    this.#isEndKept = false;
+    this.receiveEnd();
+  }
+
+  /** Writes past the session: between two of its frames, if it has one. Bytes must not be changed before `callback`. */
+  write(data: string | Uint8Array, encoding?: BufferEncoding | Done, callback?: Done): boolean {
+    const done = typeof encoding === 'function' ? encoding : callback;
+    if (!this.writable) {
+      if (done) process.nextTick(done, new Error('The socket has been ended'));
+      return false;
+    }
+    const bytes = typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data;
+    this.bytesWritten += bytes.length;
+    const isTaken =
+      bytes.length === 0 ||
+      this.#transport.write([bytes], () => {
+        this.#waiting--;
+        if (done) process.nextTick(done);
+        if (this.#waiting > 0) return;
+        if (this.#isEnding) this.#finish();
+        else process.nextTick(() => this.emit('drain'));
+      });
+    if (!isTaken) this.#waiting++;
+    else if (done) process.nextTick(done);
+    return isTaken;
+  }
+
+  /** Sends FIN behind what was written. */
+  end(data?: string | Uint8Array | Done, encoding?: BufferEncoding | Done, callback?: Done): this {
+    const done = [data, encoding, callback].find((value) => typeof value === 'function');
+    if (typeof data === 'string' || data instanceof Uint8Array)
+      this.write(data, typeof encoding === 'string' ? encoding : undefined);
+    if (this.#isEnding || this.destroyed) return this;
+    if (done) this.once('finish', done);
+    this.#isEnding = true;
+    this.#isWatching = false;
+    this.#kept = [];
+    // Nobody else keeps time once the peer is refused.
+    if (this.#session === null) this.#timer = this.#platform.setTimer(() => this.destroy(), LINGER);
+    if (this.#waiting === 0) this.#finish();
+    return this;
+  }
+
+  destroy(error?: Error): this {
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    this.#error = error;
+    this.#transport.destroy();
+    return this;
+  }
+
+  pause(): this {
+    this.#transport.pause();
+    return this;
+  }
+
+  resume(): this {
+    this.#transport.resume();
+    return this;
+  }
+
+  ref(): this {
+    this.#transport.ref(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#transport.ref(false);
+    return this;
+  }
+
+  /** Does nothing: frames of a turn leave in one write anyhow. */
+  cork(): void {}
+
+  /** Does nothing. */
+  uncork(): void {}
+
+  /** Does nothing: frames never wait for others. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** Does nothing: keep time with Pings. */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  /** Does nothing: keep time with Pings. */
+  setTimeout(): this {
+    return this;
+  }
+
+  address(): { address?: string; port?: number; family?: string } {
+    const { localAddress: address, localPort: port, localFamily: family } = this;
+    return { ...(address !== undefined && { address }), ...(port !== undefined && { port }), ...(family && { family }) };
+  }
+
+  // From the transport.
+
+  receive(chunk: Uint8Array): void {
+    this.bytesRead += chunk.length;
+    if (this.#session !== null && !this.#isWatching) this.#session.receive(chunk);
+    else if (this.#isWatching) this.#keep(chunk);
+    // Otherwise the peer has been refused, and what it still says is of no interest.
+  }
+
+  receiveInput(length: number): void {
+    if (this.#session === null || this.#isWatching) {
+      this.receive(this.#platform.codec.input.subarray(0, length));
+    } else {
+      this.bytesRead += length;
+      this.#session.receiveInput(length);
+    }
+  }
+
+  #keep(chunk: Uint8Array): void {
+    this.#kept.push(Buffer.from(chunk));
+    this.#keptBytes += chunk.length;
+    if (this.#keptBytes >= MAXIMUM_KEPT_BYTES) this.#transport.pause();
+  }
+
+  receiveEnd(): void {
+    if (this.#isWatching && this.#kept.length > 0) {
+      this.#isEndKept = true;
+      return;
+    }
+    this.#hasEnded = true;
+    const session = this.#session;
+    if (session !== null) guard(this.#platform, () => session.receiveEnd());
+    else if (this.#isEnding) this.destroy();
+    guard(this.#platform, () => this.emit('end'));
+  }
+
+  closed(error?: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.destroyed = true;
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    const fault = this.#error ?? error;
+    this.#onClosed?.();
+    guard(this.#platform, () => this.#session?.closed(fault));
+    if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
+    guard(this.#platform, () => this.emit('close', fault !== undefined));
+  }
+
+  #endBySession(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    process.nextTick(() => this.emit('finish'));
+  }
+
+  /** All was written: ends, and waits for the peer to do so as well. Unread bytes would reset what it has not read yet. */
+  #finish(): void {
+    if (this.destroyed) return;
+    this.#transport.end();
+    process.nextTick(() => {
+      this.emit('finish');
+      if (!this.destroyed && this.#session === null) this.#transport.start();
+    });
+  }
+}
+
+function familyOf(address: string | undefined): string | undefined {
+  if (address === undefined || address.startsWith('/')) return undefined;
+  return address.includes(':') ? 'IPv6' : 'IPv4';
+}

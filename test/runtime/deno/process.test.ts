@@ -1,0 +1,73 @@
+// Deno as a process: permissions, and when it ends.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'process-'));
+const entry = (name: string): string => new URL(`../../../adapters/${name}.ts`, import.meta.url).href;
+let lastScript = 0;
+
+/** Runs a module with the given permissions. */
+function run(permissions: readonly string[], source: string): { status: number | null; output: string } {
+  const path = join(folder, `${++lastScript}.ts`);
+  writeFileSync(path, source);
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['run', '--no-prompt', '--no-check', '--allow-env', '--allow-read', ...permissions, path],
+    { encoding: 'utf8', timeout: 20_000, cwd: folder },
+  );
+  return { status, output: stdout + stderr };
+}
+
+const ECHO = `
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+server.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
+server.on('listening', () => {
+  const client = new WebSocket('ws://127.0.0.1:' + server.address().port);
+  client.on('open', () => client.send('hello'));
+  client.on('message', (data) => { console.log(String(data)); client.close(); server.close(); });
+});`;
+
+test.each(['deno', 'node'])('a process ends by itself once server and client are closed (adapters/%s)', (name) => {
+  const { status, output } = run(
+    ['--allow-net'],
+    `import { WebSocket, WebSocketServer } from '${entry(`${name}/index`)}';${ECHO}`,
+  );
+  expect(output).toBe('hello\n');
+  expect(status).toBe(0);
+});
+
+test('listening without the permission is an EACCES that names the flag', () => {
+  const { output } = run(
+    [],
+    `import { WebSocketServer } from '${entry('deno/index')}';
+    const server = new WebSocketServer({ port: 8080, host: '127.0.0.1' });
+    server.on('error', (error) => console.log(error.code, error.message));`,
+  );
+  expect(output).toBe(
+    'EACCES listen EACCES 127.0.0.1:8080: Deno was started without the permission; run it with --allow-net=127.0.0.1:8080\n',
+  );
+});
+
+test('connecting without the permission is an EACCES that names the flag', () => {
+  const { output } = run(
+    [],
+    `import { WebSocket } from '${entry('deno/index')}';
+    const client = new WebSocket('ws://127.0.0.1:9/');
+    client.on('error', (error) => console.log(error.code, error.message));`,
+  );
+  expect(output).toContain('run it with --allow-net=127.0.0.1:9\n');
+});
+
+test('the flag that is named is enough', () => {
+  const { output } = run(
+    ['--allow-net=127.0.0.1:0'],
+    `import { WebSocketServer } from '${entry('deno/index')}';
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    server.on('listening', () => { console.log('listening'); server.close(); });`,
+  );
+  expect(output).toBe('listening\n');
+});

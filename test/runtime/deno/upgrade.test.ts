@@ -1,0 +1,182 @@
+// WebSockets inside of Deno.serve, met by our own client.
+
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { upgrade, WebSocket } from '../../../adapters/deno/index.ts';
+import { upgrade as upgradeW3C, WebSocket as W3CWebSocket } from '../../../adapters/deno/w3c.ts';
+import { UsageError } from '../../../src/base/errors.ts';
+
+interface HttpServer {
+  readonly addr: { readonly port: number };
+  shutdown(): Promise<void>;
+}
+interface Serve {
+  serve(options: object, handler: (request: Request) => Response): HttpServer;
+}
+const { serve } = (globalThis as unknown as { Deno: Serve }).Deno;
+
+let server: HttpServer;
+/** What the server's sockets have heard, by path. */
+const heard = new Map<string, unknown[]>();
+const sockets = new Map<string, WebSocket>();
+
+function handle(request: Request): Response {
+  const { pathname } = new URL(request.url);
+  const events: unknown[] = [];
+  heard.set(pathname, events);
+  if (pathname.startsWith('/w3c')) return handleW3C(request, events);
+  const { response, socket } = upgrade(request, {
+    handleProtocols: (protocols) => (pathname === '/bad-protocol' ? 'other' : protocols.has('second') && 'second'),
+  });
+  if (socket === null) return response;
+  sockets.set(pathname, socket);
+  events.push(socket.readyState);
+  socket.on('open', () => events.push('open'));
+  socket.on('message', (data, isBinary) => {
+    events.push('message');
+    socket.send(data, { binary: isBinary });
+  });
+  socket.on('error', () => events.push('error'));
+  socket.on('close', (code, reason) => events.push('close', code, String(reason)));
+  return response;
+}
+
+function handleW3C(request: Request, events: unknown[]): Response {
+  const { response, socket } = upgradeW3C(request, { protocol: 'second' });
+  if (socket === null) return response;
+  events.push(socket instanceof W3CWebSocket, socket.readyState);
+  socket.binaryType = 'arraybuffer';
+  socket.addEventListener('open', () => events.push('open', socket.protocol));
+  socket.addEventListener('message', ({ data }) => socket.send(data as string));
+  socket.addEventListener('close', ({ code, reason, wasClean }) => events.push('close', code, reason, wasClean));
+  return response;
+}
+
+beforeAll(() => {
+  server = serve(
+    { port: 0, hostname: '127.0.0.1', onListen() {}, onError: (error: Error) => new Response(error.message, { status: 500 }) },
+    handle,
+  );
+});
+afterAll(() => server.shutdown());
+
+async function connect(path: string, protocols: string[] = []): Promise<WebSocket> {
+  const client = new WebSocket(`ws://127.0.0.1:${server.addr.port}${path}`, protocols);
+  await once(client, 'open');
+  return client;
+}
+
+/** Sends `data` and gives what comes back. */
+async function exchange(client: WebSocket, data: string | Uint8Array): Promise<[Buffer, boolean]> {
+  client.send(data);
+  return (await once(client, 'message')) as [Buffer, boolean];
+}
+
+/** The answer to a request whose fields are those of a good one but for `headers`. */
+async function ask(headers: Record<string, string>): Promise<{ status: number; text: string; version: string | null }> {
+  const response = await fetch(`http://127.0.0.1:${server.addr.port}/asked`, { headers });
+  return { status: response.status, text: await response.text(), version: response.headers.get('sec-websocket-version') };
+}
+
+describe.each(['/ws', '/w3c'])('server inside of Deno.serve (%s)', (face) => {
+  test('echoes text and binary of all sizes', async () => {
+    const client = await connect(`${face}/echo`);
+    for (const size of [0, 1, 125, 126, 65535, 65536, 1 << 20]) {
+      const [text, isBinary] = await exchange(client, 'é'.repeat(size));
+      expect([text.toString() === 'é'.repeat(size), isBinary]).toEqual([true, false]);
+      const bytes = Buffer.alloc(size, 7);
+      const [copy, isCopyBinary] = await exchange(client, bytes);
+      expect([copy.equals(bytes), isCopyBinary]).toEqual([true, true]);
+    }
+    client.close();
+    await once(client, 'close');
+  });
+
+  test('agrees on a subprotocol', async () => {
+    const client = await connect(`${face}/protocol`, ['first', 'second']);
+    expect(client.protocol).toBe('second');
+    client.close();
+    await once(client, 'close');
+    await expect(connect(`${face}/protocol`, ['first'])).rejects.toThrow('Server sent no subprotocol');
+  });
+});
+
+describe('server inside of Deno.serve', () => {
+  test('hears open, message and close in order', async () => {
+    const client = await connect('/order');
+    await exchange(client, 'x');
+    client.close(3000, 'bye');
+    const [code, reason] = (await once(client, 'close')) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([3000, 'bye']);
+    expect(heard.get('/order')).toEqual([0, 'open', 'message', 'close', 3000, 'bye']);
+  });
+
+  test('is a W3C WebSocket there', async () => {
+    const client = await connect('/w3c/order', ['second']);
+    client.close(1000, 'bye');
+    await once(client, 'close');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(heard.get('/w3c/order')).toEqual([true, 0, 'open', 'second', 'close', 1000, 'bye', true]);
+  });
+
+  test('closes with a code of its own', async () => {
+    const client = await connect('/close');
+    sockets.get('/close')!.close(1011, 'sorry');
+    const [code, reason] = (await once(client, 'close')) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([1011, 'sorry']);
+  });
+
+  test('calls back once a message was handed over, down to no bufferedAmount', async () => {
+    const client = await connect('/callback');
+    const socket = sockets.get('/callback')!;
+    await new Promise<void>((resolve, reject) => {
+      socket.send('x'.repeat(1 << 20), (error) => (error ? reject(error) : resolve()));
+    });
+    expect(socket.bufferedAmount).toBe(0);
+    client.terminate();
+  });
+
+  test('has no Pings, and says what has', async () => {
+    const client = await connect('/ping');
+    expect(() => sockets.get('/ping')!.ping()).toThrow(UsageError);
+    expect(() => sockets.get('/ping')!.pong()).toThrow(/standalone WebSocketServer/);
+    client.terminate();
+  });
+
+  test('hears 1006 when the client goes away', async () => {
+    const client = await connect('/lost');
+    const closed = new Promise((resolve) => sockets.get('/lost')!.on('close', resolve));
+    client.terminate();
+    expect(await closed).toBe(1006);
+    expect(heard.get('/lost')).toEqual([0, 'open', 'close', 1006, '']);
+  });
+
+  test('refuses a subprotocol that was not offered', async () => {
+    await expect(connect('/bad-protocol', ['first'])).rejects.toThrow(/500/);
+  });
+
+  test('refuses what asks for no WebSocket', async () => {
+    expect(await ask({})).toMatchObject({ status: 400, text: 'Invalid Upgrade header\n' });
+  });
+
+  test('refuses a wrong key or version, and says why', () => {
+    const good = {
+      connection: 'Upgrade',
+      host: 'localhost',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-version': '13',
+    };
+    const refusal = (headers: Record<string, string>, method = 'GET'): [number, string | null] => {
+      const request = { method, headers: new Headers({ ...good, ...headers }) } as unknown as Request;
+      const { response, socket } = upgrade(request);
+      expect(socket).toBe(null);
+      return [response.status, response.headers.get('sec-websocket-version')];
+    };
+    expect(refusal({ 'sec-websocket-key': 'short' })).toEqual([400, null]);
+    expect(refusal({ 'sec-websocket-version': '12' })).toEqual([400, '13, 8']);
+    expect(refusal({ 'sec-websocket-version': '8' })).toEqual([400, '13']);
+    expect(refusal({ 'sec-websocket-protocol': 'a, a' })).toEqual([400, null]);
+    expect(refusal({}, 'POST')).toEqual([405, null]);
+  });
+});

@@ -1,0 +1,79 @@
+// A worker with one path for each thing that features.test.ts looks at.
+
+import { enableDeflate } from '../../../adapters/edge/deflate.ts';
+import { createWebSocketStream, upgrade, WebSocketServer } from '../../../adapters/edge/index.ts';
+import { upgrade as upgradeW3C, WebSocket } from '../../../adapters/edge/w3c.ts';
+import { pattern } from '../../support/frames.ts';
+
+/** Exchanges `size` bytes with an echo. */
+function exchange(url: string, size: number, perMessageDeflate: boolean): Promise<string> {
+  const bytes = pattern(size);
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { perMessageDeflate });
+    socket.binaryType = 'arraybuffer';
+    socket.addEventListener('open', () => socket.send(bytes));
+    socket.addEventListener('message', ({ data }) => {
+      const answer = new Uint8Array(data as ArrayBuffer);
+      const isSame = answer.length === size && answer.every((byte, index) => byte === bytes[index]);
+      resolve(`${socket.extensions} ${isSame}`);
+      socket.close(1000);
+    });
+    socket.addEventListener('error', () => reject(new Error('No connection')));
+  });
+}
+
+function messageOf(call: () => unknown): string {
+  try {
+    call();
+    return 'no error';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+type Handler = (request: Request, query: URLSearchParams) => Response | Promise<Response>;
+
+const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
+  '/exchange': async (_, query) => new Response(await exchange(query.get('to') ?? '', Number(query.get('size')), false)),
+  '/exchange-deflated': async (_, query) => {
+    enableDeflate();
+    return new Response(await exchange(query.get('to') ?? '', Number(query.get('size')), true));
+  },
+  '/errors': (request) =>
+    Response.json([
+      messageOf(() => new WebSocketServer({ port: 80 })),
+      messageOf(() => upgrade(request)),
+      messageOf(() => new WebSocket('ws://127.0.0.1/', { perMessageDeflate: true })),
+      messageOf(() => new WebSocket('wss://127.0.0.1/', { tls: { rejectUnauthorized: false } })),
+    ]),
+  '/limited': (request) => {
+    const { response, socket } = upgradeW3C(request, { maxPayload: 1000, headers: { 'X-Worker': 'yes' } });
+    socket.addEventListener('message', ({ data }) => socket.send(`${String(data).length}`));
+    return response;
+  },
+  '/greeting': (request) => {
+    const { response, socket } = upgradeW3C(request);
+    socket.addEventListener('open', () =>
+      socket.send(`${socket.readyState} ${socket.url} ${String(socket instanceof WebSocket)}`),
+    );
+    return response;
+  },
+  '/ws-greeting': (request) => {
+    const { response, socket } = upgrade(request);
+    socket.send(`${socket.readyState} ${messageOf(() => socket.ping())}`);
+    return response;
+  },
+  '/stream': (request) => {
+    const { response, socket } = upgrade(request);
+    const stream = createWebSocketStream(socket);
+    stream.pipe(stream);
+    return response;
+  },
+};
+
+export default {
+  fetch(request: Request): Response | Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    return HANDLERS[pathname]?.(request, searchParams) ?? new Response('No such path', { status: 404 });
+  },
+};

@@ -1,0 +1,97 @@
+// What the contract does not ask of a worker: limits, options, and many requests at a time over one codec.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createWebSocketStream, WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
+import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
+
+describe.runIf(hasWorkerd)('worker', () => {
+  let worker: RunningWorker;
+  let server: WebSocketServer;
+  let echo: string;
+
+  beforeAll(async () => {
+    const files = { 'worker.js': await bundle('test/runtime/edge/features.program.ts'), 'core.wasm': codecBytes() };
+    worker = await startWorker({ files, flags: ['nodejs_compat'] });
+    server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true });
+    server.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
+    await once(server, 'listening');
+    echo = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+    await worker.close();
+  });
+
+  const ask = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${worker.port}${path}`)).text();
+  const open = (path: string): WebSocket => new WebSocket(`ws://127.0.0.1:${worker.port}${path}`);
+  const next = async (ws: WebSocket): Promise<string> => String((await once(ws, 'message'))[0]);
+
+  test('says what it cannot do', async () => {
+    expect(JSON.parse(await ask('/errors'))).toEqual([
+      expect.stringContaining('call upgrade(request)'),
+      expect.stringContaining('asks for no WebSocket'),
+      expect.stringContaining('enableDeflate()'),
+      expect.stringContaining('tls.rejectUnauthorized'),
+    ]);
+  });
+
+  test('client exchanges messages in many requests at the same time', async () => {
+    const sizes = Array.from({ length: 40 }, (_, index) => index * 7001);
+    const answers = await Promise.all(sizes.map((size) => ask(`/exchange?to=${echo}&size=${size}`)));
+    expect(new Set(answers)).toEqual(new Set([' true']));
+  });
+
+  test('client compresses in many requests at the same time, long messages in slices', async () => {
+    const sizes = Array.from({ length: 20 }, (_, index) => index * 100_001);
+    const answers = await Promise.all(sizes.map((size) => ask(`/exchange-deflated?to=${echo}&size=${size}`)));
+    expect(new Set(answers)).toEqual(new Set(['permessage-deflate true']));
+  });
+
+  test('server limits messages, and sets header fields', async () => {
+    const ws = open('/limited');
+    const [[response]] = (await Promise.all([once(ws, 'upgrade'), once(ws, 'open')])) as [
+      [{ headers: Record<string, string> }],
+      unknown,
+    ];
+    expect(response.headers['x-worker']).toBe('yes');
+    ws.send('x'.repeat(1000));
+    expect(await next(ws)).toBe('1000');
+    ws.send('x'.repeat(1001));
+    expect((await once(ws, 'close'))[0]).toBe(1009);
+  });
+
+  test('server of the W3C style fires open, and is an instance of the class', async () => {
+    const ws = open('/greeting');
+    expect(await next(ws)).toBe(`1 ws://127.0.0.1:${worker.port}/greeting true`);
+    ws.close();
+    await once(ws, 'close');
+  });
+
+  test('server of the ws style sends at once, and has no Pings', async () => {
+    const ws = open('/ws-greeting');
+    expect(await next(ws)).toMatch(/^1 .*ping/);
+    ws.close();
+    await once(ws, 'close');
+  });
+
+  test('server answers Pings by itself', async () => {
+    const ws = open('/ws-greeting');
+    await once(ws, 'open');
+    ws.ping('are you there');
+    expect(String((await once(ws, 'pong'))[0])).toBe('are you there');
+    ws.close();
+    await once(ws, 'close');
+  });
+
+  test('server can be a stream', async () => {
+    const ws = open('/stream');
+    const stream = createWebSocketStream(ws);
+    stream.write('through the worker');
+    expect(String((await once(stream, 'data'))[0])).toBe('through the worker');
+    stream.destroy();
+  });
+});

@@ -1,0 +1,40 @@
+// Runs programs in Chromium: that of the machine, or the one that test/runtimes brings.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT } from './bundle.ts';
+
+const RUNTIMES = join(ROOT, 'test/runtimes/package.json');
+const INSTALLED = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** Of Playwright, what is used. */
+interface Page {
+  goto(url: string): Promise<unknown>;
+  evaluate<Result>(script: string): Promise<Result>;
+}
+interface Browser {
+  newPage(): Promise<Page>;
+  version(): string;
+  close(): Promise<void>;
+}
+interface Playwright {
+  readonly chromium: { launch(options: object): Promise<Browser> };
+}
+interface PackedChromium {
+  readonly default: { executablePath(): Promise<string>; readonly args: string[] };
+}
+
+/** Whether there is what it takes. */
+export const hasChromium: boolean = existsSync(join(ROOT, 'test/runtimes/node_modules/playwright-core'));
+
+/** Starts Chromium. Nothing but what the caller evaluates is loaded there, so it goes without its sandbox. */
+export async function startChromium(): Promise<Browser> {
+  const require = createRequire(RUNTIMES);
+  const { chromium } = require('playwright-core') as Playwright;
+  const installed = INSTALLED.find((path) => existsSync(path));
+  if (installed !== undefined) return await chromium.launch({ executablePath: installed, args: ['--no-sandbox'] });
+  const packed = (await import(pathToFileURL(require.resolve('@sparticuz/chromium')).href)) as PackedChromium;
+  return await chromium.launch({ executablePath: await packed.default.executablePath(), args: packed.default.args });
+}

@@ -1,0 +1,35 @@
+// The classes of src/raw as an adapter makes them, over the sockets of Node.
+
+import type { IncomingMessage } from 'node:http';
+import { expose } from '../../src/api/ws/expose.ts';
+import type { ClientOptions } from '../../src/api/ws/options.ts';
+import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { createConnect } from '../../src/raw/w3c.ts';
+import { RawWebSocketServer, type RawServerOptions } from '../../src/raw/ws/server.ts';
+import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
+import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
+
+export const network: NodeNetwork = createNodeNetwork({ readsDirectly: 'alternately' });
+const runtime = { ...nodeRawRuntime(network), checkDeflateOptions: checkZlibOptions };
+
+export class WebSocket extends RawWebSocket {
+  constructor(address: string | URL | null, protocols?: string | string[] | ClientOptions, options?: ClientOptions) {
+    super(runtime, address, protocols, options);
+  }
+}
+expose(WebSocket);
+
+export class WebSocketServer<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> extends RawWebSocketServer<Socket, Request> {
+  constructor(options?: RawServerOptions<Socket, Request>, onListening?: () => void) {
+    super(runtime, WebSocket, options, onListening);
+  }
+}
+
+export const W3CWebSocket: WebSocketConstructor = createWebSocketClass(
+  createConnect(network, runtime.platform, deflateEngine),
+  runtime.platform,
+);

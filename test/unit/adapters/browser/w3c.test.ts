@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type * as Entry from '../../../../adapters/browser/w3c.ts';
+
+/** Stands in for the browser's class. */
+class NativeWebSocket extends EventTarget {
+  static readonly OPEN = 1;
+  readonly values: unknown[];
+
+  constructor(...values: unknown[]) {
+    super();
+    this.values = values;
+  }
+}
+
+let WebSocket: typeof Entry.WebSocket;
+
+/** The entry point as it is where `native` is the runtime's class. */
+async function load(native: unknown): Promise<void> {
+  vi.resetModules();
+  vi.stubGlobal('WebSocket', native);
+  ({ WebSocket } = await import('../../../../adapters/browser/w3c.ts'));
+}
+
+beforeEach(() => load(NativeWebSocket));
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const valuesOf = (socket: unknown): unknown[] => (socket as NativeWebSocket).values;
+
+test('client is the native one', () => {
+  const socket = new WebSocket('wss://example.com/');
+  expect(socket).toBeInstanceOf(NativeWebSocket);
+  expect(socket).toBeInstanceOf(WebSocket);
+  expect(WebSocket.name).toBe('WebSocket');
+  expect(WebSocket.OPEN).toBe(1);
+  expect(valuesOf(socket)).toEqual(['wss://example.com/', []]);
+});
+
+test.each([
+  ['one', 'one'],
+  [
+    ['one', 'two'],
+    ['one', 'two'],
+  ],
+  [new Set(['one']), ['one']],
+  [{ protocols: 'one' }, 'one'],
+  [{ protocols: ['one', 'two'] }, ['one', 'two']],
+  [{}, []],
+  [null, []],
+])('client offers the subprotocols of %j', (second, expected) => {
+  expect(valuesOf(new WebSocket('wss://example.com/', second))[1]).toEqual(expected);
+});
+
+test('client prefers the second argument to the option', () => {
+  expect(valuesOf(new WebSocket('wss://example.com/', 'one', { protocols: 'two' }))[1]).toBe('one');
+  expect(valuesOf(new WebSocket('wss://example.com/', null, { protocols: 'two' }))[1]).toBe('two');
+});
+
+describe.each([
+  [{ headers: { authorization: 'Bearer token' } }, 'headers', /subprotocol/],
+  [{ tls: {} }, 'tls', /certificates/],
+  [{ signal: new AbortController().signal }, 'signal', /close\(\)/],
+  [{ handshakeTimeout: 1000 }, 'handshakeTimeout', /timer/],
+  [{ maxPayload: 1000 }, 'maxPayload', /where they are sent/],
+  [{ perMessageDeflate: false }, 'perMessageDeflate', /by itself/],
+])('option %j', (options, name, alternative) => {
+  test('is a TypeError that says what to do instead', () => {
+    for (const create of [
+      () => new WebSocket('wss://example.com/', options),
+      () => new WebSocket('wss://example.com/', [], options),
+    ]) {
+      expect(create).toThrow(TypeError);
+      expect(create).toThrow(`takes no ${name}: `);
+      expect(create).toThrow(alternative);
+    }
+  });
+});
+
+test('without a native class importing works, constructing says what is wrong', async () => {
+  await load(undefined);
+  expect(() => new WebSocket('wss://example.com/')).toThrow(/has no WebSocket/);
+});

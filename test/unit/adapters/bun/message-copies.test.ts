@@ -1,0 +1,44 @@
+// Buffers for users on Bun: exact, apart from each other, and cheap to keep.
+
+import { Buffer } from 'node:buffer';
+import { expect, test } from 'vitest';
+import { MessageCopies } from '../../../../adapters/bun/message-copies.ts';
+import { INPUT } from '../../../../assembly/layout.ts';
+import { Codec, DecoderState } from '../../../../src/codec/codec.ts';
+import { loadKernel } from '../../../../src/codec/load.ts';
+import { concat, frame, pattern } from '../../../support/frames.ts';
+
+/** Decodes `payloads` as one chunk and copies each, as a session does during delivery. */
+function deliver(codec: Codec, copies: MessageCopies, payloads: readonly Uint8Array[]): Buffer[] {
+  const bytes = concat(...payloads.map((payload) => frame({ opcode: 2, payload })));
+  codec.input.set(bytes);
+  expect(codec.decode(new DecoderState({ expectMask: false }), INPUT, bytes.length)).toBe(payloads.length);
+  return payloads.map((_, index) => {
+    const start = codec.records[index * 3 + 1];
+    return copies.copy(start, start + codec.records[index * 3 + 2]);
+  });
+}
+
+test('gives each message as a Buffer of its own bytes, chunk after chunk', () => {
+  const codec = new Codec(loadKernel());
+  const copies = new MessageCopies(codec);
+  const payloads = [0, 1, 125, 126, 2047, 2048, 9000, 3, 70_000].map((length, index) => pattern(length, index + 1));
+  const kept = Array.from({ length: 20 }, () => deliver(codec, copies, payloads));
+  for (const messages of kept) {
+    messages.forEach((message, index) => {
+      expect(Buffer.isBuffer(message)).toBe(true);
+      expect(Buffer.compare(message, payloads[index])).toBe(0);
+    });
+  }
+  kept[0][3].fill(0);
+  expect(Buffer.compare(kept[0][2], payloads[2])).toBe(0);
+  expect(Buffer.compare(kept[0][4], payloads[4])).toBe(0);
+});
+
+test('a small message keeps at most 64 KiB alive, a long one only itself', () => {
+  const codec = new Codec(loadKernel());
+  const copies = new MessageCopies(codec);
+  const [small, long] = deliver(codec, copies, [pattern(100), pattern(2048)]);
+  expect(small.buffer.byteLength).toBeLessThanOrEqual(65536);
+  expect(long.buffer.byteLength).toBe(2048);
+});

@@ -1,0 +1,37 @@
+import { expect, test, vi } from 'vitest';
+import { PendingWrite } from '../../../../adapters/deno/gather.ts';
+import { pattern } from '../../../support/frames.ts';
+
+/** Writes all of it, at most `most` bytes at a time. @returns What was written, piece by piece. */
+function drain(chunks: readonly Uint8Array[], most = Infinity): Uint8Array[] {
+  const write = new PendingWrite(chunks, vi.fn());
+  const pieces: Uint8Array[] = [];
+  for (let isDone = write.advance(0); !isDone;) {
+    const bytes = write.next();
+    const count = Math.min(bytes.length, most);
+    pieces.push(bytes.slice(0, count));
+    isDone = write.advance(count);
+  }
+  return pieces;
+}
+
+test('a single chunk is written as it is', () => {
+  const chunk = pattern(100);
+  const write = new PendingWrite([chunk], () => {});
+  expect(write.next()).toBe(chunk);
+});
+
+test('a header leaves with its payload', () => {
+  const [header, payload] = [Uint8Array.of(1, 2), pattern(65536)];
+  expect(drain([header, payload]).map(({ length }) => length)).toEqual([65538]);
+});
+
+test.each([Infinity, 1000, 65537])('chunks of all sizes arrive in order, %i bytes at a time', (most) => {
+  const chunks = [0, 10, 70_000, 1, 0, 300_000, 5, 131_072, 131_073, 0].map((length) => pattern(length));
+  expect(Buffer.concat(drain(chunks, most)).equals(Buffer.concat(chunks))).toBe(true);
+});
+
+test('no bytes are done at once', () => {
+  expect(new PendingWrite([], () => {}).advance(0)).toBe(true);
+  expect(new PendingWrite([new Uint8Array(0)], () => {}).advance(0)).toBe(true);
+});

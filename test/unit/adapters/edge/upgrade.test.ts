@@ -1,0 +1,88 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { acceptUpgrade, webSocketUrl } from '../../../../adapters/edge/upgrade.ts';
+
+vi.mock('../../../../adapters/edge/codec.ts', () => ({
+  edgeCodec(): never {
+    throw new Error('What the runtime speaks needs no codec');
+  },
+}));
+
+/** Node.js makes no response with status 101. */
+class FakeResponse {
+  readonly status: number;
+  readonly headers: Headers;
+
+  constructor(_body: null, init: { status: number; headers: Headers }) {
+    this.status = init.status;
+    this.headers = init.headers;
+  }
+}
+
+function stubRuntime(): void {
+  const half = { accept: () => {}, addEventListener: () => {} };
+  // oxlint-disable-next-line eslint/prefer-arrow-callback -- It is constructed.
+  vi.stubGlobal('WebSocketPair', function WebSocketPair() {
+    return { 0: {}, 1: half };
+  });
+  vi.stubGlobal('Response', FakeResponse);
+}
+
+function requestOf(headers: Record<string, string> = {}, method = 'GET'): Request {
+  return { method, url: 'https://example.com/a?b=c', headers: new Headers(headers) } as Request;
+}
+
+const ASKING = { upgrade: 'WebSocket' };
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test('where there is no WebSocketPair, the error says so', () => {
+  expect(() => acceptUpgrade(requestOf(ASKING), {})).toThrow(TypeError);
+  expect(() => acceptUpgrade(requestOf(ASKING), {})).toThrow(/no WebSocketPair/);
+});
+
+test.each([
+  ['no Upgrade header', requestOf()],
+  ['another protocol', requestOf({ upgrade: 'h2c' })],
+  ['another method', requestOf(ASKING, 'POST')],
+])('a request with %s is refused', (_, request) => {
+  stubRuntime();
+  expect(() => acceptUpgrade(request, {})).toThrow(/asks for no WebSocket/);
+});
+
+describe('subprotocol', () => {
+  const offering = (names: string): Request => requestOf({ ...ASKING, 'sec-websocket-protocol': names });
+
+  test.each([
+    ['the first by default', 'one, two', undefined, 'one'],
+    ['what the program picks', 'one, two', () => 'two', 'two'],
+    ['none when the program picks none', 'one, two', () => false as const, ''],
+    ['none of a malformed offer', 'one,, two', () => 'one', ''],
+  ])('is %s', (_, names, handleProtocols, expected) => {
+    stubRuntime();
+    const { protocol, response } = acceptUpgrade(offering(names), { handleProtocols });
+    expect(protocol).toBe(expected);
+    expect(response.headers.get('sec-websocket-protocol')).toBe(expected === '' ? null : expected);
+    expect(response.status).toBe(101);
+  });
+
+  test('is one that was offered', () => {
+    stubRuntime();
+    expect(() => acceptUpgrade(offering('one'), { handleProtocols: () => 'three' })).toThrow(/does not offer/);
+  });
+});
+
+test('response has the header fields of the program', () => {
+  stubRuntime();
+  const { response } = acceptUpgrade(requestOf(ASKING), { headers: { 'X-One': '1' } });
+  expect(response.headers.get('x-one')).toBe('1');
+});
+
+test.each([
+  ['https://example.com/a?b=c', 'wss://example.com/a?b=c'],
+  ['http://example.com:8080/', 'ws://example.com:8080/'],
+  ['https://example.com/#fragment', 'wss://example.com/'],
+])('the URL of a WebSocket asked for at %s is %s', (url, expected) => {
+  expect(webSocketUrl({ url } as Request)).toBe(expected);
+});

@@ -1,0 +1,237 @@
+import { describe, expect, test, vi } from 'vitest';
+import { UsageError } from '../../../src/base/errors.ts';
+import { NativeSession } from '../../../src/native/session.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT } from '../../../src/platform.ts';
+import { fakePlatform, utf8 } from '../../support/fake-session.ts';
+import { FakeNativeSocket, RecordingSink } from './fake-socket.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+function open(
+  isStarted = true,
+  closeTimeout?: number,
+): { socket: FakeNativeSocket; session: NativeSession; sink: RecordingSink } {
+  const socket = new FakeNativeSocket();
+  const session = new NativeSession(socket, { role: 'server', platform: fakePlatform, closeTimeout });
+  const sink = new RecordingSink();
+  session.attach(sink);
+  if (isStarted) session.start();
+  return { socket, session, sink };
+}
+
+describe('NativeSession opens', () => {
+  const options = { role: 'client', platform: fakePlatform } as const;
+
+  test('once the socket does', () => {
+    const socket = new FakeNativeSocket(0);
+    const [onOpen, onFail] = [vi.fn(), vi.fn()];
+    NativeSession.open(socket, options, onOpen, onFail);
+    expect(onOpen).not.toHaveBeenCalled();
+    socket.fire('open');
+    socket.fire('close', { code: 1000, reason: '', wasClean: true });
+    expect(onOpen).toHaveBeenCalledOnce();
+    expect(onFail).not.toHaveBeenCalled();
+    expect(socket.binaryType).toBe('arraybuffer');
+  });
+
+  test('at once over an open socket', () => {
+    const onOpen = vi.fn();
+    NativeSession.open(new FakeNativeSocket(1), options, onOpen, () => {});
+    expect(onOpen).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    [{ error: new Error('refused') }, 'refused'],
+    [{ message: 'no way' }, 'no way'],
+    [{}, 'The WebSocket failed'],
+  ])('not, and says why: %o', (event, message) => {
+    const socket = new FakeNativeSocket(0);
+    const [onOpen, onFail] = [vi.fn(), vi.fn()];
+    NativeSession.open(socket, options, onOpen, onFail);
+    socket.fire('error', event);
+    expect(onFail).not.toHaveBeenCalled();
+    socket.fire('close', { code: 1006, reason: '', wasClean: false });
+    expect(onFail.mock.calls.map(([error]) => (error as Error).message)).toEqual([message]);
+    expect(onOpen).not.toHaveBeenCalled();
+  });
+});
+
+describe('NativeSession receives', () => {
+  test('text and bytes that are the sink’s to keep', () => {
+    const { socket, sink } = open();
+    socket.fire('message', { data: 'abc' });
+    socket.fire('message', { data: 'é' });
+    socket.fire('message', { data: Uint8Array.of(1, 255).buffer });
+    expect(sink.events).toEqual([
+      ['message', 'abc', MESSAGE_TEXT | MESSAGE_ASCII | MESSAGE_OWNED],
+      ['message', 'Ã©', MESSAGE_TEXT | MESSAGE_OWNED],
+      ['message', '\u0001ÿ', MESSAGE_OWNED],
+    ]);
+  });
+
+  test('nothing before it is started, and then in order', () => {
+    const { socket, session, sink } = open(false);
+    socket.fire('message', { data: 'a' });
+    socket.fire('close', { code: 1000, reason: 'done', wasClean: true });
+    expect(sink.events).toEqual([]);
+    session.start();
+    expect(sink.events.map(([name]) => name)).toEqual(['message', 'closing', 'end']);
+  });
+
+  test('nothing while it is paused', async () => {
+    const { socket, session, sink } = open();
+    session.pause();
+    socket.fire('message', { data: 'a' });
+    await turn();
+    expect(sink.events).toEqual([]);
+    session.resume();
+    await turn();
+    expect(sink.events.map(([name]) => name)).toEqual(['message']);
+  });
+
+  test('what follows a message whose listener pauses only after resume', async () => {
+    const { socket, session, sink } = open(false);
+    socket.fire('message', { data: 'a' });
+    socket.fire('message', { data: 'b' });
+    sink.onEvent = () => session.pause();
+    session.start();
+    expect(sink.events).toHaveLength(1);
+    session.resume();
+    await turn();
+    expect(sink.events).toHaveLength(2);
+  });
+});
+
+describe('NativeSession sends', () => {
+  test('text, and bytes as what they are', () => {
+    const { socket, session } = open();
+    session.sendText('é');
+    session.sendBytes(Uint8Array.of(1, 2), false);
+    session.sendBytes(utf8('text'), true);
+    expect(socket.calls).toEqual(['é', [1, 2], 'text']);
+  });
+
+  test('fragments as one message, once it is complete', async () => {
+    const { socket, session } = open();
+    const callback = vi.fn();
+    const bytes = utf8('lo');
+    session.sendText('hal', { fin: false }, callback);
+    session.sendBytes(bytes, false, { fin: false });
+    bytes.fill(0);
+    expect(socket.calls).toEqual([]);
+    session.sendText(' é', { fin: true }, callback);
+    session.sendText('next');
+    expect(socket.calls).toEqual(['hallo é', 'next']);
+    await turn();
+    expect(callback.mock.calls).toEqual([[undefined], [undefined]]);
+  });
+
+  test('and calls back when the socket has handed the bytes over, in order', async () => {
+    const { socket, session, sink } = open();
+    const done: string[] = [];
+    session.sendText('abc', undefined, () => done.push('abc'));
+    session.sendText('de', undefined, () => done.push('de'));
+    socket.bufferedAmount = 5;
+    expect(session.bufferedAmount).toBe(5);
+    await turn();
+    expect(done).toEqual([]);
+    socket.bufferedAmount = 2;
+    await vi.waitFor(() => expect(done).toEqual(['abc']));
+    expect(sink.events).toEqual([]);
+    socket.bufferedAmount = 0;
+    await vi.waitFor(() => expect(done).toEqual(['abc', 'de']));
+    expect(sink.events).toEqual([['drain']]);
+  });
+
+  test('no drain when nothing was kept waiting', async () => {
+    const { session, sink } = open();
+    session.sendText('abc');
+    await turn();
+    expect(sink.events).toEqual([]);
+  });
+
+  test('nothing once it is closing, and says so', async () => {
+    const { socket, session } = open();
+    session.close();
+    const callback = vi.fn();
+    session.sendText('late', undefined, callback);
+    await turn();
+    expect(socket.calls).toEqual([{ code: undefined, reason: undefined }]);
+    expect((callback.mock.calls[0][0] as Error).message).toBe('The WebSocket is not open');
+  });
+
+  test.each(['ping', 'pong'] as const)('no %s, and says what can', async (name) => {
+    const { session } = open();
+    expect(() => session[name](new Uint8Array(0))).toThrow(UsageError);
+    expect(() => session[name](new Uint8Array(0))).toThrow(/standalone WebSocketServer/);
+    const callback = vi.fn();
+    session[name](new Uint8Array(0), callback);
+    await turn();
+    expect(callback.mock.calls[0][0]).toBeInstanceOf(UsageError);
+  });
+});
+
+describe('NativeSession closes', () => {
+  test('with code and reason, and reports what the socket does', () => {
+    const { socket, session, sink } = open();
+    session.close(4000, utf8('bye é'));
+    session.close(1000);
+    expect(socket.calls).toEqual([{ code: 4000, reason: 'bye é' }]);
+    expect(sink.events).toEqual([['closing']]);
+    socket.fire('message', { data: 'late' });
+    socket.fire('close', { code: 4000, reason: 'bye', wasClean: true });
+    expect(sink.events.slice(1)).toEqual([
+      ['message', 'late', MESSAGE_TEXT | MESSAGE_ASCII | MESSAGE_OWNED],
+      ['end', 4000, 'bye', true],
+    ]);
+  });
+
+  test('after a violation, in that order', () => {
+    const { socket, sink } = open();
+    socket.fire('error', { message: 'bad frame' });
+    socket.fire('close', { code: 1002, reason: '', wasClean: false });
+    expect(sink.events).toEqual([['closing'], ['error', 'bad frame'], ['end', 1002, '', false]]);
+  });
+
+  test.each([1006, 0])('without an error when the connection is lost (%i), and once', (code) => {
+    const { socket, sink } = open();
+    socket.fire('error', { message: 'reset' });
+    socket.fire('close', { code, reason: '', wasClean: false });
+    socket.fire('close', { code: 1006, reason: '', wasClean: false });
+    expect(sink.events).toEqual([['closing'], ['end', 1006, '', false]]);
+  });
+
+  test('and fails callbacks when the connection was lost', () => {
+    const { socket, session } = open();
+    const callbacks = [vi.fn(), vi.fn()];
+    session.sendText('a', undefined, callbacks[0]);
+    session.sendText('b', { fin: false }, callbacks[1]);
+    socket.fire('close', { code: 1006, reason: '', wasClean: false });
+    for (const callback of callbacks) expect(callback.mock.calls[0][0]).toBeInstanceOf(Error);
+  });
+
+  test('by terminate without waiting for the peer', async () => {
+    const { socket, session, sink } = open();
+    session.terminate();
+    expect(sink.events).toEqual([['closing']]);
+    await turn();
+    socket.fire('close', { code: 1000, reason: '', wasClean: true });
+    expect(sink.events).toEqual([['closing'], ['end', 1006, '', false]]);
+    expect(socket.calls).toHaveLength(1);
+  });
+
+  test('by itself when the peer does not answer in time', async () => {
+    const { session, sink } = open(true, 20);
+    session.close(1000);
+    await vi.waitFor(() => expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]));
+  });
+
+  test('while paused: the end is heard', async () => {
+    const { socket, session, sink } = open();
+    session.pause();
+    session.close();
+    socket.fire('close', { code: 1005, reason: '', wasClean: true });
+    await turn();
+    expect(sink.events.at(-1)).toEqual(['end', 1005, '', true]);
+  });
+});

@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest';
+import type { Listener, ListenerEvents, ListenPlan, RawNetwork } from '../../../../src/raw/network.ts';
+import { RawHttpFront, type FrontOptions } from '../../../../src/raw/ws/front.ts';
+import type { RawMessage } from '../../../../src/raw/ws/message.ts';
+import type { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import { ManualPlatform } from '../../../support/platform.ts';
+import { requestHead } from '../../../support/sockets.ts';
+import { FakeTransport } from '../support.ts';
+
+const ADDRESS = { address: '::', port: 8080, family: 'IPv6' };
+
+class FakeListening implements RawNetwork {
+  readonly plans: ListenPlan[] = [];
+  events: ListenerEvents | null = null;
+  close: (() => void) | null = null;
+  onListen: (events: ListenerEvents) => void = (events) => events.onListening(ADDRESS);
+
+  listen(plan: ListenPlan, events: ListenerEvents): Listener {
+    this.plans.push(plan);
+    this.events = events;
+    this.onListen(events);
+    return { close: (onClosed) => void (this.close = onClosed), ref() {} };
+  }
+
+  connect(): { abort(): void } {
+    throw new Error('Only servers here');
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function setUp(options: FrontOptions = {}, network: FakeListening = new FakeListening()) {
+  const platform = new ManualPlatform();
+  const front = new RawHttpFront(network, platform, options);
+  const events: string[] = [];
+  const upgrades: { request: RawMessage; socket: RawSocket; head: Buffer }[] = [];
+  for (const name of ['listening', 'close']) front.on(name, () => events.push(name));
+  front.on('error', ({ message }: Error) => events.push(message));
+  const accept = (bytes: string = ''): FakeTransport => {
+    const transport = new FakeTransport();
+    network.events!.onConnection(transport);
+    if (bytes !== '') transport.receive(bytes);
+    return transport;
+  };
+  const takeUpgrades = (): void => {
+    front.on('upgrade', (request: RawMessage, socket: RawSocket, head: Buffer) => upgrades.push({ request, socket, head }));
+  };
+  return { network, platform, front, events, upgrades, accept, takeUpgrades };
+}
+
+describe('listening', () => {
+  test('server says where it listens, in a later turn', async () => {
+    const { front, network, events } = setUp();
+    front.listen(8080, 'localhost', 7, () => events.push('callback'));
+    expect(events).toEqual([]);
+    expect(front.address()).toEqual(ADDRESS);
+    await turn();
+    expect(events).toEqual(['listening', 'callback']);
+    expect(network.plans).toEqual([{ port: 8080, host: 'localhost', backlog: 7, path: undefined, tls: undefined }]);
+  });
+
+  test('server listens on a path, and with TLS', () => {
+    const tls = { cert: 'c', key: 'k' };
+    const { front, network } = setUp({ unix: '/run/a.socket', tls });
+    front.listen(0, null, null);
+    expect(network.plans).toEqual([{ port: 0, host: undefined, backlog: undefined, path: '/run/a.socket', tls }]);
+  });
+
+  test('server reports that it cannot listen, and closes all the same', async () => {
+    const network = new FakeListening();
+    network.onListen = ({ onError }) => onError(new Error('listen EADDRINUSE'));
+    const { front, events } = setUp({}, network);
+    front.listen(80);
+    await turn();
+    expect(events).toEqual(['listen EADDRINUSE']);
+    expect(front.address()).toBe(null);
+    front.close(() => events.push('callback'));
+    await turn();
+    expect(events).toEqual(['listen EADDRINUSE', 'close', 'callback']);
+    expect(network.close).toBe(null);
+  });
+
+  test('server is closed once the port is free and the last connection gone; those that asked for nothing are dropped', async () => {
+    const { front, network, events, upgrades, accept, takeUpgrades } = setUp();
+    takeUpgrades();
+    front.listen(0);
+    await turn();
+    const idle = accept();
+    const open = accept(requestHead());
+    front.close();
+    expect(idle.isDestroyed).toBe(true);
+    expect(open.isDestroyed).toBe(false);
+    expect(front.address()).toBe(null);
+    expect(accept().isDestroyed).toBe(true);
+    network.close!();
+    expect(events).toEqual(['listening']);
+    open.events!.closed();
+    expect(events).toEqual(['listening', 'close']);
+    expect(upgrades).toHaveLength(1);
+  });
+});
+
+describe('requests', () => {
+  const listen = (options?: FrontOptions): ReturnType<typeof setUp> => {
+    const set = setUp(options);
+    set.front.listen(0);
+    return set;
+  };
+
+  test('server hands on an upgrade request with the bytes behind it, wherever it is cut', () => {
+    const bytes = `${requestHead('/chat', ['X-A: b'])}\x81\x80\0\0\0\0`;
+    for (let at = 1; at < bytes.length - 6; at++) {
+      const { upgrades, accept, takeUpgrades } = listen();
+      takeUpgrades();
+      accept(bytes.slice(0, at)).receive(bytes.slice(at));
+      expect(upgrades).toHaveLength(1);
+      expect(upgrades[0].request).toMatchObject({ method: 'GET', url: '/chat', headers: { 'x-a': 'b' } });
+      expect(upgrades[0].head.toString('latin1')).toBe('\x81\x80\0\0\0\0');
+      expect(upgrades[0].request.socket).toBe(upgrades[0].socket);
+    }
+  });
+
+  test.each([
+    ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', 426],
+    ['GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n', 426],
+    ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc', 426],
+    ['GET / HTTP/1.1\r\n\r\n', 400],
+    ['GET / HTTP/1.1\nHost: a\n\n', 400],
+    ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    [`GET /${'a'.repeat(20_000)}`, 414],
+    [`GET / HTTP/1.1\r\nHost: a\r\nA: ${'b'.repeat(20_000)}`, 431],
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
+  ])('server answers %j by itself', async (bytes, status) => {
+    const { upgrades, accept, takeUpgrades } = listen();
+    takeUpgrades();
+    const transport = accept(bytes);
+    const [head, body] = transport.written.split('\r\n\r\n');
+    const lines = head.split('\r\n');
+    expect(lines[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(lines).toContain('Connection: close');
+    expect(lines).toContain('Content-Type: text/plain');
+    expect(lines).toContain(`Content-Length: ${body.length}`);
+    expect(transport.calls).toContain('end');
+    expect(upgrades).toEqual([]);
+    await turn();
+    transport.events!.receiveEnd();
+    expect(transport.isDestroyed).toBe(true);
+  });
+
+  test('server leaves out the body where HEAD asks', () => {
+    const { written } = listen().accept('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(written).toContain('\r\nContent-Length: 16\r\n');
+    expect(written.endsWith('\r\n\r\n')).toBe(true);
+  });
+
+  test('server answers 426 where nobody takes upgrades', () => {
+    expect(listen().accept(requestHead()).written).toMatch(/^HTTP\/1.1 426 /);
+  });
+
+  test('server answers 408 to a head that is slow, after 60 seconds or as told', () => {
+    const usual = listen();
+    const slow = usual.accept('GET / HTTP/1.1\r\n');
+    usual.platform.advance(59_999);
+    expect(slow.written).toBe('');
+    usual.platform.advance(1);
+    expect(slow.written).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n/);
+    const own = listen({ headersTimeout: 100 });
+    const silent = own.accept();
+    own.platform.advance(100);
+    expect(silent.written).toMatch(/^HTTP\/1.1 408 /);
+    const endless = listen({ headersTimeout: 0 });
+    endless.accept();
+    expect(endless.platform.timers).toEqual([]);
+  });
+
+  test('server answers 400 to a head that ends too early, and nothing to silence', () => {
+    const { accept } = listen();
+    const cut = accept('GET / HT');
+    cut.events!.receiveEnd();
+    expect(cut.written).toMatch(/^HTTP\/1.1 400 /);
+    const silent = accept();
+    silent.events!.receiveEnd();
+    expect(silent.written).toBe('');
+    expect(silent.isDestroyed).toBe(true);
+  });
+});

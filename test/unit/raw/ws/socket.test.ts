@@ -1,0 +1,193 @@
+import { describe, expect, test } from 'vitest';
+import { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import { RecordingSink } from '../../../support/memory-pipe.ts';
+import { ManualPlatform } from '../../../support/platform.ts';
+import { FakeTransport, latin1 } from '../support.ts';
+
+function setUp() {
+  const transport = new FakeTransport();
+  const platform = new ManualPlatform();
+  const events: string[] = [];
+  const socket = new RawSocket(transport, platform, () => events.push('gone'));
+  for (const name of ['finish', 'end', 'close', 'drain']) socket.on(name, () => events.push(name));
+  const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+  return { transport, platform, socket, events, turn };
+}
+
+describe('RawSocket', () => {
+  test('socket tells its addresses', () => {
+    const { socket } = setUp();
+    expect(socket).toMatchObject({ remoteAddress: '192.0.2.1', remotePort: 50_000, remoteFamily: 'IPv4', encrypted: false });
+    expect(socket.address()).toEqual({ address: '2001:db8::1', port: 443, family: 'IPv6' });
+  });
+
+  test('socket writes text in its encoding, bytes, and tells when', async () => {
+    const { socket, transport, events, turn } = setUp();
+    const done: number[] = [];
+    expect(socket.write('é', 'latin1', () => done.push(1))).toBe(true);
+    socket.write('é', () => done.push(2));
+    await turn();
+    transport.isHeld = true;
+    expect(socket.write(latin1('abc'), undefined, () => done.push(3))).toBe(false);
+    await turn();
+    expect(done).toEqual([1, 2]);
+    transport.release();
+    await turn();
+    expect(done).toEqual([1, 2, 3]);
+    expect(events).toEqual(['drain']);
+    expect(transport.written).toBe('\xe9\xc3\xa9abc');
+  });
+
+  test('socket ends behind what waits, reads on for a while, and goes with the peer', async () => {
+    const { socket, transport, events, turn } = setUp();
+    transport.isHeld = true;
+    socket.end('bye');
+    expect(socket.writable).toBe(false);
+    expect(transport.calls).toEqual([]);
+    transport.release();
+    expect(transport.calls).toEqual(['end']);
+    await turn();
+    expect(events).toEqual(['finish']);
+    expect(transport.calls).toEqual(['end', 'start']);
+    transport.receive('ignored');
+    transport.events!.receiveEnd();
+    expect(transport.calls).toEqual(['end', 'start', 'destroy']);
+    transport.events!.closed();
+    expect(events).toEqual(['finish', 'end', 'gone', 'close']);
+  });
+
+  test('socket does not wait for ever for a peer that was refused', () => {
+    const { socket, transport, platform } = setUp();
+    transport.isHeld = true;
+    socket.end('bye');
+    platform.advance(4999);
+    expect(transport.isDestroyed).toBe(false);
+    platform.advance(1);
+    expect(transport.isDestroyed).toBe(true);
+  });
+
+  test('socket refuses to write after its end', async () => {
+    const { socket, transport, turn } = setUp();
+    socket.end();
+    let error: unknown;
+    expect(socket.write('x', 'utf8', (fault) => (error = fault))).toBe(false);
+    await turn();
+    expect(error).toBeInstanceOf(Error);
+    expect(transport.written).toBe('');
+  });
+
+  test('socket reports an error where somebody listens, and else nowhere', () => {
+    const quiet = setUp();
+    quiet.transport.events!.closed(new Error('read ECONNRESET'));
+    expect(quiet.events).toEqual(['gone', 'close']);
+    const { socket, transport } = setUp();
+    const heard: unknown[] = [];
+    socket.on('error', ({ message }: Error) => heard.push(message));
+    socket.on('close', (hadError) => heard.push(hadError));
+    socket.destroy(new Error('mine'));
+    expect(socket).toMatchObject({ destroyed: true, readable: false, writable: false, readyState: 'closed' });
+    transport.events!.closed();
+    transport.events!.closed();
+    expect(heard).toEqual(['mine', true]);
+  });
+
+  test('socket keeps the process alive or not, and pauses', () => {
+    const { socket, transport } = setUp();
+    socket.unref().ref().pause().resume();
+    socket.setNoDelay().setKeepAlive().setTimeout().cork();
+    expect(transport.calls).toEqual(['unref', 'ref', 'pause', 'resume']);
+  });
+});
+
+describe('RawSocket with a session', () => {
+  function setUpSession(before: (set: ReturnType<typeof setUp>) => void = () => {}) {
+    const set = setUp();
+    before(set);
+    const session = set.socket.createSession(set.platform, { role: 'server' });
+    const sink = new RecordingSink();
+    sink.session = session;
+    session.attach(sink);
+    return { ...set, session, sink };
+  }
+  // RFC 6455 section 5.7: "Hello", masked.
+  const HELLO = '\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58';
+
+  test('session reads chunks and the input arena', () => {
+    const { socket, transport, platform, session, sink } = setUpSession();
+    session.start();
+    transport.receive(HELLO);
+    platform.codec.input.set(latin1(HELLO));
+    transport.events!.receiveInput(HELLO.length);
+    expect(socket.bytesRead).toBe(22);
+    expect(sink.of('text')).toEqual([
+      ['text', 'Hello'],
+      ['text', 'Hello'],
+    ]);
+  });
+
+  test('session hears what came while it was being decided, behind the head', () => {
+    const { transport, session, sink } = setUpSession(({ socket, transport: raw }) => {
+      socket.watch();
+      raw.receive(HELLO.slice(4));
+      raw.events!.receiveEnd();
+    });
+    expect(transport.calls).toEqual(['start', 'pause']);
+    session.start(latin1(HELLO.slice(0, 4)));
+    expect(sink.of('text')).toEqual([['text', 'Hello']]);
+    expect(sink.of('closing')).toHaveLength(1);
+    expect(transport.calls).toEqual(['start', 'pause', 'start']);
+  });
+
+  test('session that is paused by a message of before reads no more until it resumes', () => {
+    const { transport, session, sink } = setUpSession(({ socket, transport: raw }) => {
+      socket.watch();
+      raw.receive(HELLO);
+    });
+    sink.onEvent = () => session.pause();
+    session.start();
+    expect(sink.of('text')).toHaveLength(1);
+    expect(transport.calls).toEqual(['start', 'pause']);
+    session.resume();
+    expect(transport.calls).toEqual(['start', 'pause', 'start']);
+  });
+
+  test('socket reads no more than 16 KiB ahead', () => {
+    const { socket, transport } = setUp();
+    socket.watch();
+    for (let count = 0; count < 16; count++) {
+      expect(transport.isReading).toBe(true);
+      transport.receive(new Uint8Array(1024));
+    }
+    expect(transport.isReading).toBe(false);
+  });
+
+  test('socket notices a peer that leaves while it is being decided', () => {
+    const { socket, transport } = setUp();
+    socket.watch();
+    transport.events!.receiveEnd();
+    expect(socket.readable).toBe(false);
+  });
+
+  test('session pauses the transport, writes past the socket, ends it and destroys it', async () => {
+    const { socket, transport, session, platform, events, turn } = setUpSession();
+    session.start();
+    session.pause();
+    session.resume();
+    socket.write('x');
+    session.sendText('Hi');
+    platform.runDeferred();
+    expect(transport.written).toBe('x\x81\x02Hi');
+    expect(socket.bytesWritten).toBe(5);
+    session.close(1000);
+    platform.runDeferred();
+    // The client's Close frame, 1000, masked with zeros.
+    transport.receive('\x88\x82\0\0\0\0\x03\xe8');
+    platform.runDeferred();
+    expect(socket.writable).toBe(false);
+    await turn();
+    expect(events).toEqual(['finish']);
+    expect(transport.calls).toEqual(['start', 'pause', 'resume', 'resume', 'end']);
+    session.terminate();
+    expect(socket.destroyed).toBe(true);
+  });
+});
