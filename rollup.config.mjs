@@ -1,9 +1,20 @@
 // JavaScript of the package: one file a module, so that dist/ has the layout of the repository and a runtime loads only what its
 // adapter imports. Types come from tsc (tsconfig.build.json) into the same tree.
 
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'rollup-plugin-esbuild';
+
+const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+
+/** The JavaScript files that a part of "exports" names. */
+function filesOf(target) {
+  if (typeof target === 'string') return target.endsWith('.js') ? [target] : [];
+  return Object.values(target).flatMap((inner) => filesOf(inner));
+}
+
+/** The sources of the package's entry points. */
+const inputs = [...new Set(filesOf(exports))].map((file) => file.replace('./dist/', '').replace(/\.js$/, '.ts'));
 
 /** Empties dist/ once all modules have been read: nothing stale is packed, and a failed build leaves the last good one. */
 const clean = {
@@ -13,12 +24,24 @@ const clean = {
   },
 };
 
+/** The codec's module for runtimes that import it: the import stays as it is, and the file lies beside it. */
+const codecModule = {
+  name: 'codec-module',
+  resolveId: (source) => (source === './core.wasm' ? { id: './core.wasm', external: true } : null),
+  generateBundle() {
+    this.emitFile({
+      type: 'asset',
+      fileName: 'adapters/edge/core.wasm',
+      source: readFileSync(new URL('build/core-simd.wasm', import.meta.url)),
+    });
+  },
+};
+
 /** @type {import('rollup').RollupOptions} */
 export default {
-  // Every entry point that package.json names under "exports".
-  input: ['adapters/node/index.ts', 'adapters/node/w3c.ts'],
-  external: [/^node:/],
-  plugins: [esbuild({ target: 'es2022', sourceMap: false, tsconfig: false }), clean],
+  input: inputs,
+  external: [/^node:/, /^cloudflare:/],
+  plugins: [codecModule, esbuild({ target: 'es2022', sourceMap: false, tsconfig: false }), clean],
   output: {
     dir: 'dist',
     format: 'es',

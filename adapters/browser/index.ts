@@ -3,5 +3,13 @@
 
 export { extension, subprotocol } from '../../src/api/ws/extension.ts';
 export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
-export { createWebSocketStream, upgrade, WebSocketServer, WebSocketServer as Server } from './unavailable.ts';
+export {
+  createWebSocketStream,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  upgrade,
+  WebSocketServer,
+  WebSocketServer as Server,
+} from './unavailable.ts';
 export { WebSocket, WebSocket as default } from './w3c.ts';

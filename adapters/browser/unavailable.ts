@@ -30,3 +30,26 @@ export function upgrade(..._values: unknown[]): never {
     'run that handler on Cloudflare Workers, Node.js, Deno or Bun',
   );
 }
+
+const BY_ITSELF = 'the browser or runtime reads, writes and compresses frames by itself: use WebSocket';
+
+/** @throws {TypeError} always: nobody hands out frames here. */
+export class Receiver {
+  constructor(..._options: unknown[]) {
+    throw unavailable('Receiver', BY_ITSELF);
+  }
+}
+
+/** @throws {TypeError} always: there is no socket to write frames to. */
+export class Sender {
+  constructor(..._values: unknown[]) {
+    throw unavailable('Sender', BY_ITSELF);
+  }
+}
+
+/** @throws {TypeError} always: there is no zlib that flushes. */
+export class PerMessageDeflate {
+  constructor(..._options: unknown[]) {
+    throw unavailable('PerMessageDeflate', BY_ITSELF);
+  }
+}

@@ -9,6 +9,7 @@ export { upgrade } from './unavailable.ts';
 
 /** What to do where the native class has no such option. */
 const ALTERNATIVES: Readonly<Record<keyof Omit<W3CWebSocketOptions, 'protocols'>, string>> = {
+  dispatcher: 'the browser or runtime chooses the way by itself',
   headers: 'pass a token as a subprotocol, in the URL, in a cookie, or in the first message',
   tls: 'certificates are for the browser or runtime to check',
   signal: 'call close() while it is connecting',

@@ -69,7 +69,7 @@ export function upgrade(request: Request, server: BunServer, options: UpgradeOpt
   process.nextTick(() => {
     // Planned before the 'open' event, so that messages come before what a listener puts off.
     process.nextTick(() => internals.start(socket, NO_BYTES));
-    internals.open(socket, session, { socket: null as never, protocol, extensions: '' });
+    internals.open(socket, session, { socket: null, protocol, extensions: '' });
   });
   return { response: undefined, socket };
 }

@@ -6,6 +6,7 @@ import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions as ClientSettings } from '../../src/api/ws/options.ts';
 import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
+import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import type { RawServerOptions } from '../../src/raw/ws/server.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { runtime } from './runtime.ts';
@@ -17,6 +18,9 @@ export class WebSocket extends RawWebSocket {
   declare static WebSocket: typeof WebSocket;
   declare static WebSocketServer: typeof Server_;
   declare static Server: typeof Server_;
+  declare static PerMessageDeflate: typeof PerMessageDeflate;
+  declare static Receiver: typeof Receiver;
+  declare static Sender: typeof Sender;
   declare static createWebSocketStream: (ws: WebSocketBase, options?: DuplexOptions) => Duplex;
 
   /** Makes the server-side object that `handleUpgrade` fills. */

@@ -1,7 +1,7 @@
 // One write of several chunks. Deno has no gathering write: short chunks are copied together, so that a frame's header never leaves
 // without its payload.
 
-/** Deno 2.9, 64 KiB echo: header and payload copied together 1.3 times as fast as two writes. */
+/** A payload from this size on goes as it is. Header and 64 KiB copied together cost 7 % less than two writes (Deno 2.9, echo). */
 const GATHER_BYTES = 131072;
 /** Memory for writes that may be under way at the same time; more come and go with their writes. */
 const MOST_FREE = 16;

@@ -120,8 +120,8 @@ export class DenoTransport implements RawTransport {
     if (!this.#isFlowing || this.#events === null || this.#isDelivering || this.#isClosed) return;
     const length = this.#keptLength;
     if (length > 0) this.#deliverBytes(this.#events, length);
-    if (!this.#hasPeerEnded) return this.#isFlowing ? this.#read() : undefined;
-    if (this.#isPeerEndTold || this.#isClosed) return;
+    else if (!this.#hasPeerEnded) this.#read();
+    if (!this.#hasPeerEnded || this.#isPeerEndTold || this.#isClosed || !this.#isFlowing) return;
     this.#isPeerEndTold = true;
     this.#region.close();
     this.#events.receiveEnd();
@@ -139,6 +139,8 @@ export class DenoTransport implements RawTransport {
       this.#isDelivering = false;
       if (this.#isClosed) region.close();
       else region.advance(length);
+      // Here, so that a receiver that throws does not stop the rest.
+      if (this.#isFlowing) this.#read();
     }
   }
 

@@ -22,7 +22,7 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
     (session) => {
       // Planned before the 'open' event, so that messages come before what a listener puts off.
       process.nextTick(() => internals.start(ws, NO_BYTES));
-      internals.open(ws, session, { socket: null as never, protocol, extensions: '' });
+      internals.open(ws, session, { socket: null, protocol, extensions: '' });
     },
     (error) => internals.fail(ws, error),
   );

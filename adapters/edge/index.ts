@@ -28,7 +28,7 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
   const { response, protocol, session } = acceptUpgrade(request, options);
   const socket = new WebSocket(null);
   // There is no stream below it.
-  internals.open(socket, session, { socket: null as never, protocol, extensions: '' });
+  internals.open(socket, session, { socket: null, protocol, extensions: '' });
   queueMicrotask(() => internals.start(socket, NOTHING));
   return { response, socket };
 }
@@ -49,21 +49,8 @@ Object.assign(WebSocket, {
   WebSocketServer,
 });
 
-export type { Sendable } from '../../src/api/ws/data.ts';
-export type { ClientOptions, ConnectionSettings } from '../../src/api/ws/options.ts';
-export type {
-  BinaryType,
-  CloseEvent,
-  Data,
-  ErrorEvent,
-  Event,
-  EventListenerOptions,
-  MessageEvent,
-  MessageOptions,
-  PerMessageDeflateOptions,
-  RawData,
-} from '../../src/api/ws/types.ts';
-export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
+export * from '../../src/api/ws/public.ts';
+export * from '../../src/nodejs/lowlevel/index.ts';
 export type { UpgradeOptions } from './upgrade.ts';
-export { createWebSocketStream, extension, subprotocol, WebSocket, WebSocket as default };
+export { WebSocket, WebSocket as default };
 export { WebSocketServer as Server };

@@ -3,40 +3,25 @@
 import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
+import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
   Server: WebSocketServer,
   subprotocol,
   WebSocket,
   WebSocketServer,
 });
 
-export type { Sendable } from '../../src/api/ws/data.ts';
-export type { ClientOptions, ConnectionSettings } from '../../src/api/ws/options.ts';
-export type {
-  AddressInfo,
-  BinaryType,
-  CertMeta,
-  CloseEvent,
-  Data,
-  ErrorEvent,
-  Event,
-  EventListenerOptions,
-  FinishRequestCallback,
-  MessageEvent,
-  MessageOptions,
-  PerMessageDeflateOptions,
-  RawData,
-  VerifyClientCallbackAsync,
-  VerifyClientCallbackSync,
-  VerifyClientInfo,
-} from '../../src/api/ws/types.ts';
-export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
-export { createWebSocketStream, extension, subprotocol, WebSocket, WebSocketServer };
+export * from '../../src/api/ws/public.ts';
+export * from '../../src/nodejs/lowlevel/index.ts';
+export { WebSocket, WebSocketServer };
 export type { WebSocketServer as Server } from './server.ts';
 export type ServerOptions<
   Socket extends typeof WebSocket = typeof WebSocket,

@@ -20,6 +20,7 @@ import { parseAddress, type Target } from '../../src/api/address.ts';
 import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from '../../src/nodejs/client.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';
+import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from '../../src/nodejs/session.ts';
@@ -33,6 +34,7 @@ const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'followRedirects',
   'maxRedirects',
   'finishRequest',
+  'signal',
   'timeout',
   'dispatcher',
 ]);
@@ -152,6 +154,9 @@ export class WebSocket extends WebSocketBase {
   declare static WebSocket: typeof WebSocket;
   declare static WebSocketServer: typeof Server_;
   declare static Server: typeof Server_;
+  declare static PerMessageDeflate: typeof PerMessageDeflate;
+  declare static Receiver: typeof Receiver;
+  declare static Sender: typeof Sender;
   declare static createWebSocketStream: (ws: WebSocketBase, options?: DuplexOptions) => Duplex;
 
   /** Makes the server-side object that `handleUpgrade` fills. */

@@ -65,7 +65,7 @@ export interface RunningHandshake {
 /** Prepares a request; it starts with `end()`, which is the caller's to call. */
 export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): RunningHandshake {
   const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
-  const { target, protocols, version, origin } = plan;
+  const { protocols, version, origin } = plan;
   const extensions = plan.deflate && formatExtensions([offerDeflate(plan.deflate)]);
   const headers = requestHeaders({ key, version, protocols, extensions });
   // Checked by Node.js, whose error programs know.

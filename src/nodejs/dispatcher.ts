@@ -3,23 +3,16 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { nextTick } from 'node:process';
-import { Readable, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Target } from '../api/address.ts';
+import { DispatchedResponse, hangUp, toRawHeaders, type Controller } from './dispatched-response.ts';
 
 /** What is used of an undici Dispatcher: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */
 export interface Dispatcher {
   dispatch(options: object, handler: object): boolean;
-}
-
-/** How undici lets a handler steer its request. */
-interface Controller {
-  readonly rawHeaders?: unknown;
-  abort(reason: Error): void;
-  pause(): void;
-  resume(): void;
 }
 
 /** A request to make. */
@@ -34,30 +27,14 @@ export interface DispatchPlan {
 }
 
 /** Options of `http.request` and `tls.connect` that say how to connect. With a dispatcher that is the dispatcher's to know. */
-const CONNECTION_OPTIONS: readonly string[] = [
-  ...['agent', 'createConnection', 'lookup', 'family', 'hints', 'localAddress', 'localPort', 'socketPath', 'servername'],
-  ...['ca', 'cert', 'key', 'pfx', 'passphrase', 'crl', 'dhparam', 'ciphers', 'ecdhCurve', 'sigalgs', 'honorCipherOrder'],
-  ...[
-    'rejectUnauthorized',
-    'checkServerIdentity',
-    'secureContext',
-    'secureOptions',
-    'secureProtocol',
-    'session',
-    'ALPNProtocols',
-  ],
-  ...['minVersion', 'maxVersion', 'minDHSize', 'requestCert', 'maxHeaderSize', 'insecureHTTPParser'],
-];
+const CONNECTION_OPTIONS: readonly string[] = (
+  'agent createConnection lookup family hints localAddress localPort socketPath servername ca cert key pfx passphrase crl dhparam ' +
+  'ciphers ecdhCurve sigalgs honorCipherOrder rejectUnauthorized checkServerIdentity secureContext secureOptions secureProtocol ' +
+  'session ALPNProtocols minVersion maxVersion minDHSize requestCert maxHeaderSize insecureHTTPParser'
+).split(' ');
 
 /** Fields that undici writes itself when it upgrades. */
 const UPGRADE_FIELDS: readonly string[] = ['connection', 'upgrade'];
-
-/** Response fields of which the first counts, as node:http has it; other fields that come again are joined. */
-const SINGLE_FIELDS: ReadonlySet<string> = new Set([
-  ...['age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'if-modified-since'],
-  ...['if-unmodified-since', 'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after'],
-  ...['server', 'user-agent'],
-]);
 
 /**
  * Checks the option `dispatcher` against the options that say how to connect, and against the address.
@@ -78,49 +55,6 @@ export function checkDispatcher(dispatcher: unknown, options: Readonly<Record<st
     throw new TypeError(
       'A ws+unix: address and the option dispatcher exclude each other: use a ws: address and an Agent with connect.socketPath',
     );
-  }
-}
-
-/** A response, in the shape of node:http's IncomingMessage. */
-class DispatchedResponse extends Readable {
-  readonly httpVersion = '1.1';
-  readonly httpVersionMajor = 1;
-  readonly httpVersionMinor = 1;
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  /** Names and values in turn, as they came. */
-  readonly rawHeaders: readonly string[];
-  readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly socket: Duplex | null;
-  /** Whether all of the body has come. */
-  complete = false;
-  readonly #controller: Controller | null;
-
-  /** @param controller Left out where no body follows. */
-  constructor(status: number, message: string | undefined, rawHeaders: readonly string[], from: Controller | Duplex) {
-    super();
-    this.statusCode = status;
-    this.statusMessage = message || (STATUS_CODES[status] ?? '');
-    this.rawHeaders = rawHeaders;
-    this.headers = toHeaders(rawHeaders);
-    this.#controller = 'abort' in from ? from : null;
-    this.socket = 'abort' in from ? null : from;
-    if (this.socket) this.finish();
-  }
-
-  finish(): void {
-    this.complete = true;
-    this.push(null);
-  }
-
-  override _read(): void {
-    this.#controller?.resume();
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.complete) this.#controller?.abort(error ?? hangUp());
-    // As with node:http: who does not listen for the error of a body does not want the process to end for it.
-    callback(this.listenerCount('error') > 0 ? error : null);
   }
 }
 
@@ -313,7 +247,7 @@ export class DispatchedRequest extends EventEmitter {
     this.socket = socket;
     this.#tell('socket', socket);
     // undici has put back into the socket what came behind the response.
-    this.#tell('upgrade', new DispatchedResponse(status, undefined, rawHeaders, socket), socket, Buffer.alloc(0));
+    this.#tell('upgrade', new DispatchedResponse({ status, rawHeaders, socket }), socket, Buffer.alloc(0));
   }
 
   #respond(controller: Controller, status: number, rawHeaders: readonly string[], message: string | undefined): void {
@@ -321,7 +255,7 @@ export class DispatchedRequest extends EventEmitter {
     // Others of these are informational, and the response follows (RFC 9110 section 15.2).
     if (status === 101) return void this.destroy(new Error('Server switched protocols without saying to which'));
     if (status < 200) return;
-    this.#response = new DispatchedResponse(status, message, rawHeaders, controller);
+    this.#response = new DispatchedResponse({ status, message, rawHeaders, controller });
     this.#tell('response', this.#response);
   }
 
@@ -375,43 +309,4 @@ class LegacyController implements Controller {
     this.isPaused = false;
     this.onResume();
   }
-}
-
-function hangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-}
-
-/** Names and values in turn, from the same as buffers or strings, or from an object. */
-function toRawHeaders(headers: unknown): string[] {
-  if (typeof headers !== 'object' || headers === null) return [];
-  const flat: readonly unknown[] = Array.isArray(headers) ? headers : Object.entries(headers).flat(1);
-  const raw: string[] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2) {
-    const values: readonly unknown[] = Array.isArray(flat[index + 1]) ? (flat[index + 1] as unknown[]) : [flat[index + 1]];
-    for (const value of values) raw.push(textOf(flat[index]), textOf(value));
-  }
-  return raw;
-}
-
-function textOf(value: unknown): string {
-  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
-}
-
-/** Fields by lower-case name, as in `IncomingMessage.headers`. */
-function toHeaders(rawHeaders: readonly string[]): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {};
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index].toLowerCase();
-    const value = rawHeaders[index + 1];
-    const known = Object.hasOwn(headers, name) ? headers[name] : undefined;
-    if (name === 'set-cookie') headers[name] = [...(known ?? []), value];
-    else if (known === undefined) define(headers, name, value);
-    else if (!SINGLE_FIELDS.has(name)) define(headers, name, `${known as string}${name === 'cookie' ? '; ' : ', '}${value}`);
-  }
-  return headers;
-}
-
-/** Sets a property, even one called `__proto__`: the name is the peer's. */
-function define(headers: Record<string, string | string[]>, name: string, value: string): void {
-  Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -14,6 +14,7 @@ import {
   STATUS_UNEXPECTED_CONTINUATION,
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
+import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
 import { InflateError } from '../deflate/engine.ts';
 
@@ -96,5 +97,14 @@ export function tooManyFragments(): CapacityError {
     code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
     message: 'Too many message fragments',
     closeCode: 1008,
+  });
+}
+
+/** The error for a message that may not wait as well: `waiting` bytes do already. */
+export function tooMuchOutput(waiting: number, limit: number): CapacityError {
+  return new CapacityError({
+    code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
+    message: `${waiting} bytes wait for the peer, more than maxBufferedAmount (${limit})`,
+    closeCode: CLOSE_POLICY_VIOLATION,
   });
 }

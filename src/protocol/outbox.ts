@@ -211,6 +211,12 @@ export class Outbox {
   }
 }
 
+/** Gives back what a batch holds, and tells its senders. */
+export function settle(platform: Platform, { slots, callbacks }: Batch, error?: Error): void {
+  for (const slot of slots) platform.codec.releaseSlot(slot);
+  for (const callback of callbacks) callSafely(platform, callback, error);
+}
+
 /** Calls back a program; what it throws is rethrown where the runtime reports it. */
 export function callSafely(platform: Platform, callback: SendCallback, error?: Error): void {
   try {

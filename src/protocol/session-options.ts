@@ -1,6 +1,7 @@
 // Options of a session over raw bytes.
 
 import type { ConnectionOptions } from './connection.ts';
+import type { HeartbeatSettings } from './heartbeat.ts';
 
 /** What to do with a message when more than `maxBufferedAmount` bytes wait already. */
 export type BufferPolicy = 'close' | 'drop' | 'throw';
@@ -15,4 +16,14 @@ export interface SessionOptions extends ConnectionOptions {
   readonly maxBufferedAmount?: number;
   /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
   readonly bufferPolicy?: BufferPolicy;
+  /** Pings a silent peer and drops one that stays silent. Default: none. */
+  readonly heartbeat?: HeartbeatSettings;
+}
+
+/** The options that the session itself keeps to. */
+export type SessionLimits = Required<Pick<SessionOptions, 'closeTimeout' | 'maxBufferedAmount' | 'bufferPolicy'>>;
+
+export function limitsOf(options: SessionOptions): SessionLimits {
+  const { closeTimeout = 30000, maxBufferedAmount = 1073741824, bufferPolicy = 'close' } = options;
+  return { closeTimeout, maxBufferedAmount, bufferPolicy };
 }

@@ -1,7 +1,7 @@
 // A Session over raw bytes: joins the sans-I/O Connection to a Transport and a clock.
 // RFC 6455 section 7: who ends TCP, when, and for how long we wait for the other side.
 
-import { CapacityError, UsageError, type PeerError } from '../base/errors.ts';
+import { UsageError, type PeerError } from '../base/errors.ts';
 import type {
   Platform,
   Role,
@@ -14,22 +14,19 @@ import type {
   TransportEvents,
 } from '../platform.ts';
 import { Connection, type ConnectionSink } from './connection.ts';
+import { tooMuchOutput } from './faults.ts';
+import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
-import { callSafely, type Batch } from './outbox.ts';
-import type { BufferPolicy, SessionOptions } from './session-options.ts';
+import { callSafely, settle, type Batch } from './outbox.ts';
+import { limitsOf, type SessionLimits, type SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
-
-const DEFAULT_CLOSE_TIMEOUT = 30000;
-const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
 
 export class RawSession implements Session, TransportEvents, ConnectionSink {
   readonly role: Role;
   readonly #platform: Platform;
   readonly #connection: Connection;
   readonly #outbound: Outbound;
-  readonly #closeTimeout: number;
-  readonly #maxBufferedAmount: number;
-  readonly #bufferPolicy: BufferPolicy;
+  readonly #limits: SessionLimits;
   readonly #transport: Transport;
   #sink: SessionSink = UNATTACHED;
   /** The batch that the transport has not taken in full yet. */
@@ -47,6 +44,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #lateEnd: (() => void)[] | null = null;
   #isOver = false;
   #timer: Timer | undefined;
+  readonly #heartbeat: Heartbeat | undefined;
 
   constructor(platform: Platform, transport: Transport, options: SessionOptions) {
     this.role = options.role;
@@ -54,9 +52,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport = transport;
     this.#connection = new Connection(platform, this, options);
     this.#outbound = this.#connection.outbound;
-    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
-    this.#maxBufferedAmount = options.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
-    this.#bufferPolicy = options.bufferPolicy ?? 'close';
+    this.#limits = limitsOf(options);
+    if (options.heartbeat !== undefined) this.#heartbeat = this.#createHeartbeat(options.heartbeat);
   }
 
   get bufferedAmount(): number {
@@ -70,6 +67,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   start(head?: Uint8Array): void {
     if (this.#isOver) return;
+    this.#heartbeat?.start();
     try {
       if (head !== undefined && head.length > 0) this.receive(head);
     } finally {
@@ -142,6 +140,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   resume(): void {
     this.#isPaused = false;
+    this.#heartbeat?.sign();
     if (!this.#connection.inbound.isBlocked) this.#transport.resume();
   }
 
@@ -157,6 +156,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   receiveInput(length: number): void {
+    this.#heartbeat?.sign();
     this.#isReceiving = true;
     try {
       this.#connection.receiveInput(length);
@@ -191,6 +191,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   #receiveNow(chunk: Uint8Array): void {
+    this.#heartbeat?.sign();
     this.#isReceiving = true;
     try {
       this.#connection.receive(chunk);
@@ -221,13 +222,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     const connection = this.#connection;
     connection.receiveEnd();
     this.#isOver = true;
+    this.#beginClosing();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     this.#timer = undefined;
-    if (!this.#isClosing) {
-      this.#isClosing = true;
-      this.#sink.onClosing();
-    }
-    this.#failCallbacks(error ?? new Error('The connection was closed before the data was written'));
+    this.#failCallbacks(error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written'));
     this.#sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
   }
 
@@ -279,6 +277,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       this.#transport.pause();
       return;
     }
+    this.#heartbeat?.sign();
     if (!this.#isPaused && !this.#isOver) this.#transport.resume();
     this.#endLate();
     this.#planFlush();
@@ -297,15 +296,13 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       if (callback !== undefined) this.#platform.defer(() => callback(error));
       return false;
     }
-    if (this.#inFlight === null || this.#maxBufferedAmount === 0 || this.bufferedAmount <= this.#maxBufferedAmount) return true;
-    const error = new CapacityError({
-      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
-      message: `${this.bufferedAmount} bytes wait for the peer, more than maxBufferedAmount (${this.#maxBufferedAmount})`,
-      closeCode: 1008,
-    });
-    if (this.#bufferPolicy === 'throw') throw error;
+    if (this.#inFlight === null) return true;
+    const { maxBufferedAmount, bufferPolicy } = this.#limits;
+    if (maxBufferedAmount === 0 || this.bufferedAmount <= maxBufferedAmount) return true;
+    const error = tooMuchOutput(this.bufferedAmount, maxBufferedAmount);
+    if (bufferPolicy === 'throw') throw error;
     if (callback !== undefined) this.#platform.defer(() => callback(error));
-    if (this.#bufferPolicy === 'close') {
+    if (bufferPolicy === 'close') {
       try {
         this.#sink.onError(error);
       } finally {
@@ -315,24 +312,29 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     return false;
   }
 
+  #createHeartbeat(settings: HeartbeatSettings): Heartbeat {
+    return new Heartbeat(this.#platform, settings, {
+      isReading: () => !this.#isPaused && !this.#connection.inbound.isBlocked,
+      ping: () => {
+        this.#connection.ping(new Uint8Array(0));
+        this.#planFlush();
+      },
+      giveUp: () => this.terminate(),
+    });
+  }
+
   #beginClosing(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    if (this.#closeTimeout > 0) {
-      this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#closeTimeout);
-    }
+    this.#heartbeat?.stop();
+    const { closeTimeout } = this.#limits;
+    if (closeTimeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), closeTimeout);
     this.#sink.onClosing();
   }
 
   #planEnd(): void {
     this.#isEndPlanned = true;
     this.#planFlush();
-  }
-
-  #sendEnd(): void {
-    if (this.#isOutputOver || this.#isOver) return;
-    this.#isOutputOver = true;
-    this.#transport.end();
   }
 
   // The way out.
@@ -366,12 +368,15 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       this.#settle(batch);
     }
     // A message that is still being compressed, and the Close frame behind it, come first.
-    if (this.#isEndPlanned && !this.#connection.outbound.isBusy) this.#sendEnd();
+    if (!this.#isEndPlanned || this.#outbound.isBusy || this.#isOutputOver || this.#isOver) return;
+    this.#isOutputOver = true;
+    this.#transport.end();
   }
 
   readonly #written = (): void => {
     const batch = this.#inFlight;
     if (batch === null) return;
+    this.#heartbeat?.sign();
     this.#settle(batch);
     this.#connection.endCongestion();
     this.#flush();
@@ -380,19 +385,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   #settle(batch: Batch): void {
     this.#inFlight = null;
-    const { codec } = this.#platform;
-    for (const slot of batch.slots) codec.releaseSlot(slot);
-    for (const callback of batch.callbacks) callSafely(this.#platform, callback);
+    settle(this.#platform, batch);
   }
 
   #failCallbacks(error: Error): void {
     const batches = [this.#connection.outbox.take()];
     if (this.#inFlight !== null) batches.unshift(this.#inFlight);
     this.#inFlight = null;
-    for (const batch of batches) {
-      for (const slot of batch.slots) this.#platform.codec.releaseSlot(slot);
-      for (const callback of batch.callbacks) callSafely(this.#platform, callback, error);
-    }
+    for (const batch of batches) settle(this.#platform, batch, error);
     for (const callback of this.#connection.dispose()) callSafely(this.#platform, callback, error);
   }
 }

@@ -30,8 +30,8 @@ export interface OpenSettings {
   readonly protocol: string;
   /** As in a Sec-WebSocket-Extensions header. */
   readonly extensions: string;
-  /** What the session runs over. */
-  readonly socket: Duplex;
+  /** What the session runs over; null for a runtime's own WebSocket. */
+  readonly socket: Duplex | null;
   /** See `ConnectionSettings`. Default true. */
   readonly allowSynchronousEvents?: boolean | undefined;
 }

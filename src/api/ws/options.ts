@@ -6,6 +6,8 @@ import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
+import { heartbeatSettings, type HeartbeatOptions } from './heartbeat.ts';
+import type { AllowedOrigins } from './origins.ts';
 import type { BufferPolicy, SessionOptions } from '../../protocol/session-options.ts';
 import type {
   FinishRequestCallback,
@@ -36,6 +38,8 @@ export interface ConnectionSettings {
   bufferPolicy?: BufferPolicy | undefined;
   /** Whether text is passed on unchecked. Default false. */
   skipUTF8Validation?: boolean | undefined;
+  /** Pings a silent peer and drops the connection if it stays silent. True: with the default times. Default false. */
+  heartbeat?: boolean | HeartbeatOptions | undefined;
   /** permessage-deflate (RFC 7692). Default: true for clients, false for servers. */
   perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
 }
@@ -57,6 +61,8 @@ export interface ClientOptions extends ConnectionSettings, RequestSettings, Secu
   maxRedirects?: number | undefined;
   /** Fills a 4-byte masking key. Default: unpredictable bytes, as RFC 6455 section 10.3 demands. */
   generateMask?(mask: Buffer): void;
+  /** Aborts the opening handshake. Does nothing once the connection is open. */
+  signal?: AbortSignal | undefined;
   createConnection?: typeof createConnection | undefined;
   /**
    * An undici Dispatcher, such as a ProxyAgent, that makes the opening handshake. It decides how to connect, and excludes `agent`,
@@ -85,6 +91,11 @@ export interface ServerOptions<
   path?: string | undefined;
   /** Whether `clients` is kept. Default true. */
   clientTracking?: boolean | undefined;
+  /**
+   * Web pages that may connect: origins as `https://example.com` or `http://localhost:8080`, or what decides. Others are answered 403;
+   * clients that send no Origin are no browsers and pass. Default: all.
+   */
+  allowedOrigins?: AllowedOrigins<InstanceType<Request>> | undefined;
   verifyClient?: VerifyClientCallbackAsync<InstanceType<Request>> | VerifyClientCallbackSync<InstanceType<Request>> | undefined;
   /** Picks one of the subprotocols asked for; false or '' for none. Default: the first. */
   handleProtocols?: ((protocols: Set<string>, request: InstanceType<Request>) => string | false) | undefined;
@@ -107,6 +118,8 @@ export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptio
   const given: Omit<SessionOptions, 'role'> = Object.fromEntries(
     SHARED.map((name) => [name, settings[name]]).filter(([, value]) => value !== undefined),
   ) as object;
+  const heartbeat = heartbeatSettings(settings.heartbeat);
+  if (heartbeat !== undefined) Object.assign(given, { heartbeat });
   return { ...given, skipUtf8Validation: settings.skipUTF8Validation ?? false };
 }
 

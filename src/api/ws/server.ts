@@ -11,8 +11,10 @@ import { refusalHead } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
 import { TypedEmitter, type LooseListener } from './emitter.ts';
+import { heartbeatSettings } from './heartbeat.ts';
 import { internals } from './internals.ts';
 import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
+import { checkAllowedOrigins, isAllowedOrigin } from './origins.ts';
 import type {
   AddressInfo,
   ServerEvents,
@@ -94,6 +96,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
+    heartbeatSettings(settings.heartbeat);
+    checkAllowedOrigins(settings.allowedOrigins);
     this.options = settings;
     this.#platform = platform;
     if (clientTracking) this.clients = new Set();
@@ -174,6 +178,10 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
       return;
     }
     if (!this.shouldHandle(request)) return refuseUpgrade(socket, { status: 400 });
+    const { allowedOrigins } = this.options;
+    if (allowedOrigins && !isAllowedOrigin(allowedOrigins, check.origin, request)) {
+      return refuseUpgrade(socket, { status: 403, reason: 'Origin not allowed' });
+    }
     this.#verify(check, request, socket, () => this.#completeUpgrade(check, request, { socket, head, onError, callback }));
   }
 

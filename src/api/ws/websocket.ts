@@ -8,25 +8,17 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session, type SessionSink } from '../../platform.ts';
 import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf, type Sendable } from './data.ts';
 import { DeferredSink } from './deferred-sink.ts';
-import { emitMessage, TypedEmitter } from './emitter.ts';
-import { addListener, getAttribute, removeListener, setAttribute } from './events.ts';
+import { emitMessage } from './emitter.ts';
+import { ListeningBase } from './event-target.ts';
+import { heartbeatSettings } from './heartbeat.ts';
 import { internals, type Opening, type OpenSettings } from './internals.ts';
+import { MessageIterator } from './messages.ts';
 import type { ClientOptions } from './options.ts';
+import { Readiness, sendAsync } from './promises.ts';
 import { SendQueue } from './send-queue.ts';
+import { checkSignal, heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
-import type {
-  BinaryType,
-  CloseEvent,
-  ErrorEvent,
-  Event,
-  EventListenerOptions,
-  Handler,
-  Listener,
-  MessageEvent,
-  MessageOptions,
-  SocketEvents,
-  WebSocketEventMap,
-} from './types.ts';
+import type { BinaryType, Data, MessageOptions } from './types.ts';
 
 /** Starts a client's opening handshake. @throws {SyntaxError} on an invalid address or subprotocol. */
 export type Connect = (ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientOptions) => void;
@@ -36,7 +28,7 @@ type Callback = (error?: Error) => void;
 const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
 const BINARY_TYPES: readonly string[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
-export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
+export abstract class WebSocketBase extends ListeningBase {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSING: 2;
@@ -64,6 +56,11 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   #url = '';
   /** Bytes that came with the opening handshake, while the program has paused. */
   #head: Uint8Array | null = null;
+  /** Stops listening to the signal that aborts the opening handshake. */
+  readonly #ignoreSignal: (() => void) | null = null;
+  #readiness: Readiness | null = null;
+  /** Why it never opened. */
+  #failure: Error | null = null;
 
   constructor(
     connect: Connect,
@@ -78,7 +75,11 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     const settings = (isOptions ? (protocols as ClientOptions) : options) ?? {};
     const named = protocols === undefined || isOptions ? settings.protocols : protocols;
     const list = Array.isArray(named) ? named : [named];
+    const { signal } = settings;
+    checkSignal(signal);
+    heartbeatSettings(settings.heartbeat);
     connect(this, address, named === undefined ? [] : list, settings);
+    if (signal) this.#ignoreSignal = heedSignal(signal, (error) => this.#abort(error));
   }
 
   get readyState(): ReadyState {
@@ -98,6 +99,24 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   /** The extensions that were agreed on, as in a Sec-WebSocket-Extensions header. */
   get extensions(): string {
     return this.#extensions;
+  }
+
+  /**
+   * Resolves with the WebSocket once it is open, and rejects with the error if it never opens; whenever it is asked for. Made when asked
+   * for, so programs that do not are spared an unhandled rejection. A program may assign a value of its own.
+   */
+  get ready(): Promise<this> {
+    if (this.#readiness === null) {
+      this.#readiness = new Readiness(this);
+      if (this.#session !== null) this.#readiness.settle();
+      else if (this.#failure !== null) this.#readiness.settle(this.#failure);
+    }
+    return this.#readiness.promise as Promise<this>;
+  }
+
+  set ready(value: unknown) {
+    // Programs of ws keep what they like on their sockets.
+    Object.defineProperty(this, 'ready', { configurable: true, enumerable: true, value, writable: true });
   }
 
   get isPaused(): boolean {
@@ -145,6 +164,14 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     } else {
       session.sendBytes(toBytes(normalize(data)), isText, settings, done as never);
     }
+  }
+
+  /**
+   * `send` with a promise: it resolves once the message was handed to the operating system, and rejects with what prevented it, be it
+   * what `send` would throw.
+   */
+  sendAsync(data: Sendable, options?: MessageOptions): Promise<void> {
+    return sendAsync(this, data, options);
   }
 
   /** Sends a Ping with at most 125 bytes, which are copied. */
@@ -204,49 +231,12 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     if (head !== null) process.nextTick(() => this.#start(head));
   }
 
-  /** Adds a listener; a second time, or for an event that there is not, does nothing. */
-  addEventListener<Kind extends keyof WebSocketEventMap>(
-    type: Kind,
-    listener: Listener<WebSocketEventMap[Kind]>,
-    options: EventListenerOptions = {},
-  ): void {
-    addListener(this, type, { listener, isAttribute: false, once: options.once });
-  }
-
-  removeEventListener<Kind extends keyof WebSocketEventMap>(type: Kind, listener: Listener<WebSocketEventMap[Kind]>): void {
-    removeListener(this, type, listener);
-  }
-
-  get onopen(): Handler<Event> {
-    return getAttribute(this, 'open');
-  }
-
-  set onopen(listener: Handler<Event>) {
-    setAttribute(this, 'open', listener);
-  }
-
-  get onmessage(): Handler<MessageEvent> {
-    return getAttribute(this, 'message');
-  }
-
-  set onmessage(listener: Handler<MessageEvent>) {
-    setAttribute(this, 'message', listener);
-  }
-
-  get onclose(): Handler<CloseEvent> {
-    return getAttribute(this, 'close');
-  }
-
-  set onclose(listener: Handler<CloseEvent>) {
-    setAttribute(this, 'close', listener);
-  }
-
-  get onerror(): Handler<ErrorEvent> {
-    return getAttribute(this, 'error');
-  }
-
-  set onerror(listener: Handler<ErrorEvent>) {
-    setAttribute(this, 'error', listener);
+  /**
+   * The messages from now on, text as strings and the rest as `binaryType` says: `for await (const message of ws)`. Reading stops while
+   * more than a few wait. Ends when the connection does, throws what 'error' says; leaving the loop does not close.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Data, undefined> {
+    return new MessageIterator(this);
   }
 
   /** Hears the session. An object of its own: no name of a program's subclass can get in the way. */
@@ -314,6 +304,8 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     if (!allowSynchronousEvents) this.#deferred = new DeferredSink(sink, session, () => this.#isPaused);
     session.attach(this.#deferred ?? sink);
     this.#readyState = OPEN;
+    this.#ignoreSignal?.();
+    this.#readiness?.settle();
     this.emit('open');
   }
 
@@ -332,7 +324,10 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
   #fail(error: Error): void {
     if (this.#readyState === CLOSED) return;
     this.#opening = null;
+    this.#ignoreSignal?.();
     this.#readyState = CLOSING;
+    this.#failure = error;
+    this.#readiness?.settle(error);
     try {
       this.emit('error', error);
     } finally {
@@ -386,6 +381,11 @@ export abstract class WebSocketBase extends TypedEmitter<SocketEvents> {
     if (state === CONNECTING) throw new Error(message);
     this.#lateBytes += isBlob(data) ? data.size : toBytes(normalize(data)).length;
     if (callback) process.nextTick(callback, new Error(message));
+  }
+
+  #abort(error: Error): void {
+    this.#opening?.abort();
+    process.nextTick(() => this.#fail(error));
   }
 
   #abandon(): void {

@@ -84,22 +84,10 @@ class Opener implements Opening {
     });
     this.#opening = opening;
     const request = new RawClientRequest(target, plan.headers, opening);
-    this.#obey((this.#options as { signal?: AbortSignal }).signal, request);
     if (this.#redirects.count > 0) ws.emit('redirect', target.href, request);
     const { finishRequest } = this.#options;
     if (finishRequest) finishRequest(request as never, ws);
     else request.end();
-  }
-
-  /** The `signal` of node:http's requests. */
-  #obey(signal: AbortSignal | undefined, request: RawClientRequest): void {
-    if (!signal) return;
-    const abort = (): void => {
-      const error = new Error('The operation was aborted', { cause: signal.reason });
-      request.destroy(Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' }));
-    };
-    if (signal.aborted) process.nextTick(abort);
-    else signal.addEventListener('abort', abort, { once: true });
   }
 
   #plan(target: Target): OpeningPlan {

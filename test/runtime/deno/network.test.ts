@@ -40,7 +40,7 @@ describe.each<[string, () => Promise<Wire>]>([
     expect(server.transport.isSecure).toBe(name === 'TLS');
     server.transport.start();
     const chunks = [10, 20_000, 3, 300_000, 7].map((length) => pattern(length));
-    const onWritten = vi.fn();
+    const onWritten = vi.fn<() => void>();
     expect(client.transport.write(chunks, onWritten)).toBe(false);
     expect(client.transport.write([pattern(5)], onWritten)).toBe(false);
     const expected = Buffer.concat([...chunks, pattern(5)]);
@@ -69,7 +69,7 @@ describe.each<[string, () => Promise<Wire>]>([
     const { client, server } = await connect();
     server.transport.start();
     server.onReceive = () => server.transport.pause();
-    const onWritten = vi.fn();
+    const onWritten = vi.fn<() => void>();
     client.transport.write([pattern(32 * MIB)], onWritten);
     await vi.waitFor(() => expect(server.bytes).toBeGreaterThan(0));
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -232,7 +232,7 @@ describe('TLS', () => {
 
   test('gives up when it is aborted in the middle of the handshake', async () => {
     const silent = await open();
-    const events = { onConnect: vi.fn(), onError: vi.fn() };
+    const events = { onConnect: vi.fn<() => void>(), onError: vi.fn<() => void>() };
     const { port } = silent.address as { port: number };
     const attempt = network.connect({ host: '127.0.0.1', port, tls: {} }, events);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { NativeSession } from '../../../src/native/session.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT } from '../../../src/platform.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type SendCallback } from '../../../src/platform.ts';
 import { fakePlatform, utf8 } from '../../support/fake-session.ts';
 import { FakeNativeSocket, RecordingSink } from './fake-socket.ts';
 
@@ -24,7 +24,7 @@ describe('NativeSession opens', () => {
 
   test('once the socket does', () => {
     const socket = new FakeNativeSocket(0);
-    const [onOpen, onFail] = [vi.fn(), vi.fn()];
+    const [onOpen, onFail] = [vi.fn<() => void>(), vi.fn<(error: Error) => void>()];
     NativeSession.open(socket, options, onOpen, onFail);
     expect(onOpen).not.toHaveBeenCalled();
     socket.fire('open');
@@ -35,7 +35,7 @@ describe('NativeSession opens', () => {
   });
 
   test('at once over an open socket', () => {
-    const onOpen = vi.fn();
+    const onOpen = vi.fn<() => void>();
     NativeSession.open(new FakeNativeSocket(1), options, onOpen, () => {});
     expect(onOpen).toHaveBeenCalledOnce();
   });
@@ -46,12 +46,12 @@ describe('NativeSession opens', () => {
     [{}, 'The WebSocket failed'],
   ])('not, and says why: %o', (event, message) => {
     const socket = new FakeNativeSocket(0);
-    const [onOpen, onFail] = [vi.fn(), vi.fn()];
+    const [onOpen, onFail] = [vi.fn<() => void>(), vi.fn<(error: Error) => void>()];
     NativeSession.open(socket, options, onOpen, onFail);
     socket.fire('error', event);
     expect(onFail).not.toHaveBeenCalled();
     socket.fire('close', { code: 1006, reason: '', wasClean: false });
-    expect(onFail.mock.calls.map(([error]) => (error as Error).message)).toEqual([message]);
+    expect(onFail.mock.calls.map(([error]) => error.message)).toEqual([message]);
     expect(onOpen).not.toHaveBeenCalled();
   });
 });
@@ -113,7 +113,7 @@ describe('NativeSession sends', () => {
 
   test('fragments as one message, once it is complete', async () => {
     const { socket, session } = open();
-    const callback = vi.fn();
+    const callback = vi.fn<SendCallback>();
     const bytes = utf8('lo');
     session.sendText('hal', { fin: false }, callback);
     session.sendBytes(bytes, false, { fin: false });
@@ -153,7 +153,7 @@ describe('NativeSession sends', () => {
   test('nothing once it is closing, and says so', async () => {
     const { socket, session } = open();
     session.close();
-    const callback = vi.fn();
+    const callback = vi.fn<SendCallback>();
     session.sendText('late', undefined, callback);
     await turn();
     expect(socket.calls).toEqual([{ code: undefined, reason: undefined }]);
@@ -164,7 +164,7 @@ describe('NativeSession sends', () => {
     const { session } = open();
     expect(() => session[name](new Uint8Array(0))).toThrow(UsageError);
     expect(() => session[name](new Uint8Array(0))).toThrow(/standalone WebSocketServer/);
-    const callback = vi.fn();
+    const callback = vi.fn<SendCallback>();
     session[name](new Uint8Array(0), callback);
     await turn();
     expect(callback.mock.calls[0][0]).toBeInstanceOf(UsageError);
@@ -203,7 +203,7 @@ describe('NativeSession closes', () => {
 
   test('and fails callbacks when the connection was lost', () => {
     const { socket, session } = open();
-    const callbacks = [vi.fn(), vi.fn()];
+    const callbacks = [vi.fn<SendCallback>(), vi.fn<SendCallback>()];
     session.sendText('a', undefined, callbacks[0]);
     session.sendText('b', { fin: false }, callbacks[1]);
     socket.fire('close', { code: 1006, reason: '', wasClean: false });

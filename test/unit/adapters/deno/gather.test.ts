@@ -1,10 +1,10 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { PendingWrite } from '../../../../adapters/deno/gather.ts';
 import { pattern } from '../../../support/frames.ts';
 
 /** Writes all of it, at most `most` bytes at a time. @returns What was written, piece by piece. */
 function drain(chunks: readonly Uint8Array[], most = Infinity): Uint8Array[] {
-  const write = new PendingWrite(chunks, vi.fn());
+  const write = new PendingWrite(chunks, () => {});
   const pieces: Uint8Array[] = [];
   for (let isDone = write.advance(0); !isDone;) {
     const bytes = write.next();

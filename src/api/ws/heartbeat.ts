@@ -1,0 +1,35 @@
+// The `heartbeat` option, read and checked. What it does is src/protocol/heartbeat.ts's business.
+
+import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
+
+/** How to find out that a peer is gone without having said so. */
+export interface HeartbeatOptions {
+  /** Milliseconds without a sign of life after which a Ping is sent; it goes out within twice that time. Default 30,000. */
+  interval?: number | undefined;
+  /** Milliseconds without a sign of life after that Ping until the connection is dropped. Default 10,000. */
+  timeout?: number | undefined;
+}
+
+const DEFAULT_INTERVAL = 30_000;
+const DEFAULT_TIMEOUT = 10_000;
+/** What timers of JavaScript can count to. */
+const LONGEST = 2_147_483_647;
+
+/**
+ * What a `heartbeat` option asks for; undefined when it is off.
+ *
+ * @throws {RangeError} for a time that is not above 0, or too long for a timer.
+ * @throws {TypeError} for what is neither a boolean nor an object.
+ */
+export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
+  if (option === undefined || option === null || option === false) return undefined;
+  if (option !== true && typeof option !== 'object')
+    throw new TypeError('The "heartbeat" option must be a boolean or an object');
+  const { interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = option === true ? {} : option;
+  for (const [name, value] of Object.entries({ interval, timeout })) {
+    if (typeof value !== 'number' || !(value > 0 && value <= LONGEST)) {
+      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0 and up to ${LONGEST}`);
+    }
+  }
+  return { interval, timeout };
+}

@@ -1,0 +1,25 @@
+// What every ws-style entry point exports besides its classes.
+
+export type { Sendable } from './data.ts';
+export type { ClientOptions, ConnectionSettings } from './options.ts';
+export type {
+  AddressInfo,
+  BinaryType,
+  CertMeta,
+  CloseEvent,
+  Data,
+  ErrorEvent,
+  Event,
+  EventListenerOptions,
+  FinishRequestCallback,
+  MessageEvent,
+  MessageOptions,
+  PerMessageDeflateOptions,
+  RawData,
+  VerifyClientCallbackAsync,
+  VerifyClientCallbackSync,
+  VerifyClientInfo,
+} from './types.ts';
+export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../base/errors.ts';
+export { extension, subprotocol } from './extension.ts';
+export { createWebSocketStream } from './stream.ts';
