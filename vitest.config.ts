@@ -1,21 +1,24 @@
 // One suite for every runtime. Forks rather than threads: a test may read process-wide state (open handles, exit codes).
 //
-// Node.js runs everything but the folders of the other runtimes. Those run their own folder, the contract, and what is below it:
-// the rest would try Node.js's modules, not ours.
+// Node.js runs everything but the folders of Deno and Bun. Those run their own folder, the contract, the core beneath it, and the
+// facades that run on any runtime; the rest holds Node.js's modules or other libraries against ours.
 
 import { defineConfig } from 'vitest/config';
 
-const OTHERS = ['deno', 'bun'];
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
-const own =
-  runtime === 'node'
-    ? ['test/**/*.test.ts']
-    : ['unit', 'contract', `runtime/${runtime}`].map((folder) => `test/${folder}/**/*.test.ts`);
+const folders = [
+  'contract',
+  'compat/fibjs',
+  'compat/jsh',
+  ...['base', 'codec', 'protocol', 'native', `adapters/${runtime}`].map((name) => `unit/${name}`),
+  `runtime/${runtime}`,
+];
+const others = ['deno', 'bun'].filter((name) => name !== runtime);
 
 export default defineConfig({
   test: {
-    include: own,
-    exclude: ['**/node_modules/**', ...OTHERS.filter((name) => name !== runtime).map((name) => `test/runtime/${name}/**`)],
+    include: runtime === 'node' ? ['test/**/*.test.ts'] : folders.map((folder) => `test/${folder}/**/*.test.ts`),
+    exclude: ['**/node_modules/**', ...others.map((name) => `test/runtime/${name}/**`)],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
     testTimeout: 30_000,

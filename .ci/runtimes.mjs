@@ -1,7 +1,7 @@
-// Runs the whole suite on every runtime of the table below, one after the other. `npm run test:runtimes`.
+// Runs the suite on the machine's own Node.js and on every runtime of the table below, one after the other: `npm test`.
 // A runtime that cannot be run fails the command: a leg that is skipped in silence tests nothing.
 //
-// `--reports <folder>` also leaves vitest's JSON report of each runtime there.
+// `--only <name>,<name>` runs these legs alone; `--reports <folder>` also leaves vitest's JSON report of each leg there.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -13,42 +13,54 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const INSTALLED = join(ROOT, 'test/runtimes');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 
+/** What Node.js runs where another Node.js has run everything: not the tests of tools, bundles and other runtimes. */
+const ENGINE = ['test/unit', 'test/contract', 'test/conformance', 'test/fuzz', 'test/compat', 'test/runtime/node'];
+
 /**
- * `binary` is a file in test/runtimes/node_modules, `before` what stands between it and vitest's file, `after` behind `run`, and
- * `version` prints the runtime's version, which has to start with `expected`: the report must not lie about what ran.
+ * `binary` is a file in test/runtimes/node_modules (none: the Node.js that runs this), `package` what pins it, `before` what stands
+ * between it and vitest's file, `after` behind `run`. The version that it prints has to hold what is pinned: the report must not
+ * lie about what ran.
  */
-const RUNTIMES = [
-  { name: 'node-24', binary: 'node-24/bin/node', before: [], after: ['--pool=forks'], version: ['--version'] },
-  { name: 'node-26', binary: 'node-26/bin/node', before: [], after: ['--pool=forks'], version: ['--version'] },
+const LEGS = [
+  { name: 'node', before: [], after: [] },
+  { name: 'node-24', package: 'node-24', binary: 'node-24/bin/node', before: [], after: ENGINE },
+  { name: 'node-26', package: 'node-26', binary: 'node-26/bin/node', before: [], after: ENGINE },
+  { name: 'deno', package: 'deno', binary: '.bin/deno', before: ['run', '-A'], after: [] },
+  { name: 'bun', package: 'bun', binary: '.bin/bun', before: ['--bun'], after: ['--pool=threads'] },
 ];
 
-const { values } = parseArgs({ options: { reports: { type: 'string' } } });
+const { values } = parseArgs({ options: { reports: { type: 'string' }, only: { type: 'string' } } });
+const only = values.only?.split(',');
+const unknown = only?.filter((name) => !LEGS.some((leg) => leg.name === name)) ?? [];
+if (unknown.length > 0)
+  throw new Error(`No such leg: ${unknown.join(', ')}. There are ${LEGS.map(({ name }) => name).join(', ')}`);
 
-/** Where the binary of a runtime is. */
-function binaryOf(runtime) {
-  return join(INSTALLED, 'node_modules', runtime.binary);
+const { dependencies: pins } = JSON.parse(readFileSync(join(INSTALLED, 'package.json'), 'utf8'));
+
+/** The version of a package that test/runtimes/package.json asks for. */
+function pinOf(name) {
+  return pins[name].slice(pins[name].lastIndexOf('@') + 1);
 }
 
-/** Whether every runtime is there in the version that test/runtimes/package.json pins. */
+/** Whether everything is there in the version that test/runtimes/package.json pins. */
 function areInstalled() {
-  const { dependencies } = JSON.parse(readFileSync(join(INSTALLED, 'package.json'), 'utf8'));
-  return RUNTIMES.every((runtime) => {
-    const manifest = join(INSTALLED, 'node_modules', runtime.name, 'package.json');
-    if (!existsSync(manifest) || !existsSync(binaryOf(runtime))) return false;
-    return dependencies[runtime.name].endsWith(`@${JSON.parse(readFileSync(manifest, 'utf8')).version}`);
+  return Object.keys(pins).every((name) => {
+    const manifest = join(INSTALLED, 'node_modules', name, 'package.json');
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === pinOf(name);
   });
 }
 
 /** Runs the suite on one runtime. Returns why it failed, or undefined. */
-function runSuite(runtime) {
-  const binary = binaryOf(runtime);
+function runSuite(leg) {
+  const binary = leg.binary === undefined ? process.execPath : join(INSTALLED, 'node_modules', leg.binary);
   if (!existsSync(binary)) return 'is not installed';
-  const version = execFileSync(binary, runtime.version, { encoding: 'utf8' }).trim();
-  console.log(`\n=== ${runtime.name}: ${version} ===`);
+  const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0];
+  if (leg.package !== undefined && !version.includes(pinOf(leg.package))) return `is ${version}, not ${pinOf(leg.package)}`;
+  console.log(`\n=== ${leg.name}: ${version} ===`);
   const reporters = values.reports
-    ? ['--reporter=default', '--reporter=json', `--outputFile.json=${join(values.reports, `${runtime.name}.json`)}`]
+    ? ['--reporter=default', '--reporter=json', `--outputFile.json=${join(values.reports, `${leg.name}.json`)}`]
     : [];
-  const args = [...runtime.before, VITEST, 'run', ...runtime.after, ...reporters];
+  const args = [...leg.before, VITEST, 'run', ...leg.after, ...reporters];
   const { status, signal, error } = spawnSync(binary, args, { cwd: ROOT, stdio: 'inherit' });
   if (error) return `could not be started: ${error.message}`;
   if (signal) return `was ended by ${signal}`;
@@ -59,7 +71,8 @@ if (!areInstalled()) {
   console.log('Installing the runtimes of test/runtimes/package.json');
   spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: INSTALLED, stdio: 'inherit' });
 }
-const failures = RUNTIMES.map((runtime) => ({ runtime, reason: runSuite(runtime) })).filter(({ reason }) => reason);
-console.log(`\n${RUNTIMES.length - failures.length} of ${RUNTIMES.length} runtimes pass the suite`);
-for (const { runtime, reason } of failures) console.error(`${runtime.name} ${reason}`);
+const legs = LEGS.filter(({ name }) => only === undefined || only.includes(name));
+const failures = legs.map((leg) => ({ leg, reason: runSuite(leg) })).filter(({ reason }) => reason);
+console.log(`\n${legs.length - failures.length} of ${legs.length} runtimes pass the suite`);
+for (const { leg, reason } of failures) console.error(`${leg.name} ${reason}`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -2,8 +2,9 @@
 // `inFlight` messages leave in one turn; the next turn begins when all of them were written.
 
 import { randomBytes } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+
+import { answerCommands } from './control.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -36,11 +37,4 @@ client.on('open', sendBurst);
 client.on('error', (error) => {
   throw error;
 });
-
-const commands = createInterface({ input: process.stdin });
-commands.on('line', () => {
-  const { user, system } = process.cpuUsage();
-  const stats = { event: 'stats', cpu: (user + system) / 1e6, time: performance.now() / 1e3, rss: process.memoryUsage.rss() };
-  process.stdout.write(`${JSON.stringify(stats)}\n`);
-});
-commands.on('close', () => process.exit(0));
+answerCommands();

@@ -1,12 +1,19 @@
 // Load generator, a child process of run.mjs: raw sockets against the server at `port`, one job a process.
 // Argument: a JSON job. Output: JSON lines { event: 'measure' } when the window opens, then { event: 'result', … }; goes on until it is ended.
 
+import {
+  CompressedFrameCounter,
+  DEFLATE_OFFER,
+  MAXIMUM_AT_ONCE,
+  makeCompressedRequests,
+  verifyCompressedEcho,
+} from './deflate.mjs';
 import { endWithParent, fail, measure, report } from './window.mjs';
 import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections, verifyEcho } from './wire.mjs';
 
 /**
  * @typedef {object} Job
- * @property {'echo' | 'fanout' | 'handshake' | 'idle'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'handshake' | 'idle'} kind
  * @property {number} port
  * @property {number} connections
  * @property {number} inFlight Messages in flight, of each connection (echo) or of the one publisher (fanout).
@@ -37,6 +44,38 @@ async function echo(job) {
     };
   }
   for (const write of writers) write(writes[job.inFlight]);
+  await measure(() => counted, job);
+}
+
+/**
+ * As {@link echo}, with compressed messages that are all different. The first connection is further in its cycle than the others.
+ *
+ * @param {Job} job
+ */
+async function deflate(job) {
+  if (job.inFlight > MAXIMUM_AT_ONCE) throw new RangeError(`at most ${MAXIMUM_AT_ONCE} messages in flight`);
+  const connections = await openConnections(job.port, job.connections, fail, DEFLATE_OFFER);
+  const [{ extensions }] = connections;
+  if (connections.some((connection) => connection.extensions !== extensions)) throw new Error('the agreements differ');
+  const requests = await makeCompressedRequests(job.size, extensions);
+  const verified = await verifyCompressedEcho(connections[0], requests);
+  const starters = connections.map((connection, index) => {
+    const counter = new CompressedFrameCounter();
+    const write = makeWriter(connection.socket);
+    let position = index === 0 ? verified : 0;
+    const send = (/** @type {number} */ count) => {
+      write(requests.take(position, count));
+      position = requests.wrap(position + count);
+    };
+    connection.onBytes = (length, chunk) => {
+      const replies = counter.count(chunk, length);
+      if (replies === 0) return;
+      counted += replies;
+      send(replies);
+    };
+    return send;
+  });
+  for (const start of starters) start(job.inFlight);
   await measure(() => counted, job);
 }
 
@@ -101,7 +140,7 @@ async function idle(job) {
   report({ event: 'held' });
 }
 
-const jobs = { echo, fanout, handshake, idle };
+const jobs = { echo, deflate, fanout, handshake, idle };
 const job = /** @type {Job} */ (JSON.parse(process.argv[2]));
 endWithParent();
 await jobs[job.kind](job).catch(fail);

@@ -24,13 +24,15 @@ const SINK = fileURLToPath(new URL('sink.mjs', import.meta.url));
 const IDLE_WARMUP_CONNECTIONS = 200;
 
 /** Which program of an implementation a scenario runs. @type {Record<Scenario['kind'], Role>} */
-export const roleOf = {
+const roleOf = {
   echo: 'server',
+  deflate: 'server',
   fanout: 'server',
   handshake: 'server',
   idle: 'server',
   client: 'client',
   start: 'start',
+  codec: 'codec',
 };
 
 /** @param {Implementation} implementation @param {Role} role @param {string[]} parameters */
@@ -88,6 +90,8 @@ export class Contestant {
         return this.#measureClient(times);
       case 'start':
         return this.#measureStart();
+      case 'codec':
+        return this.#measureCodec(times);
       case 'idle':
         return this.#measureIdle();
       default:
@@ -104,8 +108,9 @@ export class Contestant {
   /** @returns {Promise<Child>} */
   async #serve() {
     if (this.#server && !this.#server.ended) return this.#server;
-    const mode = this.#scenario.kind === 'fanout' ? 'fanout' : 'echo';
-    this.#server = startSubject(this.#implementation, 'server', [`--mode=${mode}`]);
+    const { kind } = this.#scenario;
+    const parameters = [`--mode=${kind === 'fanout' ? 'fanout' : 'echo'}`, ...(kind === 'deflate' ? ['--deflate'] : [])];
+    this.#server = startSubject(this.#implementation, roleOf[kind], parameters);
     this.#port = Number((await this.#server.next('listening', START_TIMEOUT)).port);
     return this.#server;
   }
@@ -149,6 +154,19 @@ export class Contestant {
     try {
       const { milliseconds } = await child.next('result', START_TIMEOUT);
       return { value: Number(milliseconds), subjectCpu: null, loadCpu: null };
+    } finally {
+      await child.stop();
+    }
+  }
+
+  /** @param {Times} times @returns {Promise<Sample>} */
+  async #measureCodec({ warmup, duration }) {
+    const parameters = [`--size=${this.#scenario.size}`, `--warmup=${warmup}`, `--duration=${duration}`];
+    const child = startSubject(this.#implementation, 'codec', parameters);
+    try {
+      await child.next('measure', START_TIMEOUT + warmup);
+      const { cpu, rate } = await child.next('result', START_TIMEOUT + duration);
+      return { value: Number(rate), subjectCpu: Number(cpu), loadCpu: null };
     } finally {
       await child.stop();
     }

@@ -1,5 +1,5 @@
 // Benchmark: compares implementations side by side and prints a table; see README.md in this folder.
-// Writes results/latest.json and results/latest.svg.
+// Writes results/latest.json and results/latest.svg, or latest-bun.* and latest-deno.* there.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,26 +10,29 @@ import { parseArgs } from 'node:util';
 
 import { drawChart } from './chart.mjs';
 import { pinned } from './children.mjs';
-import { BASELINES, DEFAULT_LIBRARY, SUBJECT, makeImplementations } from './implementations.mjs';
-import { Contestant, roleOf } from './measurements.mjs';
-import { scenarios } from './scenarios.mjs';
+import { BASELINES, SUBJECT, defaultLibrary, makeImplementations } from './implementations.mjs';
+import { Contestant } from './measurements.mjs';
+import { RUNTIMES, TITLES, missingRuntime, versionOf } from './runtimes.mjs';
+import { makeScenarios } from './scenarios.mjs';
 import { summarize } from './statistics.mjs';
 import { Table, notes } from './table.mjs';
 
 /** @typedef {import('./implementations.mjs').Implementation} Implementation */
+/** @typedef {import('./runtimes.mjs').RuntimeName} RuntimeName */
 /** @typedef {import('./scenarios.mjs').Scenario} Scenario */
 /** @typedef {import('./statistics.mjs').ScenarioResult} ScenarioResult */
 
 const HELP = `usage: npm run bench -- [options]
 
+  --runtime=name      node, bun or deno: what the servers run on (node)
   --scenario=name,…   scenarios to run (--list names them)
   --only=name,…       implementations to run (--list names them)
   --quick             four scenarios, three rounds, in less than a minute
   --rounds=5          rounds; each measures every implementation once
   --seconds=1.2       length of one measurement
   --warmup=0.3        seconds before each measurement
-  --library=path      Node entry point of the library under test (dist/adapters/node/index.js)
-  --output=folder     where latest.json and latest.svg go (bench/results)
+  --library=path      entry point of the library under test (dist/adapters/<runtime>/index.js)
+  --output=folder     where JSON and SVG go (bench/results)
   --list              name scenarios and implementations, then stop
   --help              this text
 `;
@@ -39,6 +42,7 @@ class UsageError extends Error {}
 
 /**
  * @typedef {object} Options
+ * @property {RuntimeName} runtime
  * @property {Scenario[]} chosenScenarios
  * @property {Implementation[]} chosenImplementations
  * @property {number} rounds
@@ -72,34 +76,54 @@ function choose(all, names, option, isDefault) {
   });
 }
 
+/** @param {string} name @returns {RuntimeName} */
+function readRuntime(name) {
+  const runtime = RUNTIMES.find((known) => known === name);
+  if (!runtime) throw new UsageError(`--runtime: there is no '${name}'; there are ${RUNTIMES.join(', ')}`);
+  return runtime;
+}
+
+/**
+ * @param {Scenario[]} scenarios
+ * @param {Implementation[]} implementations
+ */
+function list(scenarios, implementations) {
+  const lines = (/** @type {{ name: string, standard: boolean }[]} */ items) =>
+    items.map(({ name, standard }) => `  ${name}${standard ? '' : ' (only when named)'}\n`).join('');
+  process.stdout.write(`scenarios\n${lines(scenarios)}implementations\n${lines(implementations)}`);
+}
+
 /** @returns {Options | null} Null if there is nothing to run. */
 function readOptions() {
   const { values } = parseArgs({
     options: {
+      runtime: { type: 'string', default: 'node' },
       scenario: { type: 'string' },
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       warmup: { type: 'string', default: '0.3' },
-      library: { type: 'string', default: DEFAULT_LIBRARY },
+      library: { type: 'string' },
       output: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const { quick } = values;
-  const implementations = makeImplementations(resolve(values.library));
+  const runtime = readRuntime(values.runtime);
+  const all = makeImplementations(runtime, resolve(values.library ?? defaultLibrary(runtime)));
+  // What nobody can do on this runtime does not exist.
+  const scenarios = makeScenarios(runtime).filter(({ kind }) => all.some(({ kinds }) => kinds.includes(kind)));
   if (values.help) process.stdout.write(HELP);
-  if (values.list) {
-    const lines = (/** @type {{ name: string, standard: boolean }[]} */ items) =>
-      items.map(({ name, standard }) => `  ${name}${standard ? '' : ' (only when named)'}\n`).join('');
-    process.stdout.write(`scenarios\n${lines(scenarios)}implementations\n${lines(implementations)}`);
-  }
+  if (values.list) list(scenarios, all);
   if (values.help || values.list) return null;
+  const missing = missingRuntime(runtime);
+  if (missing) throw new UsageError(missing);
   return {
+    runtime,
     chosenScenarios: choose(scenarios, values.scenario, 'scenario', (scenario) => (quick ? scenario.quick : scenario.standard)),
-    chosenImplementations: choose(implementations, values.only, 'only', ({ standard }) => standard),
+    chosenImplementations: choose(all, values.only, 'only', ({ standard }) => standard),
     rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '3' : '5'), 'rounds', 1)),
     times: {
       duration: parseNumber(values.seconds ?? (quick ? '0.7' : '1.2'), 'seconds', 0.1) * 1000,
@@ -113,8 +137,7 @@ function readOptions() {
 function keepRunnable(chosen) {
   return chosen.filter((implementation) => {
     const reason = implementation.missing();
-    if (reason && implementation.name === SUBJECT)
-      throw new UsageError(`${reason} (or compare others: --only=${BASELINES.join(',')})`);
+    if (reason && implementation.name === SUBJECT) throw new UsageError(`${reason} (or compare others with --only)`);
     if (reason) process.stderr.write(`${implementation.name} is left out: ${reason}\n`);
     return !reason;
   });
@@ -129,7 +152,7 @@ function keepRunnable(chosen) {
  * @returns {Promise<ScenarioResult>}
  */
 async function runScenario(scenario, implementations, { rounds, times }) {
-  const able = implementations.filter(({ roles }) => roles.includes(roleOf[scenario.kind]));
+  const able = implementations.filter(({ kinds }) => kinds.includes(scenario.kind));
   const contestants = able.map((implementation) => new Contestant(implementation, scenario));
   /** @type {Map<string, import('./statistics.mjs').Recording>} */
   const records = new Map(able.map(({ name }) => [name, { samples: [], failures: [] }]));
@@ -157,13 +180,14 @@ function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-/** @returns {Record<string, string | number | boolean>} */
-function describeMachine() {
+/** @param {RuntimeName} runtime @returns {Record<string, string | number | boolean>} */
+function describeMachine(runtime) {
   const require = createRequire(import.meta.url);
   const version = (/** @type {string} */ name) =>
     JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
   return {
     node: process.version,
+    ...(runtime === 'node' ? {} : { [runtime]: versionOf(runtime) }),
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
@@ -178,17 +202,19 @@ function describeMachine() {
  * @param {string[]} names
  * @param {Options} options
  */
-function writeResults(results, names, { output, rounds, times }) {
-  const machine = describeMachine();
+function writeResults(results, names, { output, rounds, runtime, times }) {
+  const machine = describeMachine(runtime);
   const date = new Date().toISOString();
   mkdirSync(output, { recursive: true });
-  const document = { date, machine, rounds, ...times, scenarios: results };
-  writeFileSync(join(output, 'latest.json'), `${JSON.stringify(document, null, 2)}\n`);
+  const file = join(output, runtime === 'node' ? 'latest' : `latest-${runtime}`);
+  const document = { date, runtime, machine, rounds, ...times, scenarios: results };
+  writeFileSync(`${file}.json`, `${JSON.stringify(document, null, 2)}\n`);
   const baseline = BASELINES.find((name) => names.includes(name));
   if (!baseline) return;
-  const where = `Node ${machine.node}, ${machine.platform}, ${machine.cpu}, ws ${machine.ws}`;
+  const version = `${TITLES[runtime]} ${versionOf(runtime)}`;
+  const where = `${version}, ${machine.platform}, ${machine.cpu}${names.includes('ws') ? `, ws ${machine.ws}` : ''}`;
   const caption = `${where}; server on one core, load on another; ${rounds} rounds; ${date.slice(0, 10)}`;
-  writeFileSync(join(output, 'latest.svg'), drawChart(results, names, baseline, caption));
+  writeFileSync(`${file}.svg`, drawChart(results, names, baseline, caption));
 }
 
 /** @param {Options} options */

@@ -4,7 +4,7 @@
  * @typedef {object} Scenario
  * @property {string} name As given to `--scenario`.
  * @property {string} title
- * @property {'echo' | 'fanout' | 'handshake' | 'idle' | 'client' | 'start'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'handshake' | 'idle' | 'client' | 'start' | 'codec'} kind
  * @property {string} unit
  * @property {'higher' | 'lower'} better
  * @property {boolean} standard Part of a run without `--scenario`.
@@ -14,11 +14,14 @@
  * @property {number} size Payload bytes.
  * @property {boolean} text
  * @property {Record<string, number>} targets Baseline → ratio to reach (`better: 'higher'`) or to stay below (`'lower'`).
+ *
+ * @typedef {Partial<Record<import('./runtimes.mjs').RuntimeName, Record<string, number>>>} TargetsByRuntime
+ * @typedef {Omit<Scenario, 'targets'> & { targets: TargetsByRuntime }} Definition
  */
 
 /**
- * @param {Partial<Scenario> & Pick<Scenario, 'name' | 'title'>} fields
- * @returns {Scenario}
+ * @param {Partial<Definition> & Pick<Definition, 'name' | 'title'>} fields
+ * @returns {Definition}
  */
 function define(fields) {
   return {
@@ -36,14 +39,27 @@ function define(fields) {
   };
 }
 
-/** @param {number} ws @param {number} bufferutil @returns {Record<string, number>} */
-const against = (ws, bufferutil) => ({ ws, 'ws+bufferutil': bufferutil });
+/**
+ * @param {number} ws
+ * @param {number} bufferutil
+ * @param {number} [bun] On Bun against Bun.serve.
+ * @param {number} [deno] On Deno against Deno.upgradeWebSocket.
+ * @returns {TargetsByRuntime}
+ */
+function against(ws, bufferutil, bun, deno) {
+  return {
+    node: { ws, 'ws+bufferutil': bufferutil },
+    ...(bun === undefined ? {} : { bun: { native: bun } }),
+    ...(deno === undefined ? {} : { deno: { native: deno } }),
+  };
+}
 
 const pipelined = { connections: 8, inFlight: 32 };
 const pingPong = { connections: 64, inFlight: 1 };
 const fanout = /** @type {const} */ ({ kind: 'fanout', unit: 'deliveries/s', connections: 500, size: 64 });
+const json = /** @type {const} */ ({ kind: 'deflate', connections: 8, size: 1024, text: true });
 
-/** Costs must stay flat over the number of connections. @param {number} connections @returns {Scenario} */
+/** Costs must stay flat over the number of connections. @param {number} connections @returns {Definition} */
 const flat = (connections) =>
   define({
     name: `flat-${connections}`,
@@ -52,21 +68,21 @@ const flat = (connections) =>
     connections,
   });
 
-/** @type {Scenario[]} */
-export const scenarios = [
+/** @type {Definition[]} */
+const definitions = [
   define({
     name: 'echo-16B-x8x32',
     title: '16 B, 8 connections, 32 in flight',
     size: 16,
     ...pipelined,
-    targets: against(15, 15),
+    targets: against(15, 15, 1.1, 12),
   }),
   define({
     name: 'echo-125B-x8x32',
     title: '125 B, 8 connections, 32 in flight',
     quick: true,
     ...pipelined,
-    targets: against(15, 15),
+    targets: against(15, 15, 1.1, 12),
   }),
   define({
     name: 'echo-1KiB-text-x8x32',
@@ -74,14 +90,14 @@ export const scenarios = [
     size: 1024,
     text: true,
     ...pipelined,
-    targets: against(12, 12),
+    targets: against(12, 12, 1.1, 10),
   }),
   define({
     name: 'echo-125B-x64x1',
     title: '125 B, 64 connections, 1 in flight',
     quick: true,
     ...pingPong,
-    targets: against(1.3, 1.3),
+    targets: against(1.3, 1.3, 0.97, 0.97),
   }),
   define({ name: 'echo-16KiB-x16x8', title: '16 KiB, 16 connections, 8 in flight', size: 16384, connections: 16, inFlight: 8 }),
   define({
@@ -90,7 +106,7 @@ export const scenarios = [
     quick: true,
     size: 65536,
     ...pingPong,
-    targets: against(3.5, 1.4),
+    targets: against(3.5, 1.4, 1.3, 1),
   }),
   define({
     name: 'echo-1MiB-x64x1',
@@ -98,15 +114,33 @@ export const scenarios = [
     quick: true,
     size: 1048576,
     ...pingPong,
-    targets: against(2.2, 1.15),
+    targets: against(2.2, 1.15, 0.95, 1.5),
   }),
-  define({ name: 'fanout-64B-x500x1', title: 'fan-out of 64 B to 500, 1 in flight', ...fanout, targets: against(1.2, 1.2) }),
+  define({
+    name: 'fanout-64B-x500x1',
+    title: 'fan-out of 64 B to 500, 1 in flight',
+    ...fanout,
+    targets: against(1.2, 1.2, 0.97, 1.2),
+  }),
   define({
     name: 'fanout-64B-x500x16',
     title: 'fan-out of 64 B to 500, 16 in flight',
     ...fanout,
     inFlight: 16,
-    targets: against(12, 12),
+    targets: against(12, 12, 0.9, 12),
+  }),
+  define({
+    name: 'deflate-1KiB-x8x1',
+    title: 'deflate, 1 KiB JSON, 8 connections, 1 in flight',
+    ...json,
+    targets: against(2.3, 2.3, 0.8),
+  }),
+  define({
+    name: 'deflate-1KiB-x8x32',
+    title: 'deflate, 1 KiB JSON, 8 connections, 32 in flight',
+    ...json,
+    inFlight: 32,
+    targets: against(3, 3, 0.8),
   }),
   define({
     name: 'client-64KiB',
@@ -131,7 +165,7 @@ export const scenarios = [
     unit: 'bytes',
     better: 'lower',
     connections: 5000,
-    targets: against(0.7, 0.7),
+    targets: { ...against(0.7, 0.7), deno: { native: 0.5 } },
   }),
   define({
     name: 'start',
@@ -139,7 +173,18 @@ export const scenarios = [
     kind: 'start',
     unit: 'ms',
     better: 'lower',
-    targets: { ws: 1.3 },
+    targets: { node: { ws: 1.3 } },
+  }),
+  define({
+    name: 'codec-125B',
+    title: 'codec alone: decode of 125 B, masked',
+    kind: 'codec',
+    targets: against(10, 10),
   }),
   ...[10, 100, 1000, 5000].map(flat),
 ];
+
+/** The scenarios, with the targets that count on a runtime. @param {import('./runtimes.mjs').RuntimeName} runtime @returns {Scenario[]} */
+export function makeScenarios(runtime) {
+  return definitions.map((definition) => ({ ...definition, targets: definition.targets[runtime] ?? {} }));
+}

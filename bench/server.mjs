@@ -1,13 +1,15 @@
-// Server under test, a child process of run.mjs, for every ws-style library on Node.
-// Prints { event: 'listening', port }; answers the lines 'stats' and 'collect' on standard input; ends with standard input.
+// Server under test, a child process of run.mjs, for every ws-style library on Node, Bun or Deno.
+// Prints { event: 'listening', port }; see control.mjs.
 
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+
+import { answerCommands, report } from './control.mjs';
 
 const { values } = parseArgs({
   options: {
     module: { type: 'string', default: 'ws' },
     mode: { type: 'string', default: 'echo' },
+    deflate: { type: 'boolean', default: false },
     cork: { type: 'boolean', default: false },
   },
 });
@@ -20,12 +22,7 @@ const { values } = parseArgs({
 
 /** @type {{ WebSocketServer: typeof import('ws').WebSocketServer }} */
 const { WebSocketServer } = await import(values.module);
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
-
-/** @param {object} message */
-function report(message) {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
-}
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: values.deflate });
 
 /** @param {Peer} peer */
 function echo(peer) {
@@ -55,14 +52,6 @@ function fanout(peer) {
   });
 }
 
-/** @returns {Promise<void>} */
-async function collect() {
-  for (let pass = 0; pass < 4; pass++) {
-    globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 40));
-  }
-}
-
 const serve = values.mode === 'fanout' ? fanout : values.cork ? echoCorked : echo;
 server.on('connection', (peer) => {
   peer.on('error', () => {});
@@ -72,14 +61,4 @@ server.on('listening', () => {
   const address = /** @type {import('node:net').AddressInfo} */ (server.address());
   report({ event: 'listening', port: address.port });
 });
-
-/** @param {string} command */
-async function answer(command) {
-  if (command === 'collect') await collect();
-  const { user, system } = process.cpuUsage();
-  report({ event: 'stats', cpu: (user + system) / 1e6, time: performance.now() / 1e3, rss: process.memoryUsage.rss() });
-}
-
-const commands = createInterface({ input: process.stdin });
-commands.on('line', (command) => void answer(command));
-commands.on('close', () => process.exit(0));
+answerCommands();

@@ -10,18 +10,21 @@ export const OPCODE_BINARY = 2;
 const HOST = '127.0.0.1';
 const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const HANDSHAKE_ACCEPT = createHash('sha1').update(`${HANDSHAKE_KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-const HANDSHAKE_REQUEST = Buffer.from(
-  [
+
+/** @param {string} extensions What to offer; '' for nothing. @returns {Buffer} */
+function encodeHandshake(extensions) {
+  const lines = [
     'GET / HTTP/1.1',
     `Host: ${HOST}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${HANDSHAKE_KEY}`,
     'Sec-WebSocket-Version: 13',
-    '',
-    '',
-  ].join('\r\n'),
-);
+  ];
+  if (extensions) lines.push(`Sec-WebSocket-Extensions: ${extensions}`);
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
+}
+const PLAIN_HANDSHAKE = encodeHandshake('');
 const MAXIMUM_HEAD = 16 * 1024;
 
 /**
@@ -189,11 +192,12 @@ export class FrameCounter {
   }
 }
 
-/** Throws unless `head` is a valid answer to our handshake. @param {string} head */
+/** Throws unless `head` is a valid answer to our handshake. @param {string} head @returns {string} Its Sec-WebSocket-Extensions, or ''. */
 function checkHandshake(head) {
   if (!head.startsWith('HTTP/1.1 101 ')) throw new Error(`the server refused the handshake: ${head.split('\r\n', 1)[0]}`);
   const accept = /^sec-websocket-accept: ?(.*)$/im.exec(head)?.[1]?.trim();
   if (accept !== HANDSHAKE_ACCEPT) throw new Error('the server answered a wrong Sec-WebSocket-Accept');
+  return /^sec-websocket-extensions: ?(.*)$/im.exec(head)?.[1]?.trim() ?? '';
 }
 
 /**
@@ -202,6 +206,7 @@ function checkHandshake(head) {
  * @typedef {object} RawConnection
  * @property {net.Socket} socket
  * @property {(length: number, chunk: Uint8Array) => void} onBytes
+ * @property {string} extensions What the server agreed on; '' for nothing.
  */
 
 /**
@@ -210,8 +215,9 @@ function checkHandshake(head) {
  * @param {number} port
  * @param {(connection: RawConnection) => void} onOpen
  * @param {(error: Error) => void} onError Also hears of a connection that the server closes.
+ * @param {string} [offer] Sec-WebSocket-Extensions.
  */
-export function openConnection(port, onOpen, onError) {
+export function openConnection(port, onOpen, onError, offer = '') {
   let head = '';
   /** @type {RawConnection} */
   const connection = {
@@ -235,17 +241,18 @@ export function openConnection(port, onOpen, onError) {
       head += Buffer.from(chunk.buffer, chunk.byteOffset, length).toString('latin1');
       const end = head.indexOf('\r\n\r\n');
       if (end < 0 && head.length < MAXIMUM_HEAD) return;
-      checkHandshake(head);
+      connection.extensions = checkHandshake(head);
       if (end + 4 !== head.length) throw new Error('the server spoke before the client');
       connection.onBytes = () => {
         throw new Error('the server sent bytes that nobody asked for');
       };
       onOpen(connection);
     },
+    extensions: '',
   };
   connection.socket.on('error', onError);
   connection.socket.on('end', () => onError(new Error('the server closed a connection')));
-  connection.socket.write(HANDSHAKE_REQUEST);
+  connection.socket.write(offer ? encodeHandshake(offer) : PLAIN_HANDSHAKE);
 }
 
 /**
@@ -254,9 +261,10 @@ export function openConnection(port, onOpen, onError) {
  * @param {number} port
  * @param {number} count
  * @param {(error: Error) => void} onError
+ * @param {string} [offer] Sec-WebSocket-Extensions.
  * @returns {Promise<RawConnection[]>}
  */
-export function openConnections(port, count, onError) {
+export function openConnections(port, count, onError, offer = '') {
   return new Promise((resolve) => {
     /** @type {RawConnection[]} */
     const connections = [];
@@ -264,7 +272,7 @@ export function openConnections(port, count, onError) {
     const start = () => {
       if (started === count) return;
       started++;
-      openConnection(port, opened, onError);
+      openConnection(port, opened, onError, offer);
     };
     /** @param {RawConnection} connection */
     const opened = (connection) => {

@@ -123,10 +123,11 @@ export interface Transport {
    * Hands bytes to the operating system, in order, in one write.
    *
    * @param chunks Kept until `onWritten`.
-   * @param onWritten Called once, when all was taken; not called when this returns true.
+   * @param onWritten Called once, when all was taken; not called when this returns true. With `isAtOnce` the system took it without
+   *   delay, and only the news of it came later.
    * @returns Whether all was taken at once.
    */
-  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean;
+  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean;
   /** Sends FIN after what was written; reading goes on (RFC 6455 section 7.1.1). */
   end(): void;
   /** Ends both directions at once and drops what is queued. */

@@ -12,4 +12,14 @@ export {
   WebSocketServer,
   WebSocketServer as Server,
 } from './unavailable.ts';
-export { WebSocket, WebSocket as default } from './w3c.ts';
+export {
+  closed,
+  messages,
+  opened,
+  WebSocket,
+  WebSocket as default,
+  type CloseDetails,
+  type MessageData,
+  type MessagesOptions,
+  type WebSocketLike,
+} from './w3c.ts';

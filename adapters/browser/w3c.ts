@@ -5,6 +5,15 @@ import type { ProtocolsOrOptions, W3CWebSocketOptions, WebSocketBase, WebSocketC
 import { unavailable } from './unavailable.ts';
 
 export type * from '../../src/api/w3c/index.ts';
+export {
+  closed,
+  messages,
+  opened,
+  type CloseDetails,
+  type MessageData,
+  type MessagesOptions,
+  type WebSocketLike,
+} from '../../src/api/w3c/helpers.ts';
 export { upgrade } from './unavailable.ts';
 
 /** What to do where the native class has no such option. */

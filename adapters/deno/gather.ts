@@ -11,14 +11,14 @@ const free: Uint8Array[] = [];
 /** A write that is not done. */
 export class PendingWrite {
   readonly #chunks: readonly Uint8Array[];
-  readonly onWritten: () => void;
+  readonly onWritten: (isAtOnce?: boolean) => void;
   /** The first chunk that is not taken in full, and how much of it is. */
   #index = 0;
   #offset = 0;
   #memory: Uint8Array | null = null;
 
   /** @param chunks Kept until all is written. */
-  constructor(chunks: readonly Uint8Array[], onWritten: () => void) {
+  constructor(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void) {
     this.#chunks = chunks;
     this.onWritten = onWritten;
   }

@@ -7,6 +7,9 @@ import { systemError } from './errors.ts';
 import { PendingWrite } from './gather.ts';
 import { ReadRegion } from './regions.ts';
 
+/** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
+const MICROTASKS_AT_ONCE = 4;
+
 export class DenoTransport implements RawTransport {
   readonly isSecure: boolean;
   readonly #connection: DenoConnection;
@@ -21,7 +24,14 @@ export class DenoTransport implements RawTransport {
   #isPeerEndTold = false;
   readonly #pending: PendingWrite[] = [];
   #isWriting = false;
+  /** Microtasks since the write under way began, while they are counted. */
+  #microtasks = 0;
+  #isCounting = false;
+  /** Whether one of the writes that are not done was not taken at once. */
+  #isHeld = false;
   #isEnding = false;
+  /** Whether FIN is on its way. */
+  #isFinishing = false;
   #isFinished = false;
   #isClosed = false;
   #isCloseTold = false;
@@ -30,8 +40,12 @@ export class DenoTransport implements RawTransport {
   constructor(connection: DenoConnection, isSecure: boolean) {
     this.isSecure = isSecure;
     this.#connection = connection;
-    // Frames are gathered by us, not by Nagle.
-    connection.setNoDelay?.(true);
+    try {
+      // Frames are gathered by us, not by Nagle.
+      connection.setNoDelay?.(true);
+    } catch {
+      // The peer has reset it already, which the first read tells.
+    }
   }
 
   get remote(): EndpointAddress {
@@ -63,7 +77,7 @@ export class DenoTransport implements RawTransport {
     else this.#read();
   }
 
-  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     const write = new PendingWrite(chunks, onWritten);
     // Chunks of no bytes: nothing to wait for.
@@ -124,8 +138,11 @@ export class DenoTransport implements RawTransport {
     if (!this.#hasPeerEnded || this.#isPeerEndTold || this.#isClosed || !this.#isFlowing) return;
     this.#isPeerEndTold = true;
     this.#region.close();
-    this.#events.receiveEnd();
-    if (this.#isFinished) this.#close();
+    try {
+      this.#events.receiveEnd();
+    } finally {
+      if (this.#isFinished) this.#close();
+    }
   }
 
   #deliverBytes(events: TransportEvents, length: number): void {
@@ -149,18 +166,40 @@ export class DenoTransport implements RawTransport {
   #writeNext(): void {
     this.#isWriting = true;
     this.#connection.write(this.#pending[0].next()).then(this.#onWrote, this.#onWriteError);
+    this.#microtasks = 0;
+    if (this.#isCounting || this.#isHeld) return;
+    this.#isCounting = true;
+    queueMicrotask(this.#count);
   }
+
+  readonly #count = (): void => {
+    const isLate = ++this.#microtasks > MICROTASKS_AT_ONCE;
+    this.#isCounting = this.#isWriting && !isLate;
+    if (this.#isCounting) queueMicrotask(this.#count);
+    else if (this.#isWriting) this.#isHeld = true;
+  };
 
   readonly #onWrote = (count: number): void => {
     this.#isWriting = false;
     const pending = this.#pending;
     if (this.#isClosed) return this.#dropWrites();
-    if (pending[0].advance(count)) pending.shift()!.onWritten();
-    // Callbacks may have written, ended or destroyed.
-    if (this.#isClosed || this.#isWriting) return;
-    if (pending.length > 0) this.#writeNext();
-    else if (this.#isEnding) this.#finish();
+    try {
+      if (pending[0].advance(count)) this.#tellWritten();
+    } finally {
+      // Callbacks may have written, ended, destroyed or thrown.
+      if (!this.#isClosed && !this.#isWriting) {
+        if (pending.length > 0) this.#writeNext();
+        else if (this.#isEnding) this.#finish();
+      }
+    }
   };
+
+  #tellWritten(): void {
+    const isAtOnce = !this.#isHeld;
+    const { onWritten } = this.#pending.shift()!;
+    if (this.#pending.length === 0) this.#isHeld = false;
+    onWritten(isAtOnce);
+  }
 
   readonly #onWriteError = (thrown: unknown): void => {
     this.#isWriting = false;
@@ -174,7 +213,8 @@ export class DenoTransport implements RawTransport {
 
   /** Sends FIN. */
   #finish(): void {
-    if (this.#isFinished) return;
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
     const settle = (): void => {
       this.#isFinished = true;
       if (this.#isPeerEndTold) this.#close();

@@ -10,7 +10,7 @@ const ws = new WebSocket(process.argv[2] ?? 'ws://127.0.0.1:8080/');
 ws.on('open', () => ws.send('hello'));
 
 ws.on('message', (data) => {
-  console.log(`Received: ${data}`);
+  console.log('Received:', data.toString());
   ws.close(1000, 'done');
 });
 
@@ -19,4 +19,4 @@ ws.on('error', (error) => {
   process.exitCode = 1;
 });
 
-ws.on('close', (code, reason) => console.log(`Closed: ${code} ${reason}`));
+ws.on('close', (code, reason) => console.log('Closed:', code, reason.toString()));

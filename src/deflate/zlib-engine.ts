@@ -95,12 +95,15 @@ class Output {
   }
 }
 
+/** zlib's names of what can be wrong with a stream. */
+const ERROR_NAMES: Readonly<Record<number, string>> = { 2: 'Z_NEED_DICT', [-3]: 'Z_DATA_ERROR', [-5]: 'Z_BUF_ERROR' };
+
 /** A zlib context driven at once. */
 class Context {
   readonly #stream: ZlibStream;
   readonly #handle: Handle;
   readonly #state: Uint32Array;
-  #failure: { message: string; code: string } | null = null;
+  #failure: { message: string; code: string | undefined } | null = null;
   #isClosed = false;
 
   constructor(stream: ZlibStream) {
@@ -111,8 +114,9 @@ class Context {
     this.#stream = stream;
     this.#handle = handle;
     this.#state = state;
-    handle.onerror = (message, _errno, code) => {
-      this.#failure = { message, code };
+    handle.onerror = (message, number, code) => {
+      // Deno gives the number alone.
+      this.#failure = { message, code: code ?? ERROR_NAMES[number] };
     };
   }
 

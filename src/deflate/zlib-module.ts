@@ -12,7 +12,7 @@ export interface Handle {
     outputLength: number,
   ): void;
   reset(): void;
-  onerror: (message: string, errno: number, code: string) => void;
+  onerror: (message: string, errno: number, code: string | undefined) => void;
 }
 
 export interface ZlibStream {

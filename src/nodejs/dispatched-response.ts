@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
 
 /** How undici lets a handler steer its request. */
 export interface Controller {
@@ -58,9 +59,10 @@ export class DispatchedResponse extends Readable {
     if (socket) this.finish();
   }
 
+  /** The body is complete. */
   finish(): void {
     this.complete = true;
-    this.push(null);
+    if (!this.destroyed) this.push(null);
   }
 
   override _read(): void {
@@ -68,7 +70,10 @@ export class DispatchedResponse extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.complete) this.#controller?.abort(error ?? hangUp());
+    // A short body is there already: let it end by itself, for undici connects anew after it has aborted.
+    setImmediate(() => {
+      if (!this.complete) this.#controller?.abort(error ?? hangUp());
+    });
     // As with node:http: who does not listen for the error of a body does not want the process to end for it.
     callback(this.listenerCount('error') > 0 ? error : null);
   }

@@ -151,8 +151,8 @@ export class DispatchedRequest extends EventEmitter {
     const reason = error ?? hangUp();
     const isAnswered = this.#response !== null || this.socket !== null;
     this.#finish();
-    this.#controller?.abort(reason);
-    this.#response?.destroy(reason);
+    if (this.#response) this.#response.destroy(reason);
+    else this.#controller?.abort(reason);
     nextTick(() => {
       if (!isAnswered) this.emit('error', reason);
       this.emit('close');
@@ -241,7 +241,11 @@ export class DispatchedRequest extends EventEmitter {
   }
 
   #upgrade(status: number, rawHeaders: readonly string[], socket: Duplex): void {
-    if (this.destroyed) return void socket.on('error', () => {}).destroy();
+    if (this.destroyed || status !== 101) {
+      socket.on('error', () => {}).destroy();
+      // undici upgrades with any status where it has a stream of HTTP/2 (RFC 8441).
+      return void this.destroy(new Error(`Unexpected HTTP/2 response: ${status} (the dispatcher must have allowH2 off)`));
+    }
     clearTimeout(this.#timer);
     this.#controller = null;
     this.socket = socket;
@@ -266,9 +270,9 @@ export class DispatchedRequest extends EventEmitter {
   }
 
   #complete(): void {
+    this.#response?.finish();
     if (this.destroyed) return;
     this.#finish();
-    this.#response?.finish();
     this.#tell('close');
   }
 

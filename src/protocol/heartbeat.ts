@@ -14,11 +14,16 @@ export interface HeartbeatSettings {
 export interface HeartbeatHost {
   /** Whether what arrives would be read: while the program has paused, silence says nothing about the peer. */
   isReading(): boolean;
+  /** Whether the peer, or a transport that takes its time, has not taken all that was written. */
+  isHeld(): boolean;
   /** Sends a Ping without payload. */
   ping(): void;
   /** Drops the connection. */
   giveUp(): void;
 }
+
+/** Milliseconds in which a runtime reads what has arrived, after its event loop was held up. */
+const LONGEST_GRACE = 100;
 
 /** What the callbacks of messages get that wait for a peer which shows no sign of life. */
 export class HeartbeatError extends Error {
@@ -40,6 +45,8 @@ export class Heartbeat {
   readonly #settings: HeartbeatSettings;
   readonly #host: HeartbeatHost;
   #hasSign = false;
+  /** Whether something waited for the peer when it was pinged. */
+  #wasHeld = false;
   #isStopped = false;
   #timer: Timer | undefined;
 
@@ -51,7 +58,7 @@ export class Heartbeat {
 
   /** Begins to watch, once the session reads. */
   start(): void {
-    if (!this.#isStopped && this.#timer === undefined) this.#wait();
+    if (!this.#isStopped && this.#timer === undefined) this.#wait(this.#settings.interval);
   }
 
   /** Ends it: the session closes. */
@@ -60,30 +67,64 @@ export class Heartbeat {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 
-  /** Bytes arrived, the peer took what it had kept waiting, or reading goes on after a pause. */
+  /** What waited was taken: a sign if it had waited before the Ping. A Ping that is written shows only that we live. */
+  taken(): void {
+    if (this.#wasHeld) this.#hasSign = true;
+    this.#wasHeld = false;
+  }
+
+  /** Bytes arrived, or reading goes on after a pause. */
   sign(): void {
     this.#hasSign = true;
   }
 
-  #wait(): void {
+  #wait(milliseconds: number): void {
     this.#hasSign = false;
-    this.#timer = this.#platform.setTimer(() => this.#look(), this.#settings.interval);
+    this.#timer = this.#platform.setTimer(() => this.#look(), milliseconds);
   }
 
   #look(): void {
-    if (this.#hasSign || !this.#host.isReading()) return this.#wait();
+    if (this.#isAlive) return this.#wait(this.#settings.interval);
+    this.#wasHeld = this.#host.isHeld();
     // Armed first: what the Ping sets off may end the connection.
-    this.#timer = this.#platform.setTimer(() => this.#judge(), this.#settings.timeout);
+    this.#await(this.#patience);
     this.#host.ping();
   }
 
+  /** Gives the peer `left` milliseconds. Looks sooner when that is long, so that an idle connection still sees its Pings. */
+  #await(left: number): void {
+    const { interval } = this.#settings;
+    const step = Math.min(interval, left);
+    this.#timer = this.#platform.setTimer(() => {
+      if (this.#isAlive) this.#wait(interval > this.#patience ? interval - this.#patience : interval);
+      else if (left > step) this.#await(left - step);
+      else this.#judge();
+    }, step);
+  }
+
   #judge(): void {
-    // While the program held up the event loop, the Pong may have come and lie unread: one more turn reads it.
-    this.#platform.nextTurn(() => {
-      if (this.#isStopped) return;
-      if (this.#hasSign || !this.#host.isReading()) return this.#wait();
-      this.error = new HeartbeatError(this.#settings.timeout);
-      this.#host.giveUp();
-    });
+    // While the program held up the event loop, the Pong may have come and lie unread: the last stretch is a timer of its own.
+    this.#timer = this.#platform.setTimer(() => this.#platform.nextTurn(() => this.#decide()), this.#grace);
+  }
+
+  #decide(): void {
+    if (this.#isStopped) return;
+    if (this.#isAlive) return this.#wait(this.#settings.interval);
+    this.error = new HeartbeatError(this.#settings.timeout);
+    this.#host.giveUp();
+  }
+
+  /** The last stretch of the timeout. */
+  get #grace(): number {
+    return Math.min(LONGEST_GRACE, this.#settings.timeout / 2);
+  }
+
+  get #patience(): number {
+    return this.#settings.timeout - this.#grace;
+  }
+
+  /** Whether there was a sign of life, or could not be. */
+  get #isAlive(): boolean {
+    return this.#hasSign || !this.#host.isReading();
   }
 }

@@ -31,6 +31,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #sink: SessionSink = UNATTACHED;
   /** The batch that the transport has not taken in full yet. */
   #inFlight: Batch | null = null;
+  /** Whether the system has kept a batch waiting since all was last handed over. */
+  #hasWaited = false;
   #isFlushPlanned = false;
   #isReceiving = false;
   #isClosing = false;
@@ -315,6 +317,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #createHeartbeat(settings: HeartbeatSettings): Heartbeat {
     return new Heartbeat(this.#platform, settings, {
       isReading: () => !this.#isPaused && !this.#connection.inbound.isBlocked,
+      isHeld: () => this.#inFlight !== null,
       ping: () => {
         this.#connection.ping(new Uint8Array(0));
         this.#planFlush();
@@ -373,14 +376,17 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport.end();
   }
 
-  readonly #written = (): void => {
+  readonly #written = (isAtOnce?: boolean): void => {
     const batch = this.#inFlight;
     if (batch === null) return;
-    this.#heartbeat?.sign();
+    if (isAtOnce !== true) this.#hasWaited = true;
+    this.#heartbeat?.taken();
     this.#settle(batch);
     this.#connection.endCongestion();
     this.#flush();
-    if (this.bufferedAmount === 0 && !this.#isOver) this.#sink.onDrain();
+    if (!this.#hasWaited || this.bufferedAmount > 0 || this.#isOver) return;
+    this.#hasWaited = false;
+    this.#sink.onDrain();
   };
 
   #settle(batch: Batch): void {

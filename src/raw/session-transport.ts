@@ -18,7 +18,7 @@ export class SessionTransport implements Transport {
     if (!this.#isPaused) this.#begin();
   }
 
-  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     return this.#transport.write(chunks, onWritten);
   }
 

@@ -20,6 +20,7 @@ const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
  */
 export function createConnect(network: RawNetwork, platform: Platform, deflateEngine?: () => DeflateEngine): Connect {
   return (request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection => {
+    if (request.options.dispatcher !== undefined) throw new TypeError('The "dispatcher" option is for Node.js');
     const { tls = {}, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;
     for (const [name, value] of Object.entries(tls)) {
       if (value !== undefined && !CLIENT_TLS_NAMES.includes(name)) {

@@ -52,7 +52,7 @@ function listOf<Element>(value: Element | readonly Element[]): readonly Element[
 /** Writes a Sec-WebSocket-Extensions value. */
 function formatOffers(offers: Record<string, Record<string, Value | Value[]> | Record<string, Value | Value[]>[]>): string {
   const elements = Object.entries(offers).flatMap(([name, alternatives]) =>
-    listOf(alternatives).map((parameters) => {
+    listOf<Record<string, Value | Value[]>>(alternatives).map((parameters) => {
       const parts = Object.entries(parameters).map(([key, values]) =>
         listOf<Value>(values)
           .map((value) => (value === true ? key : `${key}=${String(value)}`))

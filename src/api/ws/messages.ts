@@ -80,7 +80,7 @@ export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
   }
 
   #take(): Data {
-    const message = this.#messages[this.#first++] as Data;
+    const message = this.#messages[this.#first++];
     this.#bytes -= sizeOf(message);
     // Not shifted one by one: a chunk of tiny messages makes a long queue.
     if (this.#first === this.#messages.length) {

@@ -45,7 +45,10 @@ export function isAllowedOrigin<Request extends IncomingMessage>(
   request: Request,
 ): boolean {
   if (origin === undefined) return true;
-  if (typeof allowed === 'function') return allowed(origin, request) === true;
+  if (typeof allowed === 'function') {
+    const verdict: unknown = allowed(origin, request);
+    return verdict === true;
+  }
   const serialized = serializeOrigin(origin);
   return serialized !== undefined && allowed.some((one) => serializeOrigin(one) === serialized);
 }

@@ -1,7 +1,9 @@
 // What every ws-style entry point exports besides its classes.
 
 export type { Sendable } from './data.ts';
+export type { HeartbeatOptions } from './heartbeat.ts';
 export type { ClientOptions, ConnectionSettings } from './options.ts';
+export type { AllowedOrigins, OriginPredicate } from './origins.ts';
 export type {
   AddressInfo,
   BinaryType,

@@ -79,7 +79,7 @@ export abstract class WebSocketBase extends ListeningBase {
     checkSignal(signal);
     heartbeatSettings(settings.heartbeat);
     connect(this, address, named === undefined ? [] : list, settings);
-    if (signal) this.#ignoreSignal = heedSignal(signal, (error) => this.#abort(error));
+    if (signal) this.#ignoreSignal = heedSignal(signal, (error) => this.#abandon(error));
   }
 
   get readyState(): ReadyState {
@@ -383,17 +383,11 @@ export abstract class WebSocketBase extends ListeningBase {
     if (callback) process.nextTick(callback, new Error(message));
   }
 
-  #abort(error: Error): void {
-    this.#opening?.abort();
-    process.nextTick(() => this.#fail(error));
-  }
-
-  #abandon(): void {
+  #abandon(error: Error = new Error('WebSocket was closed before the connection was established')): void {
     const opening = this.#opening;
     this.#opening = null;
     this.#readyState = CLOSING;
     opening?.abort();
-    const error = new Error('WebSocket was closed before the connection was established');
     process.nextTick(() => this.#fail(error));
   }
 }

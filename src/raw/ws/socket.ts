@@ -31,7 +31,7 @@ class CarryingTransport extends SessionTransport {
     this.#hooks.onStart();
   }
 
-  override write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+  override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     for (const chunk of chunks) this.#socket.bytesWritten += chunk.length;
     return super.write(chunks, onWritten);
   }

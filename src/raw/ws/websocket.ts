@@ -28,6 +28,7 @@ const UNSUPPORTED_OPTIONS = [
   'ciphers',
   'createConnection',
   'crl',
+  'dispatcher',
   'ecdhCurve',
   'family',
   'localAddress',

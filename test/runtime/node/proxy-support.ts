@@ -74,7 +74,7 @@ export async function serveProxy(options: ProxyOptions = {}): Promise<Proxy> {
     client.on('close', () => target.destroy());
   });
   const port = await serve(server);
-  return { url: `${isSecure ? 'https' : 'http'}://127.0.0.1:${port}`, asked, tunnels };
+  return { url: isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`, asked, tunnels };
 }
 
 export interface Target {

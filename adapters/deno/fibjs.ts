@@ -1,0 +1,47 @@
+// Entry point of wasock/fibjs on Deno: the `ws` module of fibjs, whose handlers are also those of Deno.serve.
+
+import type { FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
+import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
+import type { MessageBase, MessageConstructor } from '../../src/compat/fibjs/message.ts';
+import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
+import { nodeBinding } from '../../src/compat/fibjs/node.ts';
+import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
+import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
+import { limitMessages } from '../../src/native/limit.ts';
+import type { Session } from '../../src/platform.ts';
+import { upgradeNatively } from './native.ts';
+import { platform } from './platform.ts';
+
+/** Deno speaks the protocol, without permessage-deflate. The limit holds for messages that Deno has read. */
+function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
+  const upgraded = upgradeNatively(request, { protocol });
+  const session = new Promise<Session>((resolve, reject) => {
+    if ('open' in upgraded) upgraded.open((opened) => resolve(limitMessages(opened, maxPayload)), reject);
+    else reject(new Error('The request was refused'));
+  });
+  return { response: upgraded.response, session };
+}
+
+/** Deno's node: modules for sockets, `Deno.upgradeWebSocket` for fetch requests. */
+export const denoBinding: FibjsBinding = { ...nodeBinding, platform, upgradeRequest };
+
+/** Everything that can be imported by name. */
+const fibjs: Fibjs & {
+  readonly createFibjs: typeof createFibjs;
+  readonly denoBinding: FibjsBinding;
+  readonly nodeBinding: FibjsBinding;
+  readonly TruncatedMessageError: typeof TruncatedMessageError;
+} = { ...createFibjs(denoBinding), createFibjs, denoBinding, nodeBinding, TruncatedMessageError };
+
+export * from '../../src/compat/fibjs/index.ts';
+/** A message that is read from a stream or written to one. */
+export const Message: MessageConstructor = fibjs.Message;
+export type Message = MessageBase;
+/** A connection, client or server. */
+export const Socket: SocketConstructor = fibjs.Socket;
+export type Socket = SocketBase;
+/** Makes a handler that upgrades requests. */
+export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
+export { fibjs as default };
+// What `require()` of this module returns.
+export { fibjs as 'module.exports' };

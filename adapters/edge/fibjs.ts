@@ -1,0 +1,109 @@
+// Entry point of wasock/fibjs in workers: the `ws` module of fibjs, with handlers for fetch and clients over raw sockets. On workerd it
+// needs the compatibility flag `nodejs_compat`.
+
+import { connect as connectSocket } from 'cloudflare:sockets';
+import type { ConnectEvents, ConnectPlan, FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
+import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
+import type { MessageBase, MessageConstructor } from '../../src/compat/fibjs/message.ts';
+import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
+import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
+import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
+import type { HeaderValues } from '../../src/handshake/headers.ts';
+import type { ResponseHead } from '../../src/handshake/http-head.ts';
+import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { RawSession } from '../../src/protocol/session.ts';
+import { startOpening, withCredentials } from '../../src/raw/opening.ts';
+import { SessionTransport } from '../../src/raw/session-transport.ts';
+import { bufferPlatform as platform } from './buffers.ts';
+import { createNetwork } from './network.ts';
+import { acceptUpgrade } from './upgrade.ts';
+
+/** Milliseconds that the opening handshake may take. */
+const HANDSHAKE_TIMEOUT = 30_000;
+const network = createNetwork(connectSocket, platform);
+
+/** One a line: a cookie's date may have a comma. */
+function cookiesOf({ rawHeaders }: ResponseHead): readonly string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1].toLowerCase() === 'set-cookie');
+}
+
+function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
+  if (plan.dispatcher !== undefined) {
+    throw new TypeError('httpClient: a worker has no sockets for an undici Dispatcher. Pass a cookie jar');
+  }
+  const headers = withCredentials(platform, plan.headers as HeaderValues, plan.target.auth);
+  const { target, protocols, deflate } = plan;
+  const handshake = { target, protocols, deflate, headers, version: 13, handshakeTimeout: HANDSHAKE_TIMEOUT, tls: {} } as const;
+  const opening = startOpening(
+    network,
+    platform,
+    { ...handshake, origin: plan.origin || undefined },
+    {
+      onUpgrade(head) {
+        events.onCookies(cookiesOf(head));
+        return true;
+      },
+      onResponse(head) {
+        events.onCookies(cookiesOf(head));
+        return false;
+      },
+      onOpen(transport, opened) {
+        events.onOpen({
+          ...opened,
+          createSession(options) {
+            const session = new RawSession(platform, new SessionTransport(transport), options);
+            transport.attach(session);
+            return session;
+          },
+        });
+      },
+      onFail: (error) => events.onFail(error),
+    },
+  );
+  opening.send();
+  return opening;
+}
+
+/** The runtime speaks the protocol: whether it compresses is its own decision, and it reads 32 MiB at most on workerd. */
+function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
+  return acceptUpgrade(request, { maxPayload, handleProtocols: () => protocol });
+}
+
+/** Raw sockets for clients, a WebSocketPair for fetch requests. There are no `upgrade` events. */
+export const edgeBinding: FibjsBinding = { platform, deflateEngine, connect, upgradeRequest, hidesHandshakeFields: true };
+
+/** Everything that can be imported by name. */
+const fibjs: Fibjs & {
+  readonly createFibjs: typeof createFibjs;
+  readonly edgeBinding: FibjsBinding;
+  readonly TruncatedMessageError: typeof TruncatedMessageError;
+} = { ...createFibjs(edgeBinding), createFibjs, edgeBinding, TruncatedMessageError };
+
+/** A message that is read from a stream or written to one. */
+export const Message: MessageConstructor = fibjs.Message;
+export type Message = MessageBase;
+/** A connection, client or server. A client lives no longer than the request that made it. */
+export const Socket: SocketConstructor = fibjs.Socket;
+export type Socket = SocketBase;
+/** Makes a handler that upgrades requests: call it in `fetch`. */
+export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
+
+export type { MessageBody } from '../../src/compat/fibjs/body.ts';
+export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent } from '../../src/compat/fibjs/events.ts';
+export type { SocketOptions } from '../../src/compat/fibjs/socket.ts';
+export type { Accept, UpgradeHandler, UpgradeOptions } from '../../src/compat/fibjs/upgrade.ts';
+export {
+  BINARY,
+  CLOSE,
+  CLOSED,
+  CLOSING,
+  CONNECTING,
+  CONTINUE,
+  OPEN,
+  PING,
+  PONG,
+  TEXT,
+} from '../../src/compat/fibjs/constants.ts';
+export { route } from '../../src/compat/fibjs/upgrade.ts';
+export { createFibjs, TruncatedMessageError };
+export { fibjs as default };

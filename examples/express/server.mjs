@@ -1,0 +1,46 @@
+// Express with plain routes and two WebSocket endpoints on one port, told apart by their path:
+//
+//     node server.mjs [port]
+
+import process from 'node:process';
+import express from 'express';
+import { WebSocket, WebSocketServer } from 'wasock';
+
+const app = express();
+app.get('/', (request, response) => response.send('WebSockets: /echo and /chat'));
+
+const echo = new WebSocketServer({ noServer: true });
+echo.on('connection', (ws) => {
+  ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
+});
+
+// What one says, all others hear. Nobody may say more than 4 KiB at a time.
+const chat = new WebSocketServer({ noServer: true, maxPayload: 4096 });
+chat.on('connection', (ws) => {
+  ws.on('message', (data, isBinary) => {
+    for (const other of chat.clients) {
+      if (other !== ws && other.readyState === WebSocket.OPEN) other.send(data, { binary: isBinary });
+    }
+  });
+});
+app.get('/people', (request, response) => response.json({ people: chat.clients.size }));
+
+const endpoints = new Map(Object.entries({ '/echo': echo, '/chat': chat }));
+
+const http = app.listen(Number(process.argv[2] ?? 8080), '127.0.0.1', () => {
+  console.log(`Listening on http://127.0.0.1:${http.address().port}/`);
+});
+
+// Upgrades do not pass Express: this is the place to look at their cookies and their origin.
+http.on('upgrade', (request, socket, head) => {
+  const endpoint = endpoints.get(request.url.split('?', 1)[0]);
+  if (endpoint === undefined) {
+    socket.on('error', () => socket.destroy());
+    return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  }
+  return endpoint.handleUpgrade(request, socket, head, (ws) => {
+    // A peer that breaks the protocol: the connection closes by itself, but an error that nobody hears ends the process.
+    ws.on('error', (error) => console.error(error.message));
+    endpoint.emit('connection', ws, request);
+  });
+});

@@ -1,0 +1,208 @@
+// Promises and iterators over whatever has the W3C interface, a runtime's own WebSocket included: https://websockets.spec.whatwg.org/.
+// No imports: a page that uses nothing else loads nothing else.
+
+/** The members of a WebSocket that are used. */
+export interface WebSocketLike {
+  /** 0 to 3: CONNECTING, OPEN, CLOSING, CLOSED. */
+  readonly readyState: number;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  removeEventListener(type: string, listener: (event: Event) => void): void;
+}
+
+/** How a connection ended, as the event `close` tells it. */
+export interface CloseDetails {
+  /** RFC 6455 section 7.1.5: the peer's; 1005 when its Close frame had none, 1006 without one. */
+  readonly code: number;
+  readonly reason: string;
+  /** Whether Close frames went both ways. */
+  readonly wasClean: boolean;
+}
+
+/** How to collect messages. */
+export interface MessagesOptions {
+  /**
+   * How much may wait for the program before {@link messages} gives up: bytes, where text counts by its UTF-16 units, and 64 more for
+   * each message. A message that waits alone may be longer. 0 for no limit. Default 64 MiB.
+   */
+  readonly maximum?: number | undefined;
+}
+
+/** What a message holds; which of the two kinds of bytes says `binaryType`. */
+export type MessageData = string | ArrayBuffer | Blob;
+
+type Result = IteratorResult<MessageData, undefined>;
+
+interface Ending {
+  readonly details: CloseDetails;
+  /** Why the connection failed, if it did. */
+  readonly error: Error | undefined;
+}
+
+interface Waiter {
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSED = 3;
+
+const DEFAULT_MAXIMUM = 67_108_864;
+/** What a message costs besides its bytes, so that empty ones are bounded too. */
+const MESSAGE_COST = 64;
+
+/** The interface tells of an end once, and keeps nothing. */
+const endings = new WeakMap<WebSocketLike, Promise<Ending>>();
+/** What an iteration that was left early had not handed out: the next one begins with it. */
+const leftovers = new WeakMap<WebSocketLike, MessageData[]>();
+
+function endingOf(ws: WebSocketLike): Promise<Ending> {
+  const known = endings.get(ws);
+  if (known !== undefined) return known;
+  const ending = new Promise<Ending>((resolve, reject) => {
+    let error: Error | undefined;
+    ws.addEventListener('error', (event) => (error ??= errorOf(event)));
+    ws.addEventListener('close', (event) => {
+      const { code, reason, wasClean } = event as Event & CloseDetails;
+      if (!wasClean) error ??= new Error(`The WebSocket connection was lost (${code}${reason && `, ${reason}`})`);
+      resolve({ details: { code, reason, wasClean }, error });
+    });
+    // It is CLOSED between the events error and close, too: a later turn knows.
+    if (ws.readyState === CLOSED) setTimeout(() => reject(new Error('The WebSocket had been closed before')), 0);
+  });
+  endings.set(ws, ending);
+  return ending;
+}
+
+/** Our events, and those of some runtimes, have the error; a browser's says nothing. */
+function errorOf(event: Event): Error {
+  const { error, message } = event as Partial<ErrorEvent>;
+  if (error instanceof Error) return error;
+  return new Error(message || 'The WebSocket connection failed');
+}
+
+/**
+ * Resolves with `ws` once it is open, at once if it is.
+ *
+ * Rejects with the error if it never opens, and when it is closed already: with what the event `error` said, as far as the runtime tells.
+ */
+export function opened<Socket extends WebSocketLike>(ws: Socket): Promise<Socket> {
+  const ending = endingOf(ws);
+  return new Promise((resolve, reject) => {
+    if (ws.readyState === OPEN) resolve(ws);
+    if (ws.readyState === CONNECTING) ws.addEventListener('open', () => resolve(ws));
+    ending.then(({ error }) => reject(error ?? new Error('The WebSocket was closed')), reject);
+  });
+}
+
+/**
+ * Resolves once the connection has ended, for whatever reason; also for one that never opened.
+ *
+ * Rejects when it had ended before any of the helpers was called with `ws`: the W3C API does not keep how.
+ */
+export function closed(ws: WebSocketLike): Promise<CloseDetails> {
+  return endingOf(ws).then(({ details }) => details);
+}
+
+/**
+ * The messages from now on, in order: `for await (const message of messages(ws))`.
+ *
+ * Ends when the connection is closed, and throws when it has failed or was lost, after all messages before that. Leaving the loop stops
+ * listening and leaves the connection open; what had arrived by then is kept for the next call.
+ *
+ * The W3C API has no backpressure: whatever a peer sends arrives, and waits here while the program is busy. So there is a limit: what goes
+ * beyond it is dropped, and a RangeError comes behind what had been waiting. The connection stays open even then, for the program to
+ * close: this API may not send status code 1008.
+ *
+ * @throws {RangeError} when `maximum` is no limit.
+ */
+export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
+  return new MessageIterator(ws, options.maximum ?? DEFAULT_MAXIMUM);
+}
+
+class MessageIterator implements AsyncIterableIterator<MessageData, undefined> {
+  readonly #ws: WebSocketLike;
+  readonly #maximum: number;
+  #messages: MessageData[];
+  /** Where the first message is that was not handed out. */
+  #first = 0;
+  #cost = 0;
+  readonly #waiters: Waiter[] = [];
+  #error: Error | undefined;
+  #isDone = false;
+
+  constructor(ws: WebSocketLike, maximum: number) {
+    if (!(maximum >= 0)) throw new RangeError('maximum must be a number of bytes, or 0');
+    this.#ws = ws;
+    this.#maximum = maximum || Infinity;
+    this.#messages = leftovers.get(ws) ?? [];
+    leftovers.delete(ws);
+    for (const message of this.#messages) this.#cost += costOf(message);
+    ws.addEventListener('message', this.#onMessage);
+    endingOf(ws).then(
+      ({ error }) => this.#stop(error),
+      () => this.#stop(undefined),
+    );
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Result> {
+    if (this.#first < this.#messages.length) return Promise.resolve({ done: false, value: this.#take() });
+    const error = this.#error;
+    this.#error = undefined;
+    if (error !== undefined) return Promise.reject(error);
+    if (this.#isDone) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  return(): Promise<Result> {
+    const left = this.#messages.slice(this.#first);
+    if (left.length > 0) leftovers.set(this.#ws, left);
+    this.#messages = [];
+    this.#first = 0;
+    this.#stop(undefined);
+    this.#error = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #take(): MessageData {
+    const message = this.#messages[this.#first++];
+    this.#cost -= costOf(message);
+    // Not shifted one by one, which is slow on a long queue.
+    if (this.#first * 2 >= this.#messages.length) {
+      this.#messages = this.#messages.slice(this.#first);
+      this.#first = 0;
+    }
+    return message;
+  }
+
+  readonly #onMessage = (event: Event): void => {
+    const { data } = event as MessageEvent<MessageData>;
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) return waiter.resolve({ done: false, value: data });
+    this.#cost += costOf(data);
+    if (this.#cost <= this.#maximum || this.#messages.length === 0) this.#messages.push(data);
+    else this.#stop(new RangeError(`More messages wait than the maximum allows (${this.#maximum} bytes)`));
+  };
+
+  #stop(error: Error | undefined): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#error = error;
+    this.#ws.removeEventListener('message', this.#onMessage);
+    for (const { resolve, reject } of this.#waiters.splice(0)) {
+      const first = this.#error;
+      this.#error = undefined;
+      if (first === undefined) resolve({ done: true, value: undefined });
+      else reject(first);
+    }
+  }
+}
+
+function costOf(data: MessageData): number {
+  if (typeof data === 'string') return data.length + MESSAGE_COST;
+  return ('size' in data ? data.size : data.byteLength) + MESSAGE_COST;
+}

@@ -1,0 +1,12 @@
+// The contract between our clients on Node and our servers on the other runtimes.
+
+import { describeContract } from '../contract/contract.ts';
+import { ourClients, pair } from '../support/peers.ts';
+import { spawnedServer, type ServerRuntime } from '../support/spawned-server.ts';
+
+const runtimes: readonly ServerRuntime[] = ['deno', 'bun', 'node-26'];
+
+for (const runtime of runtimes) {
+  describeContract(pair(ourClients, spawnedServer(runtime, false)));
+  describeContract(pair(ourClients, spawnedServer(runtime, true)));
+}

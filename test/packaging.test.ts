@@ -1,0 +1,88 @@
+// The package as other tools see it: Deno's type checker over what npm would install, and what JSR would take.
+// TypeScript's own resolutions (nodenext, bundler) are checked over the packed file by `npm run check:package`.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DENO = join(ROOT, 'test/runtimes/node_modules/.bin/deno');
+
+function readJson(file: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Record<string, unknown>;
+}
+
+const PROGRAM = `
+import { WebSocket, WebSocketServer, upgrade } from 'wasock';
+import { WebSocket as W3CWebSocket } from 'wasock/w3c';
+import { server as Server } from 'wasock/websocket';
+import { Message } from 'wasock/fibjs';
+import Classic from 'wasock/classic';
+import { WebSocketServer as JshServer } from 'wasock/jsh';
+
+const server = new WebSocketServer({ port: 0 });
+server.on('connection', (ws, request) => {
+  ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
+  console.log(request.url);
+});
+const state: number = new W3CWebSocket('ws://127.0.0.1/').readyState;
+export { Classic, JshServer, Message, Server, state, upgrade, WebSocket };
+`;
+
+describe('the installed package', () => {
+  let folder: string;
+  beforeAll(() => {
+    if (!existsSync(DENO)) throw new Error('Deno is missing: npm test installs it.');
+    folder = mkdtempSync(join(tmpdir(), 'wasock-installed-'));
+    // A copy: Deno takes a link for files of the program itself.
+    const installed = join(folder, 'node_modules/wasock');
+    mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
+    cpSync(join(ROOT, 'dist'), join(installed, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
+    symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function check(program: string): { status: number | null; output: string } {
+    writeFileSync(join(folder, 'program.ts'), program);
+    const { status, stdout, stderr } = spawnSync(DENO, ['check', '--node-modules-dir=manual', 'program.ts'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+    return { status, output: stdout + stderr };
+  }
+
+  test('has types for deno check', () => {
+    const { status, output } = check(PROGRAM);
+    expect(output).not.toContain('ERROR');
+    expect(status).toBe(0);
+  });
+
+  test('has types that deno check holds programs to', () => {
+    const { status, output } = check(PROGRAM.replace('const state: number', 'const state: string'));
+    expect(output).toContain("Type 'number' is not assignable to type 'string'");
+    expect(status).not.toBe(0);
+  });
+});
+
+describe('jsr.json', () => {
+  test('has the version of package.json', () => {
+    expect(readJson('jsr.json')['version']).toBe(readJson('package.json')['version']);
+  });
+
+  test('is accepted, types and all, in a dry run', () => {
+    const { status, stderr } = spawnSync(DENO, ['publish', '--dry-run', '--allow-dirty'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+    expect(stderr).toContain('src/codec/embedded.ts');
+    expect(stderr).toContain('Success');
+    expect(status).toBe(0);
+  }, 120_000);
+});

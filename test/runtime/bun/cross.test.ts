@@ -1,0 +1,13 @@
+// The contract between our clients on Bun and our servers on the other runtimes.
+
+import { describeContract } from '../../contract/contract.ts';
+import { pair } from '../../support/peers.ts';
+import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
+import { bunClients } from './peers.ts';
+
+const runtimes: readonly ServerRuntime[] = ['node', 'node-26', 'deno'];
+
+for (const runtime of runtimes) {
+  describeContract(pair(bunClients, spawnedServer(runtime, false)));
+  describeContract(pair(bunClients, spawnedServer(runtime, true)));
+}

@@ -1,0 +1,17 @@
+// The contract between our clients on Deno and our servers on the other runtimes.
+
+import { describeContract } from '../../contract/contract.ts';
+import type { ServerPeer } from '../../support/peers.ts';
+import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
+import { denoPair } from './peers.ts';
+
+const runtimes: readonly ServerRuntime[] = ['node', 'node-26', 'bun'];
+
+function describeClients({ name, takesDeflate, createServer }: ServerPeer): void {
+  describeContract({ ...denoPair({ name: `our clients on Deno × ${name}`, deflates: takesDeflate }), createServer });
+}
+
+for (const runtime of runtimes) {
+  describeClients(spawnedServer(runtime, false));
+  describeClients(spawnedServer(runtime, true));
+}
