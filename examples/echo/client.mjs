@@ -9,7 +9,7 @@ const ws = new WebSocket(process.argv[2] ?? 'ws://127.0.0.1:8080/');
 
 ws.on('open', () => ws.send('hello'));
 
-ws.on('message', (data) => {
+ws.on('message', (/** @type {Buffer} */ data) => {
   console.log('Received:', data.toString());
   ws.close(1000, 'done');
 });

@@ -149,12 +149,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   // From the transport.
 
   receive(chunk: Uint8Array): void {
-    if (this.#mustWait) {
-      const copy = this.#platform.copy(chunk, 0, chunk.length);
-      this.#postpone(() => this.#receiveNow(copy));
-    } else {
-      this.#receiveNow(chunk);
-    }
+    if (!this.#mustWait) return this.#receiveNow(chunk);
+    const copy = this.#platform.copy(chunk, 0, chunk.length);
+    this.#postpone(() => this.#receiveNow(copy));
   }
 
   receiveInput(length: number): void {
@@ -275,10 +272,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   onBlocked(isBlocked: boolean): void {
-    if (isBlocked) {
-      this.#transport.pause();
-      return;
-    }
+    if (isBlocked) return this.#transport.pause();
     this.#heartbeat?.sign();
     if (!this.#isPaused && !this.#isOver) this.#transport.resume();
     this.#endLate();

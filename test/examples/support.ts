@@ -18,7 +18,7 @@ export const DENO: string = installed('deno');
 export const BUN: string = installed('bun');
 export const WORKERD: string = installed('workerd');
 
-/** Whether a runtime is there (npm run test:runtimes installs them). */
+/** Whether a runtime is installed. */
 export function has(binary: string): boolean {
   return existsSync(binary);
 }

@@ -46,6 +46,8 @@ interface Waiter {
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSED = 3;
+/** RFC 6455 section 7.1.5: there was no Close frame. */
+const CLOSE_ABNORMAL = 1006;
 
 const DEFAULT_MAXIMUM = 67_108_864;
 /** What a message costs besides its bytes, so that empty ones are bounded too. */
@@ -63,7 +65,9 @@ function endingOf(ws: WebSocketLike): Promise<Ending> {
     let error: Error | undefined;
     ws.addEventListener('error', (event) => (error ??= errorOf(event)));
     ws.addEventListener('close', (event) => {
-      const { code, reason, wasClean } = event as Event & CloseDetails;
+      const { code: given, reason, wasClean } = event as Event & CloseDetails;
+      // Deno says 0 for a connection that is lost.
+      const code = given || CLOSE_ABNORMAL;
       if (!wasClean) error ??= new Error(`The WebSocket connection was lost (${code}${reason && `, ${reason}`})`);
       resolve({ details: { code, reason, wasClean }, error });
     });

@@ -5,7 +5,7 @@ import { pair } from '../../support/peers.ts';
 import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
 import { bunClients } from './peers.ts';
 
-const runtimes: readonly ServerRuntime[] = ['node', 'node-26', 'deno'];
+const runtimes: readonly ServerRuntime[] = ['node', 'deno'];
 
 for (const runtime of runtimes) {
   describeContract(pair(bunClients, spawnedServer(runtime, false)));

@@ -5,7 +5,7 @@ import type { ServerPeer } from '../../support/peers.ts';
 import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
 import { denoPair } from './peers.ts';
 
-const runtimes: readonly ServerRuntime[] = ['node', 'node-26', 'bun'];
+const runtimes: readonly ServerRuntime[] = ['node', 'bun'];
 
 function describeClients({ name, takesDeflate, createServer }: ServerPeer): void {
   describeContract({ ...denoPair({ name: `our clients on Deno × ${name}`, deflates: takesDeflate }), createServer });

@@ -70,9 +70,9 @@ describe('a heartbeat', () => {
   test('server lives on with a Pong, and pings again', () => {
     const bench = new Bench();
     bench.pass(100);
-    bench.pass(39);
+    bench.pass(19);
     bench.pong();
-    bench.pass(1);
+    bench.pass(21);
     expect(bench.end.sink.of('end')).toEqual([]);
     bench.pass(59);
     expect(bench.writes).toEqual([PING]);

@@ -1,0 +1,105 @@
+// The contract between our classes and Bun's own: its WebSocket as the client, and that of Bun.serve as the server.
+
+import { describeContract } from '../../contract/contract.ts';
+import type { ClientSocket } from '../../contract/endpoint.ts';
+import type { RunningServer, ServerPlan } from '../../contract/runtime.ts';
+import type { ServerSocket } from '../../contract/script.ts';
+import { pair, type ClientPeer, type ServerPeer } from '../../support/peers.ts';
+import type { BunServer, ServerWebSocket, ServerWebSocketHandlers } from '../../../adapters/bun/bun.ts';
+import { bunClients, bunDeflatingServer, bunServer } from './peers.ts';
+
+interface ServeOptions {
+  readonly port: number;
+  readonly hostname: string;
+  fetch(request: Request, server: BunServer): Response | undefined;
+  readonly websocket: ServerWebSocketHandlers<Accepted>;
+}
+interface Serving {
+  readonly port: number;
+  stop(closesConnections: boolean): Promise<void>;
+}
+type NativeClass = new (url: string, options: object) => ClientSocket;
+
+const { Bun: bun, WebSocket: NativeWebSocket } = globalThis as unknown as {
+  Bun: { serve(options: ServeOptions): Serving };
+  WebSocket: NativeClass;
+};
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** What a connection of Bun.serve carries with it. */
+interface Accepted {
+  readonly request: { readonly url: string; readonly headers: Record<string, string> };
+  /** The script's listeners by event; Bun's handlers are the server's, not the connection's. */
+  readonly listeners: Map<string, (...values: never[]) => void>;
+}
+
+function emit(socket: ServerWebSocket<Accepted>, event: string, ...values: unknown[]): void {
+  (socket.data.listeners.get(event) as ((...values: unknown[]) => void) | undefined)?.(...values);
+}
+
+/** A WebSocket of Bun.serve in the shape that the script takes. It sends no fragments. */
+function serverSocket(socket: ServerWebSocket<Accepted>): ServerSocket {
+  return {
+    on: (event: string, listener: (...values: never[]) => void) => socket.data.listeners.set(event, listener),
+    send: (data, { binary, fin } = {}) => {
+      if (fin !== undefined) throw new Error('Bun.serve sends no fragments');
+      const isBinary = binary ?? typeof data !== 'string';
+      const bytes = typeof data === 'string' ? encoder.encode(data) : data;
+      if (isBinary) socket.sendBinary(bytes, true);
+      else socket.sendText(decoder.decode(bytes), true);
+    },
+    ping: (payload = new Uint8Array(0)) => void socket.ping(payload),
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+  };
+}
+
+/** A server of Bun's own. */
+function nativeServer(name: string, takesDeflate: boolean): ServerPeer {
+  return {
+    name,
+    takesDeflate,
+    createServer: ({ script, maxPayload = 100 << 20 }: ServerPlan): Promise<RunningServer> => {
+      const server = bun.serve({
+        port: 0,
+        hostname: '127.0.0.1',
+        fetch(request, self) {
+          const { pathname, search } = new URL(request.url);
+          const seen = { url: pathname + search, headers: Object.fromEntries(request.headers) };
+          if (!script.verify(seen)) return new Response('Refused', { status: 401 });
+          const offered = request.headers.get('sec-websocket-protocol')?.split(',').map((one) => one.trim());
+          const protocol = offered && script.chooseProtocol(new Set(offered));
+          const headers = new Headers(protocol ? { 'Sec-WebSocket-Protocol': protocol } : {});
+          self.upgrade(request, { headers, data: { request: seen, listeners: new Map() } });
+          return undefined;
+        },
+        websocket: {
+          perMessageDeflate: takesDeflate,
+          maxPayloadLength: maxPayload,
+          backpressureLimit: 1 << 30,
+          open: (socket) => script.accept(serverSocket(socket), socket.data.request),
+          message: (socket, message) =>
+            emit(socket, 'message', typeof message === 'string' ? encoder.encode(message) : message, typeof message !== 'string'),
+          ping: (socket, payload) => emit(socket, 'ping', payload),
+          pong: (socket, payload) => emit(socket, 'pong', payload),
+          close: (socket, code, reason) => emit(socket, 'close', code, encoder.encode(reason)),
+          drain() {},
+        },
+      });
+      return Promise.resolve({ url: `ws://127.0.0.1:${server.port}`, close: () => server.stop(true) });
+    },
+  };
+}
+
+const nativeClient: ClientPeer = {
+  name: "Bun's WebSocket",
+  capabilities: {},
+  offersDeflate: true,
+  createW3CClient: (url, protocols, options) => new NativeWebSocket(url, { protocols, ...options }),
+};
+
+describeContract(pair(nativeClient, bunServer));
+describeContract(pair(nativeClient, bunDeflatingServer));
+describeContract(pair(bunClients, nativeServer('Bun.serve', false)));
+describeContract(pair(bunClients, nativeServer('Bun.serve with permessage-deflate', true)));
