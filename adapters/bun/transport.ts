@@ -37,7 +37,8 @@ export class BunTransport implements RawTransport {
   readonly isSecure: boolean;
   #socket: BunSocket<BunTransport> | null = null;
   #events: TransportEvents | null = null;
-  readonly #opening: Opening;
+  /** Null once it has heard all: it holds on to the whole opening handshake. */
+  #opening: Opening | null;
   /** Whether the socket takes bytes: with TLS not before its handshake. */
   #isReady = false;
   #isFlowing = false;
@@ -138,7 +139,7 @@ export class BunTransport implements RawTransport {
     this.#socket = socket;
     // Given up while it was connecting.
     if (this.#isClosed) return socket.close();
-    this.#opening.onOpen(this);
+    this.#opening?.onOpen(this);
     if (!this.isSecure) this.#begin();
   }
 
@@ -155,7 +156,7 @@ export class BunTransport implements RawTransport {
   }
 
   received(bytes: Uint8Array): void {
-    if (this.#isFlowing && this.#kept.length === 0 && this.#events !== null) this.#events.receive(bytes);
+    if (this.#isFlowing && this.#kept.length === 0 && this.#events !== null) this.#tell((events) => events.receive(bytes));
     else this.#kept.push(bytes);
   }
 
@@ -164,7 +165,8 @@ export class BunTransport implements RawTransport {
     const pending = this.#pending;
     while (pending.length > 0) {
       if (!advance(this.#socket!, pending[0])) return;
-      pending.shift()!.onWritten();
+      const { onWritten } = pending.shift()!;
+      this.#tell(() => onWritten());
       if (this.#isClosed) return;
     }
     if (this.#isOutputOver) this.#finish();
@@ -182,14 +184,18 @@ export class BunTransport implements RawTransport {
     if (this.#error !== undefined) this.#cut();
     // Once we have sent FIN, Bun tells of the peer's by closing alone.
     if (this.#isFinished) this.#hasPeerEnded = true;
-    if (!this.#isReady) this.#opening.onFailure(this, this.#error ?? new Error('The socket was closed while it was opening'));
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.onFailure(this, this.#error ?? new Error('The socket was closed while it was opening'));
     this.#planDelivery();
   }
 
   #begin(): void {
     if (this.#isClosed) return;
     this.#isReady = true;
-    this.#opening.onReady(this);
+    const opening = this.#opening;
+    this.#opening = null;
+    opening?.onReady(this);
     this.drained();
     if (!this.#isFlowing) this.#pauseSocket();
   }
@@ -226,15 +232,27 @@ export class BunTransport implements RawTransport {
   /** Any of these calls may attach another receiver, stop the flow or destroy. */
   #deliver(): void {
     if (this.#events === null) return;
-    while (this.#isFlowing && this.#kept.length > 0) this.#events.receive(this.#kept.shift()!);
+    while (this.#isFlowing && this.#kept.length > 0) {
+      const bytes = this.#kept.shift()!;
+      this.#tell((events) => events.receive(bytes));
+    }
     if (this.#hasPeerEnded && !this.#isPeerEndTold && !this.#isCut) {
       if (!this.#isFlowing || this.#kept.length > 0) return;
       this.#isPeerEndTold = true;
-      this.#events.receiveEnd();
+      this.#tell((events) => events.receiveEnd());
     }
     if (!this.#isClosed || this.#isCloseTold || this.#kept.length > 0) return;
     this.#isCloseTold = true;
-    this.#events.closed(this.#error);
+    this.#tell((events) => events.closed(this.#error));
+  }
+
+  /** What a receiver throws is for the runtime to report: Bun would take it for a failure of the socket. */
+  #tell(task: (events: TransportEvents) => void): void {
+    try {
+      task(this.#events!);
+    } catch (error) {
+      queueMicrotask(() => rethrow(error));
+    }
   }
 }
 
@@ -295,6 +313,6 @@ export const handlers: SocketHandlers<BunTransport> = {
   },
 };
 
-function rethrow(error: Error): void {
+function rethrow(error: unknown): void {
   throw error;
 }

@@ -40,6 +40,7 @@ http.on('upgrade', (request, socket, head) => {
   }
   return endpoint.handleUpgrade(request, socket, head, (ws) => {
     // A peer that breaks the protocol: the connection closes by itself, but an error that nobody hears ends the process.
+    ws.on('error', (error) => console.error(error.message));
     endpoint.emit('connection', ws, request);
   });
 });

@@ -1,8 +1,8 @@
 // A runtime's own WebSocket as a Session: https://websockets.spec.whatwg.org/. The runtime speaks RFC 6455; what it hides (Pings,
 // fragments, TCP) cannot be done here, and says so.
 
-import { CLOSE_ABNORMAL } from '../base/close-codes.ts';
-import { UsageError } from '../base/errors.ts';
+import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
+import { CapacityError, UsageError } from '../base/errors.ts';
 import {
   MESSAGE_ASCII,
   MESSAGE_OWNED,
@@ -47,6 +47,10 @@ const OPEN = 1;
 const SHORTEST_WAIT = 1;
 const LONGEST_WAIT = 64;
 const NO_BYTES = new Uint8Array(0);
+/** Most bytes that are kept while the program has paused, which the peer does not notice: as much as ws's `maxPayload`. */
+const MOST_KEPT_BYTES = 104_857_600;
+/** What one message that is kept costs besides its bytes, about. */
+const KEPT_OVERHEAD = 128;
 
 /** Who waits until the first `amount` bytes that were ever sent are handed over. */
 interface Waiting {
@@ -64,8 +68,12 @@ export class NativeSession implements Session {
   #isPaused = false;
   /** What came while nobody wanted it, in order. */
   #kept: (() => void)[] = [];
+  /** Bytes of the messages in `#kept`. */
+  #keptBytes = 0;
   #isDelivering = false;
   #isClosing = false;
+  /** Whether the peer has sent more than can be kept. */
+  #isRefusing = false;
   #isOver = false;
   #timer: Timer | undefined;
   /** What the native socket complained of. */
@@ -73,6 +81,7 @@ export class NativeSession implements Session {
   /** Fragments of a message whose last one has not been sent: the native socket only takes whole messages. */
   #fragments: Uint8Array[] | null = null;
   #areFragmentsText = false;
+  #fragmentBytes = 0;
   #fragmentCallbacks: SendCallback[] = [];
   /** Bytes sent so far. */
   #sent = 0;
@@ -88,7 +97,7 @@ export class NativeSession implements Session {
     this.#platform = options.platform;
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     socket.binaryType = 'arraybuffer';
-    socket.addEventListener('message', ({ data }) => this.#report(() => this.#receive(data)));
+    socket.addEventListener('message', ({ data }) => this.#take(data));
     socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
     socket.addEventListener('close', (event) => this.#report(() => this.#close(event)));
   }
@@ -116,7 +125,7 @@ export class NativeSession implements Session {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.bufferedAmount + this.#fragmentBytes;
   }
 
   attach(sink: SessionSink): void {
@@ -189,6 +198,37 @@ export class NativeSession implements Session {
   }
 
   // From the native socket.
+
+  #take(data: unknown): void {
+    if (this.#isRefusing) return;
+    const size = KEPT_OVERHEAD + (typeof data === 'string' ? data.length : (data as ArrayBuffer).byteLength);
+    // One message alone is never too much: its size is for the runtime to limit.
+    if (this.#keptBytes > 0 && this.#keptBytes + size > MOST_KEPT_BYTES) return this.#refuseMore();
+    this.#keptBytes += size;
+    this.#report(() => {
+      this.#keptBytes -= size;
+      this.#receive(data);
+    });
+  }
+
+  /** More was sent than can be kept: what is kept goes, and so does the connection. */
+  #refuseMore(): void {
+    this.#isRefusing = true;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    const error = new CapacityError({
+      code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+      message: `More than ${MOST_KEPT_BYTES} bytes came during a pause, which the peer cannot be told of`,
+      closeCode: CLOSE_POLICY_VIOLATION,
+    });
+    this.#beginClosing();
+    try {
+      this.#sink?.onError(error);
+    } finally {
+      this.#socket.close();
+      this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+    }
+  }
 
   #report(task: () => void): void {
     if (this.#isOver) return;
@@ -263,10 +303,12 @@ export class NativeSession implements Session {
     if (this.#fragments === null) this.#areFragmentsText = isText;
     const fragments = (this.#fragments ??= []);
     fragments.push(bytes);
+    this.#fragmentBytes += bytes.length;
     if (callback !== undefined) this.#fragmentCallbacks.push(callback);
     if (options?.fin === false) return;
     const callbacks = this.#fragmentCallbacks;
     this.#fragments = null;
+    this.#fragmentBytes = 0;
     this.#fragmentCallbacks = [];
     const whole = new Uint8Array(fragments.reduce((sum, { length }) => sum + length, 0));
     let at = 0;

@@ -30,7 +30,8 @@ export interface HeadEvents<Head> {
 export class HeadReader<Head> implements TransportEvents {
   readonly #transport: RawTransport;
   readonly #platform: Platform;
-  readonly #parser: Parser<Head>;
+  /** Null once it is over: it holds the head, and whoever keeps a handshake would keep that. */
+  #parser: Parser<Head> | null;
   readonly #events: HeadEvents<Head>;
   #timer: Timer | undefined;
   #hasBegun = false;
@@ -57,11 +58,12 @@ export class HeadReader<Head> implements TransportEvents {
   /** Reports nothing any more. */
   stop(): void {
     this.#isOver = true;
+    this.#parser = null;
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 
   receive(chunk: Uint8Array): void {
-    if (this.#isOver || chunk.length === 0) return;
+    if (this.#parser === null || this.#isOver || chunk.length === 0) return;
     this.#hasBegun = true;
     const result = this.#parser.feed(chunk);
     if (result === undefined) return;

@@ -178,6 +178,7 @@ class ClientOpening implements RunningOpening {
   /** Nothing is reported from now on. */
   #end(): void {
     this.#isOver = true;
+    this.#request = '';
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 

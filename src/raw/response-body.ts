@@ -66,7 +66,10 @@ export class ResponseBody implements TransportEvents {
 
   receive(chunk: Uint8Array): void {
     if (this.#isOver) return;
-    this.#decoder.feed(chunk, (piece) => guard(this.#platform, () => this.#sink?.onData(piece)));
+    this.#decoder.feed(chunk, (piece) => {
+      // The reader may have given up in the middle of the chunk.
+      if (!this.#isOver) guard(this.#platform, () => this.#sink?.onData(piece));
+    });
     this.#settle();
   }
 

@@ -1,4 +1,4 @@
-// What a runtime brings to the contract. Types only.
+// What a runtime brings to the contract.
 
 import type { ClientSocket, WsStyleSocket } from './endpoint.ts';
 import type { ContractScript } from './script.ts';
@@ -22,7 +22,39 @@ export interface Capabilities {
   readonly clientReadsToTheEnd: boolean;
   /** What one turn sends counts as `bufferedAmount` until that turn is over, as the W3C API has it. */
   readonly clientWritesAfterTurn: boolean;
+  // What only runtimes' own WebSockets lack may be left out: see DEFAULTS.
+  /** What follows `extensions` in a W3C-style client, which shows the parameters as well. */
+  readonly extensionParameters?: string;
+  /** What the client tells as the code of a connection that ended without a Close frame. */
+  readonly clientAbnormalCode?: number;
+  /** The same of the server. */
+  readonly serverAbnormalCode?: number;
+  /** The server's `error` has the `code` that ours has. */
+  readonly serverTellsError?: boolean;
+  /** The server sends messages in fragments. */
+  readonly serverSendsFragments?: boolean;
+  /** The server sends Pings, and hears Pings and Pongs. */
+  readonly serverPings?: boolean;
+  /** The server can end a connection without a Close frame. */
+  readonly serverTerminates?: boolean;
+  /** The server can send a Close frame without a status code. */
+  readonly serverClosesWithoutCode?: boolean;
+  /** Both sides can close at once, and the server then tells the client's code. */
+  readonly closesCross?: boolean;
 }
+
+/** What holds for a flag that is left out. */
+export const DEFAULTS = {
+  extensionParameters: '',
+  clientAbnormalCode: 1006,
+  serverAbnormalCode: 1006,
+  serverTellsError: true,
+  serverSendsFragments: true,
+  serverPings: true,
+  serverTerminates: true,
+  serverClosesWithoutCode: true,
+  closesCross: true,
+} satisfies Partial<Capabilities>;
 
 export interface ClientOptions {
   readonly headers?: Record<string, string>;

@@ -41,7 +41,9 @@ async function bundleServer(adapter: string): Promise<string> {
   const choice: Plugin = {
     name: 'adapter',
     setup(program) {
-      program.onResolve({ filter: /\/adapters\/node\/index\.ts$/ }, () => ({ path: join(ROOT, `adapters/${adapter}/index.ts`) }));
+      program.onResolve({ filter: /\/adapters\/node\/index\.ts$/ }, () => ({
+        path: join(ROOT, `adapters/${adapter}/index.ts`),
+      }));
     },
   };
   return await bundle('test/cross/server.ts', { platform: 'node', plugins: [choice] });
@@ -64,7 +66,8 @@ async function urlOf(server: ChildProcess): Promise<string> {
 async function startServer(runtime: ServerRuntime, options: object): Promise<RunningServer> {
   const { adapter, binary, args } = RUNTIMES[runtime];
   const path = binary();
-  if (!existsSync(path)) throw new Error(`${path} is missing: \`npm test\` installs the runtimes of test/runtimes/package.json`);
+  if (!existsSync(path))
+    throw new Error(`${path} is missing: \`npm test\` installs the runtimes of test/runtimes/package.json`);
   const folder = await mkdtemp(join(tmpdir(), 'wasock-server-'));
   const program = join(folder, 'server.mjs');
   await writeFile(program, await bundled(adapter));

@@ -63,6 +63,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   #isClosed = false;
   /** Writes of {@link write} that the operating system has not taken yet. */
   #waiting = 0;
+  /** Who waits for them. */
+  readonly #waitingCallbacks: Set<Done> = new Set();
   #error: Error | undefined;
   #timer: Timer | undefined;
   #isWatching = false;
@@ -138,6 +140,11 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     this.#transport.start();
   }
 
+  /** Who was given the request has thrown: without a session nobody would ever end the connection. */
+  abandon(): void {
+    if (this.#session === null) this.destroy();
+  }
+
   #deliverKept(): void {
     const chunks = this.#kept;
     this.#kept = [];
@@ -161,13 +168,17 @@ export class RawSocket extends EventEmitter implements TransportEvents {
       bytes.length === 0 ||
       this.#transport.write([bytes], () => {
         this.#waiting--;
-        if (done) process.nextTick(done);
+        if (done && this.#waitingCallbacks.delete(done)) process.nextTick(done);
         if (this.#waiting > 0) return;
         if (this.#isEnding) this.#finish();
         else process.nextTick(() => this.emit('drain'));
       });
-    if (!isTaken) this.#waiting++;
-    else if (done) process.nextTick(done);
+    if (!isTaken) {
+      this.#waiting++;
+      if (done) this.#waitingCallbacks.add(done);
+    } else if (done) {
+      process.nextTick(done);
+    }
     return isTaken;
   }
 
@@ -284,6 +295,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     const fault = this.#error ?? error;
     this.#onClosed?.();
+    for (const done of this.#waitingCallbacks) process.nextTick(done, fault ?? new Error('The socket was closed'));
+    this.#waitingCallbacks.clear();
     guard(this.#platform, () => this.#session?.closed(fault));
     if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
     guard(this.#platform, () => this.emit('close', fault !== undefined));

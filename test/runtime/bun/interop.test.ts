@@ -68,7 +68,10 @@ function nativeServer(name: string, takesDeflate: boolean): ServerPeer {
           const { pathname, search } = new URL(request.url);
           const seen = { url: pathname + search, headers: Object.fromEntries(request.headers) };
           if (!script.verify(seen)) return new Response('Refused', { status: 401 });
-          const offered = request.headers.get('sec-websocket-protocol')?.split(',').map((one) => one.trim());
+          const offered = request.headers
+            .get('sec-websocket-protocol')
+            ?.split(',')
+            .map((one) => one.trim());
           const protocol = offered && script.chooseProtocol(new Set(offered));
           const headers = new Headers(protocol ? { 'Sec-WebSocket-Protocol': protocol } : {});
           self.upgrade(request, { headers, data: { request: seen, listeners: new Map() } });
@@ -80,7 +83,12 @@ function nativeServer(name: string, takesDeflate: boolean): ServerPeer {
           backpressureLimit: 1 << 30,
           open: (socket) => script.accept(serverSocket(socket), socket.data.request),
           message: (socket, message) =>
-            emit(socket, 'message', typeof message === 'string' ? encoder.encode(message) : message, typeof message !== 'string'),
+            emit(
+              socket,
+              'message',
+              typeof message === 'string' ? encoder.encode(message) : message,
+              typeof message !== 'string',
+            ),
           ping: (socket, payload) => emit(socket, 'ping', payload),
           pong: (socket, payload) => emit(socket, 'pong', payload),
           close: (socket, code, reason) => emit(socket, 'close', code, encoder.encode(reason)),

@@ -33,9 +33,13 @@ function serverSocket(socket: NativeSocket): ServerSocket {
         typeof data === 'string' ? call(encoder.encode(data), false) : call(new Uint8Array(data), true),
       );
     } else if (event === 'close') {
-      socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => call(code, encoder.encode(reason)));
+      socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) =>
+        call(code, encoder.encode(reason)),
+      );
     } else if (event === 'error') {
-      socket.addEventListener('error', ({ error, message }: { error?: Error; message?: string }) => call(error ?? new Error(message)));
+      socket.addEventListener('error', ({ error, message }: { error?: Error; message?: string }) =>
+        call(error ?? new Error(message)),
+      );
     }
   };
   const refuse = (): never => {
@@ -64,7 +68,10 @@ async function serveNatively({ script }: ServerPlan): Promise<RunningServer> {
     const seen = { url: pathname + search, headers: Object.fromEntries(request.headers) };
     if (!script.verify(seen)) return new Response('Refused', { status: 401 });
     const { socket, response } = deno.upgradeWebSocket(request);
-    const offered = request.headers.get('sec-websocket-protocol')?.split(',').map((name) => name.trim());
+    const offered = request.headers
+      .get('sec-websocket-protocol')
+      ?.split(',')
+      .map((name) => name.trim());
     const protocol = offered && script.chooseProtocol(new Set(offered));
     // Deno's `protocol` option finds no name in a list without spaces.
     if (protocol) response.headers.set('Sec-WebSocket-Protocol', protocol);

@@ -28,7 +28,7 @@ export function declareOutcomes(name: string, minimum: number, outcomes: readonl
 /** Calls `declare` where a runtime is there; declares a test that is skipped, and says why, where it is not. */
 export async function whereInstalled(name: string, isInstalled: boolean, declare: () => Promise<void>): Promise<void> {
   describe(`${name}`, () => {
-    test.skipIf(!isInstalled)('is installed (npm run test:runtimes installs it)', () => {
+    test.skipIf(!isInstalled)('is installed (npm test installs it)', () => {
       expect(isInstalled).toBe(true);
     });
   });
