@@ -156,8 +156,13 @@ export class BunTransport implements RawTransport {
   }
 
   received(bytes: Uint8Array): void {
-    if (this.#isFlowing && this.#kept.length === 0 && this.#events !== null) this.#tell((events) => events.receive(bytes));
-    else this.#kept.push(bytes);
+    if (!this.#isFlowing || this.#kept.length > 0 || this.#events === null) return void this.#kept.push(bytes);
+    // As #tell does it, without a closure a chunk.
+    try {
+      this.#events.receive(bytes);
+    } catch (error) {
+      queueMicrotask(() => rethrow(error));
+    }
   }
 
   drained(): void {

@@ -3,6 +3,11 @@
 
 /** A payload from this size on goes as it is. Header and 64 KiB copied together cost 7 % less than two writes (Deno 2.9, echo). */
 const GATHER_BYTES = 131072;
+/**
+ * A write of at most so many bytes has memory made to measure: 128 KiB of zeros for each, once the free ones are gone, took 44 % of
+ * the time of sending 16 short messages to each of 500 connections.
+ */
+const SMALL_BYTES = 4096;
 /** Memory for writes that may be under way at the same time; more come and go with their writes. */
 const MOST_FREE = 16;
 
@@ -46,17 +51,26 @@ export class PendingWrite {
 
   /** Gives back its memory. No write may be under way. */
   close(): void {
-    if (this.#memory !== null && free.length < MOST_FREE) free.push(this.#memory);
+    if (this.#memory?.length === GATHER_BYTES && free.length < MOST_FREE) free.push(this.#memory);
     this.#memory = null;
   }
 
+  /** Bytes that are left, or more than {@link SMALL_BYTES} of them. */
+  #countRest(): number {
+    const chunks = this.#chunks;
+    let rest = -this.#offset;
+    for (let index = this.#index; index < chunks.length && rest <= SMALL_BYTES; index++) rest += chunks[index].length;
+    return rest;
+  }
+
   #gather(): Uint8Array {
-    const memory = (this.#memory ??= free.pop() ?? new Uint8Array(GATHER_BYTES));
+    const rest = this.#memory === null ? this.#countRest() : 0;
+    const memory = (this.#memory ??= rest <= SMALL_BYTES ? new Uint8Array(rest) : (free.pop() ?? new Uint8Array(GATHER_BYTES)));
     const chunks = this.#chunks;
     let length = 0;
-    for (let index = this.#index, from = this.#offset; index < chunks.length && length < GATHER_BYTES; index++, from = 0) {
+    for (let index = this.#index, from = this.#offset; index < chunks.length && length < memory.length; index++, from = 0) {
       const chunk = chunks[index];
-      const end = Math.min(chunk.length, from + GATHER_BYTES - length);
+      const end = Math.min(chunk.length, from + memory.length - length);
       memory.set(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end), length);
       length += end - from;
     }

@@ -225,8 +225,17 @@ export class NativeSession implements Session {
     try {
       this.#sink?.onError(error);
     } finally {
-      this.#socket.close();
+      this.#closeWith(CLOSE_POLICY_VIOLATION);
       this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+    }
+  }
+
+  /** Closes with a code that only some runtimes let a program send. */
+  #closeWith(code: number): void {
+    try {
+      this.#socket.close(code, '');
+    } catch {
+      this.#socket.close();
     }
   }
 

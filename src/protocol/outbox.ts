@@ -12,6 +12,8 @@ const REFERENCE_FROM = 16384;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 512;
 const LARGEST_HEAP_CHUNK = 131072;
+/** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
+const LARGEST_FIRST_HEAP_CHUNK = 4096;
 
 /** What leaves in one write. */
 export interface Batch {
@@ -120,8 +122,10 @@ export class Outbox {
     this.#bytes = null;
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#callbacks = null;
-    this.#payloadBytes = 0;
+    // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
     this.#heapBytes = SMALLEST_HEAP_CHUNK;
+    while (this.#heapBytes < this.#payloadBytes * 1.125 && this.#heapBytes < LARGEST_FIRST_HEAP_CHUNK) this.#heapBytes *= 2;
+    this.#payloadBytes = 0;
     return batch;
   }
 

@@ -8,7 +8,7 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session, type SessionSink } from '../../platform.ts';
 import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf, type Sendable } from './data.ts';
 import { DeferredSink } from './deferred-sink.ts';
-import { emitMessage } from './emitter.ts';
+import { emitMessage, shapeListeners } from './emitter.ts';
 import { ListeningBase } from './event-target.ts';
 import { heartbeatSettings } from './heartbeat.ts';
 import { internals, type Opening, type OpenSettings } from './internals.ts';
@@ -69,6 +69,7 @@ export abstract class WebSocketBase extends ListeningBase {
     options?: ClientOptions,
   ) {
     super();
+    shapeListeners(this);
     this.#isServer = address === null;
     if (address === null) return;
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);

@@ -137,7 +137,6 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     const { headers } = head;
     const isUpgrade = headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
     const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
-    if (isUpgrade && hasBody(head)) return answer(socket, refuse(400, 'An upgrade request must have no content'));
     let isTaken = false;
     try {
       isTaken = isUpgrade && this.emit('upgrade', new RawMessage({ head, socket }), socket, bytes);
@@ -148,14 +147,6 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     if (isTaken) return socket.watch();
     answer(socket, refuse(426, 'Upgrade Required'), head.method === 'HEAD');
   }
-}
-
-/**
- * Whether the request announces content (RFC 9112 section 6): a proxy that reads it as such and we, who would read it as frames, must
- * not disagree about where it ends.
- */
-function hasBody({ headers }: RequestHead): boolean {
-  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
 }
 
 /** Answers a request that gets no WebSocket, and closes. */

@@ -61,10 +61,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   #isEnding = false;
   #hasEnded = false;
   #isClosed = false;
-  /** Writes of {@link write} that the operating system has not taken yet. */
-  #waiting = 0;
-  /** Who waits for them. */
-  readonly #waitingCallbacks: Set<Done> = new Set();
+  /** Callbacks of the writes by {@link write} that the operating system has not taken yet. */
+  readonly #waiting: (Done | undefined)[] = [];
   #error: Error | undefined;
   #timer: Timer | undefined;
   #isWatching = false;
@@ -142,7 +140,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
 
   /** Who was given the request has thrown: without a session nobody would ever end the connection. */
   abandon(): void {
-    if (this.#session === null) this.destroy();
+    if (this.#session === null && !this.#isEnding) this.destroy();
   }
 
   #deliverKept(): void {
@@ -167,18 +165,14 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     const isTaken =
       bytes.length === 0 ||
       this.#transport.write([bytes], () => {
-        this.#waiting--;
-        if (done && this.#waitingCallbacks.delete(done)) process.nextTick(done);
-        if (this.#waiting > 0) return;
+        const first = this.#waiting.shift();
+        if (first) process.nextTick(first);
+        if (this.#waiting.length > 0) return;
         if (this.#isEnding) this.#finish();
         else process.nextTick(() => this.emit('drain'));
       });
-    if (!isTaken) {
-      this.#waiting++;
-      if (done) this.#waitingCallbacks.add(done);
-    } else if (done) {
-      process.nextTick(done);
-    }
+    if (!isTaken) this.#waiting.push(done);
+    else if (done) process.nextTick(done);
     return isTaken;
   }
 
@@ -194,7 +188,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     this.#kept = [];
     // Nobody else keeps time once the peer is refused.
     if (this.#session === null) this.#timer = this.#platform.setTimer(() => this.destroy(), LINGER);
-    if (this.#waiting === 0) this.#finish();
+    if (this.#waiting.length === 0) this.#finish();
     return this;
   }
 
@@ -295,8 +289,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     const fault = this.#error ?? error;
     this.#onClosed?.();
-    for (const done of this.#waitingCallbacks) process.nextTick(done, fault ?? new Error('The socket was closed'));
-    this.#waitingCallbacks.clear();
+    const lost = fault ?? new Error('The socket was closed before the data was written');
+    for (const done of this.#waiting.splice(0)) if (done) process.nextTick(done, lost);
     guard(this.#platform, () => this.#session?.closed(fault));
     if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
     guard(this.#platform, () => this.emit('close', fault !== undefined));

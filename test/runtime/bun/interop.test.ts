@@ -1,11 +1,13 @@
 // The contract between our classes and Bun's own: its WebSocket as the client, and that of Bun.serve as the server.
 
+import { describe } from 'vitest';
 import { describeContract } from '../../contract/contract.ts';
 import type { ClientSocket } from '../../contract/endpoint.ts';
-import type { RunningServer, ServerPlan } from '../../contract/runtime.ts';
+import type { Capabilities, RunningServer, ServerPlan } from '../../contract/runtime.ts';
 import type { ServerSocket } from '../../contract/script.ts';
 import { pair, type ClientPeer, type ServerPeer } from '../../support/peers.ts';
 import type { BunServer, ServerWebSocket, ServerWebSocketHandlers } from '../../../adapters/bun/bun.ts';
+import { spawnedServer } from '../../support/spawned-server.ts';
 import { bunClients, bunDeflatingServer, bunServer } from './peers.ts';
 
 interface ServeOptions {
@@ -56,10 +58,10 @@ function serverSocket(socket: ServerWebSocket<Accepted>): ServerSocket {
 }
 
 /** A server of Bun's own. */
-function nativeServer(name: string, takesDeflate: boolean): ServerPeer {
+function nativeServer(name: string, perMessageDeflate: boolean | object): ServerPeer {
   return {
     name,
-    takesDeflate,
+    takesDeflate: perMessageDeflate !== false,
     createServer: ({ script, maxPayload = 100 << 20 }: ServerPlan): Promise<RunningServer> => {
       const server = bun.serve({
         port: 0,
@@ -78,7 +80,7 @@ function nativeServer(name: string, takesDeflate: boolean): ServerPeer {
           return undefined;
         },
         websocket: {
-          perMessageDeflate: takesDeflate,
+          perMessageDeflate,
           maxPayloadLength: maxPayload,
           backpressureLimit: 1 << 30,
           open: (socket) => script.accept(serverSocket(socket), socket.data.request),
@@ -107,7 +109,34 @@ const nativeClient: ClientPeer = {
   createW3CClient: (url, protocols, options) => new NativeWebSocket(url, { protocols, ...options }),
 };
 
-describeContract(pair(nativeClient, bunServer));
-describeContract(pair(nativeClient, bunDeflatingServer));
-describeContract(pair(bunClients, nativeServer('Bun.serve', false)));
-describeContract(pair(bunClients, nativeServer('Bun.serve with permessage-deflate', true)));
+/** A pair of which one half is Bun's own. */
+function describePair(client: ClientPeer, server: ServerPeer, capabilities: Partial<Capabilities>): void {
+  const runtime = pair(client, server);
+  describeContract({ ...runtime, capabilities: { ...runtime.capabilities, ...capabilities } });
+}
+
+// It writes at once, and counts only what the operating system left.
+const client = { clientWritesAfterTurn: false };
+const server = {
+  // It breaks no rules, so there is no fault to name.
+  clientNamesFault: false,
+  // It has no event for errors.
+  serverTellsError: false,
+  serverSendsFragments: false,
+  // Without a code it sends 1000.
+  serverClosesWithoutCode: false,
+  // Its 'close' tells its own code.
+  closesCross: false,
+};
+
+for (const ours of [bunServer, bunDeflatingServer, spawnedServer('node', true)]) describePair(nativeClient, ours, client);
+
+describePair(bunClients, nativeServer('Bun.serve', false), server);
+describe.each([
+  [true, '; client_no_context_takeover; server_no_context_takeover'],
+  [{ compress: 'dedicated', decompress: 'dedicated' }, ''],
+  [{ compress: '3KB', decompress: '4KB' }, '; client_max_window_bits=12; server_max_window_bits=9'],
+])('permessage-deflate as %j', (perMessageDeflate, extensionParameters) => {
+  const native = nativeServer('Bun.serve with permessage-deflate', perMessageDeflate);
+  describePair(bunClients, native, { ...server, extensionParameters });
+});

@@ -2,8 +2,9 @@
 
 import { describeContract } from '../../contract/contract.ts';
 import type { ClientSocket } from '../../contract/endpoint.ts';
-import type { RunningServer, ServerPlan } from '../../contract/runtime.ts';
-import { ContractScript, type ServerSocket } from '../../contract/script.ts';
+import type { ContractRuntime, RunningServer, ServerPlan } from '../../contract/runtime.ts';
+import type { ServerSocket } from '../../contract/script.ts';
+import { spawnedServer } from '../../support/spawned-server.ts';
 import { denoPair, type PairPlan } from './peers.ts';
 
 /** What of Deno's WebSocket is used. */
@@ -60,7 +61,7 @@ function serverSocket(socket: NativeSocket): ServerSocket {
 }
 
 /** A server of Deno's own. */
-async function serveNatively({ script }: ServerPlan): Promise<RunningServer> {
+function serveNatively({ script }: ServerPlan): RunningServer {
   const abort = new AbortController();
   const options = { port: 0, hostname: '127.0.0.1', signal: abort.signal, onListen() {} };
   const server = deno.serve(options, (request) => {
@@ -89,24 +90,45 @@ async function serveNatively({ script }: ServerPlan): Promise<RunningServer> {
 }
 
 /** Deno's own client against our server. It offers no extension. */
-function describeNativeClient(plan: PairPlan): void {
-  const { createServer, capabilities } = denoPair(plan);
+function describeNativeClient(plan: PairPlan, server?: Pick<ContractRuntime, 'createServer'>): void {
+  const { createServer, capabilities } = { ...denoPair(plan), ...server };
   describeContract({
     name: plan.name,
-    capabilities: { ...capabilities, extensions: '' },
+    capabilities: {
+      ...capabilities,
+      extensions: '',
+      clientAbnormalCode: 0,
+      // It does not notice that a frame is masked, and drops TCP on text that is no UTF-8.
+      clientNamesFault: false,
+    },
     createServer,
     createW3CClient: (url, protocols, options) => new NativeWebSocket(url, { protocols, ...options }),
   });
 }
 
 /** Our clients against Deno's own server, which takes no extension. */
-function describeNativeServer(name: string): void {
+function describeNativeServer(plan: PairPlan): void {
+  const { capabilities, ...clients } = denoPair(plan);
   describeContract({
-    ...denoPair({ name }),
-    createServer: serveNatively,
+    ...clients,
+    capabilities: {
+      ...capabilities,
+      // It breaks no rules, so there is no fault to name.
+      clientNamesFault: false,
+      // It has no limit to set, takes frames that are not masked, and drops TCP on text that is no UTF-8.
+      serverNamesFault: false,
+      serverAbnormalCode: 0,
+      serverSendsFragments: false,
+      serverPings: false,
+      serverTerminates: false,
+      // It answers a Close frame before its program hears of the message that came before.
+      closesCross: false,
+    },
+    createServer: (serverPlan) => Promise.resolve(serveNatively(serverPlan)),
   });
 }
 
 describeNativeClient({ name: "Deno's WebSocket × our server" });
 describeNativeClient({ name: "Deno's WebSocket × our server with permessage-deflate", deflates: true });
-describeNativeServer('our clients × Deno.serve');
+describeNativeClient({ name: "Deno's WebSocket × our server on Node" }, spawnedServer('node', true));
+describeNativeServer({ name: 'our clients × Deno.serve' });

@@ -40,6 +40,25 @@ test.each(['deno', 'node'])('a process ends by itself once server and client are
   expect(status).toBe(0);
 });
 
+test('a process ends by itself when TLS with a client certificate is given up before it is connected, though the peer is silent', () => {
+  const { status, output } = run(
+    ['--allow-net'],
+    `import { network } from '${entry('deno/network')}';
+    const listener = Deno.listen({ port: 0, hostname: '127.0.0.1' });
+    const accepting = listener.accept();
+    const [cert, key] = ['certificate', 'key'].map((name) =>
+      Deno.readTextFileSync(new URL('${new URL('./certificates/', import.meta.url).href}' + name + '.pem')));
+    const plan = { host: '127.0.0.1', port: listener.addr.port, tls: { cert, key } };
+    network.connect(plan, { onConnect: () => console.log('?'), onError: () => console.log('?') }).abort();
+    const silent = await accepting;
+    silent.unref();
+    listener.close();
+    console.log('given up');`,
+  );
+  expect(output).toBe('given up\n');
+  expect(status).toBe(0);
+});
+
 test('listening without the permission is an EACCES that names the flag', () => {
   const { output } = run(
     [],

@@ -89,6 +89,48 @@ describe('NativeSession receives', () => {
     expect(sink.events.map(([name]) => name)).toEqual(['message']);
   });
 
+  test.each([
+    ['bytes', new ArrayBuffer(40_000_000)],
+    ['text', 'a'.repeat(40_000_000)],
+  ])('no more %s than can be kept while it is paused: then the connection is given up', (_kind, data) => {
+    const { socket, session, sink } = open();
+    session.pause();
+    for (let count = 0; count < 2; count++) socket.fire('message', { data });
+    expect(sink.events).toEqual([]);
+    for (let count = 0; count < 3; count++) socket.fire('message', { data });
+    socket.fire('close', { code: 1000, reason: '', wasClean: true });
+    expect(sink.events).toEqual([
+      ['closing'],
+      ['error', 'More than 104857600 bytes came during a pause, which the peer cannot be told of'],
+      ['end', 1006, '', false],
+    ]);
+    expect(socket.calls).toEqual([{ code: 1008, reason: '' }]);
+  });
+
+  test('more than can be kept, in empty messages', () => {
+    const { socket, session, sink } = open();
+    session.pause();
+    for (let count = 0; count < 819_200; count++) socket.fire('message', { data: '' });
+    expect(sink.events).toEqual([]);
+    socket.fire('message', { data: '' });
+    expect(sink.events.map(([name]) => name)).toEqual(['closing', 'error', 'end']);
+  });
+
+  test('one long message during a pause, and as much again after each', async () => {
+    const { socket, session, sink } = open();
+    const data = new ArrayBuffer(104_857_600);
+    const lengths: number[] = [];
+    sink.onMessage = (_source, start, end) => lengths.push(end - start);
+    for (let count = 0; count < 2; count++) {
+      session.pause();
+      socket.fire('message', { data });
+      session.resume();
+      await turn();
+    }
+    expect(lengths).toEqual([104_857_600, 104_857_600]);
+    expect(socket.calls).toEqual([]);
+  });
+
   test('what follows a message whose listener pauses only after resume', async () => {
     const { socket, session, sink } = open(false);
     socket.fire('message', { data: 'a' });
@@ -103,6 +145,16 @@ describe('NativeSession receives', () => {
 });
 
 describe('NativeSession sends', () => {
+  test('fragments once they are a message; until then they are buffered', () => {
+    const { socket, session } = open();
+    session.sendText('é', { fin: false });
+    session.sendBytes(Uint8Array.of(0x61), true, { fin: false });
+    expect(session.bufferedAmount).toBe(3);
+    session.sendText('b');
+    expect(session.bufferedAmount).toBe(0);
+    expect(socket.calls).toEqual(['éab']);
+  });
+
   test('text, and bytes as what they are', () => {
     const { socket, session } = open();
     session.sendText('é');

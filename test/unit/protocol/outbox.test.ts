@@ -192,4 +192,19 @@ describe('outbox', () => {
     expect(outbox.payloadBytes).toBe(0);
     expect(outbox.take()).toEqual({ chunks: [], slots: [], payloadBytes: 0, callbacks: [], isTorn: false });
   });
+
+  test('a batch like the one before fits in one chunk of the heap', () => {
+    const platform = new ManualPlatform();
+    takeAllSlots(platform);
+    const outbox = new Outbox(platform);
+    const chunks = [16, 16, 1, 1, 16].map((count) => {
+      for (let index = 0; index < count; index++) {
+        outbox.addBytes(0x82, pattern(64), false);
+        outbox.count(64, undefined);
+      }
+      return leave(platform, outbox).batch.chunks.length;
+    });
+    expect(chunks).toEqual([2, 1, 1, 1, 2]);
+    expect(platform.allocations).toEqual([512, 1024, 2048, 2048, 512, 512, 1024]);
+  });
 });

@@ -180,6 +180,34 @@ describe('backpressure', () => {
     expect(bench.end.sink.events).toEqual([]);
   });
 
+  test('nothing drains of which only the news came late; what gathered behind one that waited does', () => {
+    const bench = new Bench();
+    const { session, transport, sink } = bench.end;
+    const writes: ((isAtOnce?: boolean) => void)[] = [];
+    transport.write = (_chunks, onWritten) => writes.push(onWritten) < 0;
+    const send = (): void => {
+      session.sendText('a');
+      bench.platform.runDeferred();
+    };
+    send();
+    expect(session.bufferedAmount).toBe(1);
+    writes.shift()!(true);
+    expect(session.bufferedAmount).toBe(0);
+    expect(sink.events).toEqual([]);
+    send();
+    send();
+    writes.shift()!(false);
+    expect(sink.events).toEqual([]);
+    writes.shift()!(true);
+    expect(sink.events).toEqual([['drain']]);
+    send();
+    writes.shift()!(true);
+    expect(sink.events).toEqual([['drain']]);
+    send();
+    writes.shift()!();
+    expect(sink.events).toEqual([['drain'], ['drain']]);
+  });
+
   test('a callback may send, and drain waits for that too', () => {
     const bench = new Bench();
     const { session, transport, sink } = bench.end;

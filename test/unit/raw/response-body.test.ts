@@ -29,6 +29,18 @@ test('client reads nothing of a body that nobody asks for', () => {
   expect(transport.calls).toEqual([]);
 });
 
+test('client hears nothing more of a body that it gave up in the middle of a chunk', () => {
+  const { body, heard, sink } = setUp('Transfer-Encoding: chunked\r\n', '1\r\na\r\n1\r\nb\r\n');
+  body.resume({
+    ...sink,
+    onData(piece) {
+      sink.onData(piece);
+      body.abort(new Error('enough'));
+    },
+  });
+  expect(heard).toEqual(['a', 'over', 'enough']);
+});
+
 test('client pauses and resumes the transport with the reader of the body', () => {
   const { transport, body, heard, sink } = setUp('', 'abc');
   body.resume(sink);

@@ -1,9 +1,9 @@
 // The Bun transport over a socket that takes as many bytes as a test says: no byte is lost, doubled or overtaken.
 
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { BunSocket } from '../../../../adapters/bun/bun.ts';
-import { BunTransport } from '../../../../adapters/bun/transport.ts';
+import { BunTransport, type Opening } from '../../../../adapters/bun/transport.ts';
 import { pattern } from '../../../support/frames.ts';
 
 /** A socket that takes what `appetite` says, call by call, and everything after that. */
@@ -101,4 +101,90 @@ test('drops what is waiting when it is destroyed', () => {
   transport.drained();
   expect(socket.taken).toHaveLength(1);
   expect(socket.calls).toEqual(['pause', 'close']);
+});
+
+test('tells who opened it of the one or the other, once', () => {
+  const heard: string[] = [];
+  const opening: Opening = {
+    onOpen: () => heard.push('open'),
+    onReady: () => heard.push('ready'),
+    onFailure: () => heard.push('failure'),
+  };
+  const make = (isSecure: boolean): FakeSocket => {
+    const socket = new FakeSocket([]);
+    socket.data = new BunTransport(isSecure, opening);
+    socket.data.opened(socket);
+    return socket;
+  };
+  const plain = make(false);
+  plain.data.closed(undefined);
+  expect(heard).toEqual(['open', 'ready']);
+  const secure = make(true);
+  secure.data.secured(new Error('not trusted'));
+  secure.data.closed(undefined);
+  expect(heard).toEqual(['open', 'ready', 'open', 'failure']);
+});
+
+describe('what a receiver throws is uncaught, and', () => {
+  const fault = new Error('of a program');
+  const fail = (): never => {
+    throw fault;
+  };
+
+  /** Runs `task`, and gives what was uncaught until the next turn. */
+  async function uncaughtOf(task: () => void): Promise<unknown[]> {
+    const listeners = process.listeners('uncaughtException');
+    const uncaught: unknown[] = [];
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error));
+    task();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+    return uncaught;
+  }
+
+  test('the other writes and FIN still go out', async () => {
+    const { transport, socket } = open([0]);
+    transport.write([pattern(2)], fail);
+    transport.write([pattern(3)], () => {});
+    transport.end();
+    expect(await uncaughtOf(() => transport.drained())).toEqual([fault]);
+    expect(socket.taken).toHaveLength(5);
+    expect(socket.calls).toContain('shutdown');
+    expect(socket.calls).not.toContain('close');
+  });
+
+  test('what comes next is still delivered', async () => {
+    const { transport, socket } = open([]);
+    const heard: string[] = [];
+    const events = {
+      receive(bytes: Uint8Array) {
+        heard.push(`receive ${bytes.length}`);
+        fail();
+      },
+      receiveInput() {},
+      receiveEnd() {
+        heard.push('end');
+        fail();
+      },
+      closed: () => heard.push('closed'),
+    };
+    transport.received(pattern(1));
+    transport.received(pattern(2));
+    const uncaught = await uncaughtOf(() => {
+      transport.attach(events as never);
+      transport.start();
+    });
+    expect(uncaught).toEqual([fault, fault]);
+    expect(
+      await uncaughtOf(() => {
+        transport.received(pattern(3));
+        transport.ended();
+        transport.closed(undefined);
+      }),
+    ).toEqual([fault, fault]);
+    expect(heard).toEqual(['receive 1', 'receive 2', 'receive 3', 'end', 'closed']);
+    expect(socket.calls).not.toContain('close');
+  });
 });

@@ -216,3 +216,59 @@ test('transport passes on addresses and ref', () => {
   transport.ref(true);
   expect(connection.calls).toEqual(['unref', 'ref']);
 });
+
+test('transport sends FIN once, also when it is ended in answer to the last write', async () => {
+  const { connection, transport } = make();
+  transport.write([Uint8Array.of(1)], () => transport.end());
+  connection.writes.shift()!.resolve(1);
+  await turn();
+  expect(connection.calls).toEqual(['closeWrite']);
+});
+
+test('transport tells which writes were taken at once, and which have waited', async () => {
+  const { connection, transport } = make();
+  const told: (boolean | undefined)[] = [];
+  const write = (): boolean => transport.write([Uint8Array.of(1, 2)], (isAtOnce) => told.push(isAtOnce));
+  write();
+  connection.writes.shift()!.resolve(2);
+  await turn();
+  expect(told).toEqual([true]);
+  write();
+  write();
+  await turn();
+  connection.writes.shift()!.resolve(2);
+  await turn();
+  connection.writes.shift()!.resolve(2);
+  await turn();
+  expect(told).toEqual([true, false, false]);
+  write();
+  connection.writes.shift()!.resolve(2);
+  await turn();
+  expect(told).toEqual([true, false, false, true]);
+});
+
+test('transport goes on writing, and ends, after a callback has thrown', async () => {
+  const { connection, transport } = make();
+  const listeners = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  const thrown = new Promise((resolve) => process.once('unhandledRejection', resolve));
+  transport.write([Uint8Array.of(1)], () => {
+    throw new Error('of a program');
+  });
+  transport.write([Uint8Array.of(2)], () => {});
+  transport.end();
+  connection.writes.shift()!.resolve(1);
+  expect(await thrown).toMatchObject({ message: 'of a program' });
+  for (const listener of listeners) process.on('unhandledRejection', listener);
+  connection.writes.shift()!.resolve(1);
+  await turn();
+  expect(connection.calls).toEqual(['closeWrite']);
+});
+
+test('transport is made over a connection that is gone already', () => {
+  const connection = new FakeConnection();
+  const setNoDelay = (): void => {
+    throw new Error('gone');
+  };
+  expect(() => new DenoTransport(Object.assign(connection, { setNoDelay }), false)).not.toThrow();
+});

@@ -147,6 +147,36 @@ describe('requests', () => {
     expect(transport.isDestroyed).toBe(true);
   });
 
+  test.each(['Content-Length: 4', 'Content-Length: 0, 4', 'Transfer-Encoding: chunked'])(
+    'server refuses an upgrade request with content, which a proxy would not read as frames: %s',
+    (field) => {
+      const { upgrades, accept, takeUpgrades } = listen();
+      takeUpgrades();
+      const { written } = accept(`${requestHead('/', [field])}\x81\x80\0\0\0\0`);
+      expect(written).toMatch(/^HTTP\/1.1 400 /);
+      expect(upgrades).toEqual([]);
+    },
+  );
+
+  test('server takes an upgrade request that says it has no content', () => {
+    const { upgrades, accept, takeUpgrades } = listen();
+    takeUpgrades();
+    accept(requestHead('/', ['Content-Length: 0']));
+    expect(upgrades).toHaveLength(1);
+  });
+
+  test('server drops a connection whose listener has thrown: nobody else would', () => {
+    const { front, platform, accept } = listen();
+    const fault = new Error('of the program');
+    front.on('upgrade', () => {
+      throw fault;
+    });
+    const transport = accept(requestHead());
+    platform.runDeferred();
+    expect(platform.uncaught).toEqual([fault]);
+    expect(transport.isDestroyed).toBe(true);
+  });
+
   test('server leaves out the body where HEAD asks', () => {
     const { written } = listen().accept('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(written).toContain('\r\nContent-Length: 16\r\n');

@@ -38,6 +38,20 @@ describe('RawSocket', () => {
     expect(transport.written).toBe('\xe9\xc3\xa9abc');
   });
 
+  test('socket tells whoever waits for a write that it is lost', async () => {
+    const { socket, transport, turn } = setUp();
+    const done: unknown[] = [];
+    transport.isHeld = true;
+    socket.write('a', () => done.push('a'));
+    transport.release();
+    socket.write('b');
+    socket.write('c', (error) => done.push(error?.message));
+    socket.destroy();
+    transport.events!.closed();
+    await turn();
+    expect(done).toEqual(['a', 'The socket was closed before the data was written']);
+  });
+
   test('socket ends behind what waits, reads on for a while, and goes with the peer', async () => {
     const { socket, transport, events, turn } = setUp();
     transport.isHeld = true;
