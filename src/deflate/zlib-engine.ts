@@ -13,6 +13,7 @@ import {
   type Inflator,
 } from './engine.ts';
 import {
+  DEFAULT_LEVEL,
   closedError,
   DEFLATE_SLICE,
   emptyMessage,
@@ -271,7 +272,7 @@ class InflateRun implements DeflateJob {
 function createHandleEngine(zlib: ZlibModule): DeflateEngine {
   return {
     createDeflator({ windowBits, noContextTakeover, zlib: options }): Deflator {
-      const context = new Context(zlib.createDeflateRaw({ ...options, windowBits }));
+      const context = new Context(zlib.createDeflateRaw({ level: DEFAULT_LEVEL, ...options, windowBits }));
       return {
         deflate: (data, isFinal) => new DeflateRun(context, data, isFinal, noContextTakeover),
         close: () => context.close(),

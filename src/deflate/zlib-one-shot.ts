@@ -10,6 +10,7 @@ import {
   type Inflator,
 } from './engine.ts';
 import {
+  DEFAULT_LEVEL,
   closedError,
   concat,
   DEFLATE_SLICE,
@@ -65,7 +66,13 @@ class OneShotDeflator implements Deflator {
     if (this.#window === null) throw closedError();
     const { windowBits, zlib: options } = this.#options;
     const dictionary = this.#window.length > 0 ? { dictionary: this.#window } : {};
-    const bytes = this.#zlib.deflateRawSync(data, { ...options, windowBits, finishFlush: Z_SYNC_FLUSH, ...dictionary });
+    const bytes = this.#zlib.deflateRawSync(data, {
+      level: DEFAULT_LEVEL,
+      ...options,
+      windowBits,
+      finishFlush: Z_SYNC_FLUSH,
+      ...dictionary,
+    });
     this.#window = slideWindow(this.#window, data, windowBits);
     return bytes;
   }

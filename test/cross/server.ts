@@ -10,7 +10,7 @@ const script = new ContractScript();
 const server = new WebSocketServer({
   port: 0,
   host: '127.0.0.1',
-  ...({} as object),
+  ...(JSON.parse(process.argv[2] ?? '{}') as object),
   verifyClient: ({ req }: { req: ServerRequest }) => script.verify(req),
   handleProtocols: (offered: Set<string>) => script.chooseProtocol(offered),
 });
