@@ -4,16 +4,7 @@
 import type { ProtocolsOrOptions, W3CWebSocketOptions, WebSocketBase, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { unavailable } from './unavailable.ts';
 
-export type * from '../../src/api/w3c/index.ts';
-export {
-  closed,
-  messages,
-  opened,
-  type CloseDetails,
-  type MessageData,
-  type MessagesOptions,
-  type WebSocketLike,
-} from '../../src/api/w3c/helpers.ts';
+export * from '../../src/api/w3c/public.ts';
 export { upgrade } from './unavailable.ts';
 
 /** What to do where the native class has no such option. */

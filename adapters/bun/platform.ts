@@ -4,9 +4,9 @@
 // the garbage collector walks. So views are reused where they may be, and made by the cheapest call where not.
 
 import { Buffer } from 'node:buffer';
+import { MessageCopies } from '../../src/nodejs/message-copies.ts';
 import { platform as nodejs } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
-import { MessageCopies } from './message-copies.ts';
 
 /**
  * How many views of codec memory are kept, by their lengths' low bits. A bare echo loop that wrote one view again and again instead of a
@@ -17,7 +17,8 @@ const views: (Uint8Array | undefined)[] = Array.from({ length: VIEWS });
 
 const { codec } = nodejs;
 const memory = Buffer.from(codec.kernel.memory);
-const copies = new MessageCopies(codec);
+// 125 bytes: 46 ns; by the constructor 66 ns; a Buffer of its own and `set` 148 ns.
+const copies = new MessageCopies(codec, (slab, _memory, start, length) => slab.subarray(start, start + length));
 
 export const platform: Platform = {
   ...nodejs,

@@ -7,16 +7,7 @@ import { platform } from './platform.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { network } from './network.ts';
 
-export type * from '../../src/api/w3c/index.ts';
-export {
-  closed,
-  messages,
-  opened,
-  type CloseDetails,
-  type MessageData,
-  type MessagesOptions,
-  type WebSocketLike,
-} from '../../src/api/w3c/helpers.ts';
+export * from '../../src/api/w3c/public.ts';
 
 /** The WebSocket of the WHATWG standard on Bun, over its raw sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
 export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(network, platform, deflateEngine), platform);

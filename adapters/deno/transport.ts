@@ -229,6 +229,7 @@ export class DenoTransport implements RawTransport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#error = error;
+    // Where a TLS handshake is not over, Deno 2.9 keeps the TCP connection below it until the peer goes, and nothing cuts it.
     try {
       this.#connection.close();
     } catch {

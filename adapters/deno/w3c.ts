@@ -9,16 +9,7 @@ import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } fro
 import { network } from './network.ts';
 import { platform } from './platform.ts';
 
-export type * from '../../src/api/w3c/index.ts';
-export {
-  closed,
-  messages,
-  opened,
-  type CloseDetails,
-  type MessageData,
-  type MessagesOptions,
-  type WebSocketLike,
-} from '../../src/api/w3c/helpers.ts';
+export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 
 const connect = createConnect(network, platform, deflateEngine);

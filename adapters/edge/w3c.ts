@@ -10,16 +10,7 @@ import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';
 import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type UpgradeOptions } from './upgrade.ts';
 
-export type * from '../../src/api/w3c/index.ts';
-export {
-  closed,
-  messages,
-  opened,
-  type CloseDetails,
-  type MessageData,
-  type MessagesOptions,
-  type WebSocketLike,
-} from '../../src/api/w3c/helpers.ts';
+export * from '../../src/api/w3c/public.ts';
 export type { UpgradeOptions } from './upgrade.ts';
 
 const network = createNetwork(connectSocket, platform);

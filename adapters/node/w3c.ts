@@ -9,16 +9,7 @@ import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 
-export type * from '../../src/api/w3c/index.ts';
-export {
-  closed,
-  messages,
-  opened,
-  type CloseDetails,
-  type MessageData,
-  type MessagesOptions,
-  type WebSocketLike,
-} from '../../src/api/w3c/helpers.ts';
+export * from '../../src/api/w3c/public.ts';
 
 /** Milliseconds. Browsers wait longer, but they have a user who can stop waiting. */
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;

@@ -58,7 +58,7 @@ export class End implements TransportEvents {
   /** Writes, and waits until all is taken. */
   async write(...chunks: Uint8Array[]): Promise<void> {
     await new Promise<void>((resolve) => {
-      if (this.transport.write(chunks, resolve)) resolve();
+      if (this.transport.write(chunks, () => resolve())) resolve();
     });
   }
 

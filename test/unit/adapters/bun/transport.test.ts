@@ -173,7 +173,7 @@ describe('what a receiver throws is uncaught, and', () => {
     transport.received(pattern(1));
     transport.received(pattern(2));
     const uncaught = await uncaughtOf(() => {
-      transport.attach(events as never);
+      transport.attach(events);
       transport.start();
     });
     expect(uncaught).toEqual([fault, fault]);

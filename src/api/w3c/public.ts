@@ -1,0 +1,12 @@
+// What every W3C entry point exports besides its class.
+
+export type * from './index.ts';
+export {
+  closed,
+  messages,
+  opened,
+  type CloseDetails,
+  type MessageData,
+  type MessagesOptions,
+  type WebSocketLike,
+} from './helpers.ts';
