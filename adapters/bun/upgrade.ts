@@ -1,18 +1,16 @@
 // WebSockets of the ws style inside of Bun.serve. RFC 6455 section 4.2 decides what is refused.
 
 import { internals } from '../../src/api/ws/internals.ts';
-import { refuse, type Refusal } from '../../src/handshake/refusal.ts';
-import { checkRequest, type AcceptableRequest } from '../../src/handshake/server.ts';
+import { refuse } from '../../src/handshake/refusal.ts';
+import { checkUpgrade, refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
 import type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 import { ServedSession, type ServedSessionOptions } from './served-session.ts';
 import { WebSocket } from './websocket.ts';
 
+export type { Refused } from '../../src/native/upgrade.ts';
+
 /** How to answer an upgrade request. */
-export interface UpgradeOptions extends ServedSessionOptions {
-  /** The subprotocol to use, if the client offers it. Goes before `handleProtocols`. */
-  readonly protocol?: string | undefined;
-  /** Picks one of the subprotocols that the client offers; false or '' for none. Default: the first. */
-  readonly handleProtocols?: ((protocols: Set<string>, request: Request) => string | false) | undefined;
+export interface UpgradeOptions extends ServedSessionOptions, ProtocolChoice {
   /** More header fields for the 101 response. */
   readonly headers?: HeadersInit | undefined;
 }
@@ -23,13 +21,6 @@ export interface Upgraded {
   readonly response: undefined;
   /** Still CONNECTING: it opens before the next I/O, so add listeners before anything is awaited. */
   readonly socket: WebSocket;
-}
-
-/** A request that asks for no WebSocket, or not as it must. */
-export interface Refused {
-  /** Says why: status 400 or 405. */
-  readonly response: Response;
-  readonly socket: null;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -54,17 +45,14 @@ const NO_BYTES = new Uint8Array(0);
  * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or `headers` are invalid.
  */
 export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded | Refused {
-  const check = checkRequest({ method: request.method, httpVersion: '1.1', headers: (name) => request.headers.get(name) });
-  if (!check.accepted) return answer(check);
-  if (check.version !== 13) {
-    return answer(refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13' }));
-  }
-  const protocol = selectProtocol(check, request, options);
+  const check = checkUpgrade(request);
+  if (!('accepted' in check)) return check;
+  const protocol = selectProtocol(check.protocols, request, options);
   const headers = new Headers(options.headers);
   // An empty one keeps Bun from taking the client's first by itself; it is not sent.
   if (protocol !== '' || check.protocols.length > 0) headers.set('Sec-WebSocket-Protocol', protocol);
   const session = new ServedSession(options);
-  if (!server.upgrade(request, { headers, data: session })) return answer(refuse(400, 'The request cannot be upgraded'));
+  if (!server.upgrade(request, { headers, data: session })) return refused(refuse(400, 'The request cannot be upgraded'));
   const socket = new WebSocket(null);
   process.nextTick(() => {
     // Planned before the 'open' event, so that messages come before what a listener puts off.
@@ -92,17 +80,3 @@ export const websocket: ServerWebSocketHandlers<ServedSession> = {
   closeOnBackpressureLimit: false,
   idleTimeout: 0,
 };
-
-function selectProtocol({ protocols }: AcceptableRequest, request: Request, options: UpgradeOptions): string {
-  const { protocol, handleProtocols } = options;
-  if (protocols.length === 0) return '';
-  if (protocol !== undefined) return protocols.includes(protocol) ? protocol : '';
-  const selected = (handleProtocols ? handleProtocols(new Set(protocols), request) : protocols[0]) || '';
-  if (selected === '' || protocols.includes(selected)) return selected;
-  throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
-}
-
-function answer({ status, reason, headers }: Refusal): Refused {
-  const response = new Response(`${reason}\n`, { status, headers: { ...headers, 'Content-Type': 'text/plain' } });
-  return { response, socket: null };
-}

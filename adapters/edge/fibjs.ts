@@ -66,7 +66,10 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
 
 /** The runtime speaks the protocol: whether it compresses is its own decision, and it reads 32 MiB at most on workerd. */
 function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
-  return acceptUpgrade(request, { maxPayload, handleProtocols: () => protocol });
+  const accepted = acceptUpgrade(request, { maxPayload, handleProtocols: () => protocol });
+  // The facade has looked at the request already.
+  if ('socket' in accepted) throw new TypeError('The request asks for no WebSocket');
+  return accepted;
 }
 
 /** Raw sockets for clients, a WebSocketPair for fetch requests. There are no `upgrade` events. */

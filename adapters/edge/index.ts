@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { internals } from '../../src/api/ws/internals.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
-import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
+import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 import { WebSocket } from './websocket.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -22,10 +22,13 @@ export interface Upgraded {
  * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
  * and limits messages (32 MiB on workerd) by itself. It sends no Pings, and `terminate()` still sends a Close frame.
  *
- * @throws {TypeError} when the request asks for no WebSocket (look at its Upgrade header first), or the runtime has no WebSocketPair.
+ * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or the runtime has no WebSocketPair.
  */
-export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded {
-  const { response, protocol, session } = acceptUpgrade(request, options);
+export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded | Refused {
+  const accepted = acceptUpgrade(request, options);
+  if ('socket' in accepted) return accepted;
+  const { response, protocol, session } = accepted;
   const socket = new WebSocket(null);
   // There is no stream below it.
   internals.open(socket, session, { socket: null, protocol, extensions: '' });
@@ -51,6 +54,6 @@ Object.assign(WebSocket, {
 
 export * from '../../src/api/ws/public.ts';
 export * from '../../src/nodejs/lowlevel/index.ts';
-export type { UpgradeOptions } from './upgrade.ts';
+export type { Refused, UpgradeOptions } from './upgrade.ts';
 export { WebSocket, WebSocket as default };
 export { WebSocketServer as Server };

@@ -1,18 +1,18 @@
 // Accepts a WebSocket by a WebSocketPair: https://developers.cloudflare.com/workers/runtime-apis/websockets/.
 
 import { listContains } from '../../src/handshake/grammar.ts';
+import { refuse } from '../../src/handshake/refusal.ts';
 import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
 import { NativeSession } from '../../src/native/session.ts';
+import { refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { PairSocket, type WorkerSocket } from './pair-socket.ts';
 import { platform } from './platform.ts';
 
-export interface UpgradeOptions {
-  /**
-   * Picks one of the subprotocols that the client offers, the preferred one first; undefined or false for none. Not called
-   * without an offer. Default: the first.
-   */
-  readonly handleProtocols?: ((offered: ReadonlySet<string>, request: Request) => string | false | undefined) | undefined;
+export type { Refused } from '../../src/native/upgrade.ts';
+
+/** How to answer an upgrade request. */
+export interface UpgradeOptions extends ProtocolChoice {
   /** More header fields for the response. */
   readonly headers?: HeadersInit | undefined;
   /** Largest message that is accepted, in bytes, measured when it has arrived; 0 for the runtime's limit. Default 0. */
@@ -33,18 +33,21 @@ export interface AcceptedUpgrade {
 /** The half that the response carries, and the one that stays. */
 type PairConstructor = new () => Record<'0', object> & Record<'1', WorkerSocket>;
 
-/** Accepts the WebSocket that `request` asks for. @throws {TypeError} as `upgrade` does. */
-export function acceptUpgrade(request: Request, options: UpgradeOptions): AcceptedUpgrade {
+/**
+ * Accepts the WebSocket that `request` asks for. The runtime hides Connection and Sec-WebSocket-Key, and checks them itself.
+ *
+ * @throws {TypeError} as `upgrade` does.
+ */
+export function acceptUpgrade(request: Request, options: UpgradeOptions): AcceptedUpgrade | Refused {
   const { WebSocketPair } = globalThis as { WebSocketPair?: PairConstructor };
   if (WebSocketPair === undefined) {
     throw new TypeError(
       'This runtime has no WebSocketPair, so it cannot accept a WebSocket: run the handler on Cloudflare Workers',
     );
   }
-  if (request.method !== 'GET' || !listContains(request.headers.get('upgrade') ?? '', 'websocket')) {
-    throw new TypeError('The request asks for no WebSocket: its Upgrade header does not say so');
-  }
-  const protocol = chooseProtocol(request, options);
+  if (request.method !== 'GET') return refused(refuse(405, 'Invalid HTTP method'));
+  if (!listContains(request.headers.get('upgrade') ?? '', 'websocket')) return refused(refuse(400, 'Invalid Upgrade header'));
+  const protocol = selectProtocol(offeredProtocols(request), request, options);
   const headers = new Headers(options.headers);
   if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);
   const pair = new WebSocketPair();
@@ -65,21 +68,12 @@ export function webSocketUrl(request: Request): string {
   return url.href;
 }
 
-/** What is picked of the offer. A list that is malformed is no offer. @throws {TypeError} when it was not offered. */
-function chooseProtocol(request: Request, { handleProtocols }: UpgradeOptions): string {
-  const offered = offeredProtocols(request);
-  if (offered.size === 0) return '';
-  const [first] = offered;
-  const chosen = handleProtocols === undefined ? first : handleProtocols(offered, request) || '';
-  if (chosen !== '' && !offered.has(chosen)) throw new TypeError(`The client does not offer the subprotocol ${chosen}`);
-  return chosen;
-}
-
-function offeredProtocols(request: Request): ReadonlySet<string> {
+/** A list that is malformed is no offer. */
+function offeredProtocols(request: Request): readonly string[] {
   const field = request.headers.get('sec-websocket-protocol');
   try {
-    return new Set(field === null ? [] : parseSubprotocols(field));
+    return field === null ? [] : parseSubprotocols(field);
   } catch {
-    return new Set();
+    return [];
   }
 }

@@ -8,10 +8,10 @@ import { createConnect } from '../../src/raw/w3c.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';
-import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type UpgradeOptions } from './upgrade.ts';
+import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 
 export * from '../../src/api/w3c/public.ts';
-export type { UpgradeOptions } from './upgrade.ts';
+export type { Refused, UpgradeOptions } from './upgrade.ts';
 
 const network = createNetwork(connectSocket, platform);
 const connectPlainly = createConnect(network, platform);
@@ -54,10 +54,12 @@ export interface Upgraded {
  * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
  * and limits messages (32 MiB on workerd) by itself.
  *
- * @throws {TypeError} when the request asks for no WebSocket (look at its Upgrade header first), or the runtime has no WebSocketPair.
+ * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or the runtime has no WebSocketPair.
  */
-export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded {
+export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
+  if ('socket' in accepted) return accepted;
   inbound = accepted;
   try {
     return { response: accepted.response, socket: new WebSocket(webSocketUrl(request)) };

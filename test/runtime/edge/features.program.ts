@@ -42,17 +42,19 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   '/errors': (request) =>
     Response.json([
       messageOf(() => new WebSocketServer({ port: 80 })),
-      messageOf(() => upgrade(request)),
+      `${upgrade(request).response.status}`,
       messageOf(() => new WebSocket('ws://127.0.0.1/', { perMessageDeflate: true })),
       messageOf(() => new WebSocket('wss://127.0.0.1/', { tls: { rejectUnauthorized: false } })),
     ]),
   '/limited': (request) => {
     const { response, socket } = upgradeW3C(request, { maxPayload: 1000, headers: { 'X-Worker': 'yes' } });
+    if (socket === null) return response;
     socket.addEventListener('message', ({ data }) => socket.send(`${String(data).length}`));
     return response;
   },
   '/greeting': (request) => {
     const { response, socket } = upgradeW3C(request);
+    if (socket === null) return response;
     socket.addEventListener('open', () =>
       socket.send(`${socket.readyState} ${socket.url} ${String(socket instanceof WebSocket)}`),
     );
@@ -60,11 +62,13 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   },
   '/ws-greeting': (request) => {
     const { response, socket } = upgrade(request);
+    if (socket === null) return response;
     socket.send(`${socket.readyState} ${messageOf(() => socket.ping())}`);
     return response;
   },
   '/stream': (request) => {
     const { response, socket } = upgrade(request);
+    if (socket === null) return response;
     const stream = createWebSocketStream(socket);
     stream.pipe(stream);
     return response;

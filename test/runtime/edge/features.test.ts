@@ -33,7 +33,7 @@ describe.runIf(hasWorkerd)('worker', () => {
   test('says what it cannot do', async () => {
     expect(JSON.parse(await ask('/errors'))).toEqual([
       expect.stringContaining('call upgrade(request)'),
-      expect.stringContaining('asks for no WebSocket'),
+      '400',
       expect.stringContaining('enableDeflate()'),
       expect.stringContaining('tls.rejectUnauthorized'),
     ]);

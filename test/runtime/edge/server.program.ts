@@ -12,7 +12,7 @@ export default {
     if (request.headers.get('upgrade') !== 'websocket') return new Response('No WebSocket', { status: 426 });
     if (!script.verify(upgradeRequest)) return new Response('Refused', { status: 401 });
     const { socket, response } = upgrade(request, { handleProtocols: (offered) => script.chooseProtocol(offered) });
-    script.accept(socket, upgradeRequest);
+    if (socket !== null) script.accept(socket, upgradeRequest);
     return response;
   },
 };

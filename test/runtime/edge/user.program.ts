@@ -22,6 +22,7 @@ export default {
       return new Response(await ask(to, 'from the worker'));
     }
     const { response, socket } = upgrade(request);
+    if (socket === null) return response;
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => socket.send(data as string | ArrayBuffer));
     return response;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { acceptUpgrade, webSocketUrl } from '../../../../adapters/edge/upgrade.ts';
+import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade } from '../../../../adapters/edge/upgrade.ts';
 
 vi.mock('../../../../adapters/edge/codec.ts', () => ({
   edgeCodec(): never {
@@ -43,12 +43,12 @@ test('where there is no WebSocketPair, the error says so', () => {
 });
 
 test.each([
-  ['no Upgrade header', requestOf()],
-  ['another protocol', requestOf({ upgrade: 'h2c' })],
-  ['another method', requestOf(ASKING, 'POST')],
-])('a request with %s is refused', (_, request) => {
+  ['no Upgrade header', requestOf(), 400],
+  ['another protocol', requestOf({ upgrade: 'h2c' }), 400],
+  ['another method', requestOf(ASKING, 'POST'), 405],
+])('a request with %s is refused', (_, request, status) => {
   stubRuntime();
-  expect(() => acceptUpgrade(request, {})).toThrow(/asks for no WebSocket/);
+  expect(acceptUpgrade(request, {})).toMatchObject({ socket: null, response: { status } });
 });
 
 describe('subprotocol', () => {
@@ -61,7 +61,7 @@ describe('subprotocol', () => {
     ['none of a malformed offer', 'one,, two', () => 'one', ''],
   ])('is %s', (_, names, handleProtocols, expected) => {
     stubRuntime();
-    const { protocol, response } = acceptUpgrade(offering(names), { handleProtocols });
+    const { protocol, response } = acceptUpgrade(offering(names), { handleProtocols }) as AcceptedUpgrade;
     expect(protocol).toBe(expected);
     expect(response.headers.get('sec-websocket-protocol')).toBe(expected === '' ? null : expected);
     expect(response.status).toBe(101);
@@ -69,7 +69,7 @@ describe('subprotocol', () => {
 
   test('is one that was offered', () => {
     stubRuntime();
-    expect(() => acceptUpgrade(offering('one'), { handleProtocols: () => 'three' })).toThrow(/does not offer/);
+    expect(() => acceptUpgrade(offering('one'), { handleProtocols: () => 'three' })).toThrow(/did not offer/);
   });
 });
 

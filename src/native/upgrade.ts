@@ -1,0 +1,49 @@
+// Accepting a WebSocket inside of a runtime's own HTTP server: what is checked before the runtime takes over, RFC 6455 section 4.2.
+// Globals of the Fetch standard are used here: every runtime that has such a server has them.
+
+import { refuse, type Refusal } from '../handshake/refusal.ts';
+import { checkRequest, type AcceptableRequest } from '../handshake/server.ts';
+
+/** How a subprotocol is picked, if the client offers any. */
+export interface ProtocolChoice {
+  /** The one that is spoken here: taken when it is offered. Goes before `handleProtocols`. */
+  readonly protocol?: string | undefined;
+  /** Picks one, the client's preferred one first; '', false or undefined for none. Default: the first. */
+  readonly handleProtocols?: ((offered: Set<string>, request: Request) => string | false | undefined) | undefined;
+}
+
+/** A request that gets no WebSocket. */
+export interface Refused {
+  /** Says why. Return it from the fetch handler. */
+  readonly response: Response;
+  readonly socket: null;
+}
+
+/** The request, or the answer that it gets instead of a WebSocket. Runtimes speak version 13 only. */
+export function checkUpgrade(request: Request): AcceptableRequest | Refused {
+  const check = checkRequest({
+    method: request.method,
+    // These servers have no version to tell. HTTP/2 asks with CONNECT, which is refused by its method.
+    httpVersion: '1.1',
+    headers: (name) => request.headers.get(name),
+  });
+  if (!check.accepted) return refused(check);
+  if (check.version === 13) return check;
+  return refused(refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13' }));
+}
+
+/** A refusal as a response. */
+export function refused({ status, reason, headers }: Refusal): Refused {
+  const response = new Response(`${reason}\n`, { status, headers: { ...headers, 'Content-Type': 'text/plain' } });
+  return { response, socket: null };
+}
+
+/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered. */
+export function selectProtocol(offered: readonly string[], request: Request, choice: ProtocolChoice): string {
+  const { protocol, handleProtocols } = choice;
+  if (offered.length === 0) return '';
+  if (protocol !== undefined) return offered.includes(protocol) ? protocol : '';
+  const selected = (handleProtocols ? handleProtocols(new Set(offered), request) : offered[0]) || '';
+  if (selected === '' || offered.includes(selected)) return selected;
+  throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
+}
