@@ -80,7 +80,7 @@ function endingOf(ws: WebSocketLike): Promise<Ending> {
 
 /** Our events, and those of some runtimes, have the error; a browser's says nothing. */
 function errorOf(event: Event): Error {
-  const { error, message } = event as Partial<ErrorEvent>;
+  const { error, message } = event as { readonly error?: unknown; readonly message?: string };
   if (error instanceof Error) return error;
   return new Error(message || 'The WebSocket connection failed');
 }

@@ -38,7 +38,7 @@ interface EmitterState {
 
 /** An object without inherited properties, of which the engine knows the shape; `{ __proto__: null }` is a hash table to V8. */
 const ListenerTable = function ListenerTable() {} as unknown as new () => Record<string, unknown>;
-ListenerTable.prototype = Object.create(null);
+ListenerTable.prototype = Object.create(null) as Record<string, unknown>;
 
 /** Makes an emitter that has no listeners yet keep them where they are found faster: see {@link emitMessage}. */
 export function shapeListeners(emitter: EventEmitter): void {

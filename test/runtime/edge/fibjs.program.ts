@@ -54,7 +54,7 @@ const PATHS: Readonly<Record<string, Asked | undefined>> = {
   '/ended': () => ended.join(', '),
   '/dispatcher': () => {
     try {
-      return String(new Socket('ws://127.0.0.1/', { httpClient: { dispatch: () => true } }));
+      return new Socket('ws://127.0.0.1/', { httpClient: { dispatch: () => true } }).url;
     } catch (error) {
       return (error as Error).message;
     }

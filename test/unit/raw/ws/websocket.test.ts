@@ -161,10 +161,10 @@ describe('failure', () => {
   test('client obeys an AbortSignal', async () => {
     const port = await serve(() => {});
     const controller = new AbortController();
-    const later = new WebSocket(`ws://127.0.0.1:${port}`, { signal: controller.signal } as object);
+    const later = new WebSocket(`ws://127.0.0.1:${port}`, { signal: controller.signal });
     setTimeout(() => controller.abort(), 20);
     expect(await story(later)).toEqual(['The operation was aborted', 'close 1006']);
-    const before = new WebSocket(`ws://127.0.0.1:${port}`, { signal: AbortSignal.abort() } as object);
+    const before = new WebSocket(`ws://127.0.0.1:${port}`, { signal: AbortSignal.abort() });
     expect(await story(before)).toEqual(['The operation was aborted', 'close 1006']);
   });
 
