@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -67,6 +68,23 @@ describe('the installed package', () => {
     const { status, output } = check(PROGRAM.replace('const state: number', 'const state: string'));
     expect(output).toContain("Type 'number' is not assignable to type 'string'");
     expect(status).not.toBe(0);
+  });
+});
+
+describe('the main entry point', () => {
+  test.each(['node', 'deno', 'bun', 'edge', 'browser'])('of %s contains no facade', async (runtime) => {
+    const { metafile } = await build({
+      entryPoints: [join(ROOT, `adapters/${runtime}/index.ts`)],
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'neutral',
+      external: ['node:*', 'cloudflare:*', '*.wasm'],
+    });
+    const sources = Object.keys(metafile.inputs);
+    expect(sources).toContain('src/base/errors.ts');
+    expect(sources.filter((path) => path.includes('src/compat/'))).toEqual([]);
   });
 });
 
