@@ -112,7 +112,8 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * The messages from now on, in order: `for await (const message of messages(ws))`.
  *
  * Ends when the connection is closed, and throws when it has failed or was lost, after all messages before that. Leaving the loop stops
- * listening and leaves the connection open; what had arrived by then is kept for the next call.
+ * listening and leaves the connection open; what had arrived by then is kept for the next call, what comes between the two is lost. To
+ * take some messages one by one and then the rest, call `next()` of one iterator and loop over the same.
  *
  * The W3C API has no backpressure: whatever a peer sends arrives, and waits here while the program is busy. So there is a limit: what goes
  * beyond it is dropped, and a RangeError comes behind what had been waiting. The connection stays open even then, for the program to

@@ -1,4 +1,4 @@
-// The contract in Chromium: its own WebSocket, through our entry point, and our server here.
+// The contract and the helpers in Chromium: its own WebSocket, through our entry point, and our server here.
 
 import { bundle } from '../../support/mini-runner/bundle.ts';
 import { hasChromium, startChromium } from '../../support/mini-runner/chromium.ts';
@@ -35,7 +35,7 @@ await whereInstalled('Chromium', hasChromium, async () => {
   try {
     const page = await browser.newPage();
     await page.evaluate(program);
-    for (const peer of [ourServer, ourDeflatingServer]) declareOutcomes(`Chromium × ${peer.name}`, 30, await runIn(page, peer));
+    for (const peer of [ourServer, ourDeflatingServer]) declareOutcomes(`Chromium × ${peer.name}`, 37, await runIn(page, peer));
   } finally {
     await browser.close();
   }
