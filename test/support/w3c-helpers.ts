@@ -66,6 +66,23 @@ export function describeHelpers({ name, helpers: { closed, messages, opened }, c
       ws.close();
     });
 
+    test('client goes on in a second loop', async () => {
+      const ws = await open('/echo');
+      const iterator = messages(ws);
+      // All of them arrive before the first loop: what comes between two loops would be lost.
+      const arrived = new Promise<void>((resolve) => {
+        let count = 0;
+        ws.addEventListener('message', () => {
+          if (++count === 10) resolve();
+        });
+      });
+      for (let index = 0; index < 10; index++) ws.send(String(index));
+      await arrived;
+      const first = await collect(iterator, 4);
+      expect([...first, ...(await collect(messages(ws), 6))]).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+      ws.close();
+    });
+
     test('loop ends when the server closes', async () => {
       const ws = create(`${server.url}/close?code=3001&reason=bye`);
       expect(await collect(messages(ws))).toEqual([]);

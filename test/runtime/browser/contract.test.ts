@@ -35,7 +35,7 @@ await whereInstalled('Chromium', hasChromium, async () => {
   try {
     const page = await browser.newPage();
     await page.evaluate(program);
-    for (const peer of [ourServer, ourDeflatingServer]) declareOutcomes(`Chromium × ${peer.name}`, 37, await runIn(page, peer));
+    for (const peer of [ourServer, ourDeflatingServer]) declareOutcomes(`Chromium × ${peer.name}`, 38, await runIn(page, peer));
   } finally {
     await browser.close();
   }
