@@ -158,8 +158,8 @@ export interface Platform {
   allocate(length: number): Uint8Array;
   /** Copies `source[start, end)` to a new byte array. */
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
-  /** Copies [start, end) of the chunk that the codec decoded last, in the form that users get. */
-  copyMessage(start: number, end: number): Uint8Array;
+  /** Copies [start, end) of the chunk that the codec decoded last, or of any other `source`, in the form that users get. */
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
   /** A view of codec memory, in the form that transports take. */
   view(address: number, length: number): Uint8Array;
   /** Makes a string of valid UTF-8. */

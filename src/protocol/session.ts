@@ -81,13 +81,13 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   // Commands.
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
-    if (!this.#admits(callback)) return;
+    if ((this.#isClosing || this.#inFlight !== null) && !this.#admits(callback)) return;
     this.#outbound.sendText(text, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
-    if (!this.#admits(callback)) return;
+    if ((this.#isClosing || this.#inFlight !== null) && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
@@ -123,8 +123,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   }
 
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
-    const platform = this.#platform;
-    return source === platform.codec.memory ? platform.copyMessage(start, end) : platform.copy(source, start, end);
+    return this.#platform.copyMessage(source, start, end);
   }
 
   get fragmentEnds(): readonly number[] | undefined {

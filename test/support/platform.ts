@@ -42,8 +42,8 @@ export class ManualPlatform implements Platform {
     return source.slice(start, end);
   }
 
-  copyMessage(start: number, end: number): Uint8Array {
-    return this.codec.memory.slice(start, end);
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    return source.slice(start, end);
   }
 
   view(address: number, length: number): Uint8Array {

@@ -40,10 +40,15 @@ interface EmitterState {
 const ListenerTable = function ListenerTable() {} as unknown as new () => Record<string, unknown>;
 ListenerTable.prototype = Object.create(null) as Record<string, unknown>;
 
-/** Makes an emitter that has no listeners yet keep them where they are found faster: see {@link emitMessage}. */
+/**
+ * Makes an emitter that has no listeners yet keep them where they are found faster: see {@link emitMessage}. For a constructor: an emitter
+ * that is made while EventEmitter captures rejections stays as it is, because a listener's promise then needs `emit`.
+ */
 export function shapeListeners(emitter: EventEmitter): void {
   const state = emitter as unknown as EmitterState;
-  if (state._events !== undefined && state._eventsCount === 0) state._events = new ListenerTable();
+  if (state._events !== undefined && state._eventsCount === 0 && !EventEmitter.captureRejections) {
+    state._events = new ListenerTable();
+  }
 }
 
 const { emit } = EventEmitter.prototype;
@@ -53,10 +58,13 @@ const { emit } = EventEmitter.prototype;
  * generic lookups were about 6 % of the profile of an echo of small messages (Node 20).
  */
 export function emitMessage(emitter: EventEmitter, data: Uint8Array, isBinary: boolean): void {
-  const listener = (emitter as unknown as EmitterState)._events?.['message'];
-  if (typeof listener === 'function' && emitter.emit === emit && !EventEmitter.captureRejections) {
-    listener.call(emitter, data, isBinary);
-  } else {
-    emitter.emit('message', data, isBinary);
+  const listeners = (emitter as unknown as EmitterState)._events;
+  if (listeners instanceof ListenerTable && emitter.emit === emit) {
+    const listener = listeners['message'];
+    if (typeof listener === 'function') {
+      listener.call(emitter, data, isBinary);
+      return;
+    }
   }
+  emitter.emit('message', data, isBinary);
 }

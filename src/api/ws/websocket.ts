@@ -153,11 +153,18 @@ export abstract class WebSocketBase extends ListeningBase {
     const settings = typeof options === 'function' ? undefined : (options as SendOptions | undefined);
     const done = typeof options === 'function' ? options : callback;
     if (this.#readyState !== OPEN) return this.#refuse(data, done);
+    if (this.#queue === null && Buffer.isBuffer(data)) {
+      this.#session!.sendBytes(data, isSentAsText(data, settings), settings, done as never);
+    } else {
+      this.#sendOther(data, settings, done);
+    }
+  }
+
+  /** Apart from `send`, which V8 then takes into the program's listener as a whole. */
+  #sendOther(data: unknown, settings: SendOptions | undefined, done: Callback | undefined): void {
     const session = this.#session!;
     const isText = isSentAsText(data, settings);
-    if (this.#queue === null && Buffer.isBuffer(data)) {
-      session.sendBytes(data, isText, settings, done as never);
-    } else if (this.#queue !== null || isBlob(data)) {
+    if (this.#queue !== null || isBlob(data)) {
       const waiting = isBlob(data) ? data : toBytes(normalize(data));
       this.#queueUp().add(waiting, (bytes) => session.sendBytes(bytes, isText, settings, done as never), done as never);
     } else if (isText && typeof data === 'string') {

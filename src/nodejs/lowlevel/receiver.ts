@@ -135,9 +135,7 @@ export class Receiver extends TypedWritable {
   #emitMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     const isBinary = (kind & MESSAGE_TEXT) === 0;
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const bytes = isOwned
-      ? viewOf(source, start, end)
-      : ((source === platform.codec.memory ? platform.copyMessage(start, end) : platform.copy(source, start, end)) as Buffer);
+    const bytes = isOwned ? viewOf(source, start, end) : (platform.copyMessage(source, start, end) as Buffer);
     const isPlain = !isBinary || this.#binaryType === 'nodebuffer';
     const fragmentEnds = isOwned ? this.#inbound.fragmentEnds : undefined;
     this.#emit('message', isPlain ? bytes : shape(bytes, this.#binaryType, fragmentEnds), isBinary);

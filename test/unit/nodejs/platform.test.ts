@@ -24,7 +24,7 @@ describe('platform', () => {
   test('copies messages from codec memory', () => {
     const start = platform.codec.input.byteOffset;
     platform.codec.memory.set([1, 2, 3], start);
-    const long = platform.copyMessage(start, start + 4096);
+    const long = platform.copyMessage(platform.codec.memory, start, start + 4096);
     platform.codec.memory.set([9, 9, 9], start);
     expect([...long.subarray(0, 3)]).toEqual([1, 2, 3]);
   });

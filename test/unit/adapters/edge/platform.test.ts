@@ -42,7 +42,7 @@ describe('bytes', () => {
     const address = sharedCodec().input.byteOffset;
     memory.set([7, 8, 9], address);
     expect(platform.codec).toBe(sharedCodec());
-    expect(platform.copyMessage(address, address + 3)).toEqual(Uint8Array.of(7, 8, 9));
+    expect(platform.copyMessage(memory, address, address + 3)).toEqual(Uint8Array.of(7, 8, 9));
     const view = platform.view(address, 3);
     memory[address] = 1;
     expect(view).toEqual(Uint8Array.of(1, 8, 9));
