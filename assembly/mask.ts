@@ -11,25 +11,37 @@
  * @returns `key` rotated by `length % 4` bytes; pass it back in when the payload goes on in the next chunk.
  */
 export function mask(address: usize, length: usize, key: u32): u32 {
-  const end = address + length;
+  // What comes next begins here in the key, and so does the last word: words are multiples of 4 bytes long.
+  const rotated = rotr<u32>(key, (<u32>length & 3) << 3);
+  // The last word is made from what was there before the others are stored: it may overlap the one before it.
   let at = address;
-  if (ASC_FEATURE_SIMD) {
+  if (ASC_FEATURE_SIMD && length >= 16) {
+    const last = address + length - 16;
+    const tail = v128.xor(v128.load(last), i32x4.splat(rotated));
     const keys = i32x4.splat(key);
     // Four vectors a round keep both load ports busy on payloads that fit the cache.
-    for (; at + 64 <= end; at += 64) {
+    for (; at + 48 < last; at += 64) {
       v128.store(at, v128.xor(v128.load(at), keys));
       v128.store(at, v128.xor(v128.load(at, 16), keys), 16);
       v128.store(at, v128.xor(v128.load(at, 32), keys), 32);
       v128.store(at, v128.xor(v128.load(at, 48), keys), 48);
     }
-    for (; at + 16 <= end; at += 16) v128.store(at, v128.xor(v128.load(at), keys));
-  }
-  const wide = (<u64>key << 32) | <u64>key;
-  for (; at + 8 <= end; at += 8) store<u64>(at, load<u64>(at) ^ wide);
-  if (at + 4 <= end) {
+    for (; at < last; at += 16) v128.store(at, v128.xor(v128.load(at), keys));
+    v128.store(last, tail);
+  } else if (length >= 8) {
+    const last = address + length - 8;
+    const tail = load<u64>(last) ^ (((<u64>rotated) << 32) | rotated);
+    const wide = ((<u64>key) << 32) | key;
+    for (; at < last; at += 8) store<u64>(at, load<u64>(at) ^ wide);
+    store<u64>(last, tail);
+  } else if (length >= 4) {
+    const last = address + length - 4;
+    const tail = load<u32>(last) ^ rotated;
     store<u32>(at, load<u32>(at) ^ key);
-    at += 4;
+    store<u32>(last, tail);
+  } else {
+    const end = address + length;
+    for (let rest = key; at < end; ++at, rest >>>= 8) store<u8>(at, load<u8>(at) ^ <u8>rest);
   }
-  for (let rest = key; at < end; ++at, rest >>>= 8) store<u8>(at, load<u8>(at) ^ <u8>rest);
-  return rotr<u32>(key, (<u32>length & 3) << 3);
+  return rotated;
 }

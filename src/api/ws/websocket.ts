@@ -160,7 +160,7 @@ export abstract class WebSocketBase extends ListeningBase {
     }
   }
 
-  /** Apart from `send`, which V8 then takes into the program's listener as a whole. */
+  /** Apart from `send`, so that V8 inlines all of that in a listener. */
   #sendOther(data: unknown, settings: SendOptions | undefined, done: Callback | undefined): void {
     const session = this.#session!;
     const isText = isSentAsText(data, settings);
