@@ -151,6 +151,14 @@ export interface TransportEvents {
 /** A running timer of {@link Platform}. */
 export type Timer = unknown;
 
+/** Memory that frames are laid out in. `bytes` is all of `memory`. */
+export interface Region {
+  readonly bytes: Uint8Array;
+  readonly memory: ArrayBufferLike;
+  /** Nobody has taken the bytes from here on. -1 in codec memory, whose slots are given out otherwise. */
+  free: number;
+}
+
 /** What a runtime lends to the shared code. */
 export interface Platform {
   readonly codec: Codec;
@@ -160,8 +168,10 @@ export interface Platform {
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
   /** Copies [start, end) of the chunk that the codec decoded last, or of any other `source`, in the form that users get. */
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
-  /** A view of codec memory, in the form that transports take. */
-  view(address: number, length: number): Uint8Array;
+  /** A view of `region`, in the form that transports take. */
+  view(region: Region, start: number, length: number): Uint8Array;
+  /** Memory that connections share, with room for at least `length` bytes from `free` on, which is for the caller to move. */
+  slab(length: number): Region;
   /** Makes a string of valid UTF-8. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */

@@ -23,10 +23,11 @@ const copies = new MessageCopies(codec, (slab, _memory, start, length) => slab.s
 export const platform: Platform = {
   ...nodejs,
   copyMessage: (source, start, end) => (source === codec.memory ? copies.copy(start, end) : copy(source, start, end)),
-  view(address, length) {
+  view({ bytes }, start, length) {
+    if (bytes !== codec.memory) return bytes.subarray(start, start + length);
     const at = length % VIEWS;
     const known = views[at];
-    if (known !== undefined && known.length === length && known.byteOffset === address) return known;
-    return (views[at] = memory.subarray(address, address + length));
+    if (known !== undefined && known.length === length && known.byteOffset === start) return known;
+    return (views[at] = memory.subarray(start, start + length));
   },
 };

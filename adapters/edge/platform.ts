@@ -1,6 +1,7 @@
 // What the web platform lends to the shared code: no Node.js, no global but those of every worker.
 
 import type { Codec } from '../../src/codec/codec.ts';
+import { createSlabs } from '../../src/protocol/slabs.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 
@@ -25,7 +26,8 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     allocate,
     copy,
     copyMessage: copy,
-    view: (address, length) => new Uint8Array(edgeCodec().kernel.memory, address, length),
+    view: ({ bytes }, start, length) => bytes.subarray(start, start + length),
+    slab: createSlabs(allocate),
     decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,

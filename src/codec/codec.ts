@@ -70,13 +70,14 @@ export class DecoderState {
 /** A region of the output arena. */
 export interface OutputSlot {
   readonly address: number;
-  readonly bytes: Uint8Array;
 }
 
 export class Codec {
   readonly kernel: Kernel;
   /** All of the codec's memory. Record addresses index it. */
   readonly memory: Uint8Array;
+  /** All of it as a place for frames. */
+  readonly region: { readonly bytes: Uint8Array; readonly memory: ArrayBuffer; free: number };
   /** The input arena: sockets may read straight into it. */
   readonly input: Uint8Array;
   /** The record table, RECORD_WORDS words a record. */
@@ -98,12 +99,13 @@ export class Codec {
     this.kernel = kernel;
     const { memory } = kernel;
     this.memory = new Uint8Array(memory);
+    this.region = { bytes: this.memory, memory, free: -1 };
     this.input = new Uint8Array(memory, INPUT, INPUT_BYTES);
     this.records = new Int32Array(memory, RECORDS, RECORD_CAPACITY * RECORD_WORDS);
     this.#state = new Int32Array(memory, STATE, STATE_WORDS);
     for (let index = OUTPUT_SLOTS - 1; index >= 0; index--) {
       const address = OUTPUT + index * OUTPUT_SLOT_BYTES;
-      this.#slots.push({ address, bytes: new Uint8Array(memory, address, OUTPUT_SLOT_BYTES) });
+      this.#slots.push({ address });
     }
   }
 

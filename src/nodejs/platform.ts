@@ -3,7 +3,9 @@
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
+import { createSlabs } from '../protocol/slabs.ts';
 import type { Platform } from '../platform.ts';
+import { defer } from './defer.ts';
 import { MessageCopies } from './message-copies.ts';
 import { makeView } from './views.ts';
 
@@ -35,15 +37,20 @@ function copy(source: Uint8Array, start: number, end: number): Buffer {
   return bytes;
 }
 
+/** Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size. */
+function allocate(length: number): Buffer {
+  return length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+}
+
 const codec = sharedCodec();
 const copies = new MessageCopies(codec);
 
 export const platform: Platform = {
   codec,
   copyMessage: (source, start, end) => (source === codec.memory ? copies.copy(start, end) : copy(source, start, end)),
-  view: (address, length) => makeView(codec.kernel.memory, address, length),
-  // Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size.
-  allocate: (length) => (length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)),
+  view: (region, start, length) => makeView(region.memory as ArrayBuffer, start, length),
+  allocate,
+  slab: createSlabs(allocate),
   copy,
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),
@@ -55,7 +62,7 @@ export const platform: Platform = {
     }
     return keys[nextKey++];
   },
-  defer: queueMicrotask,
+  defer,
   nextTurn(task) {
     if (waiting.push(task) === 1) setImmediate(runOne);
   },

@@ -1,9 +1,10 @@
 // Frames of one connection that have not been handed to the transport yet. All that one turn of the event loop produces is laid
 // out back to back and leaves in one write.
 
+import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
-import type { Platform, SendCallback } from '../platform.ts';
+import type { Platform, Region, SendCallback } from '../platform.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 const MAXIMUM_HEADER = 14;
@@ -34,12 +35,12 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 
 export class Outbox {
   readonly #platform: Platform;
-  /** The chunk being filled: `#bytes[#start, #used)` is not in `#chunks` yet. */
+  /** Where the chunk being filled is: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
+  #region: Region | null = null;
   #bytes: Uint8Array | null = null;
-  /** Address of `#bytes` in codec memory; -1 when it is in JavaScript's heap. */
-  #address = -1;
   #start = 0;
   #used = 0;
+  #limit = 0;
   #chunks: Uint8Array[] | null = null;
   #slots: OutputSlot[] | null = null;
   #callbacks: SendCallback[] | null = null;
@@ -126,7 +127,7 @@ export class Outbox {
       isTorn: this.#references !== null && this.#references.some(({ payload, length }) => payload.length !== length),
     };
     this.#references = null;
-    this.#bytes = null;
+    this.#region = this.#bytes = null;
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#callbacks = null;
     // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
@@ -139,8 +140,8 @@ export class Outbox {
   #seal(first: number, at: number, payload: number, length: number, masked: boolean): void {
     const platform = this.#platform;
     const key = masked ? platform.maskingKey() : 0;
-    if (masked && this.#address >= 0) {
-      platform.codec.kernel.encodeFrame(this.#address + at, first, length, masked, key);
+    if (masked && this.#isInArena) {
+      platform.codec.kernel.encodeFrame(at, first, length, masked, key);
     } else {
       writeHeader(this.#bytes!, at, first, length, masked, key);
       if (masked) platform.codec.maskBytes(this.#bytes!, payload, payload + length, key);
@@ -175,12 +176,12 @@ export class Outbox {
     let rotated = key;
     let at = 0;
     if (!isOwned) {
-      while (at < payload.length && (this.#address >= 0 || codec.freeSlots > 0)) {
+      while (at < payload.length && (this.#isInArena || codec.freeSlots > 0)) {
         const bytes = this.#reserve(MAXIMUM_HEADER);
-        if (this.#address < 0) break;
-        const piece = payload.subarray(at, at + bytes.length - this.#used);
+        if (!this.#isInArena) break;
+        const piece = payload.subarray(at, at + this.#limit - this.#used);
         bytes.set(piece, this.#used);
-        rotated = codec.kernel.mask(this.#address + this.#used, piece.length, rotated);
+        rotated = codec.kernel.mask(this.#used, piece.length, rotated);
         this.#used += piece.length;
         at += piece.length;
       }
@@ -193,34 +194,46 @@ export class Outbox {
     this.#chunks!.push(rest);
   }
 
+  /** Whether the chunk being filled is in codec memory, where the kernel can mask. */
+  get #isInArena(): boolean {
+    return this.#bytes === this.#platform.codec.memory;
+  }
+
   /** Makes sure that `length` more bytes fit behind `#used`. `length` is at most LARGEST_HEAP_CHUNK. */
   #reserve(length: number): Uint8Array {
     const bytes = this.#bytes;
-    return bytes !== null && this.#used + length <= bytes.length ? bytes : this.#nextChunk(length);
+    return bytes !== null && this.#used + length <= this.#limit ? bytes : this.#nextChunk(length);
   }
 
   #nextChunk(length: number): Uint8Array {
-    if (this.#used > this.#start) this.#finishChunk();
-    const slot = this.#platform.codec.takeSlot();
-    this.#start = this.#used = 0;
+    this.#finishChunk();
+    const { codec } = this.#platform;
+    const slot = codec.takeSlot();
     if (slot !== undefined) {
       (this.#slots ??= []).push(slot);
-      this.#address = slot.address;
-      return (this.#bytes = slot.bytes);
+      this.#region = codec.region;
+      this.#start = this.#used = slot.address;
+      this.#limit = slot.address + OUTPUT_SLOT_BYTES;
+    } else {
+      const capacity = Math.max(this.#heapBytes, length);
+      this.#heapBytes = Math.min(LARGEST_HEAP_CHUNK, capacity * 2);
+      const slab = this.#platform.slab(capacity);
+      this.#region = slab;
+      this.#start = this.#used = slab.free;
+      this.#limit = slab.free += capacity;
     }
-    const capacity = Math.max(this.#heapBytes, length);
-    this.#heapBytes = Math.min(LARGEST_HEAP_CHUNK, capacity * 2);
-    this.#address = -1;
-    return (this.#bytes = this.#platform.allocate(capacity));
+    return (this.#bytes = this.#region.bytes);
   }
 
   /** Puts the filled part of the current chunk in line. */
   #finishChunk(): void {
     const chunks = (this.#chunks ??= []);
-    if (this.#used === this.#start) return;
-    const length = this.#used - this.#start;
-    if (this.#address >= 0) chunks.push(this.#platform.view(this.#address + this.#start, length));
-    else chunks.push(this.#bytes!.subarray(this.#start, this.#used));
+    const start = this.#start;
+    const region = this.#region;
+    if (region === null || this.#used === start) return;
+    chunks.push(this.#platform.view(region, start, this.#used - start));
+    // What the last to take a piece did not need goes back.
+    if (region.free === this.#limit) this.#limit = region.free = this.#used;
     this.#start = this.#used;
   }
 }

@@ -1,8 +1,9 @@
 // A platform without a clock of its own: deferred tasks and timers run when a test says so, keys are known, allocations are counted.
 
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
+import { createSlabs } from '../../src/protocol/slabs.ts';
 import { loadKernel } from '../../src/codec/load.ts';
-import type { Platform, Timer } from '../../src/platform.ts';
+import type { Platform, Region, Timer } from '../../src/platform.ts';
 
 interface ManualTimer {
   readonly task: () => void;
@@ -28,6 +29,8 @@ export class ManualPlatform implements Platform {
   #now = 0;
   #key = 0x37fa213d;
 
+  readonly slab: (length: number) => Region = createSlabs((length) => this.allocate(length));
+
   constructor(kernel: Kernel = loadKernel()) {
     this.codec = new Codec(kernel);
   }
@@ -46,8 +49,8 @@ export class ManualPlatform implements Platform {
     return source.slice(start, end);
   }
 
-  view(address: number, length: number): Uint8Array {
-    return this.codec.memory.subarray(address, address + length);
+  view({ bytes }: Region, start: number, length: number): Uint8Array {
+    return bytes.subarray(start, start + length);
   }
 
   decodeText(source: Uint8Array, start: number, end: number): string {

@@ -205,6 +205,31 @@ describe('outbox', () => {
       return leave(platform, outbox).batch.chunks.length;
     });
     expect(chunks).toEqual([2, 1, 1, 1, 2]);
-    expect(platform.allocations).toEqual([512, 1024, 2048, 2048, 512, 512, 1024]);
+  });
+
+  test('outboxes that are filled in turns share a slab, and none writes where another has', () => {
+    const platform = new ManualPlatform();
+    takeAllSlots(platform);
+    const outboxes = Array.from({ length: 40 }, () => new Outbox(platform));
+    for (let round = 0; round < 12; round++) {
+      outboxes.forEach((outbox, index) => outbox.addBytes(0x82, pattern(round * 7, index), index % 2 === 0));
+    }
+    outboxes.forEach((outbox, index) => {
+      const frames = parseFrames(leave(platform, outbox).bytes);
+      expect(frames).toHaveLength(12);
+      frames.forEach(({ payload }, round) => expectBytes(payload, pattern(round * 7, index)));
+    });
+    expect(platform.allocations).toEqual([65_536]);
+  });
+
+  test('the last to take a piece of a slab gives back what it did not need', () => {
+    const platform = new ManualPlatform();
+    takeAllSlots(platform);
+    for (let index = 0; index < 100; index++) {
+      const outbox = new Outbox(platform);
+      outbox.addBytes(0x82, pattern(100), false);
+      expect(leave(platform, outbox).bytes).toHaveLength(102);
+    }
+    expect(platform.slab(1).free).toBe(10_200);
   });
 });

@@ -9,7 +9,7 @@ const { codec } = platform;
 
 describe('a view', () => {
   test('is a Buffer over codec memory at the address that was asked for', () => {
-    const view = platform.view(393216, 100);
+    const view = platform.view(codec.region, 393216, 100);
     expect(Buffer.isBuffer(view)).toBe(true);
     expect([view.buffer, view.byteOffset, view.length]).toEqual([codec.kernel.memory, 393216, 100]);
   });
@@ -25,13 +25,13 @@ describe('a view', () => {
       [393300, 0],
     ];
     for (const [address, length] of asked) {
-      const view = platform.view(address, length);
+      const view = platform.view(codec.region, address, length);
       expect([view.byteOffset, view.length]).toEqual([address, length]);
     }
   });
 
   test('is the same object when nothing has changed', () => {
-    expect(platform.view(393216, 77)).toBe(platform.view(393216, 77));
+    expect(platform.view(codec.region, 393216, 77)).toBe(platform.view(codec.region, 393216, 77));
   });
 });
 

@@ -43,7 +43,7 @@ describe('bytes', () => {
     memory.set([7, 8, 9], address);
     expect(platform.codec).toBe(sharedCodec());
     expect(platform.copyMessage(memory, address, address + 3)).toEqual(Uint8Array.of(7, 8, 9));
-    const view = platform.view(address, 3);
+    const view = platform.view(platform.codec.region, address, 3);
     memory[address] = 1;
     expect(view).toEqual(Uint8Array.of(1, 8, 9));
   });
