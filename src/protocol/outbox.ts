@@ -11,7 +11,7 @@ const MAXIMUM_HEADER = 14;
 /** From this size on an unmasked payload is passed to the transport as it is; copying fewer bytes takes less than a microsecond. */
 const REFERENCE_FROM = 16384;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
-const SMALLEST_HEAP_CHUNK = 512;
+const SMALLEST_HEAP_CHUNK = 128;
 const LARGEST_HEAP_CHUNK = 131072;
 /** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
 const LARGEST_FIRST_HEAP_CHUNK = 4096;
@@ -118,9 +118,10 @@ export class Outbox {
 
   /** Takes everything out, to be written. */
   take(): Batch {
-    this.#finishChunk();
+    const last = this.#cut();
+    if (last !== null && this.#chunks !== null) this.#chunks.push(last);
     const batch: Batch = {
-      chunks: this.#chunks ?? [],
+      chunks: this.#chunks ?? (last === null ? [] : [last]),
       slots: this.#slots ?? NO_SLOTS,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
@@ -131,8 +132,12 @@ export class Outbox {
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#callbacks = null;
     // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
-    this.#heapBytes = SMALLEST_HEAP_CHUNK;
-    while (this.#heapBytes < this.#payloadBytes * 1.125 && this.#heapBytes < LARGEST_FIRST_HEAP_CHUNK) this.#heapBytes *= 2;
+    let length = 0;
+    for (const chunk of batch.chunks) length += chunk.length;
+    this.#heapBytes = Math.max(
+      SMALLEST_HEAP_CHUNK,
+      Math.min(length + (length >> 3) + MAXIMUM_HEADER, LARGEST_FIRST_HEAP_CHUNK),
+    );
     this.#payloadBytes = 0;
     return batch;
   }
@@ -165,7 +170,7 @@ export class Outbox {
       this.#addMasked(payload, key, isOwned);
     } else {
       this.#finishChunk();
-      this.#chunks!.push(payload);
+      (this.#chunks ??= []).push(payload);
       (this.#references ??= []).push({ payload, length: payload.length });
     }
   }
@@ -191,7 +196,7 @@ export class Outbox {
     if (!isOwned) rest = this.#platform.copy(rest, 0, rest.length);
     codec.maskBytes(rest, 0, rest.length, rotated);
     this.#finishChunk();
-    this.#chunks!.push(rest);
+    (this.#chunks ??= []).push(rest);
   }
 
   /** Whether the chunk being filled is in codec memory, where the kernel can mask. */
@@ -210,7 +215,8 @@ export class Outbox {
     const { codec } = this.#platform;
     const slot = codec.takeSlot();
     if (slot !== undefined) {
-      (this.#slots ??= []).push(slot);
+      if (this.#slots === null) this.#slots = [slot];
+      else this.#slots.push(slot);
       this.#region = codec.region;
       this.#start = this.#used = slot.address;
       this.#limit = slot.address + OUTPUT_SLOT_BYTES;
@@ -227,14 +233,19 @@ export class Outbox {
 
   /** Puts the filled part of the current chunk in line. */
   #finishChunk(): void {
-    const chunks = (this.#chunks ??= []);
+    const chunk = this.#cut();
+    if (chunk !== null) (this.#chunks ??= []).push(chunk);
+  }
+
+  /** The filled part of the current chunk. */
+  #cut(): Uint8Array | null {
     const start = this.#start;
     const region = this.#region;
-    if (region === null || this.#used === start) return;
-    chunks.push(this.#platform.view(region, start, this.#used - start));
-    // What the last to take a piece did not need goes back.
+    if (region === null || this.#used === start) return null;
+    // What the last to take a piece does not need goes back.
     if (region.free === this.#limit) this.#limit = region.free = this.#used;
     this.#start = this.#used;
+    return this.#platform.view(region, start, this.#used - start);
   }
 }
 
