@@ -56,7 +56,12 @@ export interface DenoUpgrade<Socket> {
   readonly response: Response;
 }
 
+/** What a program may ask about. */
+export type Permission =
+  { readonly name: 'net'; readonly host?: string } | { readonly name: 'read' | 'write'; readonly path: string };
+
 interface DenoNamespace {
+  readonly permissions: { querySync(permission: Permission): { readonly state: 'granted' | 'prompt' | 'denied' } };
   listen(options: TcpListenOptions | { readonly transport: 'unix'; readonly path: string }): DenoListener;
   listenTls(options: TcpListenOptions & CertifiedKey & { readonly alpnProtocols?: readonly string[] }): DenoListener;
   connect(

@@ -48,3 +48,9 @@ function make(code: string | undefined, message: string, cause: Error): SystemEr
   if (code !== undefined) error.code = code;
   return error;
 }
+
+/** What was tried at a place: a port of a host, or a path. */
+export function attempt(call: Attempt['call'], path: string | undefined, host: string, port: number): Attempt {
+  if (path !== undefined) return { call, place: path, isPath: true };
+  return { call, place: `${host.includes(':') ? `[${host}]` : host}:${port}` };
+}

@@ -1,4 +1,5 @@
-// The raw network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect.
+// The raw network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect, and servers without TLS by node:net where the
+// program may: see socket-port.ts.
 
 import type {
   ClientTls,
@@ -10,7 +11,8 @@ import type {
   RawNetwork,
 } from '../../src/raw/network.ts';
 import { deno, type DenoConnection, type DenoListener } from './deno.ts';
-import { systemError, type Attempt } from './errors.ts';
+import { attempt, systemError } from './errors.ts';
+import { mayListenByNet, SocketPort } from './socket-port.ts';
 import { DenoTransport } from './transport.ts';
 
 /** Milliseconds until the next try after a failed `accept`, for example for want of file descriptors. */
@@ -20,9 +22,7 @@ const ALPN = ['http/1.1'];
 
 export const network: RawNetwork = {
   listen(plan, events) {
-    if (plan.backlog !== undefined && plan.path !== undefined) {
-      throw new TypeError('backlog: Deno has no such option for a Unix domain socket');
-    }
+    if (mayListenByNet(plan)) return new SocketPort(plan, events);
     return new DenoPort(plan, events);
   },
   connect: startConnecting,
@@ -187,9 +187,4 @@ function close(connection: DenoConnection): void {
   } catch {
     // It is closed already.
   }
-}
-
-function attempt(call: Attempt['call'], path: string | undefined, host: string, port: number): Attempt {
-  if (path !== undefined) return { call, place: path, isPath: true };
-  return { call, place: `${host.includes(':') ? `[${host}]` : host}:${port}` };
 }

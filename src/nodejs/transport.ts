@@ -38,26 +38,29 @@ export class NodeTransport implements Transport {
     options.setNoDelay?.(true);
   }
 
-  /** Names the receiver of what the socket has to say. */
+  /** Names the receiver of what the socket has to say, in the place of the one before. */
   attach(events: TransportEvents): void {
+    const isFirst = this.#events === null;
     this.#events = events;
+    if (!isFirst) return;
     const socket = this.#socket;
-    socket.on('end', () => events.receiveEnd());
+    socket.on('end', () => this.#events!.receiveEnd());
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('close', () => events.closed(this.#error));
+    socket.on('close', () => this.#events!.closed(this.#error));
   }
 
+  /** Starts reading; called again, goes on after `pause`. */
   start(): void {
+    if (this.#isStarted) return this.resume();
     const socket = this.#socket;
-    const events = this.#events!;
     this.#isStarted = true;
     if (socket.destroyed) return;
     // What arrived while the socket was in other hands sits in its buffer, before anything that is read from now on.
-    for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) events.receive(chunk);
-    const isDirect = readInto(socket, platform.codec.input, (length) => events.receiveInput(length));
-    if (!isDirect) socket.on('data', (chunk: Uint8Array) => events.receive(chunk));
+    for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) this.#events!.receive(chunk);
+    const isDirect = readInto(socket, platform.codec.input, (length) => this.#events!.receiveInput(length));
+    if (!isDirect) socket.on('data', (chunk: Uint8Array) => this.#events!.receive(chunk));
     // read() above has made the handle read, so that pausing once is not enough.
     if (this.#isPaused) socket.pause();
     else socket.resume();

@@ -81,11 +81,17 @@ test('connecting without the permission is an EACCES that names the flag', () =>
   expect(output).toContain('run it with --allow-net=127.0.0.1:9\n');
 });
 
-test('the flag that is named is enough', () => {
+test.each([
+  ['127.0.0.1', `host: '127.0.0.1', `],
+  ['localhost', `host: 'localhost', `],
+  ['0.0.0.0', ''],
+  ['[::]', ''],
+])('the flag that is named is enough: --allow-net=%s:0', (place, host) => {
   const { output } = run(
-    ['--allow-net=127.0.0.1:0'],
+    [`--allow-net=${place}:0`],
     `import { WebSocketServer } from '${entry('deno/index')}';
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    const server = new WebSocketServer({ ${host}port: 0 });
+    server.on('error', (error) => console.log(error.message));
     server.on('listening', () => { console.log('listening'); server.close(); });`,
   );
   expect(output).toBe('listening\n');

@@ -1,6 +1,7 @@
 // Both ends of a raw connection, with what they have heard.
 
 import { network } from '../../../adapters/deno/network.ts';
+import { platform } from '../../../adapters/deno/platform.ts';
 import type { TransportEvents } from '../../../src/platform.ts';
 import type { ClientTls, Listener, ListenPlan, RawTransport } from '../../../src/raw/network.ts';
 
@@ -41,8 +42,9 @@ export class Ear implements TransportEvents {
     this.onReceive(chunk);
   }
 
-  receiveInput(): void {
-    throw new Error('Deno reads to memory of its own');
+  /** What a server's connection reads without TLS; the others read to memory of their own. */
+  receiveInput(length: number): void {
+    this.receive(platform.codec.input.subarray(0, length));
   }
 
   receiveEnd(): void {

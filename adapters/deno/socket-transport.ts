@@ -1,0 +1,66 @@
+// A connection that node:net has accepted, as a raw transport: it reads into codec memory and writes without a promise, which Deno's own
+// connections cannot (docs/performance.md has the figures).
+
+import type { Socket } from 'node:net';
+import { NodeTransport } from '../../src/nodejs/transport.ts';
+import type { TransportEvents } from '../../src/platform.ts';
+import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+
+/** A write that waits for the one before it. */
+interface Waiting {
+  readonly chunks: readonly Uint8Array[];
+  readonly onWritten: (isAtOnce?: boolean) => void;
+}
+
+export class SocketTransport extends NodeTransport implements RawTransport {
+  readonly isSecure = false;
+  readonly remote: EndpointAddress;
+  readonly local: EndpointAddress;
+  readonly #socket: Socket;
+  readonly #waiting: Waiting[] = [];
+  #isWriting = false;
+
+  /** @param socket Paused, with half-open connections allowed. */
+  constructor(socket: Socket) {
+    super(socket);
+    this.#socket = socket;
+    this.remote = { address: socket.remoteAddress, port: socket.remotePort };
+    this.local = { address: socket.localAddress, port: socket.localPort };
+    // Whoever attaches hears why it was closed; before that an error is nobody's.
+    socket.on('error', () => {});
+  }
+
+  override attach(events: TransportEvents): void {
+    super.attach(events);
+    if (this.#socket.closed) queueMicrotask(() => events.closed());
+  }
+
+  override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
+    if (!this.#isWriting && this.#waiting.length === 0) return this.#writeNow(chunks, onWritten);
+    this.#waiting.push({ chunks, onWritten });
+    return false;
+  }
+
+  ref(isKept: boolean): void {
+    if (isKept) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #writeNow(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
+    this.#isWriting = true;
+    const isTaken = super.write(chunks, () => {
+      this.#isWriting = false;
+      onWritten();
+      this.#goOn();
+    });
+    if (isTaken) this.#isWriting = false;
+    return isTaken;
+  }
+
+  #goOn(): void {
+    while (!this.#isWriting && this.#waiting.length > 0) {
+      const { chunks, onWritten } = this.#waiting.shift()!;
+      if (this.#writeNow(chunks, onWritten)) onWritten();
+    }
+  }
+}
