@@ -36,6 +36,8 @@ function constantsOf(file) {
 const TERSER = {
   module: true,
   mangle: false,
+  keep_classnames: true,
+  keep_fnames: true,
   compress: { defaults: false, evaluate: true, reduce_vars: true, toplevel: true, unused: true },
   format: { beautify: true, comments: true, indent_level: 2 },
 };

@@ -50,7 +50,7 @@ function make(code: string | undefined, message: string, cause: Error): SystemEr
 }
 
 /** What was tried at a place: a port of a host, or a path. */
-export function attempt(call: Attempt['call'], path: string | undefined, host: string, port: number): Attempt {
+export function attemptAt(call: Attempt['call'], path: string | undefined, host: string, port: number): Attempt {
   if (path !== undefined) return { call, place: path, isPath: true };
   return { call, place: `${host.includes(':') ? `[${host}]` : host}:${port}` };
 }

@@ -11,7 +11,7 @@ import type {
   RawNetwork,
 } from '../../src/raw/network.ts';
 import { deno, type DenoConnection, type DenoListener } from './deno.ts';
-import { attempt, systemError } from './errors.ts';
+import { attemptAt, systemError } from './errors.ts';
 import { mayListenByNet, SocketPort } from './socket-port.ts';
 import { DenoTransport } from './transport.ts';
 
@@ -44,7 +44,7 @@ class DenoPort implements Listener {
       queueMicrotask(() => this.#begin());
     } catch (thrown) {
       const { path, host = '0.0.0.0', port } = plan;
-      const error = systemError(thrown, attempt('listen', path, host, port));
+      const error = systemError(thrown, attemptAt('listen', path, host, port));
       queueMicrotask(() => {
         if (!this.#isClosed) events.onError(error);
       });
@@ -121,7 +121,7 @@ function startConnecting(plan: ConnectPlan, events: ConnectEvents): { abort(): v
       else events.onConnect(new DenoTransport(connection, tls !== undefined));
     },
     (thrown: unknown) => {
-      if (!signal.aborted) events.onError(systemError(thrown, attempt('connect', path, host, port)));
+      if (!signal.aborted) events.onError(systemError(thrown, attemptAt('connect', path, host, port)));
     },
   );
   return { abort: () => controller.abort() };

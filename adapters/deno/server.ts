@@ -6,7 +6,7 @@ import { runtime } from './runtime.ts';
 import { WebSocket } from './websocket.ts';
 
 /**
- * The WebSocketServer of ws 8 on Deno. With `port` or `unix` it listens by `Deno.listen`; with `server` and `noServer` it works with
+ * The WebSocketServer of ws 8 on Deno. With `port` or `unix` it listens by itself; with `server` and `noServer` it works with
  * Deno's node:http. Inside of `Deno.serve` use `upgrade`.
  */
 export class WebSocketServer<

@@ -3,7 +3,7 @@
 import { createServer, isIP, type AddressInfo, type Server } from 'node:net';
 import type { ListenerEvents, ListenPlan, Listener } from '../../src/raw/network.ts';
 import { deno, type Permission } from './deno.ts';
-import { attempt, systemError } from './errors.ts';
+import { attemptAt, systemError } from './errors.ts';
 import { SocketTransport } from './socket-transport.ts';
 
 /**
@@ -28,7 +28,7 @@ export class SocketPort implements Listener {
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       events.onConnection(new SocketTransport(socket));
     });
-    this.#server.on('error', (error) => events.onError(systemError(error, attempt('listen', path, host ?? '::', port))));
+    this.#server.on('error', (error) => events.onError(systemError(error, attemptAt('listen', path, host ?? '::', port))));
     this.#server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
       events.onListening(this.#server.address() as AddressInfo | string);
     });

@@ -153,11 +153,8 @@ export abstract class WebSocketBase extends ListeningBase {
     const settings = typeof options === 'function' ? undefined : (options as SendOptions | undefined);
     const done = typeof options === 'function' ? options : callback;
     if (this.#readyState !== OPEN) return this.#refuse(data, done);
-    if (this.#queue === null && data instanceof Uint8Array) {
-      this.#session!.sendBytes(data, isSentAsText(data, settings), settings, done as never);
-    } else {
-      this.#sendOther(data, settings, done);
-    }
+    if (this.#queue !== null || !(data instanceof Uint8Array)) return this.#sendOther(data, settings, done);
+    this.#session!.sendBytes(data, isSentAsText(data, settings), settings, done as never);
   }
 
   /** Apart from `send`, so that V8 inlines all of that in a listener. */
