@@ -86,8 +86,8 @@ export function decode(address: usize, length: usize): i32 {
 }
 
 /**
- * Decodes the run of whole messages of at most 125 bytes that starts at `at`, if there is one: what most chunks consist of, in a third
- * of the time that the general way takes (16 bytes, Node 20: 27 ns against 9). Stops in front of whatever is different.
+ * Decodes the run of whole messages of at most 125 bytes that begins at `start`, if there is one: what most chunks consist of, in half
+ * of the time that the general way takes (125 bytes, masked, Node 20: 22 ns against 41). Stops in front of whatever is different.
  *
  * @returns The address behind it; that of the bad payload if the status is not OK.
  */

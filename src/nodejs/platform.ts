@@ -37,7 +37,7 @@ function copy(source: Uint8Array, start: number, end: number): Buffer {
   return bytes;
 }
 
-/** Not from the pool: a message that a program keeps must not keep its neighbours, and the pool would be torn by every size. */
+/** From 4,096 bytes on not from the pool: a message that a program keeps must not keep its neighbours. */
 function allocate(length: number): Buffer {
   return length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
 }
