@@ -12,10 +12,10 @@ interface Waiting {
   readonly onWritten: (isAtOnce?: boolean) => void;
 }
 
+function ignore(): void {}
+
 export class SocketTransport extends NodeTransport implements RawTransport {
   readonly isSecure = false;
-  readonly remote: EndpointAddress;
-  readonly local: EndpointAddress;
   readonly #socket: Socket;
   readonly #waiting: Waiting[] = [];
   #isWriting = false;
@@ -24,10 +24,18 @@ export class SocketTransport extends NodeTransport implements RawTransport {
   constructor(socket: Socket) {
     super(socket);
     this.#socket = socket;
-    this.remote = { address: socket.remoteAddress, port: socket.remotePort };
-    this.local = { address: socket.localAddress, port: socket.localPort };
     // Whoever attaches hears why it was closed; before that an error is nobody's.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
+  }
+
+  get remote(): EndpointAddress {
+    const { remoteAddress: address, remotePort: port } = this.#socket;
+    return { address, port };
+  }
+
+  get local(): EndpointAddress {
+    const { localAddress: address, localPort: port } = this.#socket;
+    return { address, port };
   }
 
   override attach(events: TransportEvents): void {
