@@ -2,18 +2,19 @@
 //
 // Deno has SIMD and never forbids WebAssembly, so its bundle carries one module and no stand-in for it.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const ROOT = new URL('..', import.meta.url);
 const path = (name) => fileURLToPath(new URL(name, ROOT));
 
 /** `limit`: most bytes, minified and gzipped. A bundle that outgrows it fails the build: raise it knowingly or not at all. */
 const BUNDLES = [
-  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 44_000 },
-  { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 32_000 },
+  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 43_000 },
+  { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 31_500 },
   { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000 },
 ];
 const WASM = { file: 'build/core-simd.wasm', limit: 8_192 };
@@ -31,9 +32,9 @@ function report(file, bytes, limit, unit) {
 }
 
 for (const { entry, file, limit } of BUNDLES) {
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [path(entry)],
-    outfile: path(file),
+    write: false,
     bundle: true,
     minify: true,
     format: 'esm',
@@ -41,10 +42,12 @@ for (const { entry, file, limit } of BUNDLES) {
     target: 'es2022',
     external: ['node:*'],
     legalComments: 'none',
-    banner: { js: '// wasock, MIT licence' },
     plugins: [oneModule],
     logLevel: 'warning',
   });
+  // Once more by another minifier: 2 % less.
+  const { code } = await minify(outputFiles[0].text, { module: true, ecma: 2022, compress: { passes: 2 } });
+  writeFileSync(path(file), `// wasock, MIT licence\n${code}\n`);
   report(file, gzipSync(readFileSync(path(file)), { level: 9 }).length, limit, 'gzipped');
 }
 report(WASM.file, statSync(path(WASM.file)).size, WASM.limit, 'as it is');
