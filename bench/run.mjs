@@ -110,9 +110,9 @@ function readOptions() {
       help: { type: 'boolean', default: false },
     },
   });
-  const { quick } = values;
+  const { quick, library } = values;
   const runtime = readRuntime(values.runtime);
-  const all = makeImplementations(runtime, resolve(values.library ?? defaultLibrary(runtime)));
+  const all = makeImplementations(runtime, resolve(library ?? defaultLibrary(runtime)));
   // What nobody can do on this runtime does not exist.
   const scenarios = makeScenarios(runtime).filter(({ kind }) => all.some(({ kinds }) => kinds.includes(kind)));
   if (values.help) process.stdout.write(HELP);

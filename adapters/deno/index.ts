@@ -4,11 +4,14 @@ import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import type { RawServerOptions } from '../../src/raw/ws/server.ts';
+import { platform } from './platform.ts';
 import { WebSocketServer } from './server.ts';
 import { upgrade } from './upgrade.ts';
 import { WebSocket } from './websocket.ts';
 
+lendPlatform(platform);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

@@ -5,8 +5,9 @@ import { Buffer } from 'node:buffer';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { internals } from '../../src/api/ws/internals.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
+import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
-import { WebSocket } from './websocket.ts';
+import { bufferPlatform, WebSocket } from './websocket.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -43,6 +44,7 @@ export class WebSocketServer {
   }
 }
 
+lendPlatform(bufferPlatform);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

@@ -5,12 +5,14 @@ import { connect } from 'cloudflare:sockets';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import type { Platform } from '../../src/platform.ts';
 import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { createNetwork } from './network.ts';
 import { createPlatform } from './platform.ts';
 
-const bufferPlatform = createPlatform({
+/** What byte arrays are in the ws-style classes. */
+export const bufferPlatform: Platform = createPlatform({
   // Not from the pool: a message that a program keeps must not keep its neighbours.
   allocate: (length) => Buffer.allocUnsafeSlow(length),
   copy(source, start, end) {

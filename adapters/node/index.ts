@@ -4,9 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { platform } from '../../src/nodejs/platform.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
+lendPlatform(platform);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

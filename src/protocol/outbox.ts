@@ -12,6 +12,8 @@ const MAXIMUM_HEADER = 14;
 const REFERENCE_FROM = 16384;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 128;
+/** At least this long is what follows a chunk that was too short. */
+const SECOND_HEAP_CHUNK = 1024;
 const LARGEST_HEAP_CHUNK = 131072;
 /** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
 const LARGEST_FIRST_HEAP_CHUNK = 4096;
@@ -222,7 +224,7 @@ export class Outbox {
       this.#limit = slot.address + OUTPUT_SLOT_BYTES;
     } else {
       const capacity = Math.max(this.#heapBytes, length);
-      this.#heapBytes = Math.min(LARGEST_HEAP_CHUNK, capacity * 2);
+      this.#heapBytes = Math.min(LARGEST_HEAP_CHUNK, Math.max(SECOND_HEAP_CHUNK, capacity * 2));
       const slab = this.#platform.slab(capacity);
       this.#region = slab;
       this.#start = this.#used = slab.free;

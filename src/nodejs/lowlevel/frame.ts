@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { FIN_BIT, RSV1_BIT } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
-import { platform } from '../platform.ts';
+import { platform } from './lent.ts';
 
 /** Fills a 4-byte masking key. */
 export type GenerateMask = (mask: Buffer) => void;

@@ -17,7 +17,7 @@ import { emptyMessage, TAIL } from '../../deflate/zlib-module.ts';
 import { Compression } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/faults.ts';
 import { deflateEngine } from '../compression.ts';
-import { platform } from '../platform.ts';
+import { platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
 
 /** Options of `new PerMessageDeflate()`. */

@@ -11,7 +11,7 @@ import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
-import { platform } from '../platform.ts';
+import { platform } from './lent.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
 

@@ -204,7 +204,7 @@ describe('outbox', () => {
       }
       return leave(platform, outbox).batch.chunks.length;
     });
-    expect(chunks).toEqual([4, 1, 1, 1, 4]);
+    expect(chunks).toEqual([2, 1, 1, 1, 2]);
   });
 
   test('outboxes that are filled in turns share a slab, and none writes where another has', () => {

@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import * as lowlevel from '../../../../src/nodejs/lowlevel/index.ts';
 import { concat, frame, type FrameOptions } from '../../../support/frames.ts';
 import { show, sleep } from '../oracle.ts';
+import '../../../support/lowlevel.ts';
 
 export type LowLevel = Pick<typeof lowlevel, 'Receiver' | 'Sender' | 'PerMessageDeflate'>;
 export const ours: LowLevel = lowlevel;

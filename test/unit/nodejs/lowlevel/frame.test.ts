@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeFrame, type FrameOptions } from '../../../../src/nodejs/lowlevel/frame.ts';
 import { concat, hex, pattern, toHex } from '../../../support/frames.ts';
+import '../../../support/lowlevel.ts';
 
 const generateMask = (mask: Buffer): void => mask.set(hex('37fa213d'));
 

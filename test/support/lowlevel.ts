@@ -1,0 +1,6 @@
+// Lends the low-level classes what the entry point on Node.js lends them, for tests that import them by themselves.
+
+import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { platform } from '../../src/nodejs/platform.ts';
+
+lendPlatform(platform);
