@@ -1,7 +1,7 @@
 // A worker with one path for each thing that features.test.ts looks at.
 
 import { enableDeflate } from '../../../adapters/edge/deflate.ts';
-import { createWebSocketStream, upgrade, WebSocketServer } from '../../../adapters/edge/index.ts';
+import { createWebSocketStream, Receiver, Sender, upgrade, WebSocketServer } from '../../../adapters/edge/index.ts';
 import { upgrade as upgradeW3C, WebSocket } from '../../../adapters/edge/w3c.ts';
 import { pattern } from '../../support/frames.ts';
 
@@ -38,6 +38,15 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   '/exchange-deflated': async (_, query) => {
     enableDeflate();
     return new Response(await exchange(query.get('to') ?? '', Number(query.get('size')), true));
+  },
+  '/frames': () => {
+    // A masked "Hello", RFC 6455 section 5.7, read and written again.
+    const receiver = new Receiver({ isServer: true });
+    let text = '';
+    receiver.on('message', (data) => (text = String(data)));
+    receiver.write(Uint8Array.of(0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58));
+    const options = { fin: true, opcode: 1, mask: false, readOnly: true, rsv1: false };
+    return Response.json([text, ...Sender.frame(new TextEncoder().encode(text) as never, options).map((part) => [...part])]);
   },
   '/errors': (request) =>
     Response.json([

@@ -30,6 +30,13 @@ describe.runIf(hasWorkerd)('worker', () => {
   const open = (path: string): WebSocket => new WebSocket(`ws://127.0.0.1:${worker.port}${path}`);
   const next = async (ws: WebSocket): Promise<string> => String((await once(ws, 'message'))[0]);
 
+  test('reads and writes frames by the low-level classes', async () => {
+    expect((JSON.parse(await ask('/frames')) as (string | number[])[]).flat()).toEqual([
+      'Hello',
+      ...[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f],
+    ]);
+  });
+
   test('says what it cannot do', async () => {
     expect(JSON.parse(await ask('/errors'))).toEqual([
       expect.stringContaining('call upgrade(request)'),
