@@ -3,4 +3,6 @@
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 
-lendPlatform(platform);
+export function lendNodePlatform(): void {
+  lendPlatform(platform);
+}

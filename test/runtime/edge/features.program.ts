@@ -43,7 +43,7 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
     // A masked "Hello", RFC 6455 section 5.7, read and written again.
     const receiver = new Receiver({ isServer: true });
     let text = '';
-    receiver.on('message', (data) => (text = String(data)));
+    receiver.on('message', (data: Uint8Array) => (text = new TextDecoder().decode(data)));
     receiver.write(Uint8Array.of(0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58));
     const options = { fin: true, opcode: 1, mask: false, readOnly: true, rsv1: false };
     return Response.json([text, ...Sender.frame(new TextEncoder().encode(text) as never, options).map((part) => [...part])]);

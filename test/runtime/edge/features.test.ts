@@ -33,7 +33,13 @@ describe.runIf(hasWorkerd)('worker', () => {
   test('reads and writes frames by the low-level classes', async () => {
     expect((JSON.parse(await ask('/frames')) as (string | number[])[]).flat()).toEqual([
       'Hello',
-      ...[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f],
+      0x81,
+      0x05,
+      0x48,
+      0x65,
+      0x6c,
+      0x6c,
+      0x6f,
     ]);
   });
 

@@ -6,7 +6,9 @@ import { expect } from 'vitest';
 import * as lowlevel from '../../../../src/nodejs/lowlevel/index.ts';
 import { concat, frame, type FrameOptions } from '../../../support/frames.ts';
 import { show, sleep } from '../oracle.ts';
-import '../../../support/lowlevel.ts';
+import { lendNodePlatform } from '../../../support/lowlevel.ts';
+
+lendNodePlatform();
 
 export type LowLevel = Pick<typeof lowlevel, 'Receiver' | 'Sender' | 'PerMessageDeflate'>;
 export const ours: LowLevel = lowlevel;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { makeFrame, type FrameOptions } from '../../../../src/nodejs/lowlevel/frame.ts';
 import { concat, hex, pattern, toHex } from '../../../support/frames.ts';
-import '../../../support/lowlevel.ts';
+import { lendNodePlatform } from '../../../support/lowlevel.ts';
+
+lendNodePlatform();
 
 const generateMask = (mask: Buffer): void => mask.set(hex('37fa213d'));
 

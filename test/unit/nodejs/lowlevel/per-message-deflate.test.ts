@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { extension } from '../../../../src/api/ws/extension.ts';
 import { PerMessageDeflate } from '../../../../src/nodejs/lowlevel/per-message-deflate.ts';
 import { hex } from '../../../support/frames.ts';
-import '../../../support/lowlevel.ts';
+import { lendNodePlatform } from '../../../support/lowlevel.ts';
+
+lendNodePlatform();
 
 function accepted(settings: ConstructorParameters<typeof PerMessageDeflate>[0] = {}, parameters = {}): PerMessageDeflate {
   const deflate = new PerMessageDeflate(settings);

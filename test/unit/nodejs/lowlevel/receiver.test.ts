@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { PerMessageDeflate } from '../../../../src/nodejs/lowlevel/per-message-deflate.ts';
 import { Receiver, type ReceiverOptions } from '../../../../src/nodejs/lowlevel/receiver.ts';
 import { hex } from '../../../support/frames.ts';
-import '../../../support/lowlevel.ts';
+import { lendNodePlatform } from '../../../support/lowlevel.ts';
+
+lendNodePlatform();
 
 function deflate(): PerMessageDeflate {
   const result = new PerMessageDeflate({ isServer: true });

@@ -5,7 +5,9 @@ import { PerMessageDeflate } from '../../../../src/nodejs/lowlevel/per-message-d
 import { Receiver } from '../../../../src/nodejs/lowlevel/receiver.ts';
 import { Sender } from '../../../../src/nodejs/lowlevel/sender.ts';
 import { toHex } from '../../../support/frames.ts';
-import '../../../support/lowlevel.ts';
+import { lendNodePlatform } from '../../../support/lowlevel.ts';
+
+lendNodePlatform();
 
 class Sink extends Duplex {
   bytes: Buffer = Buffer.alloc(0);
