@@ -119,6 +119,5 @@ export interface IBufferList {
   /** Passes `count` bytes. */
   advance(count: number): unknown;
   /** The first `count` bytes, which stay. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- The package's own types say so.
-  take(count: number): any;
+  take(count: number): unknown;
 }
