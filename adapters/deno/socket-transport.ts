@@ -12,20 +12,16 @@ interface Waiting {
   readonly onWritten: (isAtOnce?: boolean) => void;
 }
 
-function ignore(): void {}
-
 export class SocketTransport extends NodeTransport implements RawTransport {
   readonly isSecure = false;
   readonly #socket: Socket;
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting[] | null = null;
   #isWriting = false;
 
   /** @param socket Paused, with half-open connections allowed. */
   constructor(socket: Socket) {
     super(socket);
     this.#socket = socket;
-    // Whoever attaches hears why it was closed; before that an error is nobody's.
-    socket.on('error', ignore);
   }
 
   get remote(): EndpointAddress {
@@ -44,9 +40,19 @@ export class SocketTransport extends NodeTransport implements RawTransport {
   }
 
   override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
-    if (!this.#isWriting && this.#waiting.length === 0) return this.#writeNow(chunks, onWritten);
-    this.#waiting.push({ chunks, onWritten });
+    if (!this.#isWriting && this.#waiting === null) return this.#writeNow(chunks, onWritten);
+    (this.#waiting ??= []).push({ chunks, onWritten });
     return false;
+  }
+
+  protected override tellWritten(): void {
+    this.#isWriting = false;
+    super.tellWritten();
+    while (!this.#isWriting && this.#waiting !== null) {
+      const { chunks, onWritten } = this.#waiting.shift()!;
+      if (this.#waiting.length === 0) this.#waiting = null;
+      if (this.#writeNow(chunks, onWritten)) onWritten();
+    }
   }
 
   ref(isKept: boolean): void {
@@ -56,19 +62,7 @@ export class SocketTransport extends NodeTransport implements RawTransport {
 
   #writeNow(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     this.#isWriting = true;
-    const isTaken = super.write(chunks, () => {
-      this.#isWriting = false;
-      onWritten();
-      this.#goOn();
-    });
-    if (isTaken) this.#isWriting = false;
-    return isTaken;
-  }
-
-  #goOn(): void {
-    while (!this.#isWriting && this.#waiting.length > 0) {
-      const { chunks, onWritten } = this.#waiting.shift()!;
-      if (this.#writeNow(chunks, onWritten)) onWritten();
-    }
+    this.#isWriting = !super.write(chunks, onWritten);
+    return !this.#isWriting;
   }
 }

@@ -37,10 +37,10 @@ const symbols = findSymbols();
  * Makes `socket` read into `buffer` from now on.
  *
  * @param buffer Shared by all sockets: what is in it is only valid during `onRead`.
- * @param onRead Called with the number of bytes read.
+ * @param onRead Called by the socket with the number of bytes read. Must return nothing.
  * @returns Whether this socket can; if not, nothing has changed.
  */
-export function readInto(socket: unknown, buffer: Uint8Array, onRead: (length: number) => void): boolean {
+export function readInto(socket: unknown, buffer: Uint8Array, onRead: (this: object, length: number) => void): boolean {
   if (symbols === undefined || !(socket instanceof Socket)) return false;
   const internals = socket as Internals;
   const handle = internals._handle;
@@ -48,10 +48,8 @@ export function readInto(socket: unknown, buffer: Uint8Array, onRead: (length: n
   if (handle === null || typeof handle.useUserBuffer !== 'function' || internals[symbols.buffer] !== null) return false;
   handle.useUserBuffer(buffer);
   internals[symbols.generator] = null;
-  internals[symbols.callback] = (length: number): boolean => {
-    onRead(length);
-    return true;
-  };
+  // Only `false` would mean something to the socket: stop reading.
+  internals[symbols.callback] = onRead;
   internals[symbols.buffer] = buffer;
   return true;
 }

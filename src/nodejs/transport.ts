@@ -16,6 +16,13 @@ interface SocketOptions {
 /** The encoding that streams name for chunks that have none. */
 const BUFFER = 'buffer' as BufferEncoding;
 
+/** Where a socket keeps its transport, for listeners that all of them share: one each for every event takes 300 bytes a connection. */
+const TRANSPORT = Symbol('transport');
+
+interface Carrier {
+  [TRANSPORT]?: NodeTransport;
+}
+
 export class NodeTransport implements Transport {
   readonly #socket: Duplex;
   #events: TransportEvents | null = null;
@@ -32,6 +39,10 @@ export class NodeTransport implements Transport {
   constructor(socket: Duplex) {
     this.#socket = socket;
     this.#isSocket = socket instanceof Socket;
+    (socket as Carrier)[TRANSPORT] = this;
+    socket.on('end', NodeTransport.#onEnd);
+    socket.on('error', NodeTransport.#onError);
+    socket.on('close', NodeTransport.#onClose);
     // The closing handshake and the heartbeat keep time from now on, and frames are gathered by us, not by Nagle.
     const options = socket as SocketOptions;
     options.setTimeout?.(0);
@@ -40,15 +51,7 @@ export class NodeTransport implements Transport {
 
   /** Names the receiver of what the socket has to say, in the place of the one before. */
   attach(events: TransportEvents): void {
-    const isFirst = this.#events === null;
     this.#events = events;
-    if (!isFirst) return;
-    const socket = this.#socket;
-    socket.on('end', () => this.#events!.receiveEnd());
-    socket.on('error', (error) => {
-      this.#error = error;
-    });
-    socket.on('close', () => this.#events!.closed(this.#error));
   }
 
   /** Starts reading; called again, goes on after `pause`. */
@@ -59,8 +62,8 @@ export class NodeTransport implements Transport {
     if (socket.destroyed) return;
     // What arrived while the socket was in other hands sits in its buffer, before anything that is read from now on.
     for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) this.#events!.receive(chunk);
-    const isDirect = readInto(socket, platform.codec.input, (length) => this.#events!.receiveInput(length));
-    if (!isDirect) socket.on('data', (chunk: Uint8Array) => this.#events!.receive(chunk));
+    const isDirect = readInto(socket, platform.codec.input, NodeTransport.#onRead);
+    if (!isDirect) socket.on('data', NodeTransport.#onData);
     // read() above has made the handle read, so that pausing once is not enough.
     if (this.#isPaused) socket.pause();
     else socket.resume();
@@ -71,7 +74,10 @@ export class NodeTransport implements Transport {
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
     // What somebody else wrote, such as the answer of the opening handshake, goes first.
-    return this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
+    const isTaken = this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
+    // It may be the handshake's, which is not to be kept alive.
+    if (isTaken) this.#onWritten = null;
+    return isTaken;
   }
 
   /**
@@ -108,8 +114,13 @@ export class NodeTransport implements Transport {
     if (error) this.#socket.destroy(error);
     // A write that a destroyed socket lost completes without an error. 'close' follows, and tells whoever waits.
     else if (this.#isWriting) this.#isTaken = true;
-    else if (!this.#socket.destroyed) this.#onWritten!();
+    else if (!this.#socket.destroyed) this.tellWritten();
   };
+
+  /** A write that was not taken at once is done. */
+  protected tellWritten(): void {
+    this.#onWritten!();
+  }
 
   end(): void {
     this.#socket.end();
@@ -128,5 +139,28 @@ export class NodeTransport implements Transport {
   resume(): void {
     this.#isPaused = false;
     if (this.#isStarted) this.#socket.resume();
+  }
+
+  // Listeners of the socket.
+
+  static #onRead(this: Carrier, length: number): void {
+    this[TRANSPORT]!.#events!.receiveInput(length);
+  }
+
+  static #onData(this: Carrier, chunk: Uint8Array): void {
+    this[TRANSPORT]!.#events!.receive(chunk);
+  }
+
+  static #onEnd(this: Carrier): void {
+    this[TRANSPORT]!.#events?.receiveEnd();
+  }
+
+  static #onError(this: Carrier, error: Error): void {
+    this[TRANSPORT]!.#error = error;
+  }
+
+  static #onClose(this: Carrier): void {
+    const transport = this[TRANSPORT]!;
+    transport.#events?.closed(transport.#error);
   }
 }

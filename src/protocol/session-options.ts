@@ -19,11 +19,3 @@ export interface SessionOptions extends ConnectionOptions {
   /** Pings a silent peer and drops one that stays silent. Default: none. */
   readonly heartbeat?: HeartbeatSettings;
 }
-
-/** The options that the session itself keeps to. */
-export type SessionLimits = Required<Pick<SessionOptions, 'closeTimeout' | 'maxBufferedAmount' | 'bufferPolicy'>>;
-
-export function limitsOf(options: SessionOptions): SessionLimits {
-  const { closeTimeout = 30000, maxBufferedAmount = 1073741824, bufferPolicy = 'close' } = options;
-  return { closeTimeout, maxBufferedAmount, bufferPolicy };
-}

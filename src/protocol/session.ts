@@ -18,7 +18,7 @@ import { tooMuchOutput } from './faults.ts';
 import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
 import { callSafely, settle, type Batch } from './outbox.ts';
-import { limitsOf, type SessionLimits, type SessionOptions } from './session-options.ts';
+import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
 
 export class RawSession implements Session, TransportEvents, ConnectionSink {
@@ -26,7 +26,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   readonly #platform: Platform;
   readonly #connection: Connection;
   readonly #outbound: Outbound;
-  readonly #limits: SessionLimits;
+  readonly #closeTimeout: number;
+  readonly #maxBufferedAmount: number;
+  readonly #bufferPolicy: BufferPolicy;
   readonly #transport: Transport;
   #sink: SessionSink = UNATTACHED;
   /** The batch that the transport has not taken in full yet. */
@@ -47,6 +49,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #isOver = false;
   #timer: Timer | undefined;
   readonly #heartbeat: Heartbeat | undefined;
+  // Made when first needed: a connection that only receives has no use for them.
+  #flushLater: (() => void) | undefined;
+  #written: ((isAtOnce?: boolean) => void) | undefined;
 
   constructor(platform: Platform, transport: Transport, options: SessionOptions) {
     this.role = options.role;
@@ -54,7 +59,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport = transport;
     this.#connection = new Connection(platform, this, options);
     this.#outbound = this.#connection.outbound;
-    this.#limits = limitsOf(options);
+    this.#closeTimeout = options.closeTimeout ?? 30000;
+    this.#maxBufferedAmount = options.maxBufferedAmount ?? 1073741824;
+    this.#bufferPolicy = options.bufferPolicy ?? 'close';
     if (options.heartbeat !== undefined) this.#heartbeat = this.#createHeartbeat(options.heartbeat);
   }
 
@@ -292,12 +299,12 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       return false;
     }
     if (this.#inFlight === null) return true;
-    const { maxBufferedAmount, bufferPolicy } = this.#limits;
-    if (maxBufferedAmount === 0 || this.bufferedAmount <= maxBufferedAmount) return true;
-    const error = tooMuchOutput(this.bufferedAmount, maxBufferedAmount);
-    if (bufferPolicy === 'throw') throw error;
+    const most = this.#maxBufferedAmount;
+    if (most === 0 || this.bufferedAmount <= most) return true;
+    const error = tooMuchOutput(this.bufferedAmount, most);
+    if (this.#bufferPolicy === 'throw') throw error;
     if (callback !== undefined) this.#platform.defer(() => callback(error));
-    if (bufferPolicy === 'close') {
+    if (this.#bufferPolicy === 'close') {
       try {
         this.#sink.onError(error);
       } finally {
@@ -323,8 +330,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#heartbeat?.stop();
-    const { closeTimeout } = this.#limits;
-    if (closeTimeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), closeTimeout);
+    const timeout = this.#closeTimeout;
+    if (timeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), timeout);
     this.#sink.onClosing();
   }
 
@@ -339,13 +346,21 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     // The end of the read flushes; elsewhere a microtask gathers what the current turn sends.
     if (this.#isReceiving || this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    this.#platform.defer(this.#flushLater);
+    this.#platform.defer((this.#flushLater ??= this.#makeFlushLater()));
   }
 
-  readonly #flushLater = (): void => {
-    this.#isFlushPlanned = false;
-    this.#flush();
-  };
+  // Apart from their users: a function with a closure in it makes a scope for it at every call.
+
+  #makeFlushLater(): () => void {
+    return () => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    };
+  }
+
+  #makeWritten(): (isAtOnce?: boolean) => void {
+    return (isAtOnce) => this.#endWrite(isAtOnce);
+  }
 
   #flush(): void {
     if (this.#inFlight !== null || this.#isOutputOver || this.#isOver) return;
@@ -356,7 +371,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       this.#inFlight = batch;
       if (batch.isTorn)
         return this.onOutputFailure(new UsageError('The memory of a payload was transferred before it was sent'));
-      if (!this.#transport.write(batch.chunks, this.#written)) {
+      if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
         // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
         this.#connection.isCongested = true;
         return;
@@ -369,7 +384,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#transport.end();
   }
 
-  readonly #written = (isAtOnce?: boolean): void => {
+  #endWrite(isAtOnce: boolean | undefined): void {
     const batch = this.#inFlight;
     if (batch === null) return;
     if (isAtOnce !== true) this.#hasWaited = true;
@@ -380,7 +395,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (!this.#hasWaited || this.bufferedAmount > 0 || this.#isOver) return;
     this.#hasWaited = false;
     this.#sink.onDrain();
-  };
+  }
 
   #settle(batch: Batch): void {
     this.#inFlight = null;

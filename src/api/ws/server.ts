@@ -86,6 +86,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   #emitsCloseWithLastClient = false;
   #server: HttpServer | null = null;
   readonly #listeners: Readonly<Record<string, LooseListener<unknown>>>;
+  readonly #onClientClose: (this: WebSocketBase) => void = forAll((ws) => this.#forget(ws as InstanceType<Socket>));
 
   /** @throws {TypeError} unless exactly one of `port`, `server` and `noServer` is given. */
   constructor(platform: ServerPlatform, options?: ServerOptions<Socket, Request>, onListening?: () => void) {
@@ -252,10 +253,12 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const clients = this.clients as Set<InstanceType<Socket>> | undefined;
     if (clients === undefined) return;
     clients.add(ws);
-    (ws as WebSocketBase).on('close', () => {
-      clients.delete(ws);
-      if (this.#emitsCloseWithLastClient && clients.size === 0) process.nextTick(() => this.#emitClose());
-    });
+    (ws as WebSocketBase).on('close', this.#onClientClose);
+  }
+
+  #forget(ws: InstanceType<Socket>): void {
+    this.clients.delete(ws);
+    if (this.#emitsCloseWithLastClient && this.clients.size === 0) process.nextTick(() => this.#emitClose());
   }
 
   #selectProtocol(protocols: readonly string[], request: InstanceType<Request>): string {
@@ -268,6 +271,13 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     this.#state = CLOSED;
     this.emit('close');
   }
+}
+
+/** Makes one listener for the events of all clients, each of which would keep one of its own alive. */
+function forAll(listener: (ws: WebSocketBase) => void): (this: WebSocketBase) => void {
+  return function () {
+    listener(this);
+  };
 }
 
 function isSecure(request: IncomingMessage): boolean {

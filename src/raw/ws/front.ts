@@ -107,7 +107,7 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     this.#connections++;
     const over = (): RawSocket => {
       this.#reading.delete(transport);
-      return new RawSocket(transport, this.#platform, () => this.#release());
+      return new RawSocket(transport, this.#platform, this.#release);
     };
     const reader = new HeadReader<RequestHead>(transport, this.#platform, {
       parser: requestHeadParser(),
@@ -128,10 +128,11 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     reader.start(this.#options.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT);
   }
 
-  #release(): void {
+  /** A connection is gone. One closure for all: each keeps hold of what it was made among. */
+  readonly #release = (): void => {
     this.#connections--;
     if (this.#isClosing) this.#emitClose();
-  }
+  };
 
   #handle(socket: RawSocket, head: RequestHead, rest: Uint8Array): void {
     const { headers } = head;

@@ -2,7 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import type { Platform, Timer, Transport, TransportEvents } from '../../platform.ts';
+import { shapeListeners } from '../../api/ws/emitter.ts';
+import type { Platform, Timer, TransportEvents } from '../../platform.ts';
 import { RawSession } from '../../protocol/session.ts';
 import type { SessionOptions } from '../../protocol/session-options.ts';
 import { guard } from '../guard.ts';
@@ -16,19 +17,23 @@ const MAXIMUM_KEPT_BYTES = 16_384;
 
 type Done = (error?: Error | null) => void;
 
+/** What a socket lets the transport of its session do to it. */
+let lent: {
+  deliverKept(socket: RawSocket): void;
+  endBySession(socket: RawSocket): void;
+};
+
 /** The transport of a session: what it does to it shows on the socket. */
 class CarryingTransport extends SessionTransport {
   readonly #socket: RawSocket;
-  readonly #hooks: { readonly onEnd: () => void; readonly onStart: () => void };
 
-  constructor(socket: RawSocket, transport: RawTransport, hooks: { readonly onEnd: () => void; readonly onStart: () => void }) {
+  constructor(socket: RawSocket, transport: RawTransport) {
     super(transport);
     this.#socket = socket;
-    this.#hooks = hooks;
   }
 
   protected override deliverKept(): void {
-    this.#hooks.onStart();
+    lent.deliverKept(this.#socket);
   }
 
   override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
@@ -37,7 +42,7 @@ class CarryingTransport extends SessionTransport {
   }
 
   override end(): void {
-    this.#hooks.onEnd();
+    lent.endBySession(this.#socket);
     super.end();
   }
 
@@ -62,15 +67,22 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   #hasEnded = false;
   #isClosed = false;
   /** Callbacks of the writes by {@link write} that the operating system has not taken yet. */
-  readonly #waiting: (Done | undefined)[] = [];
+  #waiting: (Done | undefined)[] | null = null;
   #error: Error | undefined;
   #timer: Timer | undefined;
   #isWatching = false;
   /** What was read while watching. */
-  #kept: Uint8Array[] = [];
+  #kept: Uint8Array[] | null = null;
   #keptBytes = 0;
   /** Whether FIN came behind what is kept. */
   #isEndKept = false;
+
+  static {
+    lent = {
+      deliverKept: (socket) => socket.#deliverKept(),
+      endBySession: (socket) => socket.#endBySession(),
+    };
+  }
 
   /** Takes over `transport`, which is paused. `onClosed` is called once it is gone. */
   constructor(transport: RawTransport, platform: Platform, onClosed?: () => void) {
@@ -121,10 +133,9 @@ export class RawSocket extends EventEmitter implements TransportEvents {
 
   /** Makes the session that reads from here, and writes. Call it once. */
   createSession(platform: Platform, options: SessionOptions): RawSession {
-    const transport: Transport = new CarryingTransport(this, this.#transport, {
-      onEnd: () => this.#endBySession(),
-      onStart: () => this.#deliverKept(),
-    });
+    const transport = new CarryingTransport(this, this.#transport);
+    // Its listeners so far were the handshake's, and have gone: EventEmitter has left a hash table behind.
+    shapeListeners(this);
     if (this.#isWatching) this.#transport.pause();
     const session = new RawSession(platform, transport, options);
     this.#session = session;
@@ -145,9 +156,9 @@ export class RawSocket extends EventEmitter implements TransportEvents {
 
   #deliverKept(): void {
     const chunks = this.#kept;
-    this.#kept = [];
+    this.#kept = null;
     this.#isWatching = false;
-    if (chunks.length > 0) this.#session!.receive(Buffer.concat(chunks));
+    if (chunks !== null) this.#session!.receive(Buffer.concat(chunks));
     if (!this.#isEndKept) return;
     this.#isEndKept = false;
     this.receiveEnd();
@@ -162,18 +173,19 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     }
     const bytes = typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data;
     this.bytesWritten += bytes.length;
-    const isTaken =
-      bytes.length === 0 ||
-      this.#transport.write([bytes], () => {
-        const first = this.#waiting.shift();
-        if (first) process.nextTick(first);
-        if (this.#waiting.length > 0) return;
-        if (this.#isEnding) this.#finish();
-        else process.nextTick(() => this.emit('drain'));
-      });
-    if (!isTaken) this.#waiting.push(done);
+    const isTaken = bytes.length === 0 || this.#transport.write([bytes], () => this.#endWrite());
+    if (!isTaken) (this.#waiting ??= []).push(done);
     else if (done) process.nextTick(done);
     return isTaken;
+  }
+
+  #endWrite(): void {
+    const done = this.#waiting?.shift();
+    if (done) process.nextTick(done);
+    if (this.#waiting?.length) return;
+    this.#waiting = null;
+    if (this.#isEnding) this.#finish();
+    else process.nextTick(() => this.emit('drain'));
   }
 
   /** Sends FIN behind what was written. */
@@ -185,10 +197,10 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     if (done) this.once('finish', done);
     this.#isEnding = true;
     this.#isWatching = false;
-    this.#kept = [];
+    this.#kept = null;
     // Nobody else keeps time once the peer is refused.
     if (this.#session === null) this.#timer = this.#platform.setTimer(() => this.destroy(), LINGER);
-    if (this.#waiting.length === 0) this.#finish();
+    if (this.#waiting === null) this.#finish();
     return this;
   }
 
@@ -265,13 +277,13 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   }
 
   #keep(chunk: Uint8Array): void {
-    this.#kept.push(Buffer.from(chunk));
+    (this.#kept ??= []).push(Buffer.from(chunk));
     this.#keptBytes += chunk.length;
     if (this.#keptBytes >= MAXIMUM_KEPT_BYTES) this.#transport.pause();
   }
 
   receiveEnd(): void {
-    if (this.#isWatching && this.#kept.length > 0) {
+    if (this.#isWatching && this.#kept !== null) {
       this.#isEndKept = true;
       return;
     }
@@ -290,7 +302,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     const fault = this.#error ?? error;
     this.#onClosed?.();
     const lost = fault ?? new Error('The socket was closed before the data was written');
-    for (const done of this.#waiting.splice(0)) if (done) process.nextTick(done, lost);
+    for (const done of this.#waiting ?? []) if (done) process.nextTick(done, lost);
+    this.#waiting = null;
     guard(this.#platform, () => this.#session?.closed(fault));
     if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
     guard(this.#platform, () => this.emit('close', fault !== undefined));

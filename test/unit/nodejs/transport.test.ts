@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createSession } from '../../../src/nodejs/session.ts';
 import { NodeTransport } from '../../../src/nodejs/transport.ts';
@@ -220,6 +220,17 @@ describe('NodeTransport writes', () => {
     await turn();
     expect(written).toBe(0);
     expect(events.log).toEqual(['closed']);
+  });
+});
+
+describe('NodeTransport listens', () => {
+  test('by the same functions on every socket', () => {
+    const sockets = [new Socket(), new Socket()];
+    for (const socket of sockets) new NodeTransport(socket);
+    for (const event of ['end', 'error', 'close']) {
+      const [one, other] = sockets.map((socket) => socket.listeners(event).at(-1));
+      expect(one).toBe(other);
+    }
   });
 });
 
