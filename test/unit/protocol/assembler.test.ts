@@ -60,6 +60,13 @@ describe('MessageAssembler', () => {
     expect(assemble(sliced(pattern(1_048_576), 65536), (rest) => rest).allocated.length).toBeLessThanOrEqual(3);
   });
 
+  test('allocates once for a frame whose first read brings a quarter of it, header included', () => {
+    const reads = [262_130, 262_144, 262_144, 262_144, 14];
+    expect(reads.reduce((sum, length) => sum + length)).toBe(1_048_576);
+    const pieces = reads.map((length) => pattern(length));
+    expect(assemble(pieces, (rest) => rest).allocated).toEqual([1_048_576]);
+  });
+
   test('allocates for what arrived, not for what a header claims', () => {
     const platform = new ManualPlatform();
     const assembler = new MessageAssembler(platform);
