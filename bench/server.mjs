@@ -11,6 +11,8 @@ const { values } = parseArgs({
     mode: { type: 'string', default: 'echo' },
     deflate: { type: 'boolean', default: false },
     cork: { type: 'boolean', default: false },
+    // A fan-out by `send` even where there is `broadcast`.
+    loop: { type: 'boolean', default: false },
   },
 });
 
@@ -20,8 +22,16 @@ const { values } = parseArgs({
  * @typedef {import('ws').WebSocket & { _socket: import('node:net').Socket }} Peer
  */
 
-/** @type {{ WebSocketServer: typeof import('ws').WebSocketServer }} */
-const { WebSocketServer } = await import(values.module);
+/**
+ * `broadcast` is what this library has besides the ws API.
+ *
+ * @typedef {{ binary: boolean, except: Peer }} BroadcastOptions
+ * @type {{
+ *   WebSocketServer: typeof import('ws').WebSocketServer,
+ *   broadcast?: (peers: Iterable<Peer>, data: import('ws').RawData, options: BroadcastOptions) => void,
+ * }}
+ */
+const { WebSocketServer, broadcast } = await import(values.module);
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: values.deflate });
 
 /** @param {Peer} peer */
@@ -48,7 +58,9 @@ function echoCorked(peer) {
 /** @param {Peer} peer */
 function fanout(peer) {
   peer.on('message', (data, isBinary) => {
-    for (const other of server.clients) if (other !== peer) other.send(data, { binary: isBinary });
+    const peers = /** @type {Set<Peer>} */ (server.clients);
+    if (broadcast && !values.loop) broadcast(peers, data, { binary: isBinary, except: peer });
+    else for (const other of peers) if (other !== peer) other.send(data, { binary: isBinary });
   });
 }
 

@@ -67,6 +67,8 @@ export interface SendOptions {
    * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
    */
   readonly firstByte?: number;
+  /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
+  readonly shared?: SharedFrame;
 }
 
 /**
@@ -157,6 +159,15 @@ export interface Region {
   readonly memory: ArrayBufferLike;
   /** Nobody has taken the bytes from here on. -1 in codec memory, whose slots are given out otherwise. */
   free: number;
+  /** Makes a view of it in the form that transports take. Left out: {@link Platform.view} does. */
+  view?(platform: Platform, start: number, length: number): Uint8Array;
+}
+
+/** A frame in memory that is not written to any more: `region.bytes[start, end)`. */
+export interface SharedFrame {
+  readonly region: Region;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** What a runtime lends to the shared code. */

@@ -4,6 +4,7 @@
 export { extension, subprotocol } from '../../src/api/ws/extension.ts';
 export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
 export {
+  broadcast,
   createWebSocketStream,
   PerMessageDeflate,
   Receiver,

@@ -23,6 +23,11 @@ export function createWebSocketStream(..._values: unknown[]): never {
   );
 }
 
+/** @throws {TypeError} always: there are no frames to share. */
+export function broadcast(..._values: unknown[]): never {
+  throw unavailable('broadcast: the runtime makes the frames of its WebSockets by itself', 'call send() of each');
+}
+
 /** @throws {TypeError} always: there is no WebSocketPair. */
 export function upgrade(..._values: unknown[]): never {
   throw unavailable(

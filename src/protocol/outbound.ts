@@ -77,8 +77,12 @@ export class Outbound {
   /** Queues bytes in the same way. `payload` is kept until the batch is written. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback)) return;
-    const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
-    this.outbox.addBytes(first, payload, options?.mask ?? this.#masks);
+    if (options?.shared !== undefined && !this.#masks && !this.#isFragmentOpen) {
+      this.outbox.addShared(options.shared);
+    } else {
+      const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
+      this.outbox.addBytes(first, payload, options?.mask ?? this.#masks);
+    }
     this.outbox.count(payload.length, callback);
   }
 

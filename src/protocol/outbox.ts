@@ -4,7 +4,7 @@
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
-import type { Platform, Region, SendCallback } from '../platform.ts';
+import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 const MAXIMUM_HEADER = 14;
@@ -110,6 +110,18 @@ export class Outbox {
     bytes[at] = first;
     bytes[at + 1] = length;
     this.#used = start + length;
+  }
+
+  /** Adds a frame that is laid out already. Those that lie back to back leave as one piece. */
+  addShared({ region, start, end }: SharedFrame): void {
+    if (region !== this.#region || start !== this.#used) {
+      this.#finishChunk();
+      this.#region = region;
+      this.#bytes = region.bytes;
+      this.#start = start;
+    }
+    // No room: what this connection alone sends goes elsewhere.
+    this.#used = this.#limit = end;
   }
 
   /** Adds bytes that count as sent payload, and who wants to know. */
@@ -247,7 +259,8 @@ export class Outbox {
     // What the last to take a piece does not need goes back.
     if (region.free === this.#limit) this.#limit = region.free = this.#used;
     this.#start = this.#used;
-    return this.#platform.view(region, start, this.#used - start);
+    const length = this.#used - start;
+    return region.view?.(this.#platform, start, length) ?? this.#platform.view(region, start, length);
   }
 }
 

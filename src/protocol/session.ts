@@ -15,7 +15,7 @@ import type {
 } from '../platform.ts';
 import { Connection, type ConnectionSink } from './connection.ts';
 import { tooMuchOutput } from './faults.ts';
-import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
+import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
 import { callSafely, settle, type Batch } from './outbox.ts';
 import type { BufferPolicy, SessionOptions } from './session-options.ts';
@@ -62,7 +62,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#closeTimeout = options.closeTimeout ?? 30000;
     this.#maxBufferedAmount = options.maxBufferedAmount ?? 1073741824;
     this.#bufferPolicy = options.bufferPolicy ?? 'close';
-    if (options.heartbeat !== undefined) this.#heartbeat = this.#createHeartbeat(options.heartbeat);
+    if (options.heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, options.heartbeat, this.#heartbeatHost());
   }
 
   get bufferedAmount(): number {
@@ -230,7 +230,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#beginClosing();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     this.#timer = undefined;
-    this.#failCallbacks(error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written'));
+    const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
+    if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
+    this.#settle(connection.outbox.take(), lost);
+    for (const callback of connection.dispose()) callSafely(this.#platform, callback, lost);
     this.#sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
   }
 
@@ -304,18 +307,12 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     const error = tooMuchOutput(this.bufferedAmount, most);
     if (this.#bufferPolicy === 'throw') throw error;
     if (callback !== undefined) this.#platform.defer(() => callback(error));
-    if (this.#bufferPolicy === 'close') {
-      try {
-        this.#sink.onError(error);
-      } finally {
-        this.terminate();
-      }
-    }
+    if (this.#bufferPolicy === 'close') this.onOutputFailure(error);
     return false;
   }
 
-  #createHeartbeat(settings: HeartbeatSettings): Heartbeat {
-    return new Heartbeat(this.#platform, settings, {
+  #heartbeatHost(): HeartbeatHost {
+    return {
       isReading: () => !this.#isPaused && !this.#connection.inbound.isBlocked,
       isHeld: () => this.#inFlight !== null,
       ping: () => {
@@ -323,15 +320,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
         this.#planFlush();
       },
       giveUp: () => this.terminate(),
-    });
+    };
   }
 
   #beginClosing(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#heartbeat?.stop();
-    const timeout = this.#closeTimeout;
-    if (timeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), timeout);
+    if (this.#closeTimeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#closeTimeout);
     this.#sink.onClosing();
   }
 
@@ -397,16 +393,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#sink.onDrain();
   }
 
-  #settle(batch: Batch): void {
+  #settle(batch: Batch, error?: Error): void {
     this.#inFlight = null;
-    settle(this.#platform, batch);
-  }
-
-  #failCallbacks(error: Error): void {
-    const batches = [this.#connection.outbox.take()];
-    if (this.#inFlight !== null) batches.unshift(this.#inFlight);
-    this.#inFlight = null;
-    for (const batch of batches) settle(this.#platform, batch, error);
-    for (const callback of this.#connection.dispose()) callSafely(this.#platform, callback, error);
+    settle(this.#platform, batch, error);
   }
 }

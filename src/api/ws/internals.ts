@@ -1,7 +1,8 @@
 // What adapters may do to a WebSocket and programs may not. Kept off the class: a program's subclass may use any name.
 
 import type { Duplex } from 'node:stream';
-import type { Session } from '../../platform.ts';
+import type { SendOptions, Session } from '../../platform.ts';
+import type { MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 /** A client's opening handshake under way. */
@@ -19,6 +20,8 @@ export interface Internals {
   open(ws: WebSocketBase, session: Session, settings: OpenSettings): void;
   /** Lets bytes flow, unless the program has paused. `head` are bytes that came with the handshake. Kept. */
   start(ws: WebSocketBase, head: Uint8Array): void;
+  /** Sends a message, as `send` of the class itself does. */
+  send(ws: WebSocketBase, data: Uint8Array, settings: SendOptions & MessageOptions): void;
   /** The opening handshake failed. */
   fail(ws: WebSocketBase, error: Error): void;
   /** Whether Close frames went both ways; known once closed. */

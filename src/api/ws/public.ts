@@ -1,5 +1,6 @@
 // What every ws-style entry point exports besides its classes.
 
+export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';
 export type { HeartbeatOptions } from './heartbeat.ts';
 export type { ClientOptions, ConnectionSettings } from './options.ts';

@@ -293,6 +293,7 @@ export abstract class WebSocketBase extends ListeningBase {
       setUrl: (ws, url) => void (ws.#url = url),
       open: (ws, session, settings) => ws.#open(session, settings),
       start: (ws, head) => ws.#start(head),
+      send: (ws, data, settings) => WebSocketBase.prototype.send.call(ws, data, settings),
       fail: (ws, error) => ws.#fail(error),
       wasClean: (ws) => ws.#wasClean,
     } satisfies typeof internals);

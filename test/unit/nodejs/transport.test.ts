@@ -225,10 +225,13 @@ describe('NodeTransport writes', () => {
 
 describe('NodeTransport listens', () => {
   test('by the same functions on every socket', () => {
-    const sockets = [new Socket(), new Socket()];
-    for (const socket of sockets) new NodeTransport(socket);
+    const listenersOf = (event: string): unknown[] => {
+      const sockets = [new Socket(), new Socket()];
+      expect(sockets.map((socket) => new NodeTransport(socket))).toHaveLength(2);
+      return sockets.map((socket) => socket.listeners(event).at(-1));
+    };
     for (const event of ['end', 'error', 'close']) {
-      const [one, other] = sockets.map((socket) => socket.listeners(event).at(-1));
+      const [one, other] = listenersOf(event);
       expect(one).toBe(other);
     }
   });

@@ -1,0 +1,48 @@
+// One message to many WebSockets, its frame made once.
+
+import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
+import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
+import { internals } from './internals.ts';
+import { OPEN } from './states.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+/** How to {@link broadcast}. */
+export interface BroadcastOptions {
+  /** Whether the message is binary. Default: everything but text and numbers is. */
+  readonly binary?: boolean | undefined;
+  /** Whether connections with permessage-deflate may compress it, each for itself. Default true. */
+  readonly compress?: boolean | undefined;
+  /** A WebSocket that does not get the message: the one that it came from. */
+  readonly except?: WebSocketBase | undefined;
+}
+
+/**
+ * Sends one message to many WebSockets, such as `server.clients`. What they get, and when, is what `send` of each would give them; it costs
+ * less, because connections of a server that do not compress share one frame. A subclass's own `send` is not called.
+ *
+ * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.
+ *
+ * @param data Copied, or kept until it was sent from 16 KiB on: do not change it before.
+ * @throws {TypeError} for what has no bytes, such as a Blob: read it first.
+ * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
+ */
+export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, options: BroadcastOptions = {}): void {
+  const { compress, except } = options;
+  const isText = isSentAsText(data, options);
+  const bytes = toBytes(normalize(data));
+  const settings = {
+    binary: !isText,
+    ...(compress !== undefined && { compress }),
+    ...(bytes.length <= LONGEST_SHARED && { shared: shareFrame(bytes, isText) }),
+  };
+  let failure: { readonly error: unknown } | undefined;
+  for (const ws of sockets) {
+    if (ws === except || ws.readyState !== OPEN) continue;
+    try {
+      internals.send(ws, bytes, settings);
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure !== undefined) throw failure.error;
+}

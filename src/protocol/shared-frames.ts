@@ -1,0 +1,52 @@
+// Frames that many connections send: laid out once, in memory that all of them read from and that nobody changes any more.
+//
+// What is shared in one turn lies back to back, so that a connection which sends all of it writes one piece; and as the next connection
+// sends the same piece, both write the same view.
+
+import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
+import { writeHeader } from '../codec/header.ts';
+import type { Platform, Region, SharedFrame } from '../platform.ts';
+
+/** Most bytes that one unsent frame keeps alive. */
+const SLAB_BYTES = 65536;
+/** Longest header of a frame that is not masked (RFC 6455 section 5.2). */
+const MAXIMUM_HEADER = 10;
+/** Longest payload of a shared frame: from here on an outbox refers to a payload instead of copying it. */
+export const LONGEST_SHARED = 16383;
+
+/** Memory that outboxes read from. To them it is full. */
+class SharedRegion implements Region {
+  readonly bytes: Uint8Array = new Uint8Array(SLAB_BYTES);
+  readonly memory: ArrayBufferLike = this.bytes.buffer;
+  readonly free: number = -1;
+  /** Where the next frame goes. */
+  #end = 0;
+  #view: Uint8Array | null = null;
+  #viewStart = 0;
+
+  /** Lays out a frame behind those that are here. @returns Its end; undefined without room for it. */
+  add(first: number, payload: Uint8Array): SharedFrame | undefined {
+    const start = this.#end;
+    if (start + MAXIMUM_HEADER + payload.length > SLAB_BYTES) return undefined;
+    const at = writeHeader(this.bytes, start, first, payload.length, false, 0);
+    this.bytes.set(payload, at);
+    this.#end = at + payload.length;
+    return { region: this, start, end: this.#end };
+  }
+
+  /** The view that transports get, the same one for all that send the same. */
+  view(platform: Platform, start: number, length: number): Uint8Array {
+    const known = this.#view;
+    if (known !== null && known.length === length && this.#viewStart === start) return known;
+    this.#viewStart = start;
+    return (this.#view = platform.view(this, start, length));
+  }
+}
+
+let region: SharedRegion | undefined;
+
+/** Lays out a message in one frame. @param payload Copied. At most {@link LONGEST_SHARED} bytes. */
+export function shareFrame(payload: Uint8Array, isText: boolean): SharedFrame {
+  const first = FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY);
+  return region?.add(first, payload) ?? (region = new SharedRegion()).add(first, payload)!;
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { Outbox } from '../../../src/protocol/outbox.ts';
+import { LONGEST_SHARED, shareFrame } from '../../../src/protocol/shared-frames.ts';
+import { concat, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
+import { ManualPlatform } from '../../support/platform.ts';
+
+const platform = new ManualPlatform();
+
+function bytesOf({ region, start, end }: ReturnType<typeof shareFrame>): Uint8Array {
+  return region.bytes.subarray(start, end);
+}
+
+describe('shareFrame', () => {
+  test.each([
+    ['81 02 68 69', utf8('hi'), true],
+    ['82 03 01 02 03', hex('01 02 03'), false],
+    ['82 00', new Uint8Array(0), false],
+  ])('lays out %s', (expected, payload, isText) => {
+    expect(toHex(bytesOf(shareFrame(payload, isText)))).toBe(toHex(hex(expected)));
+  });
+
+  test('lays out long frames with their extended lengths', () => {
+    expect(toHex(bytesOf(shareFrame(pattern(126), false)).subarray(0, 4))).toBe(toHex(hex('82 7e 00 7e')));
+    expect(toHex(bytesOf(shareFrame(pattern(LONGEST_SHARED), true)).subarray(0, 4))).toBe(toHex(hex('81 7e 3f ff')));
+  });
+
+  test('puts frames back to back, until the memory is full', () => {
+    let last = shareFrame(pattern(5000), false);
+    let hasMoved = false;
+    for (let count = 0; count < 14; count++) {
+      const next = shareFrame(pattern(5000, count), false);
+      if (next.region === last.region) expect(next.start).toBe(last.end);
+      else hasMoved = true;
+      expect(toHex(bytesOf(next).subarray(4))).toBe(toHex(pattern(5000, count)));
+      last = next;
+    }
+    expect(hasMoved).toBe(true);
+  });
+});
+
+describe('outbox with shared frames', () => {
+  test('sends neighbours as one piece, and the same view as the next outbox', () => {
+    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), true));
+    const [one, other] = [new Outbox(platform), new Outbox(platform)].map((outbox) => {
+      for (const frame of frames) outbox.addShared(frame);
+      return outbox.take().chunks;
+    });
+    expect(one.map((chunk) => toHex(chunk))).toEqual([toHex(hex('81 01 61 81 01 62 81 01 63'))]);
+    expect(other[0]).toBe(one[0]);
+  });
+
+  test('keeps the order among its own frames, and writes none of them where others read', () => {
+    const outbox = new Outbox(platform);
+    const [first, second] = ['a', 'b'].map((text) => shareFrame(utf8(text), true));
+    outbox.addBytes(0x82, hex('01'), false);
+    outbox.addShared(first);
+    outbox.addBytes(0x82, hex('02'), false);
+    outbox.addShared(second);
+    outbox.addBytes(0x82, hex('03'), true);
+    const { chunks } = outbox.take();
+    const bytes = concat(...chunks);
+    expect(toHex(bytes.subarray(0, 12))).toBe(toHex(hex('82 01 01 81 01 61 82 01 02 81 01 62')));
+    expect(toHex(bytes.subarray(12, 14))).toBe(toHex(hex('82 81')));
+    expect(toHex(bytesOf(first))).toBe(toHex(hex('81 01 61')));
+    expect(toHex(bytesOf(second))).toBe(toHex(hex('81 01 62')));
+  });
+
+  test('leaves out what it does not send itself', () => {
+    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), true));
+    const outbox = new Outbox(platform);
+    outbox.addShared(frames[0]);
+    outbox.addShared(frames[2]);
+    expect(toHex(concat(...outbox.take().chunks))).toBe(toHex(hex('81 01 61 81 01 63')));
+    expect(outbox.isEmpty).toBe(true);
+  });
+});
