@@ -3,6 +3,8 @@
 // To the server:   {type: 'join', name}   {type: 'say', text}
 // To the clients:  welcome (history, people), joined (your name), people, message, notice, figures, error
 
+import { broadcast } from 'wasock';
+
 const MAX_MEMBERS = 200;
 const MAX_HISTORY = 50;
 const MAX_NAME = 24;
@@ -179,7 +181,9 @@ export class Room {
   /** @param {object} message */
   #broadcast(message) {
     const bytes = encode(message);
-    for (const socket of this.#members.keys()) this.#sendBytes(socket, bytes);
+    const present = [...this.#members.keys()].filter((socket) => socket.readyState === socket.OPEN);
+    broadcast(present, bytes, { binary: false });
+    for (let count = 0; count < present.length; count++) this.#figures.sent(bytes.length);
   }
 
   /**

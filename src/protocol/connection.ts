@@ -73,8 +73,6 @@ export class Connection implements InboundOwner {
   closeCode: number = CLOSE_ABNORMAL;
   /** The peer's close reason, UTF-8. */
   closeReason: Uint8Array = NO_BYTES;
-  /** Set by the owner while the transport does not take what it was given. */
-  isCongested: boolean = false;
   readonly inbound: Inbound;
   readonly outbound: Outbound;
 
@@ -199,7 +197,7 @@ export class Connection implements InboundOwner {
 
   /** The transport takes bytes again: queues the Pong that was held back. */
   endCongestion(): void {
-    this.isCongested = false;
+    this.outbound.isCongested = false;
     const payload = this.#latePong;
     this.#latePong = null;
     if (payload !== null) this.pong(payload);
@@ -235,7 +233,7 @@ export class Connection implements InboundOwner {
    * a peer that pings and never reads would fill our memory.
    */
   #answerPing(payload: Uint8Array): void {
-    if (this.isCongested) this.#latePong = payload;
+    if (this.outbound.isCongested) this.#latePong = payload;
     else this.pong(payload);
   }
 

@@ -31,6 +31,8 @@ export interface OutboundOwner {
 
 export class Outbound {
   readonly outbox: Outbox;
+  /** Set by the owner while the transport does not take what it was given. */
+  isCongested: boolean = false;
   readonly #platform: Platform;
   readonly #masks: boolean;
   readonly #compression: Compression | null;
@@ -77,8 +79,10 @@ export class Outbound {
   /** Queues bytes in the same way. `payload` is kept until the batch is written. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback)) return;
-    if (options?.shared !== undefined && !this.#masks && !this.#isFragmentOpen) {
-      this.outbox.addShared(options.shared);
+    const shared = options?.shared;
+    // What waits for long is copied after all: each small frame would keep all of the memory alive that it lies in.
+    if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.isCongested) {
+      this.outbox.addShared(shared);
     } else {
       const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
       this.outbox.addBytes(first, payload, options?.mask ?? this.#masks);

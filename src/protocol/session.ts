@@ -369,7 +369,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
         return this.onOutputFailure(new UsageError('The memory of a payload was transferred before it was sent'));
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
         // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
-        this.#connection.isCongested = true;
+        this.#outbound.isCongested = true;
         return;
       }
       this.#settle(batch);

@@ -21,7 +21,7 @@ describe('server pongs', () => {
 
   test('answers only the latest ping while the peer does not read', () => {
     const bench = new Bench({ role: 'server' });
-    bench.connection.isCongested = true;
+    bench.connection.outbound.isCongested = true;
     for (let index = 0; index < 100; index++) bench.receive({ opcode: 9, payload: `${index}` });
     expect(bench.connection.outbox.isEmpty).toBe(true);
     bench.connection.endCongestion();
@@ -38,7 +38,7 @@ describe('server pongs', () => {
     ['a violation', ['88 03 ea']],
   ])('the late pong and %s', (event, sent) => {
     const bench = new Bench({ role: 'server' });
-    bench.connection.isCongested = true;
+    bench.connection.outbound.isCongested = true;
     bench.receive({ opcode: 9, payload: 'a' });
     if (event === 'our Close frame') bench.connection.close();
     else bench.receive({ opcode: event === 'a violation' ? 3 : 8 });

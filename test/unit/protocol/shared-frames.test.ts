@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Outbound } from '../../../src/protocol/outbound.ts';
 import { Outbox } from '../../../src/protocol/outbox.ts';
 import { LONGEST_SHARED, shareFrame } from '../../../src/protocol/shared-frames.ts';
 import { concat, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
@@ -72,5 +73,33 @@ describe('outbox with shared frames', () => {
     outbox.addShared(frames[2]);
     expect(toHex(concat(...outbox.take().chunks))).toBe(toHex(hex('81 01 61 81 01 63')));
     expect(outbox.isEmpty).toBe(true);
+  });
+});
+
+describe('outbound with a shared frame', () => {
+  const sent = (masks: boolean, prepare: (outbound: Outbound) => void): Uint8Array[] => {
+    const outbound = new Outbound(platform, masks, null, { onOutput() {}, onOutputFailure() {} });
+    prepare(outbound);
+    outbound.outbox.take();
+    const payload = utf8('hi');
+    outbound.sendBytes(payload, true, { shared: shareFrame(payload, true) }, undefined);
+    return [...outbound.outbox.take().chunks];
+  };
+  const isShared = (chunk: Uint8Array): boolean => chunk.buffer === shareFrame(utf8(''), true).region.memory;
+
+  test('sends it as it is, as a server', () => {
+    const [chunk] = sent(false, () => {});
+    expect(toHex(chunk)).toBe(toHex(hex('81 02 68 69')));
+    expect(isShared(chunk)).toBe(true);
+  });
+
+  test.each<[string, boolean, string, (outbound: Outbound) => void]>([
+    ['as a client', true, '81 82', () => {}],
+    ['while the transport takes nothing', false, '81 02', (outbound) => (outbound.isCongested = true)],
+    ['to end a message in fragments', false, '80 02', (outbound) => outbound.sendText('begun', { fin: false }, undefined)],
+  ])('makes a frame of its own %s', (_, masks, header, prepare) => {
+    const [chunk] = sent(masks, prepare);
+    expect(toHex(chunk.subarray(0, 2))).toBe(toHex(hex(header)));
+    expect(isShared(chunk)).toBe(false);
   });
 });
