@@ -1,6 +1,6 @@
 // `broadcast` over real sockets on Bun.
 
 import * as entry from '../../../adapters/bun/index.ts';
-import { describeBroadcast, type BroadcastModule } from '../../support/broadcast.ts';
+import { describeBroadcast } from '../../support/broadcast.ts';
 
-describeBroadcast('Bun', entry as unknown as BroadcastModule);
+describeBroadcast('Bun', entry);

@@ -1,6 +1,6 @@
 // `broadcast` over real sockets on Deno.
 
 import * as entry from '../../../adapters/deno/index.ts';
-import { describeBroadcast, type BroadcastModule } from '../../support/broadcast.ts';
+import { describeBroadcast } from '../../support/broadcast.ts';
 
-describeBroadcast('Deno', entry as unknown as BroadcastModule);
+describeBroadcast('Deno', entry);
