@@ -23,11 +23,6 @@ export function createWebSocketStream(..._values: unknown[]): never {
   );
 }
 
-/** @throws {TypeError} always: there are no frames to share. */
-export function broadcast(..._values: unknown[]): never {
-  throw unavailable('broadcast: the runtime makes the frames of its WebSockets by itself', 'call send() of each');
-}
-
 /** @throws {TypeError} always: there is no WebSocketPair. */
 export function upgrade(..._values: unknown[]): never {
   throw unavailable(
@@ -36,7 +31,12 @@ export function upgrade(..._values: unknown[]): never {
   );
 }
 
-const BY_ITSELF = 'the browser or runtime reads, writes and compresses frames by itself: use WebSocket';
+const BY_ITSELF = 'the browser or runtime handles frames by itself: use WebSocket';
+
+/** @throws {TypeError} always: there are no frames to share. */
+export function broadcast(..._values: unknown[]): never {
+  throw unavailable('broadcast', BY_ITSELF);
+}
 
 /** @throws {TypeError} always: nobody hands out frames here. */
 export class Receiver {

@@ -18,6 +18,7 @@ test.each([
   ['Server', () => new browser.Server(), /upgrade\(\)/],
   ['createWebSocketStream', () => browser.createWebSocketStream(null), /no Node.js streams/],
   ['upgrade', () => browser.upgrade(null), /no WebSocketPair/],
+  ['broadcast', () => browser.broadcast([], 'text'), /use WebSocket/],
 ])('%s throws, and says what to do instead', (_, call, message) => {
   expect(call).toThrow(TypeError);
   expect(call).toThrow(message);
