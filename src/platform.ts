@@ -59,7 +59,7 @@ export interface SendOptions {
   /** Whether this frame ends the message. Default true. */
   readonly fin?: boolean;
   /** Whether the message may be compressed, where permessage-deflate was negotiated. */
-  readonly compress?: boolean;
+  readonly compress?: boolean | undefined;
   /** Whether to mask. Default: as the role demands. */
   readonly mask?: boolean;
   /**
@@ -68,7 +68,7 @@ export interface SendOptions {
    */
   readonly firstByte?: number;
   /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
-  readonly shared?: SharedFrame;
+  readonly shared?: SharedFrame | undefined;
 }
 
 /**

@@ -22,7 +22,6 @@ class SharedRegion implements Region {
   /** Where the next frame goes. */
   #end = 0;
   #view: Uint8Array | null = null;
-  #viewStart = 0;
 
   /** Lays out a frame behind those that are here. @returns Its end; undefined without room for it. */
   add(first: number, payload: Uint8Array): SharedFrame | undefined {
@@ -37,8 +36,7 @@ class SharedRegion implements Region {
   /** The view that transports get, the same one for all that send the same. */
   view(platform: Platform, start: number, length: number): Uint8Array {
     const known = this.#view;
-    if (known !== null && known.length === length && this.#viewStart === start) return known;
-    this.#viewStart = start;
+    if (known !== null && known.length === length && known.byteOffset === start) return known;
     return (this.#view = platform.view(this, start, length));
   }
 }

@@ -30,11 +30,8 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, opti
   const { compress, except } = options;
   const isText = isSentAsText(data, options);
   const bytes = toBytes(normalize(data));
-  const settings = {
-    binary: !isText,
-    ...(compress !== undefined && { compress }),
-    ...(bytes.length <= LONGEST_SHARED && { shared: shareFrame(bytes, isText) }),
-  };
+  const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
+  const settings = { binary: !isText, compress, shared };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;
