@@ -17,5 +17,5 @@ export function sharedCodec(): Codec {
 /** Makes a kernel with a memory of its own. */
 export function loadKernel(): Kernel {
   const bytes = inflateRawSync(Buffer.from(SIMD_MODULE_DEFLATED, 'base64'));
-  return kernelOfModule(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), 'wasm-simd');
+  return kernelOfModule(new WebAssembly.Module(bytes), 'wasm-simd');
 }
