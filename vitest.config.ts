@@ -21,9 +21,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', ...others.map((name) => `test/runtime/${name}/**`)],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
-    // They end what hangs, and judge nothing: on a machine that others kept busy, exchanging 16 MiB took 56 s in the place of 1.
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     teardownTimeout: 10_000,
   },
 });
