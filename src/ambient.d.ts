@@ -15,3 +15,7 @@ declare namespace WebAssembly {
 }
 
 declare function atob(base64: string): string;
+
+declare class TextDecoder {
+  decode(bytes: Uint8Array): string;
+}
