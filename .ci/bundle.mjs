@@ -11,13 +11,16 @@ import { minify } from 'terser';
 const ROOT = new URL('..', import.meta.url);
 const path = (name) => fileURLToPath(new URL(name, ROOT));
 
-/** `limit`: most bytes, minified and gzipped. A bundle that outgrows it fails the build: raise it knowingly or not at all. */
+/**
+ * `limit`: most bytes, minified and gzipped. A bundle that outgrows it fails the build: raise it knowingly or not at all.
+ * `goal`: bytes that it should come down to.
+ */
 const BUNDLES = [
-  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 42_500 },
-  { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 31_000 },
-  { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000 },
+  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 42_500, goal: 25_000 },
+  { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 31_000, goal: 25_000 },
+  { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000, goal: 4_000 },
 ];
-const WASM = { file: 'build/core-simd.wasm', limit: 8_192 };
+const WASM = { file: 'build/core-simd.wasm', limit: 8_192, goal: 8_192 };
 
 const oneModule = {
   name: 'one-module',
@@ -26,12 +29,14 @@ const oneModule = {
   },
 };
 
-function report(file, bytes, limit, unit) {
-  console.log(`${file}: ${bytes} bytes ${unit}, at most ${limit}`);
+function report({ file, limit, goal }, bytes, unit) {
+  const beyond = bytes > goal ? `, ${bytes - goal} more than its goal of ${goal}` : '';
+  console.log(`${file}: ${bytes} bytes ${unit}, at most ${limit}${beyond}`);
   if (bytes > limit) throw new Error(`${file} is larger than it may be`);
 }
 
-for (const { entry, file, limit } of BUNDLES) {
+for (const bundle of BUNDLES) {
+  const { entry, file } = bundle;
   const { outputFiles } = await build({
     entryPoints: [path(entry)],
     write: false,
@@ -48,6 +53,6 @@ for (const { entry, file, limit } of BUNDLES) {
   // Once more by another minifier: 2 % less.
   const { code } = await minify(outputFiles[0].text, { module: true, ecma: 2022, compress: { passes: 2 } });
   writeFileSync(path(file), `// wasock, MIT licence\n${code}\n`);
-  report(file, gzipSync(readFileSync(path(file)), { level: 9 }).length, limit, 'gzipped');
+  report(bundle, gzipSync(readFileSync(path(file)), { level: 9 }).length, 'gzipped');
 }
-report(WASM.file, statSync(path(WASM.file)).size, WASM.limit, 'as it is');
+report(WASM, statSync(path(WASM.file)).size, 'as it is');

@@ -64,6 +64,19 @@ function withWsApi(runtime, specifier, more = []) {
   return (role, parameters) => [...launch(runtime), script(`${role}.mjs`), `--module=${specifier}`, ...more, ...parameters];
 }
 
+/**
+ * The library with a program's own loop over its clients in the place of `broadcast`.
+ *
+ * @param {RuntimeName} runtime
+ * @param {string} href
+ * @param {Pick<Implementation, 'environment' | 'missing'>} common
+ * @returns {Implementation}
+ */
+function withOwnLoop(runtime, href, common) {
+  const command = withWsApi(runtime, href, ['--loop']);
+  return { name: 'wasock+loop', standard: false, kinds: ['fanout'], command, ...common };
+}
+
 /** @param {RuntimeName} runtime @param {string[]} [more] @returns {Implementation['command']} */
 function withNativeServer(runtime, more = []) {
   return (_role, parameters) => [...launch(runtime), script('native-server.mjs'), ...more, ...parameters];
@@ -83,6 +96,7 @@ function missingBufferutil() {
 function onNode(library) {
   const { href } = pathToFileURL(library);
   const serve = withWsApi('node', href);
+  const missing = () => (existsSync(library) ? null : `${library} does not exist: run \`npm run build\` first`);
   const codec = new URL('../../src/codec/load.js', href).href;
   return [
     {
@@ -94,8 +108,9 @@ function onNode(library) {
           ? [...launch('node'), script('codec.mjs'), `--codec=${codec}`, ...parameters]
           : serve(role, parameters),
       environment: {},
-      missing: () => (existsSync(library) ? null : `${library} does not exist: run \`npm run build\` first`),
+      missing,
     },
+    withOwnLoop('node', href, { environment: {}, missing }),
     {
       name: 'ws',
       standard: true,
@@ -146,6 +161,7 @@ function besideNative(runtime, library) {
   const nativeKinds = runtime === 'bun' ? SERVED : SERVED_PLAIN;
   return [
     { name: SUBJECT, standard: true, kinds: SERVED, command: withWsApi(runtime, href), environment, missing },
+    withOwnLoop(runtime, href, { environment, missing }),
     {
       name: 'native',
       standard: true,

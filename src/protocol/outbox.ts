@@ -7,9 +7,9 @@ import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
-const MAXIMUM_HEADER = 14;
+export const MAXIMUM_HEADER = 14;
 /** From this size on an unmasked payload is passed to the transport as it is; copying fewer bytes takes less than a microsecond. */
-const REFERENCE_FROM = 16384;
+export const REFERENCE_FROM = 16384;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 128;
 /** At least this long is what follows a chunk that was too short. */

@@ -6,13 +6,11 @@
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SharedFrame } from '../platform.ts';
+import { MAXIMUM_HEADER, REFERENCE_FROM } from './outbox.ts';
+import { SLAB_BYTES } from './slabs.ts';
 
-/** Most bytes that one unsent frame keeps alive. */
-const SLAB_BYTES = 65536;
-/** Longest header of a frame that is not masked (RFC 6455 section 5.2). */
-const MAXIMUM_HEADER = 10;
-/** Longest payload of a shared frame: from here on an outbox refers to a payload instead of copying it. */
-export const LONGEST_SHARED = 16383;
+/** Longest payload of a shared frame: outboxes refer to longer ones instead of copying them. */
+export const LONGEST_SHARED: number = REFERENCE_FROM - 1;
 
 /** Memory that outboxes read from. To them it is full. */
 class SharedRegion implements Region {

@@ -4,7 +4,7 @@
 import type { Region } from '../platform.ts';
 
 /** Most bytes that one unsent frame keeps alive: the size of Buffer's own pool since Node 24. */
-const SLAB_BYTES = 65536;
+export const SLAB_BYTES = 65536;
 
 /** @param allocate Its arrays of SLAB_BYTES and more begin where their ArrayBuffers do. */
 export function createSlabs(allocate: (length: number) => Uint8Array): (length: number) => Region {
