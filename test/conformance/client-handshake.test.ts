@@ -2,7 +2,6 @@
 
 import { Buffer } from 'node:buffer';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, type ClientOptions } from '../../adapters/node/index.ts';
@@ -18,6 +17,7 @@ import {
   type Head,
   type Pace,
 } from '../support/raw-peer.ts';
+import { sleep } from '../support/sleep.ts';
 
 interface Attempt {
   readonly ws: WebSocket;

@@ -1,10 +1,10 @@
 // RFC 6455 sections 5.5.1 and 7: the closing handshake, the end of TCP, failures and status codes, in both roles.
 
 import { Buffer } from 'node:buffer';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { hex, pattern } from '../support/frames.ts';
 import { closeCodeOf, eventually, expectFailure, onBothSides, openClient, openServer } from '../support/raw-peer.ts';
+import { sleep } from '../support/sleep.ts';
 
 /** Long enough for anything wrong to happen on loopback. */
 const A_WHILE = 100;

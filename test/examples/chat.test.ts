@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { sleep } from '../support/sleep.ts';
 
 const SERVER = fileURLToPath(new URL('../../examples/chat/server.mjs', import.meta.url));
 const CLIENT = fileURLToPath(new URL('../../examples/chat/client.mjs', import.meta.url));
@@ -165,7 +166,7 @@ test('server stops at once on a second Ctrl-C', async () => {
   const mute = await connectMutely(authority);
   server.child.kill('SIGINT');
   await server.printed(/Stopping/);
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await sleep(600);
   server.child.kill('SIGINT');
   expect(await server.exitCode()).toBe(130);
   mute.destroy();
@@ -259,7 +260,7 @@ test('server echoes 64 MiB to a peer that reads late', async () => {
   });
   echo.pause();
   for (let index = 0; index < 64; index++) echo.send(payload);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   expect(received).toBe(0);
   echo.resume();
   await done;

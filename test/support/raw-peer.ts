@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as timer } from 'node:timers/promises';
 import { describe, expect, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer, type ClientOptions } from '../../adapters/node/index.ts';
 import { concat, frame, hex, type FrameOptions } from './frames.ts';
@@ -51,7 +51,7 @@ export async function eventually(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`Waited in vain for ${String(condition)}`);
-    await sleep(1);
+    await timer(1);
   }
 }
 

@@ -11,6 +11,7 @@ import { Server, WebSocket, type VerifyClientInfo } from '../../../src/compat/cl
 import { certificate, key } from '../../support/certificates.ts';
 import { listen, RawPeer, requestHead, until, within } from '../../support/sockets.ts';
 import { ANSWER, BODY, hixieHead, KEY1, KEY2, nextClient, openHixie, rawClient, startServer } from './support.ts';
+import { sleep } from '../../support/sleep.ts';
 
 describe('keys', () => {
   test('the draft hides these numbers and answers with these bytes', () => {
@@ -125,7 +126,7 @@ describe('server', () => {
       const rest = `${BODY}\0one\xff\0two\xff`;
       peer.write(Buffer.from(hixieHead() + (isSplit ? rest.slice(0, 3) : rest), 'latin1'));
       if (isSplit) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
         peer.write(Buffer.from(rest.slice(3), 'latin1'));
       }
       await until('both messages', () => messages.length === 2);
@@ -269,7 +270,7 @@ describe('the body', () => {
     await once(server._server!, 'upgrade');
     peer.write(BODY.slice(4));
     const ws = await accepted;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     expect(ws.readyState).toBe(WebSocket.OPEN);
     await peer.readHead();
     expect(peer.bytes.toString('latin1')).toBe(ANSWER);

@@ -8,6 +8,7 @@ import { HixieSession } from '../../../src/compat/classic/hixie-76.ts';
 import { WebSocket } from '../../../src/compat/classic/index.ts';
 import { duplexPair, until } from '../../support/sockets.ts';
 import { ended, framesOf, messagesOf, nextMessage, openHixie } from './support.ts';
+import { sleep } from '../../support/sleep.ts';
 
 /** Bytes from Latin-1. */
 function bytes(text: string): Buffer {
@@ -116,7 +117,7 @@ describe('messages', () => {
     const messages = messagesOf(ws);
     ws.pause();
     peer.write(bytes('\0held\xff'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     expect(messages).toEqual([]);
     ws.resume();
     await until('the message', () => messages.length === 1);

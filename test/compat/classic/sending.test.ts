@@ -10,6 +10,7 @@ import { WebSocket, type SendCallback, type StreamCallback } from '../../../src/
 import { toHex } from '../../support/frames.ts';
 import { connectRaw, until, within, type RawPeer } from '../../support/sockets.ts';
 import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { sleep } from '../../support/sleep.ts';
 
 /** A server's end whose peer is a bare socket: what it sends can be read as it stands. */
 async function openRaw(): Promise<{ ws: WebSocket; peer: RawPeer }> {
@@ -318,7 +319,7 @@ describe('readable streams', () => {
     // Until no more is taken for a while.
     while (before !== given) {
       before = given;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
     expect(given).toBeLessThan(1024);
     remote.resume();

@@ -7,6 +7,7 @@ import { WebSocket, type MessageFlags } from '../../../src/compat/classic/index.
 import { frame, hex, toHex } from '../../support/frames.ts';
 import { Cleanup, connectRaw, duplexPair, serveRaw, until, within, type RawPeer } from '../../support/sockets.ts';
 import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { sleep } from '../../support/sleep.ts';
 
 /** A client whose server is played by the test. */
 async function openRaw(extra?: Uint8Array): Promise<{ ws: WebSocket; peer: RawPeer }> {
@@ -209,7 +210,7 @@ describe('pause and resume', () => {
     let sent = 0;
     for (let index = 0; index < 32; index++) local.send(chunk, () => sent++);
     // More than the system takes: some of it has to wait.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     expect(sent).toBeLessThan(32);
     expect(local.bufferedAmount).toBeGreaterThan(0);
     expect(messages.length).toBeLessThan(32);

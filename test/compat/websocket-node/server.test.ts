@@ -241,8 +241,7 @@ describe('server keepalive', () => {
   }
 
   test('drops who does not answer', () => sameWithBoth((library) => watch(library, {}, false, true)));
-  test('keeps who answers', () =>
-    sameWithBoth((library) => watch(library, { keepaliveGracePeriod: 10_000 }, true, false)));
+  test('keeps who answers', () => sameWithBoth((library) => watch(library, { keepaliveGracePeriod: 10_000 }, true, false)));
   test('keeps who does not answer, when told so', () =>
     sameWithBoth((library) => watch(library, { dropConnectionOnKeepaliveTimeout: false }, false, false)));
 

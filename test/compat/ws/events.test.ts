@@ -15,6 +15,7 @@ import {
   type Library,
   type Socket_,
 } from './oracle.ts';
+import { sleep } from '../../support/sleep.ts';
 
 type Log = unknown[];
 
@@ -351,7 +352,7 @@ describe('pause and resume', () => {
       reader.pause();
       states.push(reader.isPaused);
       writer.send('one');
-      await new Promise((resolve) => void setTimeout(resolve, 40));
+      await sleep(40);
       const before = [...log];
       reader.resume();
       states.push(reader.isPaused);
@@ -374,7 +375,7 @@ describe('pause and resume', () => {
       const log = record(ws);
       ws.on('open', () => ws.pause());
       await once(ws, 'open');
-      await new Promise((resolve) => void setTimeout(resolve, 40));
+      await sleep(40);
       const before = log.length;
       ws.resume();
       await until(() => log.length >= 4);

@@ -6,6 +6,8 @@ import * as oracle from 'ws';
 import { expect } from 'vitest';
 import * as wasock from '../../../adapters/node/index.ts';
 
+export { sleep } from '../../support/sleep.ts';
+
 export type Library = typeof wasock;
 export type Socket_ = wasock.WebSocket;
 export const ours: Library = wasock;
@@ -190,8 +192,4 @@ export async function until(condition: () => boolean): Promise<void> {
     if (round > 1000) throw new Error('waited in vain');
     await new Promise((resolve) => void setTimeout(resolve, 5));
   }
-}
-
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, milliseconds));
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import fibjs, { bunBinding, createFibjs, Message, Socket, upgrade, websocket } from '../../../adapters/bun/fibjs.ts';
 import type { UpgradeHandler } from '../../../src/compat/fibjs/upgrade.ts';
 import { describeMounts, type Serving } from '../../compat/fibjs/mounts.ts';
+import { sleep } from '../../support/sleep.ts';
 
 interface ServeOptions {
   readonly port: number;
@@ -54,6 +55,6 @@ test('handler says what it needs, and refuses the version that Bun does not spea
   expect([old.status, old.headers.get('sec-websocket-version')]).toEqual([400, '13']);
   const refused = handler(request('13'), { upgrade: () => false });
   expect([refused.status, await refused.text()]).toEqual([400, 'The request cannot be upgraded']);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await sleep(10);
   expect(isAccepted).toBe(false);
 });

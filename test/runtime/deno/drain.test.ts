@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../../adapters/deno/index.ts';
 import { certificate, authority, key } from './certificates.ts';
+import { sleep } from '../../support/sleep.ts';
 
 test.each([
   ['TCP', undefined],
@@ -24,7 +25,7 @@ test.each([
   expect(onDrain).not.toHaveBeenCalled();
   client.pause();
   connection.send(new Uint8Array(32_000_000));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   expect(connection.bufferedAmount).toBe(32_000_000);
   client.resume();
   await vi.waitFor(() => expect(onDrain).toHaveBeenCalledOnce(), { timeout: 10_000 });

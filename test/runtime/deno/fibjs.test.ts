@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import fibjs, { createFibjs, denoBinding, Message, Socket, upgrade } from '../../../adapters/deno/fibjs.ts';
 import type { UpgradeHandler } from '../../../src/compat/fibjs/upgrade.ts';
 import { describeMounts } from '../../compat/fibjs/mounts.ts';
+import { sleep } from '../../support/sleep.ts';
 
 interface HttpServer {
   readonly addr: { readonly port: number };
@@ -47,6 +48,6 @@ test('handler refuses the version that Deno does not speak, and forgets the conn
   const request = { method: 'GET', url: 'http://localhost/', headers: new Headers(headers) } as unknown as Request;
   const response = handler(request);
   expect([response.status, response.headers.get('sec-websocket-version')]).toEqual([400, '13']);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await sleep(10);
   expect(isAccepted).toBe(false);
 });

@@ -10,6 +10,7 @@ import type { ClientTls, ListenPlan } from '../../../src/raw/network.ts';
 import { pattern } from '../../support/frames.ts';
 import { authority, certificate, key } from './certificates.ts';
 import { deferred, Ear, openWire, type Wire } from './wires.ts';
+import { sleep } from '../../support/sleep.ts';
 
 const MIB = 1 << 20;
 const wires: Wire[] = [];
@@ -73,7 +74,7 @@ describe.each<[string, () => Promise<Wire>]>([
     const onWritten = vi.fn<() => void>();
     client.transport.write([pattern(32 * MIB)], onWritten);
     await vi.waitFor(() => expect(server.bytes).toBeGreaterThan(0));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     expect(onWritten).not.toHaveBeenCalled();
     expect(server.bytes).toBeLessThanOrEqual(name === 'TLS' ? SMALL_REGION : INPUT_BYTES);
     server.onReceive = () => {};
@@ -243,9 +244,9 @@ describe('TLS', () => {
     const events = { onConnect: vi.fn<() => void>(), onError: vi.fn<() => void>() };
     const { port } = silent.address as { port: number };
     const attempt = network.connect({ host: '127.0.0.1', port, tls: {} }, events);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     attempt.abort();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     expect(events.onConnect).not.toHaveBeenCalled();
     expect(events.onError).not.toHaveBeenCalled();
   });

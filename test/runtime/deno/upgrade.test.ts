@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { upgrade, WebSocket } from '../../../adapters/deno/index.ts';
 import { upgrade as upgradeW3C, WebSocket as W3CWebSocket } from '../../../adapters/deno/w3c.ts';
 import { UsageError } from '../../../src/base/errors.ts';
+import { sleep } from '../../support/sleep.ts';
 
 interface HttpServer {
   readonly addr: { readonly port: number };
@@ -115,7 +116,7 @@ describe('server inside of Deno.serve', () => {
     const client = await connect('/w3c/order', ['second']);
     client.close(1000, 'bye');
     await once(client, 'close');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
     expect(heard.get('/w3c/order')).toEqual([true, 0, 'open', 'second', 'close', 1000, 'bye', true]);
   });
 

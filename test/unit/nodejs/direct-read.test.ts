@@ -6,6 +6,7 @@ import { readInto } from '../../../src/nodejs/direct-read.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { concat, pattern } from '../../support/frames.ts';
 import { socketPair, until, type SocketPair } from './sockets.ts';
+import { sleep } from '../../support/sleep.ts';
 
 const pairs: SocketPair[] = [];
 afterEach(async () => {
@@ -62,9 +63,7 @@ describe('readInto', () => {
     far.write(pattern(1_000_000));
     await until(() => total > 0);
     const held = total;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 30);
-    });
+    await sleep(30);
     expect(total).toBe(held);
     expect(held).toBeLessThanOrEqual(65536);
     while (total < 1_000_000) {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { platform } from '../../../src/nodejs/platform.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { pattern, utf8 } from '../../support/frames.ts';
+import { sleep } from '../../support/sleep.ts';
 
 describe('platform', () => {
   test.each([0, 1, 4095, 4096, 100_000])('allocates Buffers of %i bytes', (length) => {
@@ -96,9 +97,7 @@ describe('platform', () => {
     platform.clearTimer(timer);
     let runs = 0;
     platform.setTimer(() => runs++, 1);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 30);
-    });
+    await sleep(30);
     expect([cleared, runs]).toEqual([0, 1]);
   });
 });

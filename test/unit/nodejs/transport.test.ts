@@ -8,6 +8,7 @@ import type { TransportEvents } from '../../../src/platform.ts';
 import { expectBytes, parseFrames } from '../../support/bytes.ts';
 import { concat, frame, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
 import { RecordingSink } from '../../support/memory-pipe.ts';
+import { sleep } from '../../support/sleep.ts';
 import { socketPair, until, type SocketPair } from './sockets.ts';
 
 const KEY = hex('37 fa 21 3d');
@@ -68,9 +69,7 @@ async function bench(): Promise<Bench> {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 20);
-  });
+  return sleep(20);
 }
 
 /** Both ends of a pipe of which neither is a socket. */

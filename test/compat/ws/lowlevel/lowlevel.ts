@@ -5,7 +5,7 @@ import * as oracle from 'ws';
 import { expect } from 'vitest';
 import * as lowlevel from '../../../../src/nodejs/lowlevel/index.ts';
 import { concat, frame, type FrameOptions } from '../../../support/frames.ts';
-import { show, sleep } from '../oracle.ts';
+import { show, sleep, until } from '../oracle.ts';
 import { lendNodePlatform } from '../../../support/lowlevel.ts';
 
 lendNodePlatform();
@@ -41,10 +41,13 @@ export async function receive(
   milliseconds: number = 15,
 ): Promise<unknown[]> {
   const log = recordReceiver(receiver);
+  let left = chunks.length;
   for (const [index, chunk] of chunks.entries()) {
-    receiver.write(chunk, (error) => log.push([`callback ${index}`, show(error ?? null)]));
+    receiver.write(chunk, (error) => (left--, log.push([`callback ${index}`, show(error ?? null)])));
   }
   log.push('written');
+  // zlib's threads take their time.
+  await until(() => left === 0);
   await sleep(milliseconds);
   const { destroyed, writableEnded, writableFinished } = receiver;
   return [...log, { destroyed, writableEnded, writableFinished }];

@@ -4,6 +4,7 @@ import { PerMessageDeflate } from '../../../../src/nodejs/lowlevel/per-message-d
 import { Receiver, type ReceiverOptions } from '../../../../src/nodejs/lowlevel/receiver.ts';
 import { hex } from '../../../support/frames.ts';
 import { lendNodePlatform } from '../../../support/lowlevel.ts';
+import { sleep } from '../../../support/sleep.ts';
 
 lendNodePlatform();
 
@@ -76,7 +77,7 @@ describe('Receiver', () => {
         receiver.destroy();
       });
       receiver.write(hex('810161 810162 810163'));
-      await new Promise((resolve) => void setTimeout(resolve, 10));
+      await sleep(10);
       expect(log).toEqual(['a']);
     }
   });
@@ -93,7 +94,7 @@ describe('Receiver', () => {
       throw new Error('a listener’s');
     });
     receiver.write(hex('810161 810162'));
-    await new Promise((resolve) => void setTimeout(resolve, 10));
+    await sleep(10);
     process.removeAllListeners('uncaughtException');
     for (const listener of before) process.on('uncaughtException', listener);
     expect([log, thrown]).toEqual([

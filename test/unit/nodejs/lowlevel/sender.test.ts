@@ -6,6 +6,7 @@ import { Receiver } from '../../../../src/nodejs/lowlevel/receiver.ts';
 import { Sender } from '../../../../src/nodejs/lowlevel/sender.ts';
 import { toHex } from '../../../support/frames.ts';
 import { lendNodePlatform } from '../../../support/lowlevel.ts';
+import { sleep } from '../../../support/sleep.ts';
 
 lendNodePlatform();
 
@@ -53,7 +54,7 @@ describe('Sender', () => {
     sender.send('x', { fin: true });
     expect(sender._bufferedBytes).toBe(6);
     await new Promise<void>((resolve) => sender.send('y', { fin: true }, () => resolve()));
-    await new Promise((resolve) => void setTimeout(resolve, 5));
+    await sleep(5);
     expect(toHex(sink.bytes)).toBe('c1 07 ca 48 cd c9 c9 07 00 81 01 78 81 01 79 81 01 7a');
     expect(sender._bufferedBytes).toBe(0);
   });

@@ -2,6 +2,7 @@ import { createDeflateRaw, createInflateRaw } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ZlibFlow } from '../../../../src/nodejs/lowlevel/zlib-flow.ts';
 import { hex, toHex } from '../../../support/frames.ts';
+import { sleep } from '../../../support/sleep.ts';
 
 function run(flow: ZlibFlow, ...parts: Uint8Array[]): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -54,7 +55,7 @@ describe('ZlibFlow', () => {
     let calls = 0;
     flow.run([HELLO], () => calls++);
     flow.close();
-    await new Promise((resolve) => void setTimeout(resolve, 10));
+    await sleep(10);
     expect([calls, flow.isOver]).toEqual([0, true]);
   });
 });

@@ -10,6 +10,7 @@ import { certificate, key } from '../../../support/certificates.ts';
 import { frame, hex } from '../../../support/frames.ts';
 import { WebSocket, WebSocketServer } from '../../../support/raw-classes.ts';
 import { Cleanup, connectRaw, listen, requestHead, until, within } from '../../../support/sockets.ts';
+import { sleep } from '../../../support/sleep.ts';
 
 /** Messages, masked with the key of RFC 6455 section 5.7. */
 const ONE = frame({ payload: 'one', key: hex('37 fa 21 3d') });
@@ -177,7 +178,7 @@ describe('RawWebSocketServer', () => {
     const chunk = Buffer.alloc(1 << 20);
     for (let count = 0; count < 64; count++) ws.send(chunk);
     await until('the server', () => paused !== undefined);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     expect(received).toBe(0);
     expect(ws.bufferedAmount).toBeGreaterThan(1 << 20);
     paused!.resume();
