@@ -21,6 +21,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', ...others.map((name) => `test/runtime/${name}/**`)],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
+    // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
