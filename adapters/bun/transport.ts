@@ -152,7 +152,9 @@ export class BunTransport implements RawTransport {
   failed(error: Error): void {
     if (this.#isClosed) return;
     this.#error = error;
-    this.destroy();
+    this.#break();
+    if (this.#socket !== null) this.#socket.close();
+    else this.closed(undefined);
   }
 
   received(bytes: Uint8Array): void {
@@ -186,7 +188,7 @@ export class BunTransport implements RawTransport {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#error ??= error;
-    if (this.#error !== undefined) this.#cut();
+    if (this.#error !== undefined) this.#break();
     // Once we have sent FIN, Bun tells of the peer's by closing alone.
     if (this.#isFinished) this.#hasPeerEnded = true;
     const opening = this.#opening;
@@ -222,6 +224,13 @@ export class BunTransport implements RawTransport {
     this.#isCut = this.#isOutputOver = true;
     this.#kept = [];
     this.#pending.length = 0;
+  }
+
+  /** A reset: what has been read is all that there is, and no pause holds it back. */
+  #break(): void {
+    this.#isOutputOver = true;
+    this.#pending.length = 0;
+    this.#isFlowing = true;
   }
 
   /** Tells what waits, once whoever is on the stack is done. */

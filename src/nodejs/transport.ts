@@ -159,8 +159,14 @@ export class NodeTransport implements Transport {
     this[TRANSPORT]!.#error = error;
   }
 
-  static #onClose(this: Carrier): void {
+  static #onClose(this: Carrier & Duplex): void {
     const transport = this[TRANSPORT]!;
-    transport.#events?.closed(transport.#error);
+    // What a pause held back: nobody will be able to ask for it any more.
+    const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
+    try {
+      if (rest !== null) transport.#events?.receive(rest);
+    } finally {
+      transport.#events?.closed(transport.#error);
+    }
   }
 }

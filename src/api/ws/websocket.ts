@@ -54,8 +54,8 @@ export abstract class WebSocketBase extends ListeningBase {
   #lateBytes = 0;
   #queue: SendQueue | null = null;
   #url = '';
-  /** Bytes that came with the opening handshake, while the program has paused. */
-  #head: Uint8Array | null = null;
+  /** Whether the program has paused before the session was started. */
+  #isStartDue = false;
   /** Stops listening to the signal that aborts the opening handshake. */
   readonly #ignoreSignal: (() => void) | null = null;
   #readiness: Readiness | null = null;
@@ -231,9 +231,7 @@ export abstract class WebSocketBase extends ListeningBase {
     if (this.#readyState === CONNECTING || this.#readyState === CLOSED) return;
     this.#isPaused = false;
     this.#session?.resume();
-    const head = this.#head;
-    this.#head = null;
-    if (head !== null) process.nextTick(() => this.#start(head));
+    if (this.#isStartDue) process.nextTick(() => this.#isStartDue && this.#start(EMPTY));
   }
 
   /**
@@ -316,8 +314,10 @@ export abstract class WebSocketBase extends ListeningBase {
   }
 
   #start(head: Uint8Array): void {
-    if (this.#isPaused) this.#head = head;
-    else this.#session!.start(head);
+    this.#isStartDue = this.#isPaused;
+    if (!this.#isPaused) this.#session!.start(head);
+    // Back to where it came from, so that the end of the connection does not overtake it.
+    else if (head.length > 0) this._socket!.unshift(head);
   }
 
   // oxlint-disable-next-line eslint/no-unused-private-class-members -- the sink calls it

@@ -6,7 +6,7 @@ import { shapeListeners } from '../../api/ws/emitter.ts';
 import type { Platform, Timer, TransportEvents } from '../../platform.ts';
 import { RawSession } from '../../protocol/session.ts';
 import type { SessionOptions } from '../../protocol/session-options.ts';
-import { guard } from '../guard.ts';
+import { guard } from '../../base/guard.ts';
 import type { RawTransport } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
 
@@ -164,6 +164,12 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     this.receiveEnd();
   }
 
+  /** Puts back what a session that has not been started yet shall read first. */
+  unshift(chunk: Uint8Array): void {
+    this.#isWatching = true;
+    (this.#kept ??= []).unshift(Buffer.from(chunk));
+  }
+
   /** Writes past the session: between two of its frames, if it has one. Bytes must not be changed before `callback`. */
   write(data: string | Uint8Array, encoding?: BufferEncoding | Done, callback?: Done): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
@@ -304,7 +310,9 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     const lost = fault ?? new Error('The socket was closed before the data was written');
     for (const done of this.#waiting ?? []) if (done) process.nextTick(done, lost);
     this.#waiting = null;
-    guard(this.#platform, () => this.#session?.closed(fault));
+    const session = this.#session;
+    if (session !== null && this.#kept !== null) guard(this.#platform, () => this.#deliverKept());
+    guard(this.#platform, () => session?.closed(fault));
     if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
     guard(this.#platform, () => this.emit('close', fault !== undefined));
   }
