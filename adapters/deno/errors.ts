@@ -33,7 +33,9 @@ export function systemError(thrown: unknown, attempt: Attempt): SystemError {
   const { call, place } = attempt;
   const at = place === undefined ? '' : ` ${place}`;
   if (cause.name === 'NotCapable') {
-    const flag = attempt.isPath ? `--allow-read=${place} --allow-write=${place}` : `--allow-net=${place}`;
+    const flag = attempt.isPath
+      ? `--allow-net=unix:${place} --allow-read=${place} --allow-write=${place}`
+      : `--allow-net=${place}`;
     return make('EACCES', `${call} EACCES${at}: Deno was started without the permission; run it with ${flag}`, cause);
   }
   if (cause.message.startsWith('failed to lookup address information')) {

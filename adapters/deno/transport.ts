@@ -1,10 +1,12 @@
 // A connection of Deno as a byte stream. Its promises are the backpressure: one read and one write are under way at a time.
 
+import { guard } from '../../src/base/guard.ts';
 import type { TransportEvents } from '../../src/platform.ts';
 import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
 import type { DenoAddress, DenoConnection } from './deno.ts';
 import { systemError } from './errors.ts';
 import { PendingWrite } from './gather.ts';
+import { platform } from './platform.ts';
 import { ReadRegion } from './regions.ts';
 
 /** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
@@ -133,16 +135,14 @@ export class DenoTransport implements RawTransport {
   #deliver(): void {
     if (!this.#isFlowing || this.#events === null || this.#isDelivering || this.#isClosed) return;
     const length = this.#keptLength;
-    if (length > 0) this.#deliverBytes(this.#events, length);
+    const events = this.#events;
+    if (length > 0) this.#deliverBytes(events, length);
     else if (!this.#hasPeerEnded) this.#read();
     if (!this.#hasPeerEnded || this.#isPeerEndTold || this.#isClosed || !this.#isFlowing) return;
     this.#isPeerEndTold = true;
     this.#region.close();
-    try {
-      this.#events.receiveEnd();
-    } finally {
-      if (this.#isFinished) this.#close();
-    }
+    guard(platform, () => events.receiveEnd());
+    if (this.#isFinished) this.#close();
   }
 
   #deliverBytes(events: TransportEvents, length: number): void {
@@ -150,15 +150,12 @@ export class DenoTransport implements RawTransport {
     const { bytes } = region;
     this.#keptLength = 0;
     this.#isDelivering = true;
-    try {
-      events.receive(length === bytes.length ? bytes : bytes.subarray(0, length));
-    } finally {
-      this.#isDelivering = false;
-      if (this.#isClosed) region.close();
-      else region.advance(length);
-      // Here, so that a receiver that throws does not stop the rest.
-      if (this.#isFlowing) this.#read();
-    }
+    // A promise would make a rejection of what a program throws.
+    guard(platform, () => events.receive(length === bytes.length ? bytes : bytes.subarray(0, length)));
+    this.#isDelivering = false;
+    if (this.#isClosed) region.close();
+    else region.advance(length);
+    if (this.#isFlowing) this.#read();
   }
 
   // Writing.
@@ -183,15 +180,11 @@ export class DenoTransport implements RawTransport {
     this.#isWriting = false;
     const pending = this.#pending;
     if (this.#isClosed) return this.#dropWrites();
-    try {
-      if (pending[0].advance(count)) this.#tellWritten();
-    } finally {
-      // Callbacks may have written, ended, destroyed or thrown.
-      if (!this.#isClosed && !this.#isWriting) {
-        if (pending.length > 0) this.#writeNext();
-        else if (this.#isEnding) this.#finish();
-      }
-    }
+    if (pending[0].advance(count)) guard(platform, () => this.#tellWritten());
+    // Callbacks may have written, ended or destroyed.
+    if (this.#isClosed || this.#isWriting) return;
+    if (pending.length > 0) this.#writeNext();
+    else if (this.#isEnding) this.#finish();
   };
 
   #tellWritten(): void {

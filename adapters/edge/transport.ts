@@ -1,7 +1,7 @@
 // A socket of `cloudflare:sockets` as a byte stream: https://developers.cloudflare.com/workers/runtime-apis/tcp-sockets/.
 
 import type { Platform, TransportEvents } from '../../src/platform.ts';
-import { guard } from '../../src/raw/guard.ts';
+import { guard } from '../../src/base/guard.ts';
 import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
 
 /** A socket of workerd. */

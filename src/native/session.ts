@@ -3,6 +3,7 @@
 
 import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError, UsageError } from '../base/errors.ts';
+import { guard } from '../base/guard.ts';
 import {
   MESSAGE_ASCII,
   MESSAGE_OWNED,
@@ -39,6 +40,8 @@ export interface NativeSessionOptions {
   readonly platform: Platform;
   /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
   readonly closeTimeout?: number | undefined;
+  /** Milliseconds that `open` waits; 0 for no limit, the default. */
+  readonly openTimeout?: number | undefined;
 }
 
 const DEFAULT_CLOSE_TIMEOUT = 30_000;
@@ -102,7 +105,7 @@ export class NativeSession implements Session {
     socket.addEventListener('close', (event) => this.#report(() => this.#close(event)));
   }
 
-  /** Waits until `socket` is open. Calls one of the two, once; at once when it is open. */
+  /** Waits until `socket` is open, `openTimeout` at most. Calls one of the two, once; at once when it is open. */
   static open(
     socket: NativeSocket,
     options: NativeSessionOptions,
@@ -112,12 +115,19 @@ export class NativeSession implements Session {
     if (socket.readyState === OPEN) return onOpen(new NativeSession(socket, options));
     let error: Error | undefined;
     let isDone = false;
+    const { platform, openTimeout = 0 } = options;
+    const giveUp = (): void => finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`)));
+    const timer = openTimeout > 0 ? platform.setTimer(giveUp, openTimeout) : undefined;
     const finish = (report: () => void): void => {
       if (isDone) return;
       isDone = true;
+      if (timer !== undefined) platform.clearTimer(timer);
       report();
     };
-    socket.addEventListener('open', () => finish(() => onOpen(new NativeSession(socket, options))));
+    socket.addEventListener('open', () => {
+      if (isDone) socket.close();
+      else finish(() => onOpen(new NativeSession(socket, options)));
+    });
     socket.addEventListener('error', (event) => (error ??= toError(event)));
     socket.addEventListener('close', () => {
       finish(() => onFail(error ?? new Error('The WebSocket was closed before it was open')));
@@ -222,12 +232,9 @@ export class NativeSession implements Session {
       closeCode: CLOSE_POLICY_VIOLATION,
     });
     this.#beginClosing();
-    try {
-      this.#sink?.onError(error);
-    } finally {
-      this.#closeWith(CLOSE_POLICY_VIOLATION);
-      this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
-    }
+    guard(this.#platform, () => this.#sink?.onError(error));
+    this.#closeWith(CLOSE_POLICY_VIOLATION);
+    this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
   }
 
   /** Closes with a code that only some runtimes let a program send. */
@@ -252,13 +259,9 @@ export class NativeSession implements Session {
   #deliver(): void {
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    try {
-      while (this.#canDeliver) this.#kept.shift()!();
-    } finally {
-      this.#isDelivering = false;
-      // A listener threw; what follows is not its business.
-      if (this.#canDeliver) this.#platform.defer(() => this.#deliver());
-    }
+    // Some runtimes drop a connection whose listener throws.
+    while (this.#canDeliver) guard(this.#platform, this.#kept.shift()!);
+    this.#isDelivering = false;
   }
 
   #receive(data: unknown): void {
@@ -279,7 +282,7 @@ export class NativeSession implements Session {
     // A connection that is lost has its code to say so. Only a violation is an error, as with raw sockets.
     if (this.#error !== undefined && code !== CLOSE_ABNORMAL) {
       this.#beginClosing();
-      this.#sink!.onError(this.#error);
+      guard(this.#platform, () => this.#sink!.onError(this.#error!));
     }
     const bytes = new Uint8Array(this.#platform.byteLength(reason));
     this.#platform.writeText(reason, bytes, 0);
@@ -345,7 +348,7 @@ export class NativeSession implements Session {
       this.#platform.setTimer(this.#look, this.#wait);
       this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
     }
-    for (const { callback } of done) this.#callSafely(callback);
+    for (const { callback } of done) guard(this.#platform, () => callback());
     if (isEmpty && hasWaited && !this.#isOver) this.#sink?.onDrain();
   };
 
@@ -376,19 +379,8 @@ export class NativeSession implements Session {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
     const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
-    for (const callback of [...waiting, ...this.#fragmentCallbacks.splice(0)]) this.#callSafely(callback, error);
+    for (const callback of [...waiting, ...this.#fragmentCallbacks.splice(0)]) guard(this.#platform, () => callback(error));
     this.#sink?.onEnd(code, reason, wasClean);
-  }
-
-  /** What a program's callback throws is rethrown where the runtime reports it. */
-  #callSafely(callback: SendCallback, error?: Error): void {
-    try {
-      callback(error);
-    } catch (thrown) {
-      this.#platform.defer(() => {
-        throw thrown;
-      });
-    }
   }
 }
 

@@ -3,7 +3,7 @@
 import type { HeadResult } from '../handshake/http-head.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
 import type { Platform, Timer, TransportEvents } from '../platform.ts';
-import { guard } from './guard.ts';
+import { guard } from '../base/guard.ts';
 import type { RawTransport } from './network.ts';
 
 /** A parser of `handshake/http-head.ts`. */

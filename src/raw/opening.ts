@@ -10,7 +10,7 @@ import { listContains } from '../handshake/grammar.ts';
 import type { HeaderValues } from '../handshake/headers.ts';
 import { responseHeadParser, type ResponseHead } from '../handshake/http-head.ts';
 import type { Platform, Timer } from '../platform.ts';
-import { guard } from './guard.ts';
+import { guard } from '../base/guard.ts';
 import { HeadReader } from './head.ts';
 import type { ClientTls, RawNetwork, RawTransport } from './network.ts';
 import { ResponseBody } from './response-body.ts';

@@ -3,7 +3,7 @@
 import type { ResponseHead } from '../handshake/http-head.ts';
 import type { Platform, TransportEvents } from '../platform.ts';
 import { BodyDecoder } from './body.ts';
-import { guard } from './guard.ts';
+import { guard } from '../base/guard.ts';
 import type { RawTransport } from './network.ts';
 
 /** Who reads a body. After `onEnd` or `onAbort` nothing follows. */

@@ -40,6 +40,28 @@ test.each(['deno', 'node'])('a process ends by itself once server and client are
   expect(status).toBe(0);
 });
 
+test('what a listener throws is an uncaught exception, for clients on connections of Deno too', () => {
+  const { output } = run(
+    ['--allow-net'],
+    `import process from 'node:process';
+    import { WebSocket, WebSocketServer } from '${entry('deno/index')}';
+    process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+    process.on('unhandledRejection', () => console.log('rejected'));
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (ws) => setTimeout(() => (ws.send('one'), ws.send('two')), 50));
+    server.on('listening', () => {
+      const client = new WebSocket('ws://127.0.0.1:' + server.address().port);
+      client.on('message', (data) => {
+        if (String(data) === 'one') throw new Error('of a listener');
+        console.log(String(data));
+        client.close();
+        server.close();
+      });
+    });`,
+  );
+  expect(output.split('\n').sort()).toEqual(['', 'two', 'uncaught of a listener']);
+});
+
 test('a process ends by itself when TLS with a client certificate is given up before it is connected, though the peer is silent', () => {
   const { status, output } = run(
     ['--allow-net'],
@@ -95,4 +117,14 @@ test.each([
     server.on('listening', () => { console.log('listening'); server.close(); });`,
   );
   expect(output).toBe('listening\n');
+});
+
+test('the flags that are named are enough for a Unix domain socket', () => {
+  const path = join(folder, 'socket');
+  const source = `import { WebSocketServer } from '${entry('deno/index')}';
+    import { createServer } from 'node:http';
+    import { network } from '${entry('deno/network')}';
+    network.listen({ path: '${path}' }, { onListening: () => (console.log('listening'), Deno.exit()), onError: ({ message }) => console.log(message) });`;
+  const flags = /--allow-.*$/m.exec(run([], source).output)![0].trim();
+  expect(run(flags.split(' '), source).output).toBe('listening\n');
 });

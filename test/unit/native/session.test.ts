@@ -3,6 +3,7 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { NativeSession } from '../../../src/native/session.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type SendCallback } from '../../../src/platform.ts';
 import { fakePlatform, utf8 } from '../../support/fake-session.ts';
+import { ManualPlatform } from '../../support/platform.ts';
 import { FakeNativeSocket, RecordingSink } from './fake-socket.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -53,6 +54,75 @@ describe('NativeSession opens', () => {
     socket.fire('close', { code: 1006, reason: '', wasClean: false });
     expect(onFail.mock.calls.map(([error]) => error.message)).toEqual([message]);
     expect(onOpen).not.toHaveBeenCalled();
+  });
+});
+
+describe('NativeSession that does not open in time', () => {
+  test('says so, and closes what opens later', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket(0);
+    const [onOpen, onFail] = [vi.fn<() => void>(), vi.fn<(error: Error) => void>()];
+    NativeSession.open(socket, { role: 'server', platform, openTimeout: 500 }, onOpen, onFail);
+    platform.advance(499);
+    expect(onFail).not.toHaveBeenCalled();
+    platform.advance(1);
+    expect(onFail.mock.calls.map(([error]) => error.message)).toEqual(['The WebSocket was not open after 500 ms']);
+    socket.fire('open');
+    socket.fire('close', { code: 1000, reason: '', wasClean: true });
+    expect(socket.calls).toHaveLength(1);
+    expect(onOpen).not.toHaveBeenCalled();
+    expect(onFail).toHaveBeenCalledOnce();
+  });
+
+  test('keeps no time once it is open', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket(0);
+    NativeSession.open(
+      socket,
+      { role: 'server', platform, openTimeout: 500 },
+      () => {},
+      () => {},
+    );
+    socket.fire('open');
+    expect(platform.timers).toEqual([]);
+  });
+});
+
+describe('NativeSession whose listener throws', () => {
+  const fault = new Error('of the program');
+
+  test('leaves the native socket alone, and delivers the rest', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket();
+    const session = new NativeSession(socket, { role: 'server', platform });
+    const sink = new RecordingSink();
+    sink.onEvent = () => {
+      throw fault;
+    };
+    session.attach(sink);
+    session.start();
+    expect(() => socket.fire('message', { data: 'a' })).not.toThrow();
+    socket.fire('message', { data: 'b' });
+    expect(sink.events.map(([, data]) => data)).toEqual(['a', 'b']);
+    platform.runDeferred();
+    expect(platform.uncaught).toEqual([fault, fault]);
+  });
+
+  test('ends after an error that nobody heard', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket();
+    const session = new NativeSession(socket, { role: 'server', platform });
+    const sink = new RecordingSink();
+    sink.onEvent = (name) => {
+      if (name === 'error') throw fault;
+    };
+    session.attach(sink);
+    session.start();
+    socket.fire('error', { message: 'bad frame' });
+    socket.fire('close', { code: 1002, reason: '', wasClean: true });
+    expect(sink.events.map(([name]) => name)).toEqual(['closing', 'error', 'end']);
+    platform.runDeferred();
+    expect(platform.uncaught).toEqual([fault]);
   });
 });
 

@@ -130,4 +130,17 @@ describe('HeadReader', () => {
     platform.advance(2000);
     expect(events).toEqual([]);
   });
+
+  test('server leaves the transport alone when a listener throws', () => {
+    const platform = new ManualPlatform();
+    const transport = new FakeTransport();
+    const fail = (): never => {
+      throw new Error('of the program');
+    };
+    const events = { onHead: fail, onRefusal: fail, onEnd: fail, onClosed: fail };
+    new HeadReader(transport, platform, { parser: requestHeadParser(), events }).start();
+    transport.receive('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    platform.runDeferred();
+    expect(platform.uncaught).toHaveLength(1);
+  });
 });

@@ -33,7 +33,7 @@ test('a missing permission names its flag', () => {
     message: expect.stringContaining('--allow-net=127.0.0.1:8080') as string,
   });
   expect(systemError(cause, { call: 'listen', place: '/run/s', isPath: true }).message).toContain(
-    '--allow-read=/run/s --allow-write=/run/s',
+    '--allow-net=unix:/run/s --allow-read=/run/s --allow-write=/run/s',
   );
 });
 

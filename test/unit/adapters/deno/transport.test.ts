@@ -123,16 +123,16 @@ test('transport keeps what arrives while it is paused, and its end', async () =>
 test('transport goes on after a listener has thrown', async () => {
   const { connection, transport, log } = make();
   transport.start();
-  const listeners = process.listeners('unhandledRejection');
-  process.removeAllListeners('unhandledRejection');
-  const thrown = new Promise((resolve) => process.once('unhandledRejection', resolve));
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
   log.onReceive = () => {
     log.onReceive = () => {};
     throw new Error('of a program');
   };
   await arrive(connection, 1);
   expect(await thrown).toMatchObject({ message: 'of a program' });
-  for (const listener of listeners) process.on('unhandledRejection', listener);
+  for (const listener of listeners) process.on('uncaughtException', listener);
   await arrive(connection, 2);
   expect(log.events).toEqual(['receive 1', 'receive 2']);
 });
@@ -249,9 +249,9 @@ test('transport tells which writes were taken at once, and which have waited', a
 
 test('transport goes on writing, and ends, after a callback has thrown', async () => {
   const { connection, transport } = make();
-  const listeners = process.listeners('unhandledRejection');
-  process.removeAllListeners('unhandledRejection');
-  const thrown = new Promise((resolve) => process.once('unhandledRejection', resolve));
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
   transport.write([Uint8Array.of(1)], () => {
     throw new Error('of a program');
   });
@@ -259,7 +259,7 @@ test('transport goes on writing, and ends, after a callback has thrown', async (
   transport.end();
   connection.writes.shift()!.resolve(1);
   expect(await thrown).toMatchObject({ message: 'of a program' });
-  for (const listener of listeners) process.on('unhandledRejection', listener);
+  for (const listener of listeners) process.on('uncaughtException', listener);
   connection.writes.shift()!.resolve(1);
   await turn();
   expect(connection.calls).toEqual(['closeWrite']);
