@@ -15,7 +15,14 @@ export interface UpgradeOptions extends ProtocolChoice {
   readonly idleTimeout?: number | undefined;
   /** Milliseconds that the closing handshake may take. Default 30,000. */
   readonly closeTimeout?: number | undefined;
+  /**
+   * Milliseconds until the response must be on its way; 0 for any number. Default 30,000. Deno does not tell of a client that has left
+   * by then, and the WebSocket would be CONNECTING for ever.
+   */
+  readonly handshakeTimeout?: number | undefined;
 }
+
+const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 
 /** A request that was accepted. */
 export interface Upgraded<Socket> {
@@ -37,8 +44,9 @@ export interface NativeUpgrade {
 export function upgradeNatively(request: Request, options: UpgradeOptions): NativeUpgrade | Refused {
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
-  const { idleTimeout, closeTimeout } = options;
+  const { idleTimeout, closeTimeout, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
   const protocol = selectProtocol(check.protocols, request, options);
+  if (request.signal.aborted) return failLater(protocol, 'The client had left before its request was accepted');
   const { socket, response } = deno.upgradeWebSocket<NativeSocket>(request, {
     ...(idleTimeout !== undefined && { idleTimeout }),
   });
@@ -47,6 +55,13 @@ export function upgradeNatively(request: Request, options: UpgradeOptions): Nati
   return {
     response,
     protocol,
-    open: (onOpen, onFail) => NativeSession.open(socket, { role: 'server', platform, closeTimeout }, onOpen, onFail),
+    open: (onOpen, onFail) =>
+      NativeSession.open(socket, { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),
   };
+}
+
+/** An upgrade that fails once there is somebody to hear it. Nobody gets its response. */
+function failLater(protocol: string, reason: string): NativeUpgrade {
+  const response = new Response(null, { status: 400 });
+  return { response, protocol, open: (_, onFail) => platform.defer(() => onFail(new Error(reason))) };
 }

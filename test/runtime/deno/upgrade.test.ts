@@ -1,18 +1,19 @@
 // WebSockets inside of Deno.serve, met by our own client.
 
 import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { upgrade, WebSocket } from '../../../adapters/deno/index.ts';
 import { upgrade as upgradeW3C, WebSocket as W3CWebSocket } from '../../../adapters/deno/w3c.ts';
 import { UsageError } from '../../../src/base/errors.ts';
-import { sleep } from '../../support/sleep.ts';
+import { requestHead, sleep, until } from '../../support/sockets.ts';
 
 interface HttpServer {
   readonly addr: { readonly port: number };
   shutdown(): Promise<void>;
 }
 interface Serve {
-  serve(options: object, handler: (request: Request) => Response): HttpServer;
+  serve(options: object, handler: (request: Request) => Response | Promise<Response>): HttpServer;
 }
 const { serve } = (globalThis as unknown as { Deno: Serve }).Deno;
 
@@ -21,7 +22,19 @@ let server: HttpServer;
 const heard = new Map<string, unknown[]>();
 const sockets = new Map<string, WebSocket>();
 
-function handle(request: Request): Response {
+/** A request that waits until the test has it accepted. */
+let late: { readonly signal: AbortSignal; accept: () => void } | undefined;
+
+async function handleLate(request: Request): Promise<Response> {
+  await new Promise<void>((accept) => (late = { signal: request.signal, accept }));
+  return answer(request);
+}
+
+function handle(request: Request): Response | Promise<Response> {
+  return request.url.endsWith('/late') ? handleLate(request) : answer(request);
+}
+
+function answer(request: Request): Response {
   const { pathname } = new URL(request.url);
   const events: unknown[] = [];
   heard.set(pathname, events);
@@ -103,6 +116,19 @@ describe.each(['/ws', '/w3c'])('server inside of Deno.serve (%s)', (face) => {
 });
 
 describe('server inside of Deno.serve', () => {
+  test('hears of a client that has left before its request is accepted', async () => {
+    const { port } = server.addr;
+    const socket = createConnection(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(requestHead('/late'));
+    await until('the request', () => late !== undefined);
+    socket.destroy();
+    await until('its end', () => late!.signal.aborted);
+    late!.accept();
+    await until('the close', () => heard.get('/late')?.includes('close') === true);
+    expect(heard.get('/late')).toEqual([0, 'error', 'close', 1006, '']);
+  });
+
   test('hears open, message and close in order', async () => {
     const client = await connect('/order');
     await exchange(client, 'x');
