@@ -123,6 +123,19 @@ export function describeBroadcast(name: string, { broadcast, WebSocket, WebSocke
       }
     });
 
+    test('server sends what the payload was while it is compressing another', async () => {
+      const server = await listen({ perMessageDeflate: { threshold: 0 } });
+      const peer = await connect(server);
+      const large = pattern(1_000_000);
+      peer.far.send(large);
+      const payload = Uint8Array.of(1, 2, 3);
+      broadcast(server.clients, payload);
+      payload.fill(9);
+      await until(peer, 2);
+      expectBytes(peer.messages[0] as Buffer, large);
+      expect(peer.messages[1]).toEqual(Buffer.of(1, 2, 3));
+    });
+
     test('client sends masked frames', async () => {
       const server = await listen();
       const peers = await connectAll(server, 2);

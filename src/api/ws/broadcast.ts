@@ -31,12 +31,14 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, opti
   const isText = isSentAsText(data, options);
   const bytes = toBytes(normalize(data));
   const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
+  // A connection that compresses may have to keep it for a while.
+  const payload = shared === undefined ? bytes : shared.region.bytes.subarray(shared.end - bytes.length, shared.end);
   const settings = { binary: !isText, compress, shared };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;
     try {
-      internals.send(ws, bytes, settings);
+      internals.send(ws, payload, settings);
     } catch (error) {
       failure ??= { error };
     }
