@@ -1,20 +1,16 @@
 // The ws-style WebSocketServer on Node.js.
 
-import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase, type ServerPlatform } from '../../src/api/ws/server.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createSession } from '../../src/nodejs/session.ts';
+import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
 import { WebSocket } from './websocket.ts';
 
 const platform: ServerPlatform = {
   WebSocket,
-  createHttpServer: () =>
-    createServer((_request, response) => {
-      const body = STATUS_CODES[426]!;
-      response.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
-      response.end(body);
-    }),
+  createHttpServer: () => createServer(answerUpgradeRequired),
   createSession(socket, options, agreement) {
     const deflate = deflateSettings(options.perMessageDeflate);
     const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());

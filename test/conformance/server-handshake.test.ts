@@ -105,7 +105,8 @@ async function refusesFields(_what: string, fields: Fields, status: number): Pro
   expect(answer.status).toBe(status);
   // Our own refusals end TCP; 426 comes from the HTTP server in front, which may serve another request.
   if (status === 400) expect(answer.fields['connection']).toBe('close');
-  expect(answer.fields).not.toHaveProperty('upgrade');
+  // RFC 9110 section 15.5.22.
+  expect(answer.fields['upgrade']).toBe(status === 426 ? 'websocket' : undefined);
   expect(answer.fields).not.toHaveProperty('sec-websocket-accept');
   expect(answer.body).toHaveLength(Number(answer.fields['content-length']));
   expect(answer.body.length).toBeGreaterThan(0);
@@ -239,6 +240,9 @@ test('4.2.2-d server refuses a path that is not its own', async () => {
 test('4.2.2-d server answers 426 to a request that asks for no WebSocket', async () => {
   const answer = await refused('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   expect(answer.status).toBe(426);
+  expect(answer.fields).toMatchObject({ upgrade: 'websocket', connection: 'Upgrade' });
+  const last = await refused('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  expect(last.fields).toMatchObject({ upgrade: 'websocket', connection: 'close, Upgrade' });
 });
 
 test('4.2.2-e server picks one of the subprotocols offered, the first by default', async () => {

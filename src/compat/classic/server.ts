@@ -1,7 +1,7 @@
 // The Server of ws 0.4. RFC 6455 section 4.2 decides what is answered; hixie-76 only to those who cannot speak anything newer.
 
 import { Buffer } from 'node:buffer';
-import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
@@ -15,6 +15,7 @@ import {
   readBody,
   type HixieRequest,
 } from './hixie-76-handshake.ts';
+import { answerUpgradeRequired } from '../../nodejs/upgrade-required.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { pathOf, shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
@@ -62,10 +63,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     this.options = settings;
     this.path = settings.path || undefined;
     if (port !== null) {
-      const own = createHttpServer((_request, response) => {
-        response.writeHead(426, { 'Content-Type': 'text/plain' });
-        response.end(STATUS_CODES[426]);
-      });
+      const own = createHttpServer(answerUpgradeRequired);
       this.#use(own);
       this.#undo.push(() => void own.close());
       own.listen(port, host, callback);

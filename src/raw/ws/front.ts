@@ -146,12 +146,16 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
       throw error;
     }
     if (isTaken) return socket.watch();
-    answer(socket, refuse(426, 'Upgrade Required'), head.method === 'HEAD');
+    answer(socket, UPGRADE_REQUIRED, head.method === 'HEAD');
   }
 }
 
+/** RFC 9110 sections 7.8 and 15.5.22: the fields that it must have. */
+const UPGRADE_REQUIRED = refuse(426, 'Upgrade Required', { Connection: 'close, Upgrade', Upgrade: 'websocket' });
+
 /** Answers a request that gets no WebSocket, and closes. */
-function answer(socket: RawSocket, { status, reason }: Refusal, isBodyLeftOut: boolean = false): void {
-  const text = refusalHead({ status, reason, headers: { 'Content-Type': 'text/plain', Date: new Date().toUTCString() } });
+function answer(socket: RawSocket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
+  const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
+  const text = refusalHead({ status, reason, headers: fields });
   socket.end(isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text);
 }

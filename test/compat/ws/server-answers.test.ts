@@ -32,7 +32,15 @@ async function answer(
   prepare(server, log);
   const text = await exchange(port, request, /^HTTP\/1\.1 (?:101|200)[\s\S]*\r\n\r\n/);
   await close(server);
-  return [text, log];
+  return [library === ours ? asWsAnswers(text) : text, log];
+}
+
+/** RFC 9110 section 15.5.22: a 426 must have an Upgrade field. That of ws has none. */
+function asWsAnswers(text: string): string {
+  if (!text.startsWith('HTTP/1.1 426 ')) return text;
+  const plain = text.replace('Connection: close, Upgrade\r\nUpgrade: websocket\r\n', '');
+  expect(plain).not.toBe(text);
+  return plain.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
 }
 
 const REQUESTS: readonly (readonly [string, string])[] = [

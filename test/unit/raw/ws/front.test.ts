@@ -137,7 +137,8 @@ describe('requests', () => {
     const [head, body] = transport.written.split('\r\n\r\n');
     const lines = head.split('\r\n');
     expect(lines[0]).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(lines).toContain('Connection: close');
+    expect(lines).toContain(status === 426 ? 'Connection: close, Upgrade' : 'Connection: close');
+    expect(lines.includes('Upgrade: websocket')).toBe(status === 426);
     expect(lines).toContain('Content-Type: text/plain');
     expect(lines).toContain(`Content-Length: ${body.length}`);
     expect(transport.calls).toContain('end');

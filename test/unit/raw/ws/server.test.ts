@@ -116,7 +116,8 @@ describe('RawWebSocketServer', () => {
     let body = '';
     for await (const chunk of response) body += String(chunk);
     expect(response.statusCode).toBe(426);
-    expect(response.headers).toMatchObject({ 'content-type': 'text/plain', 'content-length': '16', connection: 'close' });
+    const connection = 'close, Upgrade';
+    expect(response.headers).toMatchObject({ 'content-type': 'text/plain', 'content-length': '16', connection });
     expect(body).toBe('Upgrade Required');
   });
 
