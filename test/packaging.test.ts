@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { build as buildByVite } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DENO = join(ROOT, 'test/runtimes/node_modules/.bin/deno');
+const BUN = join(ROOT, 'test/runtimes/node_modules/.bin/bun');
 
 function readJson(file: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Record<string, unknown>;
@@ -68,6 +70,101 @@ describe('the installed package', () => {
     const { status, output } = check(PROGRAM.replace('const state: number', 'const state: string'));
     expect(output).toContain("Type 'number' is not assignable to type 'string'");
     expect(status).not.toBe(0);
+  });
+});
+
+/** Programs of which a bundler must keep what only a module's side effects bring about, and what they print. */
+const BUNDLED: readonly (readonly [what: string, program: string, output: string])[] = [
+  [
+    'a server and a client',
+    `import { WebSocket, WebSocketServer } from 'wasock';
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (ws) => ws.on('message', (data) => ws.send(String(data))));
+    server.on('listening', () => {
+      const ws = new WebSocket('ws://127.0.0.1:' + server.address().port);
+      ws.on('open', () => ws.send('echo'));
+      ws.on('message', (data) => (console.log(String(data)), ws.close(), server.close()));
+    });`,
+    'echo',
+  ],
+  [
+    'the statics',
+    `import WebSocket from 'wasock';
+    const { createWebSocketStream, Server, Receiver, WebSocketServer } = WebSocket;
+    console.log([createWebSocketStream, Server, Receiver, WebSocketServer, WebSocket.WebSocket].map((value) => typeof value).join());`,
+    'function,function,function,function,function',
+  ],
+  [
+    'a low-level class',
+    `import { Receiver } from 'wasock';
+    const receiver = new Receiver();
+    receiver.on('message', (data) => console.log(String(data)));
+    receiver.write(Buffer.from([0x81, 0x02, 0x68, 0x69]));`,
+    'hi',
+  ],
+  [
+    'the classic statics',
+    `import WebSocket from 'wasock/classic';
+    console.log([WebSocket.Server, WebSocket.createServer, WebSocket.connect].map((value) => typeof value).join());`,
+    'function,function,function',
+  ],
+];
+
+describe('a program bundled by', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'wasock-bundled-'));
+    const installed = join(folder, 'node_modules/wasock');
+    mkdirSync(installed, { recursive: true });
+    for (const name of ['dist', 'package.json']) cpSync(join(ROOT, name), join(installed, name), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function run(program: string, args: readonly string[], outFile: string): string {
+    const { stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8' });
+    if (!existsSync(join(folder, outFile))) throw new Error(stdout + stderr);
+    return outFile;
+  }
+  const bundlers: Record<string, (entry: string, outFile: string) => Promise<unknown>> = {
+    esbuild: (entry, outFile) =>
+      build({
+        absWorkingDir: folder,
+        entryPoints: [entry],
+        outfile: outFile,
+        bundle: true,
+        format: 'esm',
+        platform: 'node',
+        minify: true,
+      }),
+    Vite: (entry, outFile) =>
+      buildByVite({
+        root: folder,
+        configFile: false,
+        logLevel: 'error',
+        ssr: { noExternal: true },
+        build: {
+          ssr: entry,
+          outDir: '.',
+          emptyOutDir: false,
+          minify: true,
+          rollupOptions: { output: { entryFileNames: outFile } },
+        },
+      }),
+    Bun: (entry, outFile) =>
+      Promise.resolve(run(BUN, ['build', entry, '--target=node', '--minify-syntax', `--outfile=${outFile}`], outFile)),
+  };
+
+  describe.each(Object.keys(bundlers))('%s', (name) => {
+    test.each(BUNDLED)('has %s', async (what, program, output) => {
+      const entry = `${name} ${what}.mjs`.replaceAll(' ', '-');
+      const outFile = `bundled-${entry}`;
+      writeFileSync(join(folder, entry), program);
+      await bundlers[name](entry, outFile);
+      const { stdout, stderr } = spawnSync(process.execPath, [outFile], { cwd: folder, encoding: 'utf8', timeout: 20_000 });
+      // Of what it printed besides, the line with the error: the others are the bundle.
+      expect([stdout, stderr.split('\n').find((line) => line.includes('Error: '))]).toEqual([`${output}\n`, undefined]);
+    });
   });
 });
 
