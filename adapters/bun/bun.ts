@@ -108,7 +108,7 @@ export interface ServerWebSocketHandlers<Data> {
 /** What `Bun.serve` gives. */
 export interface BunServer {
   /** @returns Whether the request has become a WebSocket; `open` has been called by then. */
-  upgrade(request: Request, options?: { readonly headers?: Headers; readonly data?: unknown }): boolean;
+  upgrade(request: Request, options: { readonly headers?: unknown; readonly data: unknown }): boolean;
 }
 
 interface BunGlobal {

@@ -12,7 +12,7 @@ export type { Refused } from '../../src/native/upgrade.ts';
 /** How to answer an upgrade request. */
 export interface UpgradeOptions extends ServedSessionOptions, ProtocolChoice {
   /** More header fields for the 101 response. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: ConstructorParameters<typeof Headers>[0];
 }
 
 /** A request that was accepted. */

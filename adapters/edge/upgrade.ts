@@ -14,7 +14,7 @@ export type { Refused } from '../../src/native/upgrade.ts';
 /** How to answer an upgrade request. */
 export interface UpgradeOptions extends ProtocolChoice {
   /** More header fields for the response. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: ConstructorParameters<typeof Headers>[0];
   /** Largest message that is accepted, in bytes, measured when it has arrived; 0 for the runtime's limit. Default 0. */
   readonly maxPayload?: number | undefined;
   /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */

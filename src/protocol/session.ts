@@ -1,7 +1,7 @@
 // A Session over raw bytes: joins the sans-I/O Connection to a Transport and a clock.
 // RFC 6455 section 7: who ends TCP, when, and for how long we wait for the other side.
 
-import { UsageError, type PeerError } from '../base/errors.ts';
+import type { PeerError } from '../base/errors.ts';
 import type {
   Platform,
   Role,
@@ -14,7 +14,7 @@ import type {
   TransportEvents,
 } from '../platform.ts';
 import { Connection, type ConnectionSink } from './connection.ts';
-import { tooMuchOutput } from './faults.ts';
+import { payloadTransferred, tooMuchOutput } from './faults.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
 import { callSafely, settle, type Batch } from './outbox.ts';
@@ -60,7 +60,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#connection = new Connection(platform, this, options);
     this.#outbound = this.#connection.outbound;
     this.#closeTimeout = options.closeTimeout ?? 30000;
-    this.#maxBufferedAmount = options.maxBufferedAmount ?? 1073741824;
+    this.#maxBufferedAmount = (options.maxBufferedAmount ?? 1073741824) || Infinity;
     this.#bufferPolicy = options.bufferPolicy ?? 'close';
     if (options.heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, options.heartbeat, this.#heartbeatHost());
   }
@@ -88,26 +88,24 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   // Commands.
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
-    if ((this.#isClosing || this.#inFlight !== null) && !this.#admits(callback)) return;
+    if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendText(text, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
-    if ((this.#isClosing || this.#inFlight !== null) && !this.#admits(callback)) return;
+    if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
   ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
-    if (!this.#admits(callback)) return;
-    this.#connection.ping(payload, callback, mask);
+    if (this.#admits(callback)) this.#connection.ping(payload, callback, mask);
     this.#planFlush();
   }
 
   pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
-    if (!this.#admits(callback)) return;
-    this.#connection.pong(payload, callback, mask);
+    if (this.#admits(callback)) this.#connection.pong(payload, callback, mask);
     this.#planFlush();
   }
 
@@ -229,7 +227,6 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#isOver = true;
     this.#beginClosing();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
-    this.#timer = undefined;
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
     if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
     this.#settle(connection.outbox.take(), lost);
@@ -294,17 +291,21 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   // The closing side.
 
+  get #mustAsk(): boolean {
+    return this.#isClosing || this.#inFlight !== null || this.#outbound.payloadBytes > this.#maxBufferedAmount;
+  }
+
   /** Whether another message may wait; if not, does what the policy says. */
   #admits(callback: SendCallback | undefined): boolean {
+    // What this turn has sent may be taken at once.
+    if (this.bufferedAmount > this.#maxBufferedAmount) this.#flush();
     if (this.#isOver || this.#isClosing) {
       const error = new Error('The WebSocket is not open');
       if (callback !== undefined) this.#platform.defer(() => callback(error));
       return false;
     }
-    if (this.#inFlight === null) return true;
-    const most = this.#maxBufferedAmount;
-    if (most === 0 || this.bufferedAmount <= most) return true;
-    const error = tooMuchOutput(this.bufferedAmount, most);
+    if (this.bufferedAmount <= this.#maxBufferedAmount) return true;
+    const error = tooMuchOutput(this.bufferedAmount, this.#maxBufferedAmount);
     if (this.#bufferPolicy === 'throw') throw error;
     if (callback !== undefined) this.#platform.defer(() => callback(error));
     if (this.#bufferPolicy === 'close') this.onOutputFailure(error);
@@ -365,8 +366,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
-      if (batch.isTorn)
-        return this.onOutputFailure(new UsageError('The memory of a payload was transferred before it was sent'));
+      if (batch.isTorn) return this.onOutputFailure(payloadTransferred());
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
         // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
         this.#outbound.isCongested = true;

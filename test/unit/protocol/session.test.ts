@@ -311,6 +311,20 @@ describe('backpressure', () => {
     expect(sink.events).toEqual([]);
   });
 
+  test('maxBufferedAmount holds within a turn, for what the transport does not take at once', () => {
+    const bench = new Bench({ maxBufferedAmount: 10, bufferPolicy: 'drop' });
+    const { end } = bench;
+    for (let index = 0; index < 100; index++) end.session.sendText('12345678901');
+    // Each time more than ten bytes wait they are written, and taken.
+    expect(end.session.bufferedAmount).toBe(11);
+    end.transport.isHeld = true;
+    for (let index = 0; index < 3; index++) end.session.sendText('12345678901', undefined, bench.callback(`${index}`));
+    expect(end.session.bufferedAmount).toBe(11);
+    bench.platform.runDeferred();
+    expect(bench.results).toEqual([0, 1, 2].map((index) => expect.stringMatching(`${index}: 11 bytes wait`) as unknown));
+    expect(end.sink.events).toEqual([]);
+  });
+
   test('pause and resume reach the transport', () => {
     const { session, transport } = new Bench().end;
     session.pause();
