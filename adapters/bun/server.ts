@@ -1,7 +1,8 @@
 // The ws-style WebSocketServer on Bun.
 
 import type { IncomingMessage } from 'node:http';
-import { RawWebSocketServer, type RawServerOptions } from '../../src/raw/ws/server.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
+import { RawWebSocketServer } from '../../src/raw/ws/server.ts';
 import { runtime } from './runtime.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -13,7 +14,7 @@ export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends RawWebSocketServer<Socket, Request> {
-  constructor(options?: RawServerOptions<Socket, Request>, onListening?: () => void) {
+  constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
     super(runtime, WebSocket, options, onListening);
   }
 }

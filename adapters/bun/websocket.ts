@@ -7,7 +7,7 @@ import type { ClientOptions as ClientSettings } from '../../src/api/ws/options.t
 import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
-import type { RawServerOptions } from '../../src/raw/ws/server.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { runtime } from './runtime.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
@@ -64,7 +64,7 @@ export declare namespace WebSocket {
   interface ServerOptions<
     Socket extends typeof WebSocket = typeof WebSocket,
     Request extends typeof IncomingMessage = typeof IncomingMessage,
-  > extends RawServerOptions<Socket, Request> {}
+  > extends StandaloneServerOptions<Socket, Request> {}
   interface AddressInfo extends types.AddressInfo {}
   interface Server<
     Socket extends typeof WebSocket = typeof WebSocket,

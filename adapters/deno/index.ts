@@ -5,7 +5,7 @@ import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
-import type { RawServerOptions } from '../../src/raw/ws/server.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { platform } from './platform.ts';
 import { WebSocketServer } from './server.ts';
 import { upgrade } from './upgrade.ts';
@@ -32,7 +32,7 @@ export type { WebSocketServer as Server } from './server.ts';
 export type ServerOptions<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
-> = RawServerOptions<Socket, Request>;
+> = StandaloneServerOptions<Socket, Request>;
 export { WebSocket as default };
 // What `require()` of this module returns.
 export { WebSocket as 'module.exports' };

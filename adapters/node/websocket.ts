@@ -10,9 +10,9 @@ import {
   deflateSettings,
   sessionSettings,
   type ClientOptions as ClientSettings,
-  type ServerOptions as ServerSettings,
 } from '../../src/api/ws/options.ts';
 import { Redirects } from '../../src/api/ws/redirect.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import type * as types from '../../src/api/ws/types.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
@@ -199,7 +199,7 @@ export declare namespace WebSocket {
   interface ServerOptions<
     Socket extends typeof WebSocket = typeof WebSocket,
     Request extends typeof IncomingMessage = typeof IncomingMessage,
-  > extends ServerSettings<Socket, Request> {}
+  > extends StandaloneServerOptions<Socket, Request> {}
   interface AddressInfo extends types.AddressInfo {}
   interface Server<
     Socket extends typeof WebSocket = typeof WebSocket,

@@ -6,7 +6,8 @@ import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
-import { RawWebSocketServer, type RawServerOptions } from '../../src/raw/ws/server.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
+import { RawWebSocketServer } from '../../src/raw/ws/server.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
 
@@ -24,7 +25,7 @@ export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends RawWebSocketServer<Socket, Request> {
-  constructor(options?: RawServerOptions<Socket, Request>, onListening?: () => void) {
+  constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
     super(runtime, WebSocket, options, onListening);
   }
 }

@@ -26,7 +26,8 @@ import type { WebSocketBase } from './websocket.ts';
 
 /** What a server needs of the HTTP server that it listens with; that of node:http has it. Events: `listening`, `error`, `upgrade`. */
 export interface HttpServer extends EventEmitter {
-  listen(port?: number, host?: string, backlog?: number, onListening?: () => void): unknown;
+  /** @param at A port, or the path of a Unix domain socket. */
+  listen(at?: number | string, host?: string, backlog?: number, onListening?: () => void): unknown;
   /** What it listens on; null when it does not. */
   address(): AddressInfo | string | null;
   /** Takes no more connections. @param onClosed Called once all are gone. */
@@ -39,6 +40,8 @@ export interface ServerPlatform {
   readonly WebSocket: new (address: null) => WebSocketBase;
   /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
   createHttpServer(): HttpServer;
+  /** Path of the Unix domain socket that it listens on instead, unless it knows by itself. */
+  readonly unix?: string | undefined;
   /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
   createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;
 }
@@ -110,7 +113,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     };
     if (noServer) return;
     this.#server = server ?? platform.createHttpServer();
-    if (port !== null) this.#server.listen(port, settings.host, settings.backlog, onListening);
+    if (port !== null) this.#server.listen(platform.unix ?? port, settings.host, settings.backlog, onListening);
     for (const [event, listener] of Object.entries(this.#listeners)) this.#server.on(event, listener);
   }
 

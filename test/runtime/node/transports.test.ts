@@ -91,6 +91,31 @@ describe('a server by port', () => {
     expect(response.statusCode).toBe(426);
   });
 
+  test('serves over TLS with a certificate of its own', async () => {
+    const server = serve({ port: 0, host: '127.0.0.1', tls: { cert: certificate, key } });
+    await once(server, 'listening');
+    await expectEcho(endpoint(new WebSocket(`wss://127.0.0.1:${portOf(server)}/`, { ca: certificate })));
+  });
+
+  test('gives up on a request whose head does not come to an end', async () => {
+    const server = serve({ port: 0, host: '127.0.0.1', headersTimeout: 100 });
+    await once(server, 'listening');
+    const socket = connect(portOf(server), '127.0.0.1');
+    cleanup.add(() => socket.destroy());
+    socket.write('GET / HTTP/1.1\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  test.each([
+    [{ noServer: true, tls: { cert: certificate, key } }, 'The "tls" option goes with "port" or "unix" only'],
+    [{ port: 0, unix: '/a' }, 'Only one of the "port" and "unix" options may be specified'],
+    [{ unix: '' }, 'The "unix" option must be the path of a socket'],
+  ])('refuses what cannot go together: %o', (options, message) => {
+    expect(() => new WebSocketServer(options)).toThrow(new TypeError(message));
+  });
+
   test('reports a port that is taken', async () => {
     const server = serve({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
@@ -140,6 +165,14 @@ describe('TLS', () => {
 });
 
 describe('a Unix socket', () => {
+  test.runIf(process.platform !== 'win32')('is what a server listens on by itself', async () => {
+    const unix = join(tmpdir(), `own-${process.pid}-${Date.now()}.sock`);
+    const server = serve({ unix });
+    await once(server, 'listening');
+    expect(server.address()).toBe(unix);
+    await expectEcho(endpoint(new WebSocket(`ws+unix:${unix}`)));
+  });
+
   test.runIf(process.platform !== 'win32')('carries path and query', async () => {
     const path = join(tmpdir(), `contract-${process.pid}-${Date.now()}.sock`);
     const http = createHttpServer();
