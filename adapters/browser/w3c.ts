@@ -17,6 +17,8 @@ const ALTERNATIVES: Readonly<Record<keyof Omit<W3CWebSocketOptions, 'protocols'>
   maxPayload: 'limit messages where they are sent',
   perMessageDeflate: 'the browser or runtime negotiates compression by itself',
 };
+/** For the options of the ws-style API. */
+const BY_ITSELF = 'the browser or runtime decides that by itself';
 
 /** The native class as TypeScript has it: without options. */
 type NativeConstructor = new (url: string | URL, protocols?: string | string[]) => object;
@@ -32,6 +34,7 @@ const native = (globalThis as { WebSocket?: NativeConstructor }).WebSocket ?? Mi
 
 class BrowserWebSocket extends native {
   constructor(url: string | URL, ...rest: [second?: ProtocolsOrOptions | null, third?: W3CWebSocketOptions | null]) {
+    if (arguments.length === 0) throw new TypeError('A WebSocket takes a URL');
     const [second, third] = rest;
     const isOptions = typeof second === 'object' && second !== null && !(Symbol.iterator in second);
     const options = { ...(isOptions ? second : undefined), ...third };
@@ -42,11 +45,12 @@ class BrowserWebSocket extends native {
 }
 Object.defineProperty(BrowserWebSocket, 'name', { value: 'WebSocket', configurable: true });
 
-/** @throws {TypeError} for an option that only our own client has. */
+/** @throws {TypeError} for an option that only our own clients have. */
 function refuseOptions(options: W3CWebSocketOptions): void {
-  for (const [name, alternative] of Object.entries(ALTERNATIVES)) {
-    if (options[name as keyof typeof ALTERNATIVES] !== undefined)
-      throw unavailable(`A native WebSocket takes no ${name}`, alternative);
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'protocols' || value === undefined) continue;
+    const alternative = ALTERNATIVES[name as keyof typeof ALTERNATIVES] ?? BY_ITSELF;
+    throw unavailable(`A native WebSocket takes no ${name}`, alternative);
   }
 }
 

@@ -30,8 +30,8 @@ class OwnMessageEvent extends Event {
     this.#origin = init.origin ?? '';
   }
 
-  get data(): unknown {
-    return this.#data;
+  get data(): string | ArrayBuffer | Blob {
+    return this.#data as string;
   }
 
   get origin(): string {

@@ -52,6 +52,11 @@ test.each([
   expect(valuesOf(new WebSocket('wss://example.com/', second))[1]).toEqual(expected);
 });
 
+test('client leaves out options that are undefined, and wants a URL', () => {
+  expect(valuesOf(new WebSocket('wss://example.com/', { headers: undefined }))[1]).toEqual([]);
+  expect(() => Reflect.construct(WebSocket, [])).toThrow(TypeError);
+});
+
 test('client prefers the second argument to the option', () => {
   expect(valuesOf(new WebSocket('wss://example.com/', 'one', { protocols: 'two' }))[1]).toBe('one');
   expect(valuesOf(new WebSocket('wss://example.com/', null, { protocols: 'two' }))[1]).toBe('two');
@@ -64,6 +69,9 @@ describe.each([
   [{ handshakeTimeout: 1000 }, 'handshakeTimeout', /timer/],
   [{ maxPayload: 1000 }, 'maxPayload', /where they are sent/],
   [{ perMessageDeflate: false }, 'perMessageDeflate', /by itself/],
+  // Of the ws-style API, whose programs get this class in a page.
+  [{ heartbeat: true } as object, 'heartbeat', /by itself/],
+  [{ protocol: 'x' } as object, 'protocol', /by itself/],
 ])('option %j', (options, name, alternative) => {
   test('is a TypeError that says what to do instead', () => {
     for (const create of [
