@@ -35,7 +35,7 @@ export function describePausedOpening(name: string, { WebSocket, WebSocketServer
     const log: string[] = [];
     ws.pause();
     ws.on('error', () => {});
-    ws.on('message', (data) => log.push(String(data)));
+    ws.on('message', (data) => log.push((data as Buffer).toString()));
     ws.on('close', (code) => log.push(`close ${code}`));
     return log;
   };
