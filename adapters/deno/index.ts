@@ -2,10 +2,10 @@
 
 import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { platform } from './platform.ts';
 import { WebSocketServer } from './server.ts';
 import { upgrade } from './upgrade.ts';

@@ -4,10 +4,10 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions as ClientSettings } from '../../src/api/ws/options.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { runtime } from './runtime.ts';
 import type { WebSocketServer as Server_ } from './server.ts';

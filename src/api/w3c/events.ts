@@ -31,7 +31,7 @@ class OwnMessageEvent extends Event {
   }
 
   get data(): string | ArrayBuffer | Blob {
-    return this.#data as string;
+    return this.#data as string | ArrayBuffer | Blob;
   }
 
   get origin(): string {

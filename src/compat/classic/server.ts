@@ -7,6 +7,7 @@ import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
 import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
+import { answerUpgradeRequired } from '../../nodejs/upgrade-required.ts';
 import {
   challengeAnswer,
   checkHixieRequest,
@@ -15,7 +16,6 @@ import {
   readBody,
   type HixieRequest,
 } from './hixie-76-handshake.ts';
-import { answerUpgradeRequired } from '../../nodejs/upgrade-required.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { pathOf, shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
