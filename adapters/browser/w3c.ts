@@ -8,16 +8,14 @@ export * from '../../src/api/w3c/public.ts';
 export { upgrade } from './unavailable.ts';
 
 /** What to do where the native class has no such option. */
-const ALTERNATIVES: Readonly<Record<keyof Omit<W3CWebSocketOptions, 'protocols'>, string>> = {
-  dispatcher: 'the browser or runtime chooses the way by itself',
+const ALTERNATIVES: Readonly<Record<string, string>> = {
   headers: 'pass a token as a subprotocol, in the URL, in a cookie, or in the first message',
   tls: 'certificates are for the browser or runtime to check',
   signal: 'call close() while it is connecting',
   handshakeTimeout: 'call close() after a timer',
   maxPayload: 'limit messages where they are sent',
-  perMessageDeflate: 'the browser or runtime negotiates compression by itself',
 };
-/** For the options of the ws-style API. */
+/** For the others, those of the ws-style API included. */
 const BY_ITSELF = 'the browser or runtime decides that by itself';
 
 /** The native class as TypeScript has it: without options. */
@@ -49,8 +47,7 @@ Object.defineProperty(BrowserWebSocket, 'name', { value: 'WebSocket', configurab
 function refuseOptions(options: W3CWebSocketOptions): void {
   for (const [name, value] of Object.entries(options)) {
     if (name === 'protocols' || value === undefined) continue;
-    const alternative = ALTERNATIVES[name as keyof typeof ALTERNATIVES] ?? BY_ITSELF;
-    throw unavailable(`A native WebSocket takes no ${name}`, alternative);
+    throw unavailable(`A native WebSocket takes no ${name}`, ALTERNATIVES[name] ?? BY_ITSELF);
   }
 }
 

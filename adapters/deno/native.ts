@@ -46,7 +46,6 @@ export function upgradeNatively(request: Request, options: UpgradeOptions): Nati
   if (!('accepted' in check)) return check;
   const { idleTimeout, closeTimeout, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
   const protocol = selectProtocol(check.protocols, request, options);
-  if (request.signal.aborted) return failLater(protocol, 'The client had left before its request was accepted');
   const { socket, response } = deno.upgradeWebSocket<NativeSocket>(request, {
     ...(idleTimeout !== undefined && { idleTimeout }),
   });
@@ -58,10 +57,4 @@ export function upgradeNatively(request: Request, options: UpgradeOptions): Nati
     open: (onOpen, onFail) =>
       NativeSession.open(socket, { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),
   };
-}
-
-/** An upgrade that fails once there is somebody to hear it. Nobody gets its response. */
-function failLater(protocol: string, reason: string): NativeUpgrade {
-  const response = new Response(null, { status: 400 });
-  return { response, protocol, open: (_, onFail) => platform.defer(() => onFail(new Error(reason))) };
 }

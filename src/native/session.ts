@@ -116,7 +116,10 @@ export class NativeSession implements Session {
     let error: Error | undefined;
     let isDone = false;
     const { platform, openTimeout = 0 } = options;
-    const giveUp = (): void => finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`)));
+    const giveUp = (): void => {
+      finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`)));
+      socket.close();
+    };
     const timer = openTimeout > 0 ? platform.setTimer(giveUp, openTimeout) : undefined;
     const finish = (report: () => void): void => {
       if (isDone) return;
@@ -124,10 +127,7 @@ export class NativeSession implements Session {
       if (timer !== undefined) platform.clearTimer(timer);
       report();
     };
-    socket.addEventListener('open', () => {
-      if (isDone) socket.close();
-      else finish(() => onOpen(new NativeSession(socket, options)));
-    });
+    socket.addEventListener('open', () => finish(() => onOpen(new NativeSession(socket, options))));
     socket.addEventListener('error', (event) => (error ??= toError(event)));
     socket.addEventListener('close', () => {
       finish(() => onFail(error ?? new Error('The WebSocket was closed before it was open')));

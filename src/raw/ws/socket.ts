@@ -168,6 +168,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   unshift(chunk: Uint8Array): void {
     this.#isWatching = true;
     (this.#kept ??= []).unshift(Buffer.from(chunk));
+    this.#keptBytes += chunk.length;
   }
 
   /** Writes past the session: between two of its frames, if it has one. Bytes must not be changed before `callback`. */

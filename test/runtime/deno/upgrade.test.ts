@@ -22,24 +22,13 @@ let server: HttpServer;
 const heard = new Map<string, unknown[]>();
 const sockets = new Map<string, WebSocket>();
 
-/** A request that waits until the test has it accepted. */
-let late: { readonly signal: AbortSignal; accept: () => void } | undefined;
-
-async function handleLate(request: Request): Promise<Response> {
-  await new Promise<void>((accept) => (late = { signal: request.signal, accept }));
-  return answer(request);
-}
-
-function handle(request: Request): Response | Promise<Response> {
-  return request.url.endsWith('/late') ? handleLate(request) : answer(request);
-}
-
-function answer(request: Request): Response {
+function handle(request: Request): Response {
   const { pathname } = new URL(request.url);
   const events: unknown[] = [];
   heard.set(pathname, events);
   if (pathname.startsWith('/w3c')) return handleW3C(request, events);
   const { response, socket } = upgrade(request, {
+    handshakeTimeout: 5000,
     handleProtocols: (protocols) => (pathname === '/bad-protocol' ? 'other' : protocols.has('second') && 'second'),
   });
   if (socket === null) return response;
@@ -116,17 +105,28 @@ describe.each(['/ws', '/w3c'])('server inside of Deno.serve (%s)', (face) => {
 });
 
 describe('server inside of Deno.serve', () => {
-  test('hears of a client that has left before its request is accepted', async () => {
-    const { port } = server.addr;
-    const socket = createConnection(port, '127.0.0.1');
+  test('gives up on a client that has left before its request is accepted', async () => {
+    let accept: (() => void) | undefined;
+    const waiting = new Promise<void>((resolve) => (accept = resolve));
+    let isAsked = false;
+    const handleLate = async (request: Request): Promise<Response> => {
+      isAsked = true;
+      await waiting;
+      return handle(request);
+    };
+    // Ended by the signal: shutdown() would wait for that client.
+    const controller = new AbortController();
+    const late = serve({ port: 0, hostname: '127.0.0.1', onListen() {}, signal: controller.signal }, handleLate);
+    const socket = createConnection(late.addr.port, '127.0.0.1');
     await once(socket, 'connect');
     socket.write(requestHead('/late'));
-    await until('the request', () => late !== undefined);
+    await until('the request', () => isAsked);
     socket.destroy();
-    await until('its end', () => late!.signal.aborted);
-    late!.accept();
+    await sleep(100);
+    accept!();
     await until('the close', () => heard.get('/late')?.includes('close') === true);
     expect(heard.get('/late')).toEqual([0, 'error', 'close', 1006, '']);
+    controller.abort();
   });
 
   test('hears open, message and close in order', async () => {
