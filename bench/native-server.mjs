@@ -29,7 +29,7 @@ const TOPIC = 'all';
  *
  * @typedef {object} DenoRuntime
  * @property {(options: object, handler: (request: Request) => Response) => unknown} serve
- * @property {(request: Request, options: object) => { socket: WebSocket, response: Response }} upgradeWebSocket
+ * @property {(request: Request) => { socket: WebSocket, response: Response }} upgradeWebSocket
  */
 const { Bun, Deno } = /** @type {{ Bun?: BunRuntime, Deno?: DenoRuntime }} */ (/** @type {unknown} */ (globalThis));
 
@@ -94,7 +94,7 @@ function serveOnDeno(deno) {
   const sockets = new Set();
   /** @param {Request} request */
   const upgrade = (request) => {
-    const { response, socket } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
+    const { response, socket } = deno.upgradeWebSocket(request);
     socket.binaryType = 'arraybuffer';
     if (isFanout) {
       socket.onopen = () => sockets.add(socket);
