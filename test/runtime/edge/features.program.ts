@@ -75,6 +75,22 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
     socket.send(`${socket.readyState} ${messageOf(() => socket.ping())}`);
     return response;
   },
+  '/throwing': (request) => {
+    const { response, socket } = upgrade(request);
+    socket?.on('message', (data) => {
+      if (String(data as Uint8Array) === 'throw') throw new Error('of a listener');
+      socket.send(data);
+    });
+    return response;
+  },
+  '/w3c-throwing': (request) => {
+    const { response, socket } = upgradeW3C(request);
+    socket?.addEventListener('message', ({ data }) => {
+      if (data === 'throw') throw new Error('of a listener');
+      socket.send(data as string);
+    });
+    return response;
+  },
   '/stream': (request) => {
     const { response, socket } = upgrade(request);
     if (socket === null) return response;

@@ -100,6 +100,18 @@ describe.runIf(hasWorkerd)('worker', () => {
     await once(ws, 'close');
   });
 
+  test.each(['/throwing', '/w3c-throwing'])('server keeps a connection whose listener throws: %s', async (path) => {
+    const ws = open(path);
+    await once(ws, 'open');
+    const messages: string[] = [];
+    ws.on('message', (data) => messages.push((data as Buffer).toString()));
+    const closed = once(ws, 'close');
+    for (const text of ['before', 'throw', 'after']) ws.send(text);
+    ws.close(1000);
+    expect((await closed)[0]).toBe(1000);
+    expect(messages).toEqual(['before', 'after']);
+  });
+
   test('server can be a stream', async () => {
     const ws = open('/stream');
     const stream = createWebSocketStream(ws);
