@@ -78,7 +78,7 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   '/throwing': (request) => {
     const { response, socket } = upgrade(request);
     socket?.on('message', (data) => {
-      if (String(data as Uint8Array) === 'throw') throw new Error('of a listener');
+      if ((data as Buffer).toString() === 'throw') throw new Error('of a listener');
       socket.send(data);
     });
     return response;
