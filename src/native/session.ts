@@ -117,7 +117,7 @@ export class NativeSession implements Session {
     let isDone = false;
     const { platform, openTimeout = 0 } = options;
     const giveUp = (): void => {
-      finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`)));
+      guard(platform, () => finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`))));
       socket.close();
     };
     const timer = openTimeout > 0 ? platform.setTimer(giveUp, openTimeout) : undefined;
