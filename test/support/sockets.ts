@@ -45,9 +45,9 @@ export async function within<Value>(what: string, promise: Promise<Value>, milli
 
 /** Waits until `condition` holds. */
 export async function until(what: string, condition: () => boolean, milliseconds: number = 10_000): Promise<void> {
-  // Counted in turns, like a sleep: a process that was held up is not late.
-  for (let turns = milliseconds / 5; !condition(); turns--) {
-    if (turns <= 0) throw new Error(`Waited ${milliseconds} ms for ${what}`);
+  const end = Date.now() + milliseconds;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`Waited ${milliseconds} ms for ${what}`);
     await new Promise((resolve) => void setTimeout(resolve, 5));
   }
 }
