@@ -2,6 +2,7 @@
 // out back to back and leaves in one write.
 
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
+import { guard } from '../base/guard.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
@@ -267,16 +268,5 @@ export class Outbox {
 /** Gives back what a batch holds, and tells its senders. */
 export function settle(platform: Platform, { slots, callbacks }: Batch, error?: Error): void {
   for (const slot of slots) platform.codec.releaseSlot(slot);
-  for (const callback of callbacks) callSafely(platform, callback, error);
-}
-
-/** Calls back a program; what it throws is rethrown where the runtime reports it. */
-export function callSafely(platform: Platform, callback: SendCallback, error?: Error): void {
-  try {
-    callback(error);
-  } catch (thrown) {
-    platform.defer(() => {
-      throw thrown;
-    });
-  }
+  for (const callback of callbacks) guard(platform, () => callback(error));
 }

@@ -2,6 +2,7 @@
 // RFC 6455 section 7: who ends TCP, when, and for how long we wait for the other side.
 
 import type { PeerError } from '../base/errors.ts';
+import { guard } from '../base/guard.ts';
 import type {
   Platform,
   Role,
@@ -17,7 +18,7 @@ import { Connection, type ConnectionSink } from './connection.ts';
 import { payloadTransferred, tooMuchOutput } from './faults.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
-import { callSafely, settle, type Batch } from './outbox.ts';
+import { settle, type Batch } from './outbox.ts';
 import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
 
@@ -230,7 +231,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
     if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
     this.#settle(connection.outbox.take(), lost);
-    for (const callback of connection.dispose()) callSafely(this.#platform, callback, lost);
+    for (const callback of connection.dispose()) guard(this.#platform, () => callback(lost));
     this.#sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
   }
 
@@ -300,8 +301,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     // What this turn has sent may be taken at once.
     if (this.bufferedAmount > this.#maxBufferedAmount) this.#flush();
     if (this.#isOver || this.#isClosing) {
-      const error = new Error('The WebSocket is not open');
-      if (callback !== undefined) this.#platform.defer(() => callback(error));
+      if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return false;
     }
     if (this.bufferedAmount <= this.#maxBufferedAmount) return true;

@@ -40,7 +40,7 @@ export interface ServerPlatform {
   readonly WebSocket: new (address: null) => WebSocketBase;
   /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
   createHttpServer(): HttpServer;
-  /** Path of the Unix domain socket that it listens on instead, unless it knows by itself. */
+  /** Path of the Unix domain socket that it listens on in the place of `port`. */
   readonly unix?: string | undefined;
   /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
   createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;

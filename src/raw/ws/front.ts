@@ -19,8 +19,6 @@ const DEFAULT_HEADERS_TIMEOUT = 60_000;
 /** How a front listens. */
 export interface FrontOptions {
   readonly tls?: ServerTls | undefined;
-  /** Path of a Unix domain socket, in the place of port and host. */
-  readonly unix?: string | undefined;
   /** Milliseconds; 0 for no limit. Default 60,000. */
   readonly headersTimeout?: number | undefined;
 }
@@ -47,10 +45,11 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
   }
 
   /** @throws {TypeError} naming an option that the runtime has nothing for. */
-  listen(port?: number, host?: string | null, backlog?: number | null, onListening?: () => void): this {
-    const { tls, unix } = this.#options;
+  listen(at: number | string = 0, host?: string | null, backlog?: number | null, onListening?: () => void): this {
+    const { tls } = this.#options;
     if (onListening) this.once('listening', onListening);
-    const plan = { port: port ?? 0, host: host ?? undefined, backlog: backlog ?? undefined, path: unix, tls };
+    const place = typeof at === 'string' ? { port: 0, path: at } : { port: at };
+    const plan = { ...place, host: host ?? undefined, backlog: backlog ?? undefined, tls };
     const listener = this.#network.listen(plan, {
       onListening: (address) => {
         this.#address = address;

@@ -21,6 +21,7 @@ function platformOf(
   const { network, platform } = runtime;
   return {
     WebSocket,
+    unix: options?.unix,
     createHttpServer: () => new RawHttpFront(network, platform, options ?? {}),
     createSession(socket, settings, agreement) {
       const deflate = deflateSettings(settings.perMessageDeflate);

@@ -61,8 +61,8 @@ describe('listening', () => {
 
   test('server listens on a path, and with TLS', () => {
     const tls = { cert: 'c', key: 'k' };
-    const { front, network } = setUp({ unix: '/run/a.socket', tls });
-    front.listen(0, null, null);
+    const { front, network } = setUp({ tls });
+    front.listen('/run/a.socket', null, null);
     expect(network.plans).toEqual([{ port: 0, host: undefined, backlog: undefined, path: '/run/a.socket', tls }]);
   });
 
