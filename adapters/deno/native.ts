@@ -35,6 +35,8 @@ export interface Upgraded<Socket> {
 /** What an upgrade comes to, before there is a WebSocket class. */
 export interface NativeUpgrade {
   readonly response: Response;
+  /** What the request asked for, as the URL of a WebSocket. */
+  readonly url: string;
   readonly protocol: string;
   /** Calls back once: with the session, or the error that took its place. */
   open(onOpen: (session: Session) => void, onFail: (error: Error) => void): void;
@@ -53,6 +55,7 @@ export function upgradeNatively(request: Request, options: UpgradeOptions): Nati
   if (protocol !== '') response.headers.set('Sec-WebSocket-Protocol', protocol);
   return {
     response,
+    url: check.url,
     protocol,
     open: (onOpen, onFail) =>
       NativeSession.open(socket, { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),

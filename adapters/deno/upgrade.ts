@@ -10,6 +10,8 @@ const NO_BYTES = new Uint8Array(0);
  * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno: no `ping`, no `pong`, no `pause` that reaches
  * TCP, no limits; where these count, listen with `WebSocketServer`.
  *
+ * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: do what may throw before.
+ *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
  * @throws {TypeError} when `handleProtocols` picks what the client did not offer.
  */

@@ -1,7 +1,7 @@
 // Entry point on Deno: the W3C API.
 
-import type { Connect } from '../../src/api/w3c/connect.ts';
-import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
+import type { WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
 import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
@@ -12,20 +12,17 @@ import { platform } from './platform.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 
-const connect = createConnect(network, platform, deflateEngine);
-/** Where the WebSocket that is being constructed has its connection from, when not from {@link connect}. */
-let source: Connect | null = null;
+const accepting = createAcceptingClass(createConnect(network, platform, deflateEngine), platform);
 
 /** The WebSocket of the WHATWG standard on Deno, over its raw sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(
-  (request, callbacks) => (source ?? connect)(request, callbacks),
-  platform,
-);
+export const WebSocket: WebSocketConstructor = accepting.WebSocket;
 export type WebSocket = WebSocketBase;
 export default WebSocket;
 
 /**
- * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno, without limits.
+ * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno.
+ *
+ * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: do what may throw before.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
  * @throws {TypeError} when `handleProtocols` picks what the client did not offer.
@@ -33,18 +30,14 @@ export default WebSocket;
 export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
-  const { response, protocol, open } = upgraded;
-  source = (_request, { onOpen, onFail }) => {
+  const { response, url, protocol, open } = upgraded;
+  const socket = accepting.accept(url, (_request, { onOpen, onFail }) => {
     let isGivenUp = false;
     open(
       (session) => (isGivenUp ? session.terminate() : onOpen(session, protocol, '')),
       (error) => isGivenUp || onFail(error),
     );
     return { abort: () => void (isGivenUp = true) };
-  };
-  try {
-    return { response, socket: new WebSocket(request.url) };
-  } finally {
-    source = null;
-  }
+  });
+  return { response, socket };
 }

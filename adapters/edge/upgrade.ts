@@ -4,12 +4,19 @@ import { listContains } from '../../src/handshake/grammar.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
 import { NativeSession } from '../../src/native/session.ts';
-import { refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
+import {
+  INVALID_URL,
+  refused,
+  selectProtocol,
+  webSocketUrl,
+  type ProtocolChoice,
+  type Refused,
+} from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { PairSocket, type WorkerSocket } from './pair-socket.ts';
 import { platform } from './platform.ts';
 
-export type { Refused } from '../../src/native/upgrade.ts';
+export { webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
 
 /** How to answer an upgrade request. */
 export interface UpgradeOptions extends ProtocolChoice {
@@ -24,6 +31,8 @@ export interface UpgradeOptions extends ProtocolChoice {
 /** What came of an upgrade. */
 export interface AcceptedUpgrade {
   readonly response: Response;
+  /** What the request asked for, as the URL of a WebSocket. */
+  readonly url: string;
   /** The subprotocol in use; empty for none. */
   readonly protocol: string;
   /** Not attached and not started. */
@@ -47,6 +56,8 @@ export function acceptUpgrade(request: Request, options: UpgradeOptions): Accept
   }
   if (request.method !== 'GET') return refused(refuse(405, 'Invalid HTTP method'));
   if (!listContains(request.headers.get('upgrade') ?? '', 'websocket')) return refused(refuse(400, 'Invalid Upgrade header'));
+  const url = webSocketUrl(request);
+  if (url === undefined) return refused(INVALID_URL);
   const protocol = selectProtocol(offeredProtocols(request), request, options);
   const headers = new Headers(options.headers);
   if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);
@@ -55,17 +66,10 @@ export function acceptUpgrade(request: Request, options: UpgradeOptions): Accept
   const init = { status: 101, headers, webSocket: pair[0] };
   return {
     response: new Response(null, init),
+    url,
     protocol,
     session: new NativeSession(socket, { role: 'server', platform, closeTimeout: options.closeTimeout }),
   };
-}
-
-/** The request's URL with the scheme of WebSockets. */
-export function webSocketUrl(request: Request): string {
-  const url = new URL(request.url);
-  url.hash = '';
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url.href;
 }
 
 /** A list that is malformed is no offer. */

@@ -1,14 +1,15 @@
 // Entry point in workers, workerd first: the W3C API, over raw sockets outwards and over a WebSocketPair inwards. No Node.js module.
 
 import { connect as connectSocket } from 'cloudflare:sockets';
-import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
-import type { Connect, ConnectRequest } from '../../src/api/w3c/connect.ts';
+import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
+import type { ConnectRequest } from '../../src/api/w3c/connect.ts';
+import type { WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';
-import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
+import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions } from './upgrade.ts';
@@ -16,17 +17,6 @@ export type { Refused, UpgradeOptions } from './upgrade.ts';
 const network = createNetwork(connectSocket, platform);
 const connectPlainly = createConnect(network, platform);
 const connectWithDeflate = createConnect(network, platform, () => currentDeflateEngine()!());
-
-/** What the constructor that is running shall open, in the place of a connection of its own. */
-let inbound: AcceptedUpgrade | null = null;
-
-const connect: Connect = (request, callbacks) => {
-  if (inbound !== null) {
-    callbacks.onOpen(inbound.session, inbound.protocol, '');
-    return { abort: () => {} };
-  }
-  return (mayDeflate(request) ? connectWithDeflate : connectPlainly)(request, callbacks);
-};
 
 /** @throws {TypeError} when the program asks for compression and there is none. */
 function mayDeflate({ options }: ConnectRequest): boolean {
@@ -37,8 +27,13 @@ function mayDeflate({ options }: ConnectRequest): boolean {
   return isEnabled;
 }
 
+const accepting = createAcceptingClass(
+  (request, callbacks) => (mayDeflate(request) ? connectWithDeflate : connectPlainly)(request, callbacks),
+  platform,
+);
+
 /** The WebSocket of the WHATWG standard in a worker. One lives no longer than the request that made it. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(connect, platform);
+export const WebSocket: WebSocketConstructor = accepting.WebSocket;
 export type WebSocket = WebSocketBase;
 export default WebSocket;
 
@@ -60,10 +55,10 @@ export interface Upgraded {
 export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
-  inbound = accepted;
-  try {
-    return { response: accepted.response, socket: new WebSocket(webSocketUrl(request)) };
-  } finally {
-    inbound = null;
-  }
+  const { response, url, protocol, session } = accepted;
+  const socket = accepting.accept(url, (_request, { onOpen }) => {
+    onOpen(session, protocol, '');
+    return { abort: () => {} };
+  });
+  return { response, socket };
 }

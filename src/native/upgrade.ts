@@ -19,8 +19,18 @@ export interface Refused {
   readonly socket: null;
 }
 
-/** The request, or the answer that it gets instead of a WebSocket. Runtimes speak version 13 only. */
-export function checkUpgrade(request: Request): AcceptableRequest | Refused {
+/** A request that the runtime may be told to upgrade. */
+export interface UpgradableRequest extends AcceptableRequest {
+  /** What it asks for, as the URL of a WebSocket. */
+  readonly url: string;
+}
+
+/**
+ * The request, or the answer that it gets instead of a WebSocket. Runtimes speak version 13 only.
+ *
+ * Everything is checked here, before the runtime upgrades: Deno ends its listener when a handler throws after that.
+ */
+export function checkUpgrade(request: Request): UpgradableRequest | Refused {
   const check = checkRequest({
     method: request.method,
     // These servers have no version to tell. HTTP/2 asks with CONNECT, which is refused by its method.
@@ -28,8 +38,28 @@ export function checkUpgrade(request: Request): AcceptableRequest | Refused {
     headers: (name) => request.headers.get(name),
   });
   if (!check.accepted) return refused(check);
-  if (check.version === 13) return check;
-  return refused(refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13' }));
+  if (check.version !== 13) {
+    return refused(refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': '13' }));
+  }
+  const url = webSocketUrl(request);
+  return url === undefined ? refused(INVALID_URL) : { ...check, url };
+}
+
+/** The answer to a Host field or a target that no URL can be made of. */
+export const INVALID_URL: Refusal = refuse(400, 'Invalid Host header or request target');
+
+/**
+ * The URL that `request` asks for, with the scheme of WebSockets and without a fragment, which runtimes let pass.
+ *
+ * @returns undefined when it has none. Runtimes put Host field and target together without a look: `Host: [` is enough.
+ */
+export function webSocketUrl({ url }: Request): string | undefined {
+  // Servers of Deno on Unix domain sockets say `http+unix`.
+  const text = url.replace(/^http(s?)(?:\+unix)?:/, 'ws$1:');
+  if (!/^wss?:/.test(text) || !URL.canParse(text)) return undefined;
+  const parsed = new URL(text);
+  parsed.hash = '';
+  return parsed.href;
 }
 
 /** A refusal as a response. */

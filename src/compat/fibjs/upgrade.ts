@@ -72,19 +72,23 @@ function answer(request: IncomingMessage | Request, rest: readonly unknown[], re
 
 /** The request as the handshake's checks read it. */
 function readable(request: Request, hidesFields: boolean): HandshakeRequest {
-  const { headers, method } = request;
+  const { headers, method, url } = request;
   // What a runtime hides, it has checked: the values of RFC 6455 section 1.3 stand in.
   const hidden: Readonly<Record<string, string>> = {
     connection: 'Upgrade',
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-version': '13',
   };
-  const host = new URL(request.url).host;
   return {
     method,
     httpVersion: '1.1',
-    headers: (name) => headers.get(name) ?? (name === 'host' ? host : hidesFields ? hidden[name] : undefined),
+    headers: (name) => headers.get(name) ?? (name === 'host' ? hostOf(url) : hidesFields ? hidden[name] : undefined),
   };
+}
+
+/** Empty where no URL can be made of what the client sent. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : '';
 }
 
 class Upgrader {

@@ -27,6 +27,8 @@ function stubRuntime(): void {
   vi.stubGlobal('Response', FakeResponse);
 }
 
+const URLS_OF_NOBODY = ['http://[/', 'http://%/', 'http://x:99999/', 'ftp://example.com/', '/'];
+
 function requestOf(headers: Record<string, string> = {}, method = 'GET'): Request {
   return { method, url: 'https://example.com/a?b=c', headers: new Headers(headers) } as Request;
 }
@@ -49,6 +51,20 @@ test.each([
 ])('a request with %s is refused', (_, request, status) => {
   stubRuntime();
   expect(acceptUpgrade(request, {})).toMatchObject({ socket: null, response: { status } });
+});
+
+test.each(URLS_OF_NOBODY)('a request of which the runtime says %s is refused before a pair is made', (url) => {
+  stubRuntime();
+  vi.stubGlobal(
+    'WebSocketPair',
+    class {
+      constructor() {
+        throw new Error('There is nobody to close it');
+      }
+    },
+  );
+  const request = { method: 'GET', url, headers: new Headers(ASKING) } as Request;
+  expect(acceptUpgrade(request, {})).toMatchObject({ socket: null, response: { status: 400 } });
 });
 
 describe('subprotocol', () => {
@@ -83,6 +99,8 @@ test.each([
   ['https://example.com/a?b=c', 'wss://example.com/a?b=c'],
   ['http://example.com:8080/', 'ws://example.com:8080/'],
   ['https://example.com/#fragment', 'wss://example.com/'],
+  ['http://example.com/#', 'ws://example.com/'],
+  ['http+unix://example.com/a', 'ws://example.com/a'],
 ])('the URL of a WebSocket asked for at %s is %s', (url, expected) => {
   expect(webSocketUrl({ url } as Request)).toBe(expected);
 });
