@@ -24,7 +24,7 @@ export interface TypedEmitter<Events extends Record<keyof Events, unknown[]>> ex
 }
 
 interface TypedEmitterConstructor extends Pick<typeof EventEmitter, keyof typeof EventEmitter> {
-  new <Events extends Record<keyof Events, unknown[]>>(): TypedEmitter<Events>;
+  new <Events extends Record<keyof Events, unknown[]>>(options?: { captureRejections?: boolean }): TypedEmitter<Events>;
 }
 
 /** Node's EventEmitter. */

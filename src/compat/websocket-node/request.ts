@@ -37,6 +37,22 @@ export class HandshakeError extends Error {
   }
 }
 
+/** One upgrade, for as many servers as share the HTTP server. The first answer counts. */
+interface Offer {
+  /** Those that were made of it and may still be answered. */
+  readonly requests: WebSocketRequest[];
+  isAnswered: boolean;
+  isAccepted: boolean;
+}
+
+const offers = new WeakMap<Socket, Offer>();
+
+function offerOf(socket: Socket): Offer {
+  const offer = offers.get(socket) ?? { requests: [], isAnswered: false, isAccepted: false };
+  offers.set(socket, offer);
+  return offer;
+}
+
 /** Keeps what may stand in a field's value, so that no line can be forged. */
 function sanitize(text: unknown): string {
   return keepAllowed(String(text), isFieldValueCode);
@@ -78,9 +94,17 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   cookies: ICookie[] = [];
   _resolved: boolean = false;
   _socketIsClosing: boolean = false;
+  /** What `accept` threw: the client has its answer. @internal */
+  _refusal: unknown;
+  /** Called when there is nothing left to decide: answered, here or by another server, or the client left. @internal */
+  _onSettled: (() => void) | undefined;
   readonly #head: Uint8Array | undefined;
+  readonly #offer: Offer;
+  /** A client that ended before its answer has left: nobody else would end our side. */
   readonly #onSocketEnd = (): void => {
     this._socketIsClosing = true;
+    this.socket.destroy();
+    this._onSettled?.();
   };
 
   /** @param head Bytes that came behind the request. */
@@ -94,6 +118,8 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this.remoteAddresses = this.#readAddresses();
     [this.remoteAddress] = this.remoteAddresses;
     this.#head = head;
+    this.#offer = offerOf(socket);
+    this.#offer.requests.push(this);
     // The HTTP server has let go of the socket: nobody else would hear its errors.
     socket.on('error', this.#onSocketEnd);
     socket.on('end', this.#onSocketEnd);
@@ -140,17 +166,22 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
    * @param acceptedProtocol One of `requestedProtocols`; none if left out.
    * @param allowedOrigin Told to the client. Not compared with its origin: check `origin` before.
    * @param cookies To be set.
-   * @throws {Error} when an argument is not valid; the client gets status 500 then. Also when the request is resolved already.
+   * @throws {Error} when an argument is not valid; the client gets status 500 then, and a 'request' listener that does not catch
+   *   it makes it an 'upgradeError'. Also when the request is resolved already, by this server or another one.
    */
   accept(acceptedProtocol?: string | null, allowedOrigin?: string | null, cookies?: ICookie[]): WebSocketConnection {
     this._verifyResolution();
+    if (this.#offer.isAccepted) throw new Error('Another server of this HTTP server has accepted the request.');
     let lines: string[];
     try {
       lines = this.#acceptance(acceptedProtocol, allowedOrigin, cookies);
     } catch (error) {
+      this._refusal = error;
       this.reject(500);
       throw error;
     }
+    if (this.#offer.isAnswered) this._socketIsClosing = true;
+    this.#offer.isAccepted = true;
     this.#resolve();
     const { socket } = this;
     const connection = new WebSocketConnection(socket, [], acceptedProtocol as string, false, this.serverConfig);
@@ -163,13 +194,12 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
       // Listeners come first, also those behind an `await`.
       setImmediate(() => connection._addSocketEventListeners(this.#head));
     }
-    this.#removeSocketListeners();
     this.emit('requestAccepted', connection);
     return connection;
   }
 
   /**
-   * Refuses, and ends the TCP connection.
+   * Refuses, and ends the TCP connection. Where another server has answered the request it writes nothing.
    *
    * @param status HTTP status; default 403.
    * @param reason Sent as X-WebSocket-Reject-Reason.
@@ -178,14 +208,9 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
    */
   reject(status?: number, reason?: string, extraHeaders?: object): void {
     this._verifyResolution();
+    const { isAnswered } = this.#offer;
     this.#resolve();
-    const code = typeof status === 'number' && status >= 200 && status <= 999 ? Math.floor(status) : 403;
-    const lines = [`HTTP/1.1 ${code} ${reasonPhrase(code)}`, 'Connection: close'];
-    if (reason) lines.push(`X-WebSocket-Reject-Reason: ${sanitize(reason)}`);
-    addHeaders(lines, extraHeaders ?? {});
-    // Whoever does not end the connection after this does not get to keep it.
-    this.socket.once('finish', () => this.socket.destroy());
-    this.socket.end(formatHead(lines));
+    if (!isAnswered) this.#writeRejection(status, reason, extraHeaders);
     this.emit('requestRejected', this);
   }
 
@@ -194,13 +219,29 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     if (this._resolved) throw new Error('WebSocketRequest may only be accepted or rejected one time.');
   }
 
+  #writeRejection(status: number | undefined, reason: string | undefined, extraHeaders: object | undefined): void {
+    const code = typeof status === 'number' && status >= 200 && status <= 999 ? Math.floor(status) : 403;
+    const lines = [`HTTP/1.1 ${code} ${reasonPhrase(code)}`, 'Connection: close'];
+    if (reason) lines.push(`X-WebSocket-Reject-Reason: ${sanitize(reason)}`);
+    addHeaders(lines, extraHeaders ?? {});
+    // Errors of a socket that refuses to take it are nobody's.
+    this.socket.on('error', () => {});
+    // A client that does not end the connection after this does not get to keep it.
+    this.socket.once('finish', () => this.socket.destroy());
+    this.socket.end(formatHead(lines));
+  }
+
   #resolve(): void {
     this._resolved = true;
+    this.#offer.isAnswered = true;
+    for (const request of this.#offer.requests.splice(0)) request.#settle();
     this.emit('requestResolved', this);
   }
 
-  #removeSocketListeners(): void {
+  /** Lets go of the socket: whoever answered takes care of it. */
+  #settle(): void {
     for (const event of ['error', 'end', 'close']) this.socket.removeListener(event, this.#onSocketEnd);
+    this._onSettled?.();
   }
 
   #readAddresses(): string[] {

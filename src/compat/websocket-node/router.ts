@@ -10,7 +10,7 @@ export interface IRouterConfig {
   server: WebSocketServer;
 }
 
-type Callback = (request: WebSocketRouterRequest) => void;
+type Callback = (request: WebSocketRouterRequest) => unknown;
 
 export interface IRouterHandler {
   path: RegExp;
@@ -33,7 +33,7 @@ export class WebSocketRouter extends EventEmitter {
   /** Null after `detachServer`. */
   declare server: WebSocketServer | null;
   handlers: IRouterHandler[] = [];
-  readonly #onRequest = (request: WebSocketRequest): void => this.handleRequest(request);
+  readonly #onRequest = (request: WebSocketRequest): unknown => this.handleRequest(request);
 
   constructor(config?: Partial<IRouterConfig>) {
     super();
@@ -96,8 +96,8 @@ export class WebSocketRouter extends EventEmitter {
     return new RegExp(`^${escaped}$`);
   }
 
-  /** Finds the handler; rejects with status 404 without one. */
-  handleRequest(request: WebSocketRequest): void {
+  /** Finds the handler; rejects with status 404 without one. @returns What the handler returns. */
+  handleRequest(request: WebSocketRequest): unknown {
     const { requestedProtocols } = request;
     const protocols = requestedProtocols.length > 0 ? requestedProtocols : [NO_PROTOCOL];
     const pathname = request.resourceURL.pathname ?? '';
@@ -106,10 +106,10 @@ export class WebSocketRouter extends EventEmitter {
         // Not `test`, which remembers where it was in an expression with the flag g.
         if (pathname.search(handler.path) === -1) continue;
         if (handler.protocol !== protocol && handler.protocol !== '*') continue;
-        handler.callback(new WebSocketRouterRequest(request, protocol === NO_PROTOCOL ? null : protocol));
-        return;
+        return handler.callback(new WebSocketRouterRequest(request, protocol === NO_PROTOCOL ? null : protocol));
       }
     }
     request.reject(404, 'No handler is available for the given request.');
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // The server of WebSocket-Node: hands the upgrade requests of HTTP servers to the program, and keeps its connections.
 
 import type { Buffer } from 'node:buffer';
+import { captureRejectionSymbol } from 'node:events';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -54,7 +55,9 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
 
   /** @param config What {@link mount} takes. Left out: mount later. */
   constructor(config?: IServerConfig) {
-    super();
+    super({ captureRejections: true });
+    const hearRejection = (error: unknown, _event: string, request: unknown): void => this.#hearRejection(error, request);
+    Object.defineProperty(this, captureRejectionSymbol, { value: hearRejection });
     if (config) this.mount(config);
   }
 
@@ -118,14 +121,30 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     }
     this.pendingRequests.push(request);
     request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection));
-    request.once('requestResolved', () => this.handleRequestResolved(request));
+    request._onSettled = () => this.handleRequestResolved(request);
     if (!config.autoAcceptConnections && this.listenerCount('request') > 0) {
-      this.emit('request', request);
+      this.#offer(request);
     } else if (config.autoAcceptConnections) {
       request.accept(request.requestedProtocols[0], request.origin);
     } else {
       request.reject(404, 'No handler is configured to accept the connection.');
     }
+  }
+
+  /** A client that asks for what `accept` cannot give must not end the process of a program that does not catch that. */
+  #offer(request: WebSocketRequest): void {
+    try {
+      this.emit('request', request);
+    } catch (error) {
+      if (error !== request._refusal) throw error;
+      this.emit('upgradeError', error as Error);
+    }
+  }
+
+  /** The same for 'request' listeners that are async functions. All other rejections stay what they are. */
+  #hearRejection(error: unknown, request: unknown): void {
+    if (request instanceof WebSocketRequest && error === request._refusal) this.emit('upgradeError', error as Error);
+    else void Promise.reject(error);
   }
 
   handleRequestAccepted(connection: WebSocketConnection): void {
