@@ -56,7 +56,8 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   /** @param config What {@link mount} takes. Left out: mount later. */
   constructor(config?: IServerConfig) {
     super({ captureRejections: true });
-    const hearRejection = (error: unknown, _event: string, request: unknown): void => this.#hearRejection(error, request);
+    const hearRejection = (error: unknown, _event: string, request: unknown): Promise<void> =>
+      this.#hearRejection(error, request);
     Object.defineProperty(this, captureRejectionSymbol, { value: hearRejection });
     if (config) this.mount(config);
   }
@@ -137,14 +138,14 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
       this.emit('request', request);
     } catch (error) {
       if (error !== request._refusal) throw error;
-      this.emit('upgradeError', error as Error);
+      this.emit('upgradeError', error);
     }
   }
 
   /** The same for 'request' listeners that are async functions. All other rejections stay what they are. */
-  #hearRejection(error: unknown, request: unknown): void {
-    if (request instanceof WebSocketRequest && error === request._refusal) this.emit('upgradeError', error as Error);
-    else void Promise.reject(error);
+  async #hearRejection(error: unknown, request: unknown): Promise<void> {
+    if (!(request instanceof WebSocketRequest) || error !== request._refusal) throw error;
+    this.emit('upgradeError', error);
   }
 
   handleRequestAccepted(connection: WebSocketConnection): void {

@@ -164,10 +164,11 @@ describe('a client that asks for what the program does not offer', () => {
     const hear = (error: unknown): void => void rejections.push(error);
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection').on('unhandledRejection', hear);
-    listening.server.on('request', (async () => {
+    const listener: (request: WebSocketRequest) => unknown = async () => {
       await sleep(1);
       throw mine;
-    }) as never);
+    };
+    listening.server.on('request', listener as never);
     const peer = ask(listening, '/');
     await until(() => rejections.length === 1);
     process.off('unhandledRejection', hear);
