@@ -143,9 +143,10 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   }
 
   /** The same for 'request' listeners that are async functions. All other rejections stay what they are. */
-  async #hearRejection(error: unknown, request: unknown): Promise<void> {
-    if (!(request instanceof WebSocketRequest) || error !== request._refusal) throw error;
+  #hearRejection(error: unknown, request: unknown): Promise<void> {
+    if (!(request instanceof WebSocketRequest) || error !== request._refusal) return Promise.reject(error);
     this.emit('upgradeError', error);
+    return Promise.resolve();
   }
 
   handleRequestAccepted(connection: WebSocketConnection): void {
