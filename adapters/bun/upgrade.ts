@@ -1,6 +1,6 @@
 // WebSockets of the ws style inside of Bun.serve. RFC 6455 section 4.2 decides what is refused.
 
-import { internals } from '../../src/api/ws/internals.ts';
+import { coreOf } from '../../src/api/ws/core.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { checkUpgrade, refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
 import type { BunServer, ServerWebSocketHandlers } from './bun.ts';
@@ -56,8 +56,8 @@ export function upgrade(request: Request, server: BunServer, options: UpgradeOpt
   const socket = new WebSocket(null);
   process.nextTick(() => {
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => internals.start(socket, NO_BYTES));
-    internals.open(socket, session, { socket: null, protocol, extensions: '' });
+    process.nextTick(() => coreOf(socket).start(NO_BYTES));
+    coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   });
   return { response: undefined, socket };
 }

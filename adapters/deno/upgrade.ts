@@ -1,6 +1,6 @@
 // WebSockets of the ws style inside of Deno.serve.
 
-import { internals } from '../../src/api/ws/internals.ts';
+import { coreOf } from '../../src/api/ws/core.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -23,10 +23,10 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
   open(
     (session) => {
       // Planned before the 'open' event, so that messages come before what a listener puts off.
-      process.nextTick(() => internals.start(ws, NO_BYTES));
-      internals.open(ws, session, { socket: null, protocol, extensions: '' });
+      process.nextTick(() => coreOf(ws).start(NO_BYTES));
+      coreOf(ws).open(ws, session, { socket: null, protocol, extensions: '' });
     },
-    (error) => internals.fail(ws, error),
+    (error) => coreOf(ws).fail(error),
   );
   return { response, socket: ws };
 }

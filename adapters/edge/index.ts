@@ -3,7 +3,7 @@
 
 import { Buffer } from 'node:buffer';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
-import { internals } from '../../src/api/ws/internals.ts';
+import { coreOf } from '../../src/api/ws/core.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
@@ -32,8 +32,8 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
   const { response, protocol, session } = accepted;
   const socket = new WebSocket(null);
   // There is no stream below it.
-  internals.open(socket, session, { socket: null, protocol, extensions: '' });
-  queueMicrotask(() => internals.start(socket, NOTHING));
+  coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
+  queueMicrotask(() => coreOf(socket).start(NOTHING));
   return { response, socket };
 }
 

@@ -4,7 +4,7 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { checkedProtocols, checkedVersion, withMasks } from '../../src/api/ws/client.ts';
 import { expose } from '../../src/api/ws/expose.ts';
-import { internals, type Opening } from '../../src/api/ws/internals.ts';
+import { coreOf, type Opening } from '../../src/api/ws/core.ts';
 import {
   compressionSettings,
   deflateSettings,
@@ -60,7 +60,7 @@ class Opener implements Opening {
 
   connect(target: Target): void {
     const ws = this.#ws;
-    internals.setUrl(ws, target.href);
+    coreOf(ws).url = target.href;
     this.#handshake = startHandshake(this.#plan(target), {
       onUpgrade: (response) => {
         ws.emit('upgrade', response);
@@ -68,7 +68,7 @@ class Opener implements Opening {
       },
       onResponse: (request, response) => this.#redirect(target, response) || ws.emit('unexpected-response', request, response),
       onOpen: (socket, opened) => this.#open(socket, opened),
-      onFail: (error) => internals.fail(ws, error),
+      onFail: (error) => coreOf(ws).fail(error),
     });
     const { request } = this.#handshake;
     if (this.#redirects.count > 0) ws.emit('redirect', target.href, request);
@@ -107,7 +107,7 @@ class Opener implements Opening {
     try {
       target = this.#redirects.next(from, location);
     } catch (error) {
-      internals.fail(this.#ws, error as Error);
+      coreOf(this.#ws).fail(error as Error);
       return true;
     }
     this.connect(target);
@@ -126,8 +126,8 @@ class Opener implements Opening {
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = createSession(socket, settings, withMasks(platform, generateMask));
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => internals.start(this.#ws, head));
-    internals.open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
+    process.nextTick(() => coreOf(this.#ws).start(head));
+    coreOf(this.#ws).open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
   }
 }
 
@@ -142,9 +142,9 @@ function connect(ws: WebSocketBase, address: string | URL, protocols: readonly u
   checkedVersion(options);
   checkZlibOptions(deflateSettings(options.perMessageDeflate));
   const target = targetOf(address, options);
-  internals.setUrl(ws, target.href);
+  coreOf(ws).url = target.href;
   const opener = new Opener(ws, checkedProtocols(protocols), options, target);
-  internals.setOpening(ws, opener);
+  coreOf(ws).opening = opener;
   opener.connect(target);
 }
 

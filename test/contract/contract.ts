@@ -362,6 +362,20 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(await client.next()).toBe('text');
   });
 
+  test('works behind a Proxy, and through an object that inherits', async () => {
+    const { socket, closed } = await open('/echo');
+    for (const standIn of [new Proxy(socket, {}), Object.create(socket) as WsStyleSocket]) {
+      const echo = new Promise<string>((resolve) => {
+        standIn.addEventListener('message', ({ data }: { data: string }) => resolve(data));
+      });
+      standIn.send('through');
+      expect(await echo).toBe('through');
+      expect([standIn.readyState, standIn.protocol, standIn.bufferedAmount]).toEqual([1, '', 0]);
+    }
+    new Proxy(socket, {}).close(1000);
+    expect((await closed).code).toBe(1000);
+  });
+
   test('terminates, and both sides see 1006', async () => {
     const id = newId();
     const client = await open(`/watch?id=${id}`);

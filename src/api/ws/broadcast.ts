@@ -2,7 +2,7 @@
 
 import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
 import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
-import { internals } from './internals.ts';
+import { coreOf } from './core.ts';
 import { OPEN } from './states.ts';
 import type { WebSocketBase } from './websocket.ts';
 
@@ -38,7 +38,7 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, opti
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;
     try {
-      internals.send(ws, payload, settings);
+      coreOf(ws).send(payload, settings);
     } catch (error) {
       failure ??= { error };
     }

@@ -4,22 +4,21 @@ import { MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts
 
 /** A sink that may be told where the fragments of a message end, as the session will have forgotten. */
 export interface ShapingSink extends SessionSink {
+  /** Whether the program itself has paused reading. */
+  readonly isPaused: boolean;
   onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void;
 }
 
 export class DeferredSink implements SessionSink {
   readonly #sink: ShapingSink;
   readonly #session: Session;
-  readonly #isPaused: () => boolean;
   #isDropped = false;
   readonly #tasks: (() => void)[] = [];
   #isRunning = false;
 
-  /** @param isPaused Whether the program itself has paused reading. */
-  constructor(sink: ShapingSink, session: Session, isPaused: () => boolean) {
+  constructor(sink: ShapingSink, session: Session) {
     this.#sink = sink;
     this.#session = session;
-    this.#isPaused = isPaused;
   }
 
   /** The program has dropped the connection: messages that wait are not delivered. */
@@ -78,7 +77,7 @@ export class DeferredSink implements SessionSink {
     const task = this.#tasks.shift();
     if (task === undefined) {
       this.#isRunning = false;
-      if (!this.#isPaused()) this.#session.resume();
+      if (!this.#sink.isPaused) this.#session.resume();
       return;
     }
     try {

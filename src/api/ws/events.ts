@@ -2,80 +2,85 @@
 // Registrations live in the emitter's own listeners, so `removeAllListeners` and the like see them.
 
 import type { EventEmitter } from 'node:events';
-import { internals } from './internals.ts';
+import { coreOf } from './core.ts';
 import type { Event as EventMembers, Handler, MessageData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
+// Fields by symbols, not private ones: programs wrap events in proxies as well, to show them.
+const TYPE: unique symbol = Symbol('type');
+const TARGET: unique symbol = Symbol('target');
+const DETAIL: unique symbol = Symbol('detail');
+
 /** What every event object has. Members are read-only; `target` is the WebSocket it happened on. */
 class Event {
-  readonly #type: string;
-  readonly #target: WebSocketBase;
+  readonly [TYPE]: string;
+  readonly [TARGET]: WebSocketBase;
 
   constructor(type: string, target: WebSocketBase) {
-    this.#type = type;
-    this.#target = target;
+    this[TYPE] = type;
+    this[TARGET] = target;
   }
 
   get type(): string {
-    return this.#type;
+    return this[TYPE];
   }
 
   get target(): WebSocketBase {
-    return this.#target;
+    return this[TARGET];
   }
 }
 
 class CloseEvent extends Event {
-  readonly #init: { readonly code: number; readonly reason: string; readonly wasClean: boolean };
+  readonly [DETAIL]: { readonly code: number; readonly reason: string; readonly wasClean: boolean };
 
   constructor(target: WebSocketBase, init: { code: number; reason: string; wasClean: boolean }) {
     super('close', target);
-    this.#init = init;
+    this[DETAIL] = init;
   }
 
   /** Status code, RFC 6455 section 7.1.5. */
   get code(): number {
-    return this.#init.code;
+    return this[DETAIL].code;
   }
 
   get reason(): string {
-    return this.#init.reason;
+    return this[DETAIL].reason;
   }
 
   /** Whether Close frames went both ways. */
   get wasClean(): boolean {
-    return this.#init.wasClean;
+    return this[DETAIL].wasClean;
   }
 }
 
 class ErrorEvent extends Event {
-  readonly #error: Error;
+  readonly [DETAIL]: Error;
 
   constructor(target: WebSocketBase, error: Error) {
     super('error', target);
-    this.#error = error;
+    this[DETAIL] = error;
   }
 
   get error(): Error {
-    return this.#error;
+    return this[DETAIL];
   }
 
   get message(): string {
-    return this.#error.message;
+    return this[DETAIL].message;
   }
 }
 
 class MessageEvent extends Event {
-  readonly #data: MessageData;
+  readonly [DETAIL]: MessageData;
 
   constructor(target: WebSocketBase, data: MessageData) {
     super('message', target);
-    this.#data = data;
+    this[DETAIL] = data;
   }
 
   /** A string for text, else in the form that `binaryType` says. */
   get data(): MessageData {
-    return this.#data;
+    return this[DETAIL];
   }
 }
 
@@ -95,14 +100,14 @@ interface Registration {
   readonly isAttribute: boolean;
 }
 
-type Wrapper = ((...values: unknown[]) => void) & { [registered]?: Registration };
+type Wrapper = ((this: WebSocketBase, ...values: unknown[]) => void) & { [registered]?: Registration };
 
 /** From the arguments of the emitter's listener to the event object. */
 const WRAPS: Readonly<Record<string, ((target: WebSocketBase, values: readonly unknown[]) => Event) | undefined>> = {
   open: (target) => new Event('open', target),
   message: (target, [data, isBinary]) => new MessageEvent(target, isBinary ? (data as Buffer) : String(data)),
   close: (target, [code, reason]) =>
-    new CloseEvent(target, { code: code as number, reason: String(reason), wasClean: internals.wasClean(target) }),
+    new CloseEvent(target, { code: code as number, reason: String(reason), wasClean: coreOf(target).wasClean }),
   error: (target, [error]) => new ErrorEvent(target, error as Error),
 };
 
@@ -122,11 +127,11 @@ export function addListener(
   const wrap = Object.hasOwn(WRAPS, type) ? WRAPS[type] : undefined;
   if (wrap === undefined || listener === null || listener === undefined) return;
   if (!isAttribute && find(target, type, (other) => !other.isAttribute && other.listener === listener) !== undefined) return;
-  const wrapper: Wrapper = (...values) => {
-    const event = wrap(target, values) as never;
+  const wrapper: Wrapper = function (...values) {
+    const event = wrap(this, values) as never;
     const { handleEvent } = listener as { handleEvent?: (event: never) => void };
     if (typeof listener === 'object' && handleEvent !== undefined) handleEvent.call(listener, event);
-    else (listener as (event: never) => void).call(target, event);
+    else (listener as (event: never) => void).call(this, event);
   };
   wrapper[registered] = { listener, isAttribute };
   if (once) target.once(type, wrapper);

@@ -1,5 +1,6 @@
 // Messages as an async iterator, with backpressure: `for await (const message of ws)`.
 
+import { findCore } from './core.ts';
 import { CLOSED } from './states.ts';
 import type { Data, RawData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
@@ -18,7 +19,7 @@ const MOST_BYTES = 65_536;
 const MOST_TAKEN = 1024;
 
 /** What an iteration that was left early had not handed out: the next one begins with it. */
-const leftovers = new WeakMap<WebSocketBase, Data[]>();
+const leftovers = new WeakMap<object, Data[]>();
 
 function sizeOf(data: Data | Blob): number {
   if (typeof data === 'string') return data.length;
@@ -41,8 +42,10 @@ export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
 
   constructor(ws: WebSocketBase) {
     this.#ws = ws;
-    this.#messages = leftovers.get(ws) ?? [];
-    leftovers.delete(ws);
+    // By the core: a Proxy of a WebSocket is the same WebSocket.
+    const key = findCore(ws) ?? ws;
+    this.#messages = leftovers.get(key) ?? [];
+    leftovers.delete(key);
     for (const message of this.#messages) this.#bytes += sizeOf(message);
     this.#isDone = ws.readyState === CLOSED;
     if (this.#isDone) return;
@@ -71,7 +74,7 @@ export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
   /** Ends the iteration, not the connection: what was not handed out is kept for the next one, and reading goes on. */
   return(): Promise<Result> {
     const left = this.#messages.slice(this.#first);
-    if (left.length > 0) leftovers.set(this.#ws, left);
+    if (left.length > 0) leftovers.set(findCore(this.#ws) ?? this.#ws, left);
     this.#messages = [];
     this.#first = 0;
     this.#error = undefined;

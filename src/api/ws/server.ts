@@ -12,7 +12,7 @@ import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../hand
 import type { Session } from '../../platform.ts';
 import { TypedEmitter, type LooseListener } from './emitter.ts';
 import { heartbeatSettings } from './heartbeat.ts';
-import { internals } from './internals.ts';
+import { coreOf } from './core.ts';
 import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
 import { checkAllowedOrigins, isAllowedOrigin } from './origins.ts';
 import type {
@@ -246,8 +246,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const session = this.#platform.createSession(socket, this.options, answer?.agreement);
     const extensions = answer ? PERMESSAGE_DEFLATE : '';
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
-    process.nextTick(() => internals.start(ws, head));
-    internals.open(ws, session, { socket, protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
+    process.nextTick(() => coreOf(ws).start(head));
+    coreOf(ws).open(ws, session, { socket, protocol, extensions, allowSynchronousEvents: this.options.allowSynchronousEvents });
     this.#track(ws);
     callback(ws, request);
   }

@@ -2,74 +2,75 @@
 
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { CLOSED, CONNECTING } from './states.ts';
-import type { RawData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 type Done = (error?: Error | null) => void;
 
+// Not private fields, which a Proxy of the stream would not have.
+const WEBSOCKET: unique symbol = Symbol('websocket');
+const FINISH: unique symbol = Symbol('finish');
+const IS_FAILED: unique symbol = Symbol('isFailed');
+
 class WebSocketStream extends Duplex {
-  readonly #ws: WebSocketBase;
+  readonly [WEBSOCKET]: WebSocketBase;
   /** Waits for the connection to be gone, which is when all that was written has left. */
-  #onFinal: Done | undefined;
-  #isFailed = false;
+  [FINISH]: Done | undefined;
+  [IS_FAILED] = false;
 
   constructor(ws: WebSocketBase, options?: DuplexOptions) {
     super({ ...options, autoDestroy: false, emitClose: false, objectMode: false, writableObjectMode: false });
-    this.#ws = ws;
-    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    this[WEBSOCKET] = ws;
+    ws.on('message', (data, isBinary) => {
+      const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : data;
+      if (!this.push(chunk)) ws.pause();
+    });
     ws.once('error', (error) => {
       if (this.destroyed) return;
       // The connection closes by itself after an error: cutting it would lose the Close frame that tells the peer why.
-      this.#isFailed = true;
+      this[IS_FAILED] = true;
       this.destroy(error);
     });
     ws.once('close', () => {
-      this.#onFinal?.();
+      this[FINISH]?.();
       if (!this.destroyed) this.push(null);
     });
     this.on('end', () => {
       if (!this.destroyed && this.writableFinished) this.destroy();
     });
-    this.on('error', this.#onError);
+    const onError = (error: Error): void => {
+      this.removeListener('error', onError);
+      this.destroy();
+      // Nobody else listens: what EventEmitter does then is not ours to prevent.
+      if (this.listenerCount('error') === 0) this.emit('error', error);
+    };
+    this.on('error', onError);
   }
-
-  #onMessage(data: RawData, isBinary: boolean): void {
-    const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : data;
-    if (!this.push(chunk)) this.#ws.pause();
-  }
-
-  readonly #onError = (error: Error): void => {
-    this.removeListener('error', this.#onError);
-    this.destroy();
-    // Nobody else listens: what EventEmitter does then is not ours to prevent.
-    if (this.listenerCount('error') === 0) this.emit('error', error);
-  };
 
   override _read(): void {
-    if (this.#ws.isPaused) this.#ws.resume();
+    if (this[WEBSOCKET].isPaused) this[WEBSOCKET].resume();
   }
 
   override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: Done): void {
-    const ws = this.#ws;
+    const ws = this[WEBSOCKET];
     if (ws.readyState === CONNECTING) ws.once('open', () => this._write(chunk, _encoding, done));
     else ws.send(chunk, done);
   }
 
   override _final(done: Done): void {
-    const ws = this.#ws;
+    const ws = this[WEBSOCKET];
     if (ws.readyState === CONNECTING) {
       ws.once('open', () => this._final(done));
     } else if (ws.readyState === CLOSED) {
       done();
       if (this.readableEnded) this.destroy();
     } else {
-      this.#onFinal = done;
+      this[FINISH] = done;
       ws.close();
     }
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    const ws = this.#ws;
+    const ws = this[WEBSOCKET];
     const emitClose = (): void => process.nextTick(() => this.emit('close'));
     if (ws.readyState === CLOSED) {
       done(error);
@@ -86,7 +87,7 @@ class WebSocketStream extends Duplex {
       if (!isDone) done(error);
       emitClose();
     });
-    if (!this.#isFailed) ws.terminate();
+    if (!this[IS_FAILED]) ws.terminate();
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { parseAddress, type Target } from '../../api/address.ts';
 import { checkedProtocols, checkedVersion, withMasks } from '../../api/ws/client.ts';
-import { internals, type Opening } from '../../api/ws/internals.ts';
+import { coreOf, type Opening } from '../../api/ws/core.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions } from '../../api/ws/options.ts';
 import { Redirects } from '../../api/ws/redirect.ts';
 import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
@@ -75,13 +75,13 @@ class Opener implements Opening {
   connect(target: Target): void {
     const ws = this.#ws;
     const { network, platform } = this.#runtime;
-    internals.setUrl(ws, target.href);
+    coreOf(ws).url = target.href;
     const plan = this.#plan(target);
     const opening = startOpening(network, platform, plan, {
       onUpgrade: (head, transport) => this.#upgrade(head, transport),
       onResponse: (head, body) => this.#redirect(target, head) || this.#respond(request, head, body),
       onOpen: (_transport, opened) => this.#open(this.#socket!, opened),
-      onFail: (error) => internals.fail(ws, error),
+      onFail: (error) => coreOf(ws).fail(error),
     });
     this.#opening = opening;
     const request = new RawClientRequest(target, plan.headers, opening);
@@ -129,7 +129,7 @@ class Opener implements Opening {
     try {
       this.connect(this.#redirects.next(from, location));
     } catch (error) {
-      internals.fail(this.#ws, error as Error);
+      coreOf(this.#ws).fail(error as Error);
     }
     return true;
   }
@@ -147,8 +147,8 @@ class Opener implements Opening {
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = socket.createSession(withMasks(platform, generateMask), settings);
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => internals.start(this.#ws, head));
-    internals.open(this.#ws, session, {
+    process.nextTick(() => coreOf(this.#ws).start(head));
+    coreOf(this.#ws).open(this.#ws, session, {
       socket: socket as unknown as Duplex,
       protocol,
       extensions,
@@ -170,9 +170,9 @@ function connect(
   }
   runtime.checkDeflateOptions?.(deflateSettings(options.perMessageDeflate));
   const target = parseAddress(client.address);
-  internals.setUrl(ws, target.href);
+  coreOf(ws).url = target.href;
   const opener = new Opener(runtime, ws, { protocols: checkedProtocols(client.protocols), options, target });
-  internals.setOpening(ws, opener);
+  coreOf(ws).opening = opener;
   opener.connect(target);
 }
 

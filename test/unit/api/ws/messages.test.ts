@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { internals } from '../../../../src/api/ws/internals.ts';
+import { coreOf } from '../../../../src/api/ws/core.ts';
 import type { FakeSession } from '../../../support/fake-session.ts';
 import { open, receive, TestSocket } from './support.ts';
 
@@ -90,7 +90,7 @@ describe('for await (… of ws)', () => {
 
   test('client that never opens throws', async () => {
     const ws = new TestSocket();
-    setTimeout(() => internals.fail(ws, new Error('refused')));
+    setTimeout(() => coreOf(ws).fail(new Error('refused')));
     await expect(async () => {
       for await (const message of ws) expect(message).toBe('unreachable');
     }).rejects.toThrow('refused');

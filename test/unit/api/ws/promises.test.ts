@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { internals } from '../../../../src/api/ws/internals.ts';
+import { coreOf } from '../../../../src/api/ws/core.ts';
 import { open, TestSocket } from './support.ts';
 
 describe('ready', () => {
@@ -23,7 +23,7 @@ describe('ready', () => {
   test('client rejects with the error, which needs no listener then', async () => {
     const ws = new TestSocket();
     const { ready } = ws;
-    internals.fail(ws, new Error('refused'));
+    coreOf(ws).fail(new Error('refused'));
     await expect(ready).rejects.toThrow('refused');
     await expect(ws.ready).rejects.toThrow('refused');
   });
@@ -31,7 +31,7 @@ describe('ready', () => {
   test('client rejects when asked after the failure', async () => {
     const ws = new TestSocket();
     ws.on('error', () => {});
-    internals.fail(ws, new Error('refused'));
+    coreOf(ws).fail(new Error('refused'));
     await expect(ws.ready).rejects.toThrow('refused');
   });
 
@@ -44,7 +44,7 @@ describe('ready', () => {
 
   test('client leaves an error without a listener alone when nobody asks', () => {
     const ws = new TestSocket();
-    expect(() => internals.fail(ws, new Error('refused'))).toThrow('refused');
+    expect(() => coreOf(ws).fail(new Error('refused'))).toThrow('refused');
   });
 
   test('client takes no listener of the program away', async () => {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { internals } from '../../../../src/api/ws/internals.ts';
+import { coreOf } from '../../../../src/api/ws/core.ts';
 import { open, TestSocket } from './support.ts';
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -58,7 +58,7 @@ describe('signal', () => {
     const controller = new AbortController();
     const ws = new TestSocket({ signal: controller.signal });
     const log = record(ws);
-    internals.fail(ws, new Error('refused'));
+    coreOf(ws).fail(new Error('refused'));
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
     controller.abort();
     await tick();

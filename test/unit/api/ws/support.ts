@@ -2,7 +2,7 @@
 
 import { Duplex } from 'node:stream';
 import { expose } from '../../../../src/api/ws/expose.ts';
-import { internals } from '../../../../src/api/ws/internals.ts';
+import { coreOf } from '../../../../src/api/ws/core.ts';
 import type { ClientOptions } from '../../../../src/api/ws/options.ts';
 import { WebSocketBase } from '../../../../src/api/ws/websocket.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../../../src/platform.ts';
@@ -17,7 +17,7 @@ export class TestSocket extends WebSocketBase {
       (ws) => {
         const self = ws as TestSocket;
         self.aborts = 0;
-        internals.setOpening(ws, { abort: () => void self.aborts++ });
+        coreOf(ws).opening = { abort: () => void self.aborts++ };
       },
       'ws://localhost',
       undefined,
@@ -30,7 +30,7 @@ expose(TestSocket);
 /** Opens it. */
 export function open(ws: WebSocketBase): FakeSession {
   const session = new FakeSession();
-  internals.open(ws, session, { socket: new Duplex(), protocol: '', extensions: '' });
+  coreOf(ws).open(ws, session, { socket: new Duplex(), protocol: '', extensions: '' });
   return session;
 }
 

@@ -1,0 +1,361 @@
+// The part of a ws-style WebSocket that works: its state, its session, and the way of each event to its listeners.
+//
+// The public class keeps it in one property and forwards to it. A private field of the public class would be missing on every object that
+// only stands for it: a Proxy, Vue's `reactive(ws)`, `Object.create(ws)`, an instance that a test library stubs.
+
+import { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
+import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
+import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
+import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf } from './data.ts';
+import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
+import { emitMessage } from './emitter.ts';
+import { Readiness } from './promises.ts';
+import { SendQueue } from './send-queue.ts';
+import { heedSignal } from './signal.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
+import type { BinaryType, MessageOptions } from './types.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+/** Called once a message was handed to the operating system, or with what prevented it. */
+export type Callback = (error?: Error) => void;
+
+/** A client's opening handshake under way. */
+export interface Opening {
+  /** Gives up; nothing is reported any more. */
+  abort(): void;
+}
+
+/** What came out of an opening handshake. */
+export interface OpenSettings {
+  readonly protocol: string;
+  /** As in a Sec-WebSocket-Extensions header. */
+  readonly extensions: string;
+  /** What the session runs over; null for a runtime's own WebSocket. */
+  readonly socket: Duplex | null;
+  /** See `ConnectionSettings`. Default true. */
+  readonly allowSynchronousEvents?: boolean | undefined;
+}
+
+/** Where a WebSocket keeps its core. A symbol: no name of ours meets one that a program or its subclass uses. */
+export const CORE: unique symbol = Symbol('core');
+
+/** The core of what should be a WebSocket; undefined for an object that has only the prototype. */
+export function findCore(ws: object): SocketCore | undefined {
+  return (ws as { readonly [CORE]?: SocketCore })[CORE];
+}
+
+/** The core of a WebSocket, for adapters and servers. */
+export function coreOf(ws: WebSocketBase): SocketCore {
+  return findCore(ws)!;
+}
+
+const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
+const BINARY_TYPES: readonly unknown[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
+
+export class SocketCore implements ShapingSink {
+  /** The object that events are emitted on. */
+  #ws: WebSocketBase;
+  readonly #isServer: boolean;
+  #readyState: ReadyState = CONNECTING;
+  #session: Session | null = null;
+  #socket: Duplex | null = null;
+  #opening: Opening | null = null;
+  #binaryType: BinaryType | 'blob' = 'nodebuffer';
+  #protocol = '';
+  #extensions = '';
+  #url = '';
+  #isPaused = false;
+  /** Whether the program has paused before the session was started. */
+  #isStartDue = false;
+  #wasClean = false;
+  #deferred: DeferredSink | null = null;
+  /** Bytes passed to `send` after it was too late; ws counts them, as the W3C API does. */
+  #lateBytes = 0;
+  #queue: SendQueue | null = null;
+  /** Stops listening to the signal that aborts the opening handshake. */
+  #ignoreSignal: (() => void) | null = null;
+  #readiness: Readiness | null = null;
+  /** Why it never opened. */
+  #failure: Error | null = null;
+
+  constructor(ws: WebSocketBase, isServer: boolean) {
+    this.#ws = ws;
+    this.#isServer = isServer;
+  }
+
+  get readyState(): ReadyState {
+    return this.#readyState;
+  }
+
+  get socket(): Duplex | null {
+    return this.#socket;
+  }
+
+  get url(): string | undefined {
+    return this.#isServer ? undefined : this.#url;
+  }
+
+  /** Names who conducts the opening handshake; before anything that may end it. */
+  set opening(opening: Opening) {
+    this.#opening = opening;
+  }
+
+  set url(url: string) {
+    this.#url = url;
+  }
+
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  get extensions(): string {
+    return this.#extensions;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Whether Close frames went both ways; known once closed. */
+  get wasClean(): boolean {
+    return this.#wasClean;
+  }
+
+  get bufferedAmount(): number {
+    return (this.#session?.bufferedAmount ?? 0) + (this.#queue?.bytes ?? 0) + this.#lateBytes;
+  }
+
+  get binaryType(): BinaryType | 'blob' {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType | 'blob') {
+    if (!BINARY_TYPES.includes(type)) return;
+    this.#binaryType = type;
+    this.#session?.keepFragments?.(type === 'fragments');
+  }
+
+  get ready(): Promise<WebSocketBase> {
+    if (this.#readiness === null) {
+      this.#readiness = new Readiness(this.#ws);
+      if (this.#session !== null) this.#readiness.settle();
+      else if (this.#failure !== null) this.#readiness.settle(this.#failure);
+    }
+    return this.#readiness.promise;
+  }
+
+  // Opening.
+
+  /** Gives the opening handshake up when `signal` is aborted. */
+  heed(signal: AbortSignal): void {
+    this.#ignoreSignal = heedSignal(signal, (error) => this.#abandon(error));
+  }
+
+  /**
+   * Takes over a connection whose opening handshake is done, and opens.
+   *
+   * @param ws What the class's constructor returned, be it a Proxy: events come from it.
+   */
+  open(ws: WebSocketBase, session: Session, settings: OpenSettings): void {
+    this.#ws = ws;
+    this.#opening = null;
+    this.#session = session;
+    this.#socket = settings.socket;
+    this.#protocol = settings.protocol;
+    this.#extensions = settings.extensions;
+    if (this.#binaryType === 'fragments') session.keepFragments?.(true);
+    if (settings.allowSynchronousEvents === false) this.#deferred = new DeferredSink(this, session);
+    session.attach(this.#deferred ?? this);
+    this.#readyState = OPEN;
+    this.#ignoreSignal?.();
+    this.#readiness?.settle();
+    ws.emit('open');
+  }
+
+  /** Lets bytes flow, unless the program has paused. `head` are bytes that came with the handshake. Kept. */
+  start(head: Uint8Array): void {
+    this.#isStartDue = this.#isPaused;
+    if (!this.#isPaused) this.#session!.start(head);
+    // Back to where it came from, so that the end of the connection does not overtake it.
+    else if (head.length > 0) this.#socket!.unshift(head);
+  }
+
+  /** The opening handshake failed. */
+  fail(error: Error): void {
+    if (this.#readyState === CLOSED) return;
+    this.#opening = null;
+    this.#ignoreSignal?.();
+    this.#readyState = CLOSING;
+    this.#failure = error;
+    this.#readiness?.settle(error);
+    try {
+      this.#ws.emit('error', error);
+    } finally {
+      this.#readyState = CLOSED;
+      this.#ws.emit('close', CLOSE_ABNORMAL, EMPTY);
+    }
+  }
+
+  #abandon(error: Error = new Error('WebSocket was closed before the connection was established')): void {
+    const opening = this.#opening;
+    this.#opening = null;
+    this.#readyState = CLOSING;
+    opening?.abort();
+    process.nextTick(() => this.fail(error));
+  }
+
+  // Commands of the program.
+
+  send(data: unknown, options: MessageOptions | SendOptions | Callback | undefined, callback?: Callback): void {
+    const settings = typeof options === 'function' ? undefined : (options as SendOptions | undefined);
+    const done = typeof options === 'function' ? options : callback;
+    if (this.#readyState !== OPEN) return this.#refuse(data, done);
+    if (this.#queue !== null || !(data instanceof Uint8Array)) return this.#sendOther(data, settings, done);
+    this.#session!.sendBytes(data, isSentAsText(data, settings), settings, done as never);
+  }
+
+  /** Apart from `send`, so that V8 inlines all of that in a listener. */
+  #sendOther(data: unknown, settings: SendOptions | undefined, done: Callback | undefined): void {
+    const session = this.#session!;
+    const isText = isSentAsText(data, settings);
+    if (this.#queue !== null || isBlob(data)) {
+      const waiting = isBlob(data) ? data : toBytes(normalize(data));
+      this.#queueUp().add(waiting, (bytes) => session.sendBytes(bytes, isText, settings, done as never), done as never);
+    } else if (isText && typeof data === 'string') {
+      session.sendText(data, settings, done as never);
+    } else {
+      session.sendBytes(toBytes(normalize(data)), isText, settings, done as never);
+    }
+  }
+
+  sendControl(type: 'ping' | 'pong', data: unknown, mask: unknown, callback: Callback | undefined): void {
+    let payload = data;
+    let done = callback;
+    let isMasked = mask === undefined ? undefined : Boolean(mask);
+    if (typeof data === 'function') {
+      done = data as Callback;
+      payload = isMasked = undefined;
+    } else if (typeof mask === 'function') {
+      done = mask as Callback;
+      isMasked = undefined;
+    }
+    if (this.#readyState !== OPEN) return this.#refuse(payload, done);
+    const bytes = isBlob(payload) ? payload : toBytes(normalize(payload));
+    if ((isBlob(bytes) ? bytes.size : bytes.length) > MAXIMUM_CONTROL_PAYLOAD) {
+      throw new RangeError('The data size must not be greater than 125 bytes');
+    }
+    const session = this.#session!;
+    const send = (content: Uint8Array): void => {
+      if (type === 'ping') session.ping(content, done as never, isMasked);
+      else session.pong(content, done as never, isMasked);
+    };
+    if (this.#queue !== null || isBlob(bytes)) this.#queueUp().add(bytes, send, done as never);
+    else send(bytes);
+  }
+
+  #queueUp(): SendQueue {
+    this.#queue ??= new SendQueue({
+      isClosed: () => this.#readyState === CLOSED,
+      onEmpty: () => (this.#queue = null),
+      onFailure: (error) => {
+        if (this.#readyState === CLOSED) return;
+        this.terminate();
+        this.onError(error);
+      },
+    });
+    return this.#queue;
+  }
+
+  /** Sending while not open: an exception while connecting, an error to the callback afterwards. */
+  #refuse(data: unknown, callback: Callback | undefined): void {
+    const state = this.#readyState;
+    const error = notOpen(state);
+    if (state === CONNECTING) throw error;
+    this.#lateBytes += isBlob(data) ? data.size : toBytes(normalize(data)).length;
+    if (callback) process.nextTick(callback, error);
+  }
+
+  close(code: number | undefined, reason: string | Buffer | undefined): void {
+    if (this.#readyState === CONNECTING) return this.#abandon();
+    if (this.#readyState !== OPEN) return;
+    if (code !== undefined && (typeof code !== 'number' || !isValidCloseCode(code))) {
+      throw new TypeError('First argument must be a valid error code number');
+    }
+    const bytes = code === undefined ? EMPTY : toReason(reason);
+    if (bytes.length > MAXIMUM_CONTROL_PAYLOAD - 2) {
+      throw new RangeError('The message must not be greater than 123 bytes');
+    }
+    this.#readyState = CLOSING;
+    // A Blob that is still being read goes out before the Close frame.
+    if (this.#queue !== null) this.#queue.run(() => this.#session!.close(code, bytes));
+    else this.#session!.close(code, bytes);
+  }
+
+  terminate(): void {
+    if (this.#readyState === CLOSED) return;
+    if (this.#readyState === CONNECTING) return this.#abandon();
+    this.#readyState = CLOSING;
+    this.#deferred?.drop();
+    this.#session?.terminate();
+  }
+
+  pause(): void {
+    if (this.#readyState === CONNECTING || this.#readyState === CLOSED) return;
+    this.#isPaused = true;
+    this.#session?.pause();
+  }
+
+  resume(): void {
+    if (this.#readyState === CONNECTING || this.#readyState === CLOSED) return;
+    this.#isPaused = false;
+    this.#session?.resume();
+    if (this.#isStartDue) process.nextTick(() => this.#isStartDue && this.start(EMPTY));
+  }
+
+  // From the session.
+
+  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void {
+    const isBinary = (kind & MESSAGE_TEXT) === 0;
+    const isOwned = (kind & MESSAGE_OWNED) !== 0;
+    const bytes = isOwned ? viewOf(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
+    if (!isBinary || this.#binaryType === 'nodebuffer') return emitMessage(this.#ws, bytes, isBinary);
+    const ends = fragmentEnds ?? (isOwned ? this.#session!.fragmentEnds : undefined);
+    this.#ws.emit('message', shape(bytes, this.#binaryType, ends), true);
+  }
+
+  onPing(payload: Uint8Array): void {
+    this.#ws.emit('ping', payload);
+  }
+
+  onPong(payload: Uint8Array): void {
+    this.#ws.emit('pong', payload);
+  }
+
+  onClosing(): void {
+    this.#readyState = CLOSING;
+  }
+
+  onError(error: Error): void {
+    this.#ws.emit('error', error);
+  }
+
+  onDrain(): void {
+    this.#ws.emit('drain');
+  }
+
+  onEnd(code: number, reason: Uint8Array, wasClean: boolean): void {
+    this.#readyState = CLOSED;
+    this.#wasClean = wasClean;
+    this.#ws.emit('close', code, viewOf(reason, 0, reason.length));
+  }
+}
+
+// Libraries that wrap what they hand out, such as Vue, wrap plain objects and go by this tag; a wrapped core would have no private fields.
+Object.defineProperty(SocketCore.prototype, Symbol.toStringTag, { value: 'WebSocketCore' });
+
+/** The error of sending while not open. @param state undefined for an object without a core. */
+export function notOpen(state: ReadyState | undefined): Error {
+  return new Error(`WebSocket is not open: readyState ${state} (${state === undefined ? state : STATE_NAMES[state]})`);
+}
