@@ -36,7 +36,7 @@ const STAND_INS: readonly StandIn[] = [
   // With ws it has a state of its own from the first pause() or close() on.
   ['an object that inherits', (ws) => Object.create(ws) as Socket_],
   // Vue wraps the parts of ws too, down to the socket's handle, which can then do nothing.
-  ['a reactive object of Vue', (ws) => (reactive({ ws }) as { ws: Socket_ }).ws],
+  ['a reactive object of Vue', (ws) => reactive({ ws }).ws],
 ];
 
 const GETTERS = ['readyState', 'url', 'protocol', 'extensions', 'binaryType', 'isPaused', 'bufferedAmount'] as const;
@@ -161,14 +161,14 @@ function attempt(action: () => unknown): unknown {
 const BARE: readonly (readonly [string, (library: Library) => Socket_])[] = [
   ['an object with the prototype', ({ WebSocket }) => Object.create(WebSocket.prototype) as Socket_],
   ['the prototype itself', ({ WebSocket }) => WebSocket.prototype],
-  ['a stub instance of sinon', ({ WebSocket }) => sinon.createStubInstance(WebSocket as never)],
+  ['a stub instance of sinon', ({ WebSocket }) => sinon.createStubInstance(WebSocket)],
 ];
 
 describe.each(BARE)('%s', (_name, create) => {
   test('has no values', () => {
     const ws = create(ours);
     for (const name of GETTERS) expect(ws[name]).toBeUndefined();
-    for (const name of GETTERS.filter((name) => name !== 'extensions')) expect(create(theirs)[name]).toBeUndefined();
+    for (const name of GETTERS.filter((each) => each !== 'extensions')) expect(create(theirs)[name]).toBeUndefined();
   });
 
   test('takes listeners of its own', () =>
