@@ -4,7 +4,7 @@
 // messages only, so fragments are joined first; bytes that are to go out as text become a string on the way.
 
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
-import { CapacityError, ProtocolError, UsageError, Utf8Error } from '../../src/base/errors.ts';
+import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
 import {
   MESSAGE_OWNED,
@@ -169,15 +169,15 @@ export class ServedSession implements Session {
     if (this.#isOver) return;
     this.#beginClosing();
     this.#isOver = true;
-    const isFault = code === CLOSE_ABNORMAL && reason !== '';
+    const isLost = code === CLOSE_ABNORMAL;
     const callbacks = [...this.#callbacks, ...(this.#fragments?.callbacks ?? [])];
     this.#fragments = null;
     const error = new Error('The connection was closed before the data was written');
     for (const callback of callbacks) platform.defer(() => callback(error));
     try {
-      if (isFault) this.#sink.onError(faultOf(reason));
+      if (isLost && reason.startsWith(VIOLATION)) this.#sink.onError(faultOf(reason));
     } finally {
-      this.#sink.onEnd(code, isFault ? NO_BYTES : encode(reason), code !== CLOSE_ABNORMAL);
+      this.#sink.onEnd(code, isLost ? NO_BYTES : encode(reason), !isLost);
     }
   }
 
@@ -271,11 +271,25 @@ function checkControl(payload: Uint8Array): void {
   if (payload.length > MAXIMUM_CONTROL_PAYLOAD) throw new UsageError('The data size must not be greater than 125 bytes');
 }
 
+/** How Bun's words for a violation begin. Others, such as those of its idle timeout, say that the peer is gone. */
+const VIOLATION = 'Received ';
+/** ws's codes for what Bun says of a violation: the first words that are in it count. */
+const VIOLATIONS: readonly (readonly [words: string, code: ErrorCode])[] = [
+  ['masked', 'WS_ERR_EXPECTED_MASK'],
+  ['RSV1', 'WS_ERR_UNEXPECTED_RSV_1'],
+  ['RSV', 'WS_ERR_UNEXPECTED_RSV_2_3'],
+  ['close code', 'WS_ERR_INVALID_CLOSE_CODE'],
+  ['close payload', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+  ['big control frame', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+  ['fragmented control frame', 'WS_ERR_EXPECTED_FIN'],
+];
+
 /** The error for what Bun says of a peer that broke the protocol. */
 function faultOf(reason: string): Error {
-  if (reason.includes('too big')) return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: reason });
   if (reason.includes('UTF-8')) return new Utf8Error(reason);
-  if (reason.includes('masked')) return new ProtocolError({ code: 'WS_ERR_EXPECTED_MASK', message: reason });
-  if (reason.includes('close code')) return new ProtocolError({ code: 'WS_ERR_INVALID_CLOSE_CODE', message: reason });
-  return new Error(reason);
+  const code = VIOLATIONS.find(([words]) => reason.includes(words))?.[1];
+  if (code !== undefined) return new ProtocolError({ code, message: reason });
+  if (reason.includes('too big')) return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: reason });
+  // An opcode that is unknown, or a frame that does not go on with the message before.
+  return new ProtocolError({ code: 'WS_ERR_INVALID_OPCODE', message: reason });
 }

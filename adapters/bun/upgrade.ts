@@ -54,7 +54,10 @@ export function upgrade(request: Request, server: BunServer, options: UpgradeOpt
   const session = new ServedSession(options);
   if (!server.upgrade(request, { headers, data: session })) return refused(refuse(400, 'The request cannot be upgraded'));
   const socket = new WebSocket(null);
+  let isGivenUp = false;
+  coreOf(socket).opening = { abort: () => void (isGivenUp = true) };
   process.nextTick(() => {
+    if (isGivenUp) return session.terminate();
     // Planned before the 'open' event, so that messages come before what a listener puts off.
     process.nextTick(() => coreOf(socket).start(NO_BYTES));
     coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });

@@ -5,6 +5,7 @@ import { NativeSession, type NativeSocket } from '../../src/native/session.ts';
 import { checkUpgrade, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { deno } from './deno.ts';
+import { ServedSocket } from './native-socket.ts';
 import { platform } from './platform.ts';
 
 export type { Refused } from '../../src/native/upgrade.ts';
@@ -58,6 +59,6 @@ export function upgradeNatively(request: Request, options: UpgradeOptions): Nati
     url: check.url,
     protocol,
     open: (onOpen, onFail) =>
-      NativeSession.open(socket, { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),
+      NativeSession.open(new ServedSocket(socket), { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),
   };
 }

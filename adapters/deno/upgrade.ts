@@ -20,13 +20,16 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
   if ('socket' in upgraded) return upgraded;
   const { response, protocol, open } = upgraded;
   const ws = new WebSocket(null);
+  let isGivenUp = false;
+  coreOf(ws).opening = { abort: () => void (isGivenUp = true) };
   open(
     (session) => {
+      if (isGivenUp) return session.terminate();
       // Planned before the 'open' event, so that messages come before what a listener puts off.
       process.nextTick(() => coreOf(ws).start(NO_BYTES));
       coreOf(ws).open(ws, session, { socket: null, protocol, extensions: '' });
     },
-    (error) => coreOf(ws).fail(error),
+    (error) => isGivenUp || coreOf(ws).fail(error),
   );
   return { response, socket: ws };
 }

@@ -32,6 +32,8 @@ export interface NativeSocket {
   readonly bufferedAmount: number;
   send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
+  /** Cuts the connection, open or closing, without a Close frame. Left out where the runtime cannot. */
+  terminate?(): void;
   addEventListener<Type extends keyof NativeEvents>(type: Type, listener: (event: NativeEvents[Type]) => void): void;
 }
 
@@ -102,7 +104,10 @@ export class NativeSession implements Session {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => this.#take(data));
     socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
-    socket.addEventListener('close', (event) => this.#report(() => this.#close(event)));
+    socket.addEventListener('close', (event) => {
+      if (this.#isOver) this.#stopTimer();
+      this.#report(() => this.#close(event));
+    });
   }
 
   /** Waits until `socket` is open, `openTimeout` at most. Calls one of the two, once; at once when it is open. */
@@ -120,6 +125,11 @@ export class NativeSession implements Session {
       guard(platform, () => finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`))));
       socket.close();
     };
+    const open = (): void => {
+      if (!isDone) finish(() => onOpen(new NativeSession(socket, options)));
+      // Deno opens one that was closed while it was CONNECTING.
+      else drop(socket);
+    };
     const timer = openTimeout > 0 ? platform.setTimer(giveUp, openTimeout) : undefined;
     const finish = (report: () => void): void => {
       if (isDone) return;
@@ -127,7 +137,7 @@ export class NativeSession implements Session {
       if (timer !== undefined) platform.clearTimer(timer);
       report();
     };
-    socket.addEventListener('open', () => finish(() => onOpen(new NativeSession(socket, options))));
+    socket.addEventListener('open', open);
     socket.addEventListener('error', (event) => (error ??= toError(event)));
     socket.addEventListener('close', () => {
       finish(() => onFail(error ?? new Error('The WebSocket was closed before it was open')));
@@ -184,10 +194,10 @@ export class NativeSession implements Session {
     this.resume();
   }
 
-  /** The interface can only close: the peer gets a Close frame, we wait for nothing. */
+  /** Where the runtime can only close, the peer gets a Close frame. Either way we wait for nothing. */
   terminate(): void {
     if (this.#isOver) return;
-    if (!this.#isClosing) this.#socket.close();
+    drop(this.#socket);
     this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
     this.#kept = [];
     this.#beginClosing();
@@ -235,6 +245,8 @@ export class NativeSession implements Session {
     guard(this.#platform, () => this.#sink?.onError(error));
     this.#closeWith(CLOSE_POLICY_VIOLATION);
     this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+    // The end is told. The connection itself may take its time for the Close frame.
+    this.#dropLater();
   }
 
   /** Closes with a code that only some runtimes let a program send. */
@@ -365,10 +377,22 @@ export class NativeSession implements Session {
   #beginClosing(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    if (this.#closeTimeout > 0) {
-      this.#timer = this.#platform.setTimer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false), this.#closeTimeout);
-    }
+    this.#dropLater();
     this.#sink?.onClosing();
+  }
+
+  /** Waits for the end of the closing handshake, `closeTimeout` at most. */
+  #dropLater(): void {
+    if (this.#closeTimeout === 0) return;
+    this.#timer = this.#platform.setTimer(() => {
+      drop(this.#socket);
+      this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+    }, this.#closeTimeout);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 
   #end(code: number, reason: Uint8Array, wasClean: boolean): void {
@@ -376,12 +400,18 @@ export class NativeSession implements Session {
     this.#beginClosing();
     this.#isOver = true;
     this.#kept = [];
-    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#stopTimer();
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
     const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
     for (const callback of [...waiting, ...this.#fragmentCallbacks.splice(0)]) guard(this.#platform, () => callback(error));
     this.#sink?.onEnd(code, reason, wasClean);
   }
+}
+
+/** Ends a connection for which nobody waits any more. */
+function drop(socket: NativeSocket): void {
+  if (socket.terminate) socket.terminate();
+  else socket.close();
 }
 
 function toError({ error, message }: NativeEvents['error']): Error {

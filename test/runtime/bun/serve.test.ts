@@ -6,7 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { upgrade, WebSocket, websocket, type BunServer, type UpgradeOptions } from '../../../adapters/bun/index.ts';
 import { Endpoint, type ClientSocket } from '../../contract/endpoint.ts';
 import { pattern } from '../../support/frames.ts';
-import { sleep } from '../../support/sockets.ts';
+import { describeNativePeers } from '../../support/native-peers.ts';
+import { connectRaw, sleep, until } from '../../support/sockets.ts';
 
 interface ServeOptions {
   port: number;
@@ -300,3 +301,56 @@ describe('the handshake', () => {
     expect(hasOpened).toBe(false);
   });
 });
+
+describeNativePeers('Bun.serve', (heard) =>
+  serve(
+    (socket) => {
+      socket.on('open', () => heard.push('open'));
+      socket.on('message', () => heard.push('message'));
+      socket.on('error', () => heard.push('error'));
+      socket.on('close', (code, reason) => heard.push('close', code, String(reason)));
+    },
+    {},
+    { ...websocket, idleTimeout: 4, sendPings: false },
+  ),
+);
+
+test.each([
+  ['c180 00000000', 'WS_ERR_UNEXPECTED_RSV_1'],
+  ['8380 00000000', 'WS_ERR_INVALID_OPCODE'],
+  ['8080 00000000', 'WS_ERR_INVALID_OPCODE'],
+  ['0980 00000000', 'WS_ERR_EXPECTED_FIN'],
+  ['8100', 'WS_ERR_EXPECTED_MASK'],
+  ['8881 00000000 03', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+  [`89fe 007e 00000000 ${'00'.repeat(126)}`, 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+  ['8882 00000000 03ed', 'WS_ERR_INVALID_CLOSE_CODE'],
+  ['8181 00000000 ff', 'WS_ERR_INVALID_UTF8'],
+])("a violation (%s) has ws's code %s", async (frames, code) => {
+  const errors: unknown[] = [];
+  let isOpen = false;
+  const port = serve((socket) => {
+    socket.on('open', () => (isOpen = true));
+    socket.on('error', (error) => errors.push((error as { code?: string }).code));
+  });
+  const peer = await connectRaw(port);
+  cleanup.push(() => peer.socket.destroy());
+  await until('the opening', () => isOpen);
+  peer.write(Buffer.from(frames.replaceAll(' ', ''), 'hex'));
+  await until('the error', () => errors.length > 0);
+  expect(errors).toEqual([code]);
+});
+
+test.each(['close', 'terminate'] as const)(
+  'a socket that is given up by %s() before it is open stays closed',
+  async (method) => {
+    const events: unknown[] = [];
+    const port = serve((socket) => {
+      for (const name of ['open', 'error']) socket.on(name, () => events.push(name));
+      socket.on('close', (code) => events.push(code));
+      socket[method]();
+    });
+    const peer = await connectRaw(port);
+    await until('the end of TCP', () => peer.hasEnded || peer.hasClosed);
+    expect(events).toEqual(['error', 1006]);
+  },
+);

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { upgrade, WebSocket } from '../../../adapters/deno/index.ts';
 import { upgrade as upgradeW3C, WebSocket as W3CWebSocket } from '../../../adapters/deno/w3c.ts';
 import { UsageError } from '../../../src/base/errors.ts';
-import { requestHead, sleep, until } from '../../support/sockets.ts';
+import { describeNativePeers } from '../../support/native-peers.ts';
+import { connectRaw, requestHead, sleep, until } from '../../support/sockets.ts';
 
 interface HttpServer {
   readonly addr: { readonly port: number };
@@ -205,5 +206,100 @@ describe('server inside of Deno.serve', () => {
     expect(refusal({ 'sec-websocket-version': '8' })).toEqual([400, '13']);
     expect(refusal({ 'sec-websocket-protocol': 'a, a' })).toEqual([400, null]);
     expect(refusal({}, 'POST')).toEqual([405, null]);
+  });
+});
+
+describe('ends', () => {
+  const controller = new AbortController();
+  afterAll(() => controller.abort());
+  const start = (handler: (request: Request) => Response | Promise<Response>): number =>
+    serve({ port: 0, hostname: '127.0.0.1', onListen() {}, signal: controller.signal }, handler).addr.port;
+  const listening = (socket: WebSocket | null, seen: unknown[]): void => {
+    for (const name of ['open', 'message', 'error']) socket?.on(name, () => seen.push(name));
+    socket?.on('close', (code, reason) => seen.push('close', code, String(reason)));
+  };
+
+  describeNativePeers('Deno.serve (ws style)', (seen) =>
+    start((request) => {
+      const { response, socket } = upgrade(request, { idleTimeout: 1 });
+      listening(socket, seen);
+      return response;
+    }),
+  );
+
+  describeNativePeers('Deno.serve (W3C style)', (seen) =>
+    start((request) => {
+      const { response, socket } = upgradeW3C(request, { idleTimeout: 1 });
+      for (const name of ['open', 'message'] as const) socket?.addEventListener(name, () => seen.push(name));
+      socket?.addEventListener('close', ({ code, reason }) => seen.push('close', code, reason));
+      return response;
+    }),
+  );
+
+  /** A peer that never answers a Close frame, and the server's WebSocket. */
+  const mute = async (closeTimeout?: number): Promise<{ peer: Awaited<ReturnType<typeof connectRaw>>; socket: WebSocket }> => {
+    let accepted: WebSocket | undefined;
+    const port = start((request) => {
+      const { response, socket } = upgrade(request, { idleTimeout: 0, closeTimeout });
+      socket?.on('open', () => (accepted = socket));
+      return response;
+    });
+    const peer = await connectRaw(port);
+    await until('the opening', () => accepted !== undefined);
+    return { peer, socket: accepted! };
+  };
+
+  test('by terminate() cut TCP, with no Close frame', async () => {
+    const { peer, socket } = await mute();
+    const closed = once(socket, 'close');
+    socket.terminate();
+    expect((await closed)[0]).toBe(1006);
+    await until('the end of TCP', () => peer.hasEnded);
+    expect(peer.bytes.length).toBe(0);
+  });
+
+  test('by terminate() cut TCP while the closing handshake is under way', async () => {
+    const { peer, socket } = await mute();
+    const closed = once(socket, 'close');
+    socket.close(4000);
+    await peer.readBytes(4);
+    socket.terminate();
+    expect((await closed)[0]).toBe(1006);
+    await until('the end of TCP', () => peer.hasEnded);
+  });
+
+  test('by closeTimeout cut TCP', async () => {
+    const { peer, socket } = await mute(50);
+    const closed = once(socket, 'close');
+    socket.close(4000);
+    expect((await closed)[0]).toBe(1006);
+    await until('the end of TCP', () => peer.hasEnded);
+    expect([...peer.bytes]).toEqual([0x88, 2, 0x0f, 0xa0]);
+  });
+
+  test.each(['close', 'terminate'] as const)('by %s() before they are open, and the peer is dropped', async (method) => {
+    const seen: unknown[] = [];
+    const port = start((request) => {
+      const { response, socket } = upgrade(request, { idleTimeout: 0 });
+      listening(socket, seen);
+      socket?.[method]();
+      return response;
+    });
+    const peer = await connectRaw(port);
+    await until('the end of TCP', () => peer.hasEnded || peer.hasClosed);
+    expect(seen).toEqual(['error', 'close', 1006, '']);
+  });
+
+  test('by handshakeTimeout, and the peer is dropped when it is answered after all', async () => {
+    const seen: unknown[] = [];
+    const port = start(async (request) => {
+      const { response, socket } = upgrade(request, { idleTimeout: 0, handshakeTimeout: 20 });
+      listening(socket, seen);
+      await until('the end', () => seen.includes('close'));
+      return response;
+    });
+    const peer = await connectRaw(port);
+    await until('the end of TCP', () => peer.hasEnded || peer.hasClosed);
+    expect(seen).toEqual(['error', 'close', 1006, '']);
   });
 });

@@ -341,6 +341,42 @@ describe('NativeSession closes', () => {
     expect(socket.calls).toHaveLength(1);
   });
 
+  describe('by cutting it, where the socket can', () => {
+    const cuttable = (closeTimeout?: number): ReturnType<typeof open> & { cut: ReturnType<typeof vi.fn> } => {
+      const opened = open(true, closeTimeout);
+      const cut = vi.fn<() => void>();
+      Object.assign(opened.socket, { terminate: cut });
+      return { ...opened, cut };
+    };
+
+    test('at terminate(), during the closing handshake as well', async () => {
+      const { socket, session, sink, cut } = cuttable();
+      session.close(1000);
+      session.terminate();
+      expect(cut).toHaveBeenCalledTimes(1);
+      expect(socket.calls).toHaveLength(1);
+      await turn();
+      expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]);
+    });
+
+    test('when the peer does not answer in time', async () => {
+      const { session, sink, cut } = cuttable(20);
+      session.close(1000);
+      expect(cut).not.toHaveBeenCalled();
+      await vi.waitFor(() => expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]));
+      expect(cut).toHaveBeenCalledTimes(1);
+    });
+
+    test('when a peer that sent too much during a pause does not answer in time', async () => {
+      const { socket, session, sink, cut } = cuttable(20);
+      session.pause();
+      for (let count = 0; count < 2; count++) socket.fire('message', { data: new ArrayBuffer(60_000_000) });
+      expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]);
+      expect(cut).not.toHaveBeenCalled();
+      await vi.waitFor(() => expect(cut).toHaveBeenCalledTimes(1));
+    });
+  });
+
   test('by itself when the peer does not answer in time', async () => {
     const { session, sink } = open(true, 20);
     session.close(1000);

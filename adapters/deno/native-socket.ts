@@ -1,0 +1,70 @@
+// The WebSocket of Deno.upgradeWebSocket with the manners of a WHATWG WebSocket, as src/native expects one, and a way to cut it.
+
+import { CLOSE_ABNORMAL } from '../../src/base/close-codes.ts';
+import type { NativeSocket } from '../../src/native/session.ts';
+import { deno } from './deno.ts';
+
+const LOST = { code: CLOSE_ABNORMAL, reason: '', wasClean: false };
+
+/** What Deno lends to its own modules, as far as it is used. */
+interface Core {
+  /** Closes the resource of that number; does nothing when it is gone. */
+  tryClose?(resource: number): void;
+}
+
+export class ServedSocket implements NativeSocket {
+  readonly #socket: NativeSocket;
+
+  constructor(socket: NativeSocket) {
+    this.#socket = socket;
+  }
+
+  get readyState(): number {
+    return this.#socket.readyState;
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  get binaryType(): string {
+    return this.#socket.binaryType;
+  }
+
+  set binaryType(type: string) {
+    this.#socket.binaryType = type;
+  }
+
+  send(data: string | Uint8Array): void {
+    this.#socket.send(data);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  addEventListener: NativeSocket['addEventListener'] = (type, listener) => {
+    if (type !== 'close') return this.#socket.addEventListener(type, listener);
+    const tell = listener as (event: typeof LOST) => void;
+    // A peer that does not answer Pings is 1001 here, with a reason of Deno's. No Close frame came, so it is 1006 (RFC 6455 section 7.1.5).
+    this.#socket.addEventListener('close', (event) => tell(event.wasClean ? event : LOST));
+  };
+
+  /**
+   * Cuts TCP. Deno's interface has `close()` only, which waits for the peer's Close frame for ever (Deno 2.9); its own modules close the
+   * resource below. Where that cannot be reached, the peer gets a Close frame.
+   */
+  terminate(): void {
+    if (!cut(this.#socket)) this.#socket.close();
+  }
+}
+
+/** @returns Whether that was possible. */
+function cut(socket: object): boolean {
+  const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === '[[rid]]');
+  const resource = key === undefined ? undefined : (socket as Record<symbol, unknown>)[key];
+  const core = (deno as unknown as Record<symbol, { readonly core?: Core } | undefined>)[deno.internal ?? Symbol('none')]?.core;
+  if (typeof resource !== 'number' || typeof core?.tryClose !== 'function') return false;
+  core.tryClose(resource);
+  return true;
+}
