@@ -2,7 +2,9 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { RawWebSocketServer } from '../../src/raw/ws/server.ts';
+import { WebSocketServerBase } from '../../src/api/ws/server.ts';
+import { lendToServers } from '../../src/api/ws/server-core.ts';
+import { rawServerPlatform } from '../../src/raw/ws/server.ts';
 import { runtime } from './runtime.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -13,8 +15,11 @@ import { WebSocket } from './websocket.ts';
 export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
-> extends RawWebSocketServer<Socket, Request> {
+> extends WebSocketServerBase<Socket, Request> {
+  // oxlint-disable-next-line eslint/no-useless-constructor -- its number of parameters is that of ws
   constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
-    super(runtime, WebSocket, options, onListening);
+    super(options, onListening);
   }
 }
+
+lendToServers(WebSocketServer, rawServerPlatform(runtime, WebSocket));

@@ -3,8 +3,9 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { compressionSettings, deflateSettings, sessionSettings } from '../../src/api/ws/options.ts';
-import { WebSocketServerBase, type ServerPlatform } from '../../src/api/ws/server.ts';
-import { wsOptions, type StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
+import { WebSocketServerBase } from '../../src/api/ws/server.ts';
+import { lendToServers, type HttpServer } from '../../src/api/ws/server-core.ts';
+import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
@@ -13,22 +14,12 @@ import { WebSocket } from './websocket.ts';
 /** How often node:http looks for connections whose time is over, unless told otherwise. */
 const CHECKING_INTERVAL = 30_000;
 
-function platformOf({ tls, unix, headersTimeout }: StandaloneServerOptions): ServerPlatform {
+function createHttpServer({ tls, headersTimeout }: StandaloneServerOptions): HttpServer {
   const connectionsCheckingInterval = Math.min(CHECKING_INTERVAL, headersTimeout || CHECKING_INTERVAL);
   const timeouts = headersTimeout === undefined ? {} : { headersTimeout, connectionsCheckingInterval };
-  return {
-    WebSocket,
-    unix,
-    createHttpServer: () =>
-      tls === undefined
-        ? createServer(timeouts, answerUpgradeRequired)
-        : createSecureServer({ ...timeouts, ...tls }, answerUpgradeRequired),
-    createSession(socket, options, agreement) {
-      const deflate = deflateSettings(options.perMessageDeflate);
-      const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
-      return createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
-    },
-  };
+  return tls === undefined
+    ? createServer(timeouts, answerUpgradeRequired)
+    : createSecureServer({ ...timeouts, ...tls }, answerUpgradeRequired);
 }
 
 /** The WebSocketServer of ws 8 on Node.js; see {@link WebSocketServerBase}. */
@@ -36,8 +27,19 @@ export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends WebSocketServerBase<Socket, Request> {
+  // oxlint-disable-next-line eslint/no-useless-constructor -- its number of parameters is that of ws
   constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
-    checkZlibOptions(deflateSettings(options?.perMessageDeflate));
-    super(platformOf(options ?? {}), wsOptions(options), onListening);
+    super(options, onListening);
   }
 }
+
+lendToServers(WebSocketServer, {
+  WebSocket,
+  checkDeflateOptions: checkZlibOptions,
+  createHttpServer,
+  createSession(socket, options, agreement) {
+    const deflate = deflateSettings(options.perMessageDeflate);
+    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    return createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
+  },
+});

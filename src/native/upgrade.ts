@@ -68,12 +68,17 @@ export function refused({ status, reason, headers }: Refusal): Refused {
   return { response, socket: null };
 }
 
-/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered. */
+/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered, or is async. */
 export function selectProtocol(offered: readonly string[], request: Request, choice: ProtocolChoice): string {
   const { protocol, handleProtocols } = choice;
   if (offered.length === 0) return '';
   if (protocol !== undefined) return offered.includes(protocol) ? protocol : '';
-  const selected = (handleProtocols ? handleProtocols(new Set(offered), request) : offered[0]) || '';
-  if (selected === '' || offered.includes(selected)) return selected;
+  const selected: unknown = (handleProtocols ? handleProtocols(new Set(offered), request) : offered[0]) || '';
+  if (selected instanceof Promise) {
+    // Nobody else would hear of its rejection.
+    selected.catch(() => {});
+    throw new TypeError('handleProtocols must not be async here: the runtime upgrades at once');
+  }
+  if (typeof selected === 'string' && (selected === '' || offered.includes(selected))) return selected;
   throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
 }

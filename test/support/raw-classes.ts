@@ -6,8 +6,9 @@ import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { RawWebSocketServer } from '../../src/raw/ws/server.ts';
+import { WebSocketServerBase } from '../../src/api/ws/server.ts';
+import { lendToServers } from '../../src/api/ws/server-core.ts';
+import { rawServerPlatform } from '../../src/raw/ws/server.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
 
@@ -24,11 +25,8 @@ expose(WebSocket);
 export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
-> extends RawWebSocketServer<Socket, Request> {
-  constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
-    super(runtime, WebSocket, options, onListening);
-  }
-}
+> extends WebSocketServerBase<Socket, Request> {}
+lendToServers(WebSocketServer, rawServerPlatform(runtime, WebSocket));
 
 export const W3CWebSocket: WebSocketConstructor = createWebSocketClass(
   createConnect(network, runtime.platform, deflateEngine),

@@ -97,8 +97,9 @@ export interface ServerOptions<
    */
   allowedOrigins?: AllowedOrigins<InstanceType<Request>> | undefined;
   verifyClient?: VerifyClientCallbackAsync<InstanceType<Request>> | VerifyClientCallbackSync<InstanceType<Request>> | undefined;
-  /** Picks one of the subprotocols asked for; false or '' for none. Default: the first. */
-  handleProtocols?: ((protocols: Set<string>, request: InstanceType<Request>) => string | false) | undefined;
+  /** Picks one of the subprotocols asked for; false or '' for none. A promise is awaited. Default: the first. */
+  handleProtocols?:
+    ((protocols: Set<string>, request: InstanceType<Request>) => string | false | Promise<string | false>) | undefined;
   /** The class to construct; it gets `(null, undefined, options)`. Default: the WebSocket of the same entry point. */
   WebSocket?: Socket | undefined;
 }

@@ -1,9 +1,13 @@
 // The `allowedOrigins` option: which web pages may connect (RFC 6455 sections 4.2.2 and 10.2; origins as in RFC 6454).
 
 import type { IncomingMessage } from 'node:http';
+import { isPromiseLike, type Answer } from './hooks.ts';
 
-/** Decides about an origin as the client sent it. Only `true` allows: a promise, for one, does not. */
-export type OriginPredicate<Request extends IncomingMessage = IncomingMessage> = (origin: string, request: Request) => boolean;
+/** Decides about an origin as the client sent it. Only `true` allows, or a promise of it. */
+export type OriginPredicate<Request extends IncomingMessage = IncomingMessage> = (
+  origin: string,
+  request: Request,
+) => Answer<boolean>;
 
 /** Origins as `scheme://host[:port]`, or `null` for pages that have none of their own. */
 export type AllowedOrigins<Request extends IncomingMessage = IncomingMessage> = readonly string[] | OriginPredicate<Request>;
@@ -43,11 +47,11 @@ export function isAllowedOrigin<Request extends IncomingMessage>(
   allowed: AllowedOrigins<Request>,
   origin: string | undefined,
   request: Request,
-): boolean {
+): Answer<boolean> {
   if (origin === undefined) return true;
   if (typeof allowed === 'function') {
-    const verdict: unknown = allowed(origin, request);
-    return verdict === true;
+    const verdict: Answer<unknown> = allowed(origin, request);
+    return isPromiseLike(verdict) ? Promise.resolve(verdict).then((value) => value === true) : verdict === true;
   }
   const serialized = serializeOrigin(origin);
   return serialized !== undefined && allowed.some((one) => serializeOrigin(one) === serialized);

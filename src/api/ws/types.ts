@@ -29,9 +29,15 @@ export interface SocketEvents {
   drain: [];
 }
 
+/** What an upgrade request has of ours. */
+export interface RequestContext {
+  /** The object that `verifyClient` admitted the client with. */
+  context?: Loose;
+}
+
 /** Arguments of the listeners of a server, by event. */
 export interface ServerEvents<Socket, Request> {
-  connection: [ws: Socket, request: Request];
+  connection: [ws: Socket, request: Request & RequestContext];
   error: [error: Error];
   headers: [headers: string[], request: Request];
   close: [];
@@ -103,16 +109,22 @@ export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMess
   req: Request;
 }
 
-/** Decides at once whether a client may connect. */
+/**
+ * Decides whether a client may connect: by what it returns, or by what its promise is fulfilled with. An object admits the client as
+ * `true` does, and is the `context` of the request that the 'connection' listener gets.
+ */
 export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (
   info: VerifyClientInfo<Request>,
-) => boolean;
+) => boolean | object | Promise<boolean | object | null | undefined> | null | undefined;
 
-/** Decides through `callback`: `code`, `message` and `headers` are those of the HTTP answer that refuses. */
+/**
+ * Decides through `callback`: `code`, `message` and `headers` are those of the HTTP answer that refuses; an object as `ok` is the
+ * `context`. It may be async: then its promise decides as well, unless it is fulfilled with undefined. The first decision counts.
+ */
 export type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> = (
   info: VerifyClientInfo<Request>,
-  callback: (ok: boolean, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
-) => void;
+  callback: (ok: boolean | object, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
+) => void | Promise<boolean | object | null | undefined | void>;
 
 /** May change the request before it is sent; must call `request.end()`. */
 export type FinishRequestCallback = (request: ClientRequest, websocket: WebSocketBase) => void;

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import type { HttpServer } from '../../api/ws/server.ts';
+import type { HttpServer } from '../../api/ws/server-core.ts';
 import type { AddressInfo } from '../../api/ws/types.ts';
 import { listContains } from '../../handshake/grammar.ts';
 import { requestHeadParser, type RequestHead } from '../../handshake/http-head.ts';

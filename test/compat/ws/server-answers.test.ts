@@ -107,7 +107,7 @@ describe('answers', () => {
     sameWithBoth((library) => answer(library, requestOf({}, `GET ${url} HTTP/1.1`), { path })),
   );
 
-  test.each([true, false, 1, 0, '', 'yes', Promise.resolve(false)])('with shouldHandle giving %s', (result) =>
+  test.each([true, false, 1, 0, '', 'yes', Promise.resolve(true)])('with shouldHandle giving %s', (result) =>
     sameWithBoth((library) =>
       answer(library, requestOf(), {}, (server) => {
         server.shouldHandle = () => result as boolean;

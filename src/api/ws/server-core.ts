@@ -1,0 +1,88 @@
+// The state of a WebSocketServer, apart from what its program sees.
+//
+// A property keyed by a symbol holds it. A private member would be refused to every object that is not the instance itself: a Proxy, what
+// Vue's reactive() or Object.create() makes of it, a stub. A symbol passes through all of them, and no name of a program can collide.
+
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { DeflateAgreement } from '../../deflate/parameters.ts';
+import type { Session } from '../../platform.ts';
+import type { LooseListener } from './emitter.ts';
+import type { ServerOptions } from './options.ts';
+import type { StandaloneServerOptions } from './standalone.ts';
+import type { AddressInfo, PerMessageDeflateOptions } from './types.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+/** What a server needs of the HTTP server that it listens with; that of node:http has it. Events: `listening`, `error`, `upgrade`. */
+export interface HttpServer extends EventEmitter {
+  /** @param at A port, or the path of a Unix domain socket. */
+  listen(at?: number | string, host?: string, backlog?: number, onListening?: () => void): unknown;
+  /** What it listens on; null when it does not. */
+  address(): AddressInfo | string | null;
+  /** Takes no more connections. @param onClosed Called once all are gone. */
+  close(onClosed: () => void): unknown;
+}
+
+/** What a runtime lends to its server class. */
+export interface ServerPlatform {
+  /** The class to construct unless the program names another. */
+  readonly WebSocket: new (address: null) => WebSocketBase;
+  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
+  checkDeflateOptions?: ((settings: PerMessageDeflateOptions | undefined) => void) | undefined;
+  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
+  createHttpServer(options: StandaloneServerOptions): HttpServer;
+  /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
+  createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;
+}
+
+export type ServerState = 'running' | 'closing' | 'closed';
+
+export class ServerCore {
+  state: ServerState = 'running';
+  /** Emits 'close', once the server was closed while there were clients. */
+  onLastClientClosed: (() => void) | null = null;
+  httpServer: HttpServer | null = null;
+  /** Listeners of the HTTP server, by event. */
+  listeners: Readonly<Record<string, LooseListener<unknown>>> = {};
+  /** Forgets the WebSocket that it is called on. One for all clients: each would keep one of its own alive. */
+  readonly onClientClose: (this: object) => void;
+
+  constructor(server: { readonly clients?: Set<object> }) {
+    // oxlint-disable-next-line typescript/no-this-alias -- `this` of the listener is the client
+    const core = this;
+    this.onClientClose = function () {
+      server.clients?.delete(this);
+      if (core.onLastClientClosed !== null && !server.clients?.size) process.nextTick(core.onLastClientClosed);
+    };
+  }
+
+  /** Reactive wrappers such as Vue's wrap a plain 'Object' in depth, and leave everything else alone. */
+  get [Symbol.toStringTag](): string {
+    return 'ServerCore';
+  }
+}
+
+const CORE = Symbol('server core');
+const PLATFORM = Symbol('platform');
+
+interface Carrier {
+  [CORE]?: ServerCore;
+  readonly [PLATFORM]: ServerPlatform;
+}
+
+/** The core of a server: made for an object that never saw the constructor, such as a stub. */
+export function serverCoreOf(server: object): ServerCore {
+  const carrier = server as Carrier;
+  if (carrier[CORE] === undefined) Object.defineProperty(server, CORE, { value: new ServerCore(server) });
+  return carrier[CORE]!;
+}
+
+/** What the runtime lends to the class of a server. */
+export function platformOf(server: object): ServerPlatform {
+  return (server as Carrier)[PLATFORM];
+}
+
+/** Gives a class what its instances need of the runtime. */
+export function lendToServers(constructor: { readonly prototype: object }, platform: ServerPlatform): void {
+  Object.defineProperty(constructor.prototype, PLATFORM, { value: platform });
+}

@@ -1,0 +1,272 @@
+// The way of an upgrade request through a WebSocketServer: check, hooks, answer. RFC 6455 section 4.2.
+// A hook that fails is a fault of the program: the client gets a 500, and neither hangs nor ends the process.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAnswer } from '../../deflate/parameters.ts';
+import { formatExtensions } from '../../handshake/extensions.ts';
+import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
+import { refusalHead } from '../../handshake/refusal.ts';
+import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
+import { coreOf } from './core.ts';
+import { ask, type Answer } from './hooks.ts';
+import { deflateSettings, type ServerOptions } from './options.ts';
+import { isAllowedOrigin } from './origins.ts';
+import { serverCoreOf, platformOf } from './server-core.ts';
+import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+export type Connected = (ws: WebSocketBase, request: IncomingMessage) => void;
+
+/** Extensions in use, by name. Only a {@link DeflateAnswer} of ours has a meaning; for the rest the request is looked at again. */
+export type AcceptedExtensions = Readonly<Record<string, unknown>>;
+
+/** The part of the server that an upgrade asks: what a program may override is called on the server itself. */
+export interface UpgradingServer {
+  readonly options: ServerOptions;
+  emit(event: string, ...values: unknown[]): boolean;
+  listenerCount(event: string): number;
+  shouldHandle(request: IncomingMessage): Answer<boolean>;
+  handleUpgrade(...values: never[]): void;
+  completeUpgrade(
+    extensions: AcceptedExtensions,
+    key: string,
+    protocols: Set<string>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    callback: Connected,
+  ): void;
+}
+
+/** Sockets that carry a WebSocket already. */
+const taken = new WeakSet<object>();
+
+/** Until there is a WebSocket. One function for all: it is removed by its identity. */
+function destroyFailed(this: Duplex): void {
+  this.destroy();
+}
+
+/** What came in, and who gets the WebSocket. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Uint8Array;
+  readonly callback: Connected;
+}
+
+/** One upgrade request. */
+export class Upgrade {
+  readonly #server: UpgradingServer;
+  readonly #request: IncomingMessage & { context?: unknown };
+  readonly #socket: Duplex;
+  readonly #head: Uint8Array;
+  readonly #callback: Connected;
+
+  constructor(server: UpgradingServer, { request, socket, head, callback }: UpgradeRequest) {
+    this.#server = server;
+    this.#request = request;
+    this.#socket = socket;
+    this.#head = head;
+    this.#callback = callback;
+  }
+
+  /** Checks the request, and asks the hooks one after the other. */
+  start(): void {
+    const server = this.#server;
+    const request = this.#request;
+    this.#socket.on('error', destroyFailed);
+    const check = checkRequest(request);
+    if (!check.accepted) {
+      if (server.listenerCount('wsClientError') === 0) return refuseUpgrade(this.#socket, check);
+      const error = new Error(check.reason);
+      Error.captureStackTrace(error, server.handleUpgrade);
+      server.emit('wsClientError', error, this.#socket, request);
+      return;
+    }
+    this.#ask(
+      () => server.shouldHandle(request),
+      (isForUs) => {
+        if (isForUs) this.#checkOrigin(check);
+        else refuseUpgrade(this.#socket, { status: 400 });
+      },
+    );
+  }
+
+  #checkOrigin(check: AcceptableRequest): void {
+    const { allowedOrigins } = this.#server.options;
+    if (!allowedOrigins) return this.#verify(check);
+    this.#ask(
+      () => isAllowedOrigin(allowedOrigins, check.origin, this.#request),
+      (isAllowed) => {
+        if (isAllowed) this.#verify(check);
+        else refuseUpgrade(this.#socket, { status: 403, reason: 'Origin not allowed' });
+      },
+    );
+  }
+
+  #verify(check: AcceptableRequest): void {
+    const { options } = this.#server;
+    const { verifyClient } = options;
+    if (!verifyClient) return this.#proceed(check);
+    const request = this.#request;
+    const info: VerifyClientInfo = { origin: check.origin as string, secure: isSecure(request), req: request };
+    const hasCallback = verifyClient.length === 2;
+    let decision: boolean | undefined;
+    /** What a listener threw while the hook was still on the stack: its own business, and no failure of the hook. */
+    let thrown: { readonly error: unknown } | undefined;
+    const decide = (verdict: unknown, status?: number, reason?: string, headers?: HeaderValues): void => {
+      // Admitting twice is told off where the socket is handed over.
+      if (decision === false || (decision === true && !verdict)) return;
+      decision = Boolean(verdict);
+      if (!verdict) return refuseUpgrade(this.#socket, { status: status || 401, reason, headers });
+      if (typeof verdict === 'object') request.context = verdict;
+      try {
+        this.#proceed(check);
+      } catch (error) {
+        thrown = { error };
+        throw error;
+      }
+    };
+    ask<unknown>(
+      () =>
+        hasCallback
+          ? (verifyClient as VerifyClientCallbackAsync).call(options, info, decide)
+          : (verifyClient as VerifyClientCallbackSync).call(options, info),
+      {
+        onAnswer: (verdict, isLate) => {
+          // A function that answers through its callback may be async all the same.
+          if (!hasCallback || (isLate && verdict !== undefined && decision === undefined)) decide(verdict);
+        },
+        onFailure: (error) => {
+          if (thrown !== undefined && thrown.error === error) throw error;
+          decision = false;
+          this.#fail(error);
+        },
+      },
+    );
+  }
+
+  #proceed({ key, protocols, extensions }: AcceptableRequest): void {
+    const server = this.#server;
+    const deflate = deflateSettings(server.options.perMessageDeflate);
+    const answer = deflate && answerDeflate(extensions, deflate);
+    server.completeUpgrade(
+      answer ? { [PERMESSAGE_DEFLATE]: answer } : {},
+      key,
+      new Set(protocols),
+      this.#request,
+      this.#socket,
+      this.#head,
+      this.#callback,
+    );
+  }
+
+  /** Picks a subprotocol, answers, and hands the WebSocket over. @throws {Error} when the socket has a WebSocket already. */
+  complete(extensions: AcceptedExtensions, key: string, protocols: Set<string>): void {
+    if (!this.#isOpen()) return;
+    const { options } = this.#server;
+    const { handleProtocols } = options;
+    // The first is taken now: the hook may change the set.
+    const [first = ''] = protocols;
+    this.#ask(
+      () => (handleProtocols && first !== '' ? handleProtocols.call(options, protocols, this.#request as never) : first),
+      (protocol) => {
+        if (this.#isOpen()) this.#answer(extensions, key, protocol || '');
+      },
+    );
+  }
+
+  /** Whether there is still somebody to answer: the client may have left, and the server may have been closed, while a hook made up its mind. */
+  #isOpen(): boolean {
+    const socket = this.#socket;
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return false;
+    }
+    if (taken.has(socket)) {
+      throw new Error(
+        'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
+      );
+    }
+    if (serverCoreOf(this.#server).state === 'running') return true;
+    refuseUpgrade(socket, { status: 503 });
+    return false;
+  }
+
+  #answer(extensions: AcceptedExtensions, key: string, protocol: string): void {
+    const server = this.#server;
+    const socket = this.#socket;
+    const { options } = server;
+    let ws: WebSocketBase;
+    let answer: DeflateAnswer | undefined;
+    let text: string;
+    try {
+      const constructor = options.WebSocket as unknown as new (...values: unknown[]) => WebSocketBase;
+      ws = new constructor(null, undefined, options);
+      answer = this.#deflateAnswer(extensions);
+      const lines = acceptanceHead({ key, protocol, extensions: answer && formatExtensions([answer.element]) });
+      server.emit('headers', lines, this.#request);
+      text = formatHead(lines);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    taken.add(socket);
+    socket.write(text, 'latin1');
+    socket.removeListener('error', destroyFailed);
+    const session = platformOf(server).createSession(socket, options, answer?.agreement);
+    // Planned before the 'connection' event, so that messages come before what a listener puts off.
+    process.nextTick(() => coreOf(ws).start(this.#head));
+    const { allowSynchronousEvents } = options;
+    coreOf(ws).open(ws, session, { socket, protocol, extensions: answer ? PERMESSAGE_DEFLATE : '', allowSynchronousEvents });
+    this.#callback(ws, this.#request);
+  }
+
+  #deflateAnswer(extensions: AcceptedExtensions): DeflateAnswer | undefined {
+    const given = extensions[PERMESSAGE_DEFLATE] as DeflateAnswer | undefined;
+    if (!given || 'agreement' in given) return given;
+    const deflate = deflateSettings(this.#server.options.perMessageDeflate);
+    const check = checkRequest(this.#request);
+    return deflate && check.accepted ? answerDeflate(check.extensions, deflate) : undefined;
+  }
+
+  #ask<Value>(hook: () => Answer<Value>, onAnswer: (value: Value) => void): void {
+    ask(hook, { onAnswer, onFailure: (error) => this.#fail(error) });
+  }
+
+  /** A hook has thrown, or rejected: tells the program, and answers 500 unless a 'wsClientError' listener has answered. */
+  #fail(error: unknown): void {
+    const server = this.#server;
+    const socket = this.#socket;
+    try {
+      if (server.listenerCount('wsClientError') > 0) {
+        const fault = error instanceof Error ? error : new Error('A hook of the server failed', { cause: error });
+        server.emit('wsClientError', fault, socket, this.#request);
+      } else {
+        const detail = String((error as { stack?: unknown } | null | undefined)?.stack ?? error);
+        process.emitWarning('A hook of a WebSocketServer failed', { type: 'WebSocketServerWarning', detail });
+      }
+    } finally {
+      if (!taken.has(socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
+    }
+  }
+}
+
+function isSecure(request: IncomingMessage): boolean {
+  const { authorized, encrypted } = request.socket as { authorized?: boolean; encrypted?: boolean };
+  return authorized === true || encrypted === true;
+}
+
+/** Writes an HTTP answer and closes. @throws {UsageError} for an answer that cannot be written; the client gets a 500. */
+function refuseUpgrade(
+  socket: Duplex,
+  refusal: { status: number; reason?: string | undefined; headers?: HeaderValues | undefined },
+): void {
+  socket.once('finish', () => socket.destroy());
+  let head = refusalHead({ status: 500 });
+  try {
+    head = refusalHead(refusal);
+  } finally {
+    socket.end(head);
+  }
+}

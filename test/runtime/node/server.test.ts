@@ -1,0 +1,8 @@
+// Hooks and wrappers of the ws-style server on Node.js.
+
+import * as entry from '../../../adapters/node/index.ts';
+import { describeServerHooks } from '../../support/server-hooks.ts';
+import { describeWrappedServer } from '../../support/server-wrapped.ts';
+
+describeServerHooks('Node.js', entry);
+describeWrappedServer('Node.js', entry);
