@@ -49,7 +49,7 @@ const HOOKS: readonly [string, Options, number][] = [
     401,
   ],
   ['verifyClient: a rejection', { verifyClient: laterOops }, 500],
-  ['verifyClient: a rejection with nothing', { verifyClient: () => Promise.reject(undefined as unknown) }, 500],
+  ['verifyClient: a rejection with nothing', { verifyClient: () => Promise.reject(undefined) }, 500],
   ['verifyClient: an exception', { verifyClient: oops }, 500],
   ['verifyClient: a `then` that throws', { verifyClient: () => thenable({ get: oops }) }, 500],
   [

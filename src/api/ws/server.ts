@@ -10,7 +10,7 @@ import { checkAllowedOrigins } from './origins.ts';
 import { serverCoreOf, platformOf, type HttpServer } from './server-core.ts';
 import { wsOptions, type StandaloneServerOptions } from './standalone.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
-import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected, type UpgradingServer } from './upgrade.ts';
+import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 type RequestClass = typeof IncomingMessage;
