@@ -1,7 +1,7 @@
 // Entry point in browsers, and wherever else the runtime's WebSocket is all there is: the W3C API is the native one.
 // https://websockets.spec.whatwg.org/#the-websocket-interface
 
-import type { ProtocolsOrOptions, W3CWebSocketOptions, WebSocketBase, WebSocketConstructor } from '../../src/api/w3c/index.ts';
+import type { W3CWebSocket, W3CWebSocketOptions, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { unavailable } from './unavailable.ts';
 
 export * from '../../src/api/w3c/public.ts';
@@ -18,9 +18,6 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
 /** For the others, those of the ws-style API included. */
 const BY_ITSELF = 'the browser or runtime decides that by itself';
 
-/** The native class as TypeScript has it: without options. */
-type NativeConstructor = new (url: string | URL, protocols?: string | string[]) => object;
-
 /** Stands in where there is no WebSocket at all, so that importing this file is no error: a page that is rendered on a server. */
 class Missing {
   constructor() {
@@ -28,20 +25,22 @@ class Missing {
   }
 }
 
-const native = (globalThis as { WebSocket?: NativeConstructor }).WebSocket ?? Missing;
+const native = ((globalThis as { WebSocket?: unknown }).WebSocket ?? Missing) as new () => object;
 
-class BrowserWebSocket extends native {
-  constructor(url: string | URL, ...rest: [second?: ProtocolsOrOptions | null, third?: W3CWebSocketOptions | null]) {
-    if (arguments.length === 0) throw new TypeError('A WebSocket takes a URL');
-    const [second, third] = rest;
-    const isOptions = typeof second === 'object' && second !== null && !(Symbol.iterator in second);
-    const options = { ...(isOptions ? second : undefined), ...third };
-    refuseOptions(options);
-    const protocols = isOptions ? options.protocols : (second ?? options.protocols);
-    super(url, typeof protocols === 'string' ? protocols : [...(protocols ?? [])]);
-  }
+/** What the native class is constructed with. */
+function nativeArguments(given: readonly unknown[]): readonly unknown[] {
+  const [url, second, third] = given;
+  const isOptions = isObject(second) && (second as Partial<Iterable<unknown>>)[Symbol.iterator] === undefined;
+  if (!isOptions && !isObject(third)) return given;
+  const options = { ...(isOptions ? second : undefined), ...(isObject(third) ? third : undefined) } as W3CWebSocketOptions;
+  refuseOptions(options);
+  const protocols = isOptions || second === undefined || second === null ? options.protocols : second;
+  return protocols === undefined ? [url] : [url, protocols];
 }
-Object.defineProperty(BrowserWebSocket, 'name', { value: 'WebSocket', configurable: true });
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
 
 /** @throws {TypeError} for an option that only our own clients have. */
 function refuseOptions(options: W3CWebSocketOptions): void {
@@ -53,8 +52,10 @@ function refuseOptions(options: W3CWebSocketOptions): void {
 
 /**
  * The native WebSocket, with the constructor of the other runtimes' W3C entry point: an options object may name the subprotocols.
- * Every other option is a TypeError that says what to do instead.
+ * Every other option is a TypeError that says what to do instead. Everything else, `prototype` included, is the native class's own.
  */
-export const WebSocket: WebSocketConstructor = BrowserWebSocket as unknown as WebSocketConstructor;
-export type WebSocket = WebSocketBase;
+export const WebSocket: WebSocketConstructor = /* @__PURE__ */ new Proxy(native, {
+  construct: (target, given, newTarget) => Reflect.construct(target, nativeArguments(given), newTarget) as object,
+}) as unknown as WebSocketConstructor;
+export type WebSocket = W3CWebSocket;
 export default WebSocket;

@@ -1,8 +1,7 @@
 // Entry point on Deno: the W3C API.
 
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
-import type { WebSocketConstructor } from '../../src/api/w3c/create.ts';
-import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
+import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
@@ -16,7 +15,7 @@ const accepting = createAcceptingClass(createConnect(network, platform, deflateE
 
 /** The WebSocket of the WHATWG standard on Deno, over its raw sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
 export const WebSocket: WebSocketConstructor = accepting.WebSocket;
-export type WebSocket = WebSocketBase;
+export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
 /**

@@ -10,6 +10,8 @@ interface Closing {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
+  /** See NativeSocket. */
+  readonly answer?: () => void;
 }
 
 /** Of a WebSocket of workerd, what is used. */
@@ -22,7 +24,9 @@ export interface WorkerSocket {
   addEventListener(type: string, listener: (event: never) => void): void;
 }
 
+const OPEN = 1;
 const CLOSING = 2;
+const CLOSED = 3;
 const LOST: Closing = { code: CLOSE_ABNORMAL, reason: '', wasClean: false };
 const encoder = new TextEncoder();
 
@@ -50,8 +54,10 @@ export class PairSocket implements NativeSocket {
     half.accept();
   }
 
+  /** OPEN until our Close frame is sent: the runtime takes messages after the peer's, such as answers to those before it. */
   get readyState(): number {
-    return this.#half.readyState;
+    const { readyState } = this.#half;
+    return readyState === CLOSING && !this.#isCloseSent ? OPEN : readyState;
   }
 
   get binaryType(): string {
@@ -69,7 +75,7 @@ export class PairSocket implements NativeSocket {
 
   /** Does nothing the second time, as in the standard; workerd would throw. */
   close(code?: number, reason?: string): void {
-    if (this.#isCloseSent || this.#isOver) return;
+    if (this.#isCloseSent || this.#half.readyState === CLOSED) return;
     if (code === undefined) this.#half.close();
     else this.#half.close(code, reason);
     this.#isCloseSent = true;
@@ -97,8 +103,7 @@ export class PairSocket implements NativeSocket {
   /** The program has to answer a Close frame (RFC 6455 section 5.5.1). Without a frame, the reason is the runtime's own. */
   #receiveClose({ code, reason, wasClean }: Closing): void {
     const hasFrame = wasClean && code !== CLOSE_ABNORMAL;
-    if (hasFrame && this.#half.readyState === CLOSING) this.#answer(code, reason);
-    this.#end(hasFrame ? { code, reason, wasClean } : LOST);
+    this.#end(hasFrame ? { code, reason, wasClean, answer: () => this.#answer(code, reason) } : LOST);
   }
 
   #answer(code: number, reason: string): void {

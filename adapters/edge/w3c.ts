@@ -3,8 +3,7 @@
 import { connect as connectSocket } from 'cloudflare:sockets';
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
 import type { ConnectRequest } from '../../src/api/w3c/connect.ts';
-import type { WebSocketConstructor } from '../../src/api/w3c/create.ts';
-import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
+import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
@@ -34,7 +33,7 @@ const accepting = createAcceptingClass(
 
 /** The WebSocket of the WHATWG standard in a worker. One lives no longer than the request that made it. */
 export const WebSocket: WebSocketConstructor = accepting.WebSocket;
-export type WebSocket = WebSocketBase;
+export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
 /** A WebSocket that a worker accepts. */

@@ -1,8 +1,7 @@
 // Entry point on Node.js: the W3C API.
 
-import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import { createWebSocketClass, type W3CWebSocket, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
-import type { WebSocketBase } from '../../src/api/w3c/websocket.ts';
 import { parseAddress } from '../../src/api/address.ts';
 import { startHandshake } from '../../src/nodejs/client.ts';
 import { deflateEngine } from '../../src/nodejs/compression.ts';
@@ -48,5 +47,5 @@ function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingC
 
 /** The WebSocket of the WHATWG standard on Node.js. */
 export const WebSocket: WebSocketConstructor = createWebSocketClass(connect, platform);
-export type WebSocket = WebSocketBase;
+export type WebSocket = W3CWebSocket;
 export default WebSocket;

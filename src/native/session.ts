@@ -22,7 +22,13 @@ interface NativeEvents {
   open: unknown;
   message: { readonly data: unknown };
   error: { readonly message?: string; readonly error?: unknown };
-  close: { readonly code: number; readonly reason: string; readonly wasClean: boolean };
+  close: {
+    readonly code: number;
+    readonly reason: string;
+    readonly wasClean: boolean;
+    /** Sends our Close frame, where the runtime leaves it to the program; called when all that came before has been delivered. */
+    readonly answer?: () => void;
+  };
 }
 
 /** The members of the WHATWG WebSocket interface that are used. */
@@ -288,7 +294,8 @@ export class NativeSession implements Session {
     }
   }
 
-  #close({ code: given, reason, wasClean }: NativeEvents['close']): void {
+  #close({ code: given, reason, wasClean, answer }: NativeEvents['close']): void {
+    answer?.();
     // Some runtimes say 0 for a connection that is lost.
     const code = given === 0 ? CLOSE_ABNORMAL : given;
     // A connection that is lost has its code to say so. Only a violation is an error, as with raw sockets.

@@ -37,6 +37,8 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   /** Whether the system has kept a batch waiting since all was last handed over. */
   #hasWaited = false;
   #isFlushPlanned = false;
+  /** What the transport reported before the start, in order: nothing that arrived is lost, even if the peer has left. Null after it. */
+  #early: (() => void)[] | null = [];
   #isReceiving = false;
   #isClosing = false;
   #isEndPlanned = false;
@@ -77,12 +79,15 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   start(head?: Uint8Array): void {
     if (this.#isOver) return;
+    const early = this.#early ?? [];
+    this.#early = null;
     this.#heartbeat?.start();
     try {
       if (head !== undefined && head.length > 0) this.receive(head);
     } finally {
       // A listener that throws must not leave the socket unread.
-      this.#transport.start();
+      for (const report of early) guard(this.#platform, report);
+      if (!this.#isOver) this.#transport.start();
     }
   }
 
@@ -124,7 +129,11 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#isOutputOver = true;
     this.#connection.receiveEnd();
     this.#beginClosing();
+    // Nobody waits for the start of a connection that was dropped.
+    const early = this.#early ?? [];
+    this.#early = null;
     this.#transport.destroy();
+    for (const report of early) report();
     if (this.#lateEnd !== null) this.#platform.defer(() => this.#endLate());
   }
 
@@ -180,13 +189,17 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     else this.#closeNow(error);
   }
 
-  /** Whether a listener made the transport report in the middle of a delivery, whose bytes lie in the input arena, or has done so. */
+  /**
+   * Whether the transport reports before the start, or in the middle of a delivery, whose bytes lie in the input arena, because a listener
+   * made it; or has done so.
+   */
   get #mustWait(): boolean {
-    return this.#postponed > 0 || this.#platform.codec.isDelivering;
+    return this.#early !== null || this.#postponed > 0 || this.#platform.codec.isDelivering;
   }
 
   /** Keeps reports in order: while one waits, so do all that follow. */
   #postpone(report: () => void): void {
+    if (this.#early !== null) return void this.#early.push(report);
     this.#postponed++;
     this.#platform.defer(() => {
       this.#postponed--;

@@ -20,6 +20,14 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
+/** Tasks of `nextTurn` that have not run. */
+const turns: (() => void)[] = [];
+
+/** Lets the turns that `fakePlatform` was asked for pass at once. */
+export function passTurns(): void {
+  for (let task = turns.shift(); task !== undefined; task = turns.shift()) task();
+}
+
 /** Encodes and copies; has no codec. */
 export const fakePlatform: Platform = {
   get codec(): never {
@@ -41,7 +49,10 @@ export const fakePlatform: Platform = {
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
   maskingKey: () => 0x01020304,
   defer: (task) => queueMicrotask(task),
-  nextTurn: (task) => setTimeout(task, 0),
+  nextTurn(task) {
+    turns.push(task);
+    setTimeout(() => turns.shift()?.(), 0);
+  },
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

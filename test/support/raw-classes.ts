@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
-import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/create.ts';
+import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';

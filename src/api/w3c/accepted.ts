@@ -2,8 +2,8 @@
 
 import type { Platform } from '../../platform.ts';
 import type { Connect } from './connect.ts';
-import { createWebSocketClass, type WebSocketConstructor } from './create.ts';
-import type { WebSocketBase } from './websocket.ts';
+import type { W3CWebSocket, WebSocketConstructor } from './types.ts';
+import { createWebSocketClass } from './websocket.ts';
 
 /** A class, and how to make one of its objects over a connection that is there. */
 export interface AcceptingClass {
@@ -13,7 +13,7 @@ export interface AcceptingClass {
    *
    * @param url Scheme `ws:` or `wss:`, no fragment. Check it before the runtime upgrades: nothing may throw after that.
    */
-  accept(url: string, source: Connect): WebSocketBase;
+  accept(url: string, source: Connect): W3CWebSocket;
 }
 
 /** `createWebSocketClass` for a runtime that accepts connections as well. */

@@ -16,21 +16,23 @@ export interface ConstructorArguments {
 }
 
 /**
- * Tells protocols from options: an object that cannot be iterated is options. Where an option is in both, the third argument's counts.
+ * Converts the arguments as WebIDL does, `(DOMString or sequence<DOMString>)`, and tells protocols from options: an object that cannot be
+ * iterated is options. Where an option is in both, the third argument's counts.
  *
  * @throws {TypeError} when an argument, or the value of an option, is of no use.
  */
-export function readArguments(
-  second: ProtocolsOrOptions | null | undefined,
-  third: W3CWebSocketOptions | null | undefined,
-): ConstructorArguments {
-  let options = toOptions(third);
-  let protocols: string | Iterable<string> | undefined;
-  if (second !== undefined && second !== null) {
-    if (typeof second !== 'object' && typeof second !== 'function') protocols = toDomString(second);
-    else if (Symbol.iterator in second) protocols = second;
-    else options = { ...toOptions(second), ...options };
+export function readArguments(second: unknown, third: unknown): ConstructorArguments {
+  const isWithOptions = isObject(third);
+  let protocols: string | string[] | undefined;
+  let given: object | undefined;
+  if (isObject(second)) {
+    protocols = readSequence(second);
+    if (protocols === undefined) given = second;
+  } else if (second !== undefined && !(second === null && isWithOptions)) {
+    protocols = toDomString(second);
   }
+  // Own properties only: whatever is on Object.prototype is no option.
+  const options = Object.assign(Object.create(null), given, isWithOptions ? third : undefined) as W3CWebSocketOptions;
   checkNumber('maxPayload', options.maxPayload);
   checkNumber('handshakeTimeout', options.handshakeTimeout);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
@@ -74,10 +76,15 @@ export function toHeaderRecord(headers: HeaderFields | undefined): Record<string
   return record;
 }
 
-function toOptions(value: W3CWebSocketOptions | null | undefined): W3CWebSocketOptions {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== 'object' && typeof value !== 'function') throw new TypeError('The options of a WebSocket are an object');
-  return value;
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+/** `sequence<DOMString>`; undefined when `value` cannot be iterated. Its iterator is looked up once. */
+function readSequence(value: object): string[] | undefined {
+  const method = (value as Partial<Iterable<unknown>>)[Symbol.iterator];
+  if (method === undefined || method === null) return undefined;
+  return Array.from({ [Symbol.iterator]: () => method.call(value as Iterable<unknown>) }, toDomString);
 }
 
 /** 8. If protocols is a string, set protocols to a sequence consisting of just that string. */

@@ -11,6 +11,6 @@ export type {
 } from './connect.ts';
 export type { ProtocolsOrOptions } from './arguments.ts';
 export type { BinaryType } from './body.ts';
-export type { CloseEvent, ErrorEvent, MessageEvent } from './events.ts';
-export type { WebSocketBase, WebSocketEventMap } from './websocket.ts';
-export { createWebSocketClass, type WebSocketConstructor } from './create.ts';
+export type { CloseEvent, FailureEvent, MessageEvent } from './events.ts';
+export type { ListenerOptions, W3CWebSocket, WebSocketConstructor, WebSocketEventMap } from './types.ts';
+export { createWebSocketClass } from './websocket.ts';

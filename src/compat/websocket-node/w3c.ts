@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders } from 'node:http';
-import { pickEventClasses } from '../../api/w3c/events.ts';
+import { pickCloseEvent } from '../../api/w3c/events.ts';
 import { EventHandlers } from '../../api/w3c/handlers.ts';
 import { WebSocketClient } from './client.ts';
 import type { WebSocketConnection } from './connection.ts';
@@ -13,7 +13,7 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-const { MessageEvent, CloseEvent } = pickEventClasses(globalThis);
+const CloseEvent = pickCloseEvent(globalThis);
 
 type Handler<Event_> = ((event: Event_) => void) | null;
 
@@ -169,21 +169,21 @@ export class W3CWebSocket extends EventTarget {
     connection.on('message', (message) => this.#receive(message));
     connection.on('close', (code, reason = '') => {
       this.#readyState = CLOSED;
-      this.dispatchEvent(new CloseEvent('close', { code, reason, wasClean: connection.wasClean }));
+      this.#handlers.fire(new CloseEvent('close', { code, reason, wasClean: connection.wasClean }));
     });
-    this.dispatchEvent(new Event('open'));
+    this.#handlers.fire(new Event('open'));
   }
 
   #receive(message: Message): void {
     const data = message.type === 'utf8' ? message.utf8Data : toArrayBuffer(message.binaryData);
-    this.dispatchEvent(new MessageEvent('message', { data, origin: this.#url }));
+    this.#handlers.fire(new MessageEvent('message', { data, origin: this.#url }));
   }
 
   #fail(): void {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = CLOSED;
-    this.dispatchEvent(new Event('error'));
-    this.dispatchEvent(new CloseEvent('close', { code: 1006, reason: 'connection failed', wasClean: false }));
+    this.#handlers.fire(new Event('error'));
+    this.#handlers.fire(new CloseEvent('close', { code: 1006, reason: 'connection failed', wasClean: false }));
   }
 }
 

@@ -293,6 +293,19 @@ describe('NativeSession sends', () => {
 });
 
 describe('NativeSession closes', () => {
+  test('with an answer, where the runtime leaves it to us, behind what came before', async () => {
+    const { socket, session, sink } = open();
+    const log: string[] = [];
+    sink.onEvent = (name) => log.push(name);
+    session.pause();
+    socket.fire('message', { data: 'last' });
+    socket.fire('close', { code: 1000, reason: '', wasClean: true, answer: () => log.push('answer') });
+    expect(log).toEqual([]);
+    session.resume();
+    await turn();
+    expect(log).toEqual(['message', 'answer', 'closing', 'end']);
+  });
+
   test('with code and reason, and reports what the socket does', () => {
     const { socket, session, sink } = open();
     session.close(4000, utf8('bye é'));

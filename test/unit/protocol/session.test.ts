@@ -378,3 +378,41 @@ describe('failing', () => {
     expect(bench.results).toEqual(['a', 'b']);
   });
 });
+
+describe('before the start', () => {
+  /** A client that has a sink and does not read yet. */
+  function unstarted(): { end: PipeEnd; platform: ManualPlatform } {
+    const platform = new ManualPlatform();
+    return { end: createEnd(platform, { role: 'client' }), platform };
+  }
+
+  test('client keeps what arrives, the end included, and tells of it in order, behind what came with the handshake', () => {
+    const { end } = unstarted();
+    end.session.receive(frame({ payload: 'b' }));
+    end.session.receive(frame({ opcode: 8, payload: hex('03 e9') }));
+    end.session.receiveEnd();
+    end.session.closed();
+    expect(end.sink.events).toEqual([]);
+    end.session.start(frame({ payload: 'a' }));
+    expect(end.sink.events).toEqual([['text', 'a'], ['text', 'b'], ['closing'], ['end', 1001, '', expect.any(Boolean)]]);
+    expect(end.transport.calls).not.toContain('start');
+  });
+
+  test('client tells of what arrived before a reset', () => {
+    const { end } = unstarted();
+    end.session.closed(new Error('read ECONNRESET'));
+    end.session.start(frame({ payload: 'a' }));
+    expect(end.sink.events).toEqual([['text', 'a'], ['closing'], ['end', 1006, '', false]]);
+  });
+
+  test('client that is dropped ends at once, without what arrived', () => {
+    const { end, platform } = unstarted();
+    end.session.receive(frame({ payload: 'a' }));
+    end.session.terminate();
+    platform.runDeferred();
+    expect(end.sink.events).toEqual([['closing'], ['end', 1006, '', false]]);
+    expect(platform.timers).toEqual([]);
+    end.session.start(frame({ payload: 'b' }));
+    expect(end.sink.events).toHaveLength(2);
+  });
+});

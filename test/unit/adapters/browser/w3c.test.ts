@@ -32,9 +32,11 @@ test('client is the native one', () => {
   const socket = new WebSocket('wss://example.com/');
   expect(socket).toBeInstanceOf(NativeWebSocket);
   expect(socket).toBeInstanceOf(WebSocket);
-  expect(WebSocket.name).toBe('WebSocket');
+  expect(WebSocket.name).toBe('NativeWebSocket');
   expect(WebSocket.OPEN).toBe(1);
-  expect(valuesOf(socket)).toEqual(['wss://example.com/', []]);
+  expect(valuesOf(socket)).toEqual(['wss://example.com/']);
+  expect(WebSocket.prototype).toBe(NativeWebSocket.prototype);
+  expect(Object.getPrototypeOf(WebSocket)).toBe(EventTarget);
 });
 
 test.each([
@@ -43,18 +45,29 @@ test.each([
     ['one', 'two'],
     ['one', 'two'],
   ],
-  [new Set(['one']), ['one']],
   [{ protocols: 'one' }, 'one'],
   [{ protocols: ['one', 'two'] }, ['one', 'two']],
-  [{}, []],
-  [null, []],
+  [{}, undefined],
+  // As in the native class, "null" is a subprotocol.
+  [null, null],
+  [undefined, undefined],
 ])('client offers the subprotocols of %j', (second, expected) => {
   expect(valuesOf(new WebSocket('wss://example.com/', second))[1]).toEqual(expected);
 });
 
-test('client leaves out options that are undefined, and wants a URL', () => {
-  expect(valuesOf(new WebSocket('wss://example.com/', { headers: undefined }))[1]).toEqual([]);
-  expect(() => new (WebSocket as unknown as new () => object)()).toThrow(TypeError);
+test('client leaves out options that are undefined, and passes on what the native class would convert', () => {
+  expect(valuesOf(new WebSocket('wss://example.com/', { headers: undefined }))).toEqual(['wss://example.com/']);
+  const list = new Set(['one']);
+  expect(valuesOf(new WebSocket('wss://example.com/', list))[1]).toBe(list);
+  expect(valuesOf(new WebSocket('wss://example.com/', 'one', 'ignored' as never))[1]).toBe('one');
+});
+
+test('client can be extended', () => {
+  class ChatSocket extends (WebSocket as unknown as typeof NativeWebSocket) {
+    readonly isChat = true;
+  }
+  expect(new ChatSocket('wss://example.com/')).toMatchObject({ isChat: true, values: ['wss://example.com/'] });
+  expect(new ChatSocket('wss://example.com/')).toBeInstanceOf(ChatSocket);
 });
 
 test('client prefers the second argument to the option', () => {

@@ -89,20 +89,26 @@ describe('close', () => {
   test.each([
     [{ code: 3000, reason: 'bye', wasClean: true }, ['close', 3000, 'bye']],
     [{ code: 1005, reason: '', wasClean: true }, ['close']],
-  ])('of the peer is answered and told: %j', (event, answer) => {
-    create();
+  ])('of the peer is told, and answered when it is asked to: %j', (event, answer) => {
+    const socket = create();
     half.readyState = 2;
     half.fire('close', event);
+    expect(events).toEqual([{ ...event, answer: expect.any(Function) as unknown }]);
+    // What came before may still be answered.
+    expect(socket.readyState).toBe(1);
+    expect(half.calls).toEqual([]);
+    (events[0] as { answer(): void }).answer();
     expect(half.calls).toEqual([answer]);
-    expect(events).toEqual([event]);
+    expect(socket.readyState).toBe(2);
   });
 
   test('that answers ours is not answered', () => {
     create();
     half.readyState = 3;
     half.fire('close', { code: 4000, reason: 'why', wasClean: true });
-    expect(half.calls).toEqual([]);
     expect(events).toHaveLength(1);
+    (events[0] as { answer(): void }).answer();
+    expect(half.calls).toEqual([]);
   });
 
   test("without a frame has no reason, whatever the runtime's words are", () => {

@@ -10,13 +10,15 @@ describe('readArguments', () => {
     expect(readArguments(new Set(['a', 'b']), undefined).protocols).toEqual(['a', 'b']);
     expect(readArguments([], undefined).protocols).toEqual([]);
     expect(readArguments(undefined, undefined).protocols).toEqual([]);
-    expect(readArguments(null, null).protocols).toEqual([]);
+    expect(readArguments(null, {}).protocols).toEqual([]);
+    // As in browsers.
+    expect(readArguments(null, undefined).protocols).toEqual(['null']);
   });
 
   test('client converts protocols to strings', () => {
-    expect(readArguments(7 as never, undefined).protocols).toEqual(['7']);
-    expect(readArguments([null, { toString: () => 'chat' }] as never, undefined).protocols).toEqual(['null', 'chat']);
-    expect(() => readArguments([Symbol('chat')] as never, undefined)).toThrow(TypeError);
+    expect(readArguments(7, undefined).protocols).toEqual(['7']);
+    expect(readArguments([null, { toString: () => 'chat' }], undefined).protocols).toEqual(['null', 'chat']);
+    expect(() => readArguments([Symbol('chat')], undefined)).toThrow(TypeError);
   });
 
   test('client keeps the empty string, which is no protocol', () => {
@@ -40,10 +42,36 @@ describe('readArguments', () => {
     expect(readArguments(undefined, { protocols: ['a'] }).protocols).toEqual(['a']);
   });
 
+  test.each([[5], ['chat'], [Symbol('options')], [null], [true]])(
+    'client ignores a third argument that is no object: %s',
+    (third) => {
+      expect(readArguments(['a'], third)).toEqual({ protocols: ['a'], options: {} });
+      expect(readArguments(undefined, third).protocols).toEqual([]);
+    },
+  );
+
+  test('client reads own properties only', () => {
+    const inherited = Object.create({ maxPayload: -1, headers: { 'X-One': '1' } }) as object;
+    expect(readArguments(inherited, undefined).options).toEqual({});
+    expect(readArguments(undefined, inherited).options.headers).toBeUndefined();
+  });
+
+  test('client looks up the iterator of protocols once, and takes what has none for options', () => {
+    let lookups = 0;
+    const list = {
+      get [Symbol.iterator]() {
+        lookups++;
+        return () => ['a', 7][Symbol.iterator]();
+      },
+    };
+    expect(readArguments(list, undefined).protocols).toEqual(['a', '7']);
+    expect(lookups).toBe(1);
+    expect(readArguments({ [Symbol.iterator]: null, protocols: 'a' }, undefined).protocols).toEqual(['a']);
+    expect(() => readArguments({ [Symbol.iterator]: 5 }, undefined)).toThrow(TypeError);
+    expect(readArguments(new String('ab'), undefined).protocols).toEqual(['a', 'b']);
+  });
+
   test.each([
-    ['a number', 5],
-    ['a string', 'secret'],
-    ['a symbol', Symbol('options')],
     ['a negative limit', { maxPayload: -1 }],
     ['a fractional limit', { maxPayload: 1.5 }],
     ['a time without end', { handshakeTimeout: Infinity }],

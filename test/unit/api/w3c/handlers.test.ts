@@ -43,16 +43,40 @@ test('handler that was removed runs last when it is set again', () => {
   expect(fire()).toEqual(['listener', 'handler']);
 });
 
-test.each([['a string'], [5], [{}], [undefined], [{ handleEvent: () => {} }]])('handler set to %j is null', (value) => {
-  const { handlers, fire } = target();
-  handlers.set('open', value);
-  expect(handlers.get('open')).toBeNull();
-  handlers.set('open', () => {
-    throw new Error('was removed');
-  });
-  handlers.set('open', value);
-  expect(handlers.get('open')).toBeNull();
-  expect(fire()).toEqual([]);
+test.each([['a string'], [5], [true], [1n], [Symbol('x')], [undefined]])(
+  'handler set to %s, which is no object, is null',
+  (value) => {
+    const { handlers, fire } = target();
+    handlers.set('open', value);
+    expect(handlers.get('open')).toBeNull();
+    handlers.set('open', () => {
+      throw new Error('was removed');
+    });
+    handlers.set('open', value);
+    expect(handlers.get('open')).toBeNull();
+    expect(fire()).toEqual([]);
+  },
+);
+
+test.each([[{}], [[]], [{ handleEvent: () => expect.unreachable() }]])(
+  'handler keeps an object, %j, and calls nothing',
+  (value) => {
+    const { handlers, log, fire } = target();
+    handlers.set('open', value);
+    expect(handlers.get('open')).toBe(value);
+    expect(fire()).toEqual([]);
+    handlers.set('open', () => log.push('handler'));
+    expect(fire()).toEqual(['handler']);
+  },
+);
+
+test('handler that returns false prevents the default', () => {
+  const { target: eventTarget, handlers } = target();
+  const dispatch = (value: unknown): boolean => {
+    handlers.set('open', () => value);
+    return eventTarget.dispatchEvent(new Event('open', { cancelable: true }));
+  };
+  expect([false, undefined, 0, null, true].map(dispatch)).toEqual([false, true, true, true, true]);
 });
 
 test('handler is called with the target and the event', () => {

@@ -3,12 +3,12 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { closed, messages, opened, type MessageData } from '../../../../src/api/w3c/helpers.ts';
-import { pickEventClasses } from '../../../../src/api/w3c/events.ts';
+import { pickCloseEvent } from '../../../../src/api/w3c/events.ts';
 import { MESSAGE_TEXT } from '../../../../src/platform.ts';
 import { utf8 } from '../../../support/fake-session.ts';
 import { connecting, opened as openedSocket, settle } from './support.ts';
 
-const { MessageEvent, CloseEvent } = pickEventClasses(globalThis);
+const CloseEvent = pickCloseEvent(globalThis);
 
 /** What a browser has, with the test as the network. */
 class NativeWebSocket extends EventTarget {

@@ -2,10 +2,10 @@
 
 import {
   createWebSocketClass,
-  type WebSocketBase as WebSocket,
+  type W3CWebSocket as WebSocket,
   type WebSocketConstructor,
 } from '../../../../src/api/w3c/index.ts';
-import { FakeConnector, fakePlatform, type FakeSession } from '../../../support/fake-session.ts';
+import { FakeConnector, fakePlatform, passTurns, type FakeSession } from '../../../support/fake-session.ts';
 
 /** A WebSocket class over a connector of its own. */
 export function bind(): { connector: FakeConnector; WebSocket: WebSocketConstructor } {
@@ -20,7 +20,7 @@ export function connecting(): { connector: FakeConnector; socket: WebSocket; log
   return { connector, socket, log: logOf(socket) };
 }
 
-/** A WebSocket that is open; `log` begins behind `open`. */
+/** A WebSocket that is open and reads; `log` begins behind `open`. */
 export function opened(session?: FakeSession): {
   connector: FakeConnector;
   session: FakeSession;
@@ -29,6 +29,7 @@ export function opened(session?: FakeSession): {
 } {
   const { connector, socket, log } = connecting();
   const used = connector.open(session);
+  passTurns();
   log.length = 0;
   return { connector, session: used, socket, log };
 }

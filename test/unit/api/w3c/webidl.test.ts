@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { clampToUnsignedShort, exposeMembers, toDomString } from '../../../../src/api/w3c/webidl.ts';
+import {
+  clampToUnsignedShort,
+  exposeMembers,
+  toDomString,
+  toUnsignedShort,
+  toUsvString,
+} from '../../../../src/api/w3c/webidl.ts';
 
 test('conversion makes strings as ECMAScript does', () => {
   expect([undefined, null, 1n, -0, ['a', 'b'], 'x'].map(toDomString)).toEqual(['undefined', 'null', '1', '0', 'a,b', 'x']);
@@ -26,8 +32,19 @@ test.each([
   expect(clampToUnsignedShort(given)).toBe(expected);
 });
 
-test('conversion refuses a symbol as a number', () => {
-  expect(() => clampToUnsignedShort(Symbol('x'))).toThrow(TypeError);
+test.each([[Symbol('x')], [1000n], [Object.create(null)]])('conversion refuses %s as a number', (value) => {
+  expect(() => clampToUnsignedShort(value)).toThrow(TypeError);
+  expect(() => toUnsignedShort(value)).toThrow(TypeError);
+});
+
+test('conversion takes an unsigned short modulo 65,536', () => {
+  expect([1000, 65536, -1, 1.9, NaN, Infinity, '7', null].map(toUnsignedShort)).toEqual([1000, 0, 65535, 1, 0, 0, 7, 0]);
+});
+
+test('conversion replaces lone surrogates, and those only', () => {
+  expect(toUsvString('a\ud800b\udc00\ud83d\udc4b')).toBe('a\ufffdb\ufffd\ud83d\udc4b');
+  expect(toUsvString({ toString: () => 'text' })).toBe('text');
+  expect(() => toUsvString(Symbol('x'))).toThrow(TypeError);
 });
 
 test('members of a prototype become enumerable, its constructor does not', () => {
@@ -38,6 +55,7 @@ test('members of a prototype become enumerable, its constructor does not', () =>
 
     operation(): void {}
   }
-  exposeMembers(Interface.prototype);
+  exposeMembers(Interface.prototype, 'Interface');
+  expect(Object.prototype.toString.call(new Interface())).toBe('[object Interface]');
   expect(Object.keys(Interface.prototype)).toEqual(['attribute', 'operation']);
 });

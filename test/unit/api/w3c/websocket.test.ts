@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { MESSAGE_OWNED } from '../../../../src/platform.ts';
-import { FakeSession, utf8, type SessionCall } from '../../../support/fake-session.ts';
+import { FakeSession, passTurns, utf8, type SessionCall } from '../../../support/fake-session.ts';
 import { bind, connecting, logOf, opened, settle } from './support.ts';
 
 describe('opening', () => {
@@ -18,20 +18,22 @@ describe('opening', () => {
     connector.open(session, 'chat', 'permessage-deflate');
     expect(log).toEqual(['open in 1']);
     expect(seen).toEqual(['chat', 'permessage-deflate', [['attach']]]);
+    expect(session.calls).toEqual<SessionCall[]>([['attach']]);
+    passTurns();
     expect(session.calls).toEqual<SessionCall[]>([['attach'], ['start', undefined]]);
   });
 
-  test('client hands on what came with the handshake after a program could await the open event', async () => {
+  test.each(['head', undefined])('client reads, with %j from the handshake, after a program could await open', async (head) => {
     const { connector, socket } = connecting();
     const session = new FakeSession();
     const whenOpen = new Promise((resolve) => {
       socket.onopen = resolve;
     });
-    connector.open(session, '', '', utf8('head'));
+    connector.open(session, '', '', head === undefined ? undefined : utf8(head));
     await whenOpen;
-    await Promise.resolve();
+    for (let count = 0; count < 10; count++) await Promise.resolve();
     expect(session.calls).toEqual<SessionCall[]>([['attach']]);
-    await vi.waitFor(() => expect(session.calls).toEqual<SessionCall[]>([['attach'], ['start', 'head']]));
+    await vi.waitFor(() => expect(session.calls).toEqual<SessionCall[]>([['attach'], ['start', head]]));
   });
 
   test('client does not start a session that ended before', async () => {
@@ -207,7 +209,7 @@ describe('sending', () => {
     const blob = new Blob(['12']);
     blob.arrayBuffer = () => Promise.reject(new Error('The file is gone'));
     const errors: unknown[] = [];
-    socket.onerror = (event) => errors.push((event as ErrorEvent).message);
+    socket.onerror = (event) => errors.push(event.error?.message);
     socket.send(blob);
     await settle();
     expect(log).toEqual(['error in 3', 'close in 3: 1006 "" not clean']);

@@ -1,0 +1,232 @@
+// What stands behind a WebSocket object: its states, and the steps of https://websockets.spec.whatwg.org. Numbered comments are that text's.
+
+import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
+import type { Platform, Session, SessionSink } from '../../platform.ts';
+import { checkProtocols, toHeaderRecord } from './arguments.ts';
+import { toMessageData, type BinaryType, type Body } from './body.ts';
+import type { Connect, ConnectCallbacks, PendingConnection, W3CWebSocketOptions } from './connect.ts';
+import { failureEvent, pickCloseEvent } from './events.ts';
+import { SendQueue } from './send-queue.ts';
+import { parseWebSocketUrl } from './url.ts';
+
+export const CONNECTING = 0;
+export const OPEN = 1;
+export const CLOSING = 2;
+export const CLOSED = 3;
+
+/** Most bytes of a close reason (RFC 6455 section 5.5). */
+const MAXIMUM_REASON = 123;
+
+const CloseEvent = pickCloseEvent(globalThis);
+
+/** What a {@link Life} uses of its surroundings. */
+export interface Surroundings {
+  readonly connect: Connect;
+  readonly platform: Platform;
+  /** Dispatches an event at the object. */
+  readonly fire: (event: Event) => void;
+}
+
+export class Life {
+  readonly #platform: Platform;
+  readonly #fire: (event: Event) => void;
+  readonly url: string;
+  readonly #origin: string;
+  readonly #queue: SendQueue;
+  readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  binaryType: BinaryType = 'blob';
+  protocol: string = '';
+  extensions: string = '';
+  #pending: PendingConnection | null = null;
+  #session: Session | null = null;
+  /** Stops listening to the signal that aborts the opening handshake. */
+  #ignoreSignal: () => void = ignore;
+  /** Why the connection failed. */
+  #error: Error | null = null;
+  /** Whether a method of the object is on the stack, so that no event may be fired. */
+  #isInCall = false;
+
+  /**
+   * The steps of the constructor, https://websockets.spec.whatwg.org/#dom-websocket-websocket.
+   *
+   * @throws {DOMException} SyntaxError for a URL or subprotocol of no use.
+   * @throws {TypeError} for a header field or an option of no use.
+   */
+  constructor(
+    { connect, platform, fire }: Surroundings,
+    url: string,
+    protocols: readonly string[],
+    options: W3CWebSocketOptions,
+  ) {
+    this.#platform = platform;
+    this.#fire = fire;
+    // 2–7. Parse url.
+    const urlRecord = parseWebSocketUrl(url);
+    // 8, 9. Check protocols.
+    checkProtocols(protocols);
+    // 10. Set this's url to urlRecord.
+    this.url = urlRecord.href;
+    this.#origin = urlRecord.origin;
+    this.#queue = new SendQueue(platform, (error) => {
+      this.#error ??= error;
+      this.#session?.terminate();
+    });
+    // 12. Run this step in parallel: establish a WebSocket connection given urlRecord, protocols, and client.
+    const { protocols: _, headers, signal, ...connectOptions } = options;
+    const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: connectOptions };
+    this.#isInCall = true;
+    if (!signal?.aborted) this.#pending = connect(request, this.#callbacks());
+    this.#isInCall = false;
+    if (signal !== undefined) this.#heed(signal);
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.bufferedAmount;
+  }
+
+  /** https://websockets.spec.whatwg.org/#dom-websocket-send */
+  send(body: Body): void {
+    // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
+    if (this.readyState === CONNECTING) throw new DOMException('The WebSocket is not open yet', 'InvalidStateError');
+    // 2. Increase bufferedAmount; send where the connection is established and the closing handshake has not started.
+    if (this.readyState !== OPEN) return this.#queue.discard(body);
+    this.#isInCall = true;
+    try {
+      this.#queue.send(body);
+    } finally {
+      this.#isInCall = false;
+    }
+  }
+
+  /** https://websockets.spec.whatwg.org/#dom-websocket-close */
+  close(code: number | undefined, reason: string = ''): void {
+    // Validate close code and reason, 1: neither 1000 nor in the range 3000 to 4999, inclusive.
+    if (code !== undefined && code !== CLOSE_NORMAL && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException('A close code is 1000 or from 3000 to 4999', 'InvalidAccessError');
+    }
+    // 2. If reasonBytes is longer than 123 bytes.
+    const length = this.#platform.byteLength(reason);
+    if (length > MAXIMUM_REASON) throw new DOMException('A close reason has at most 123 bytes', 'SyntaxError');
+    // Close the WebSocket, 3. CLOSING or CLOSED: do nothing.
+    if (this.readyState >= CLOSING) return;
+    // 3. Not yet established: fail the WebSocket connection and set the ready state to CLOSING.
+    if (this.readyState === CONNECTING) return this.#giveUp(new Error('The WebSocket was closed before it was open'));
+    // 3. Otherwise start the closing handshake. If reason is neither empty nor without a code, the code is 1000.
+    const reasonBytes = new Uint8Array(length);
+    this.#platform.writeText(reason, reasonBytes, 0);
+    this.readyState = CLOSING;
+    this.#isInCall = true;
+    try {
+      this.#queue.close(code ?? (length > 0 ? CLOSE_NORMAL : undefined), reasonBytes);
+    } finally {
+      this.#isInCall = false;
+    }
+  }
+
+  /** Runs `task` now or, inside of a method of ours, in a task of its own: microtasks of the program, which add listeners, come first. */
+  #queueTask(task: () => void): void {
+    if (this.#isInCall) this.#platform.nextTurn(task);
+    else task();
+  }
+
+  #callbacks(): ConnectCallbacks {
+    return {
+      onOpen: (session, protocol, extensions, head) => {
+        this.#queueTask(() => this.#establish(session, protocol, extensions, head));
+      },
+      onFail: (error) => {
+        this.#queueTask(() => {
+          if (this.readyState === CONNECTING) this.#finish(CLOSE_ABNORMAL, '', false, error);
+        });
+      },
+    };
+  }
+
+  /** Gives up when `signal` is aborted, as long as the connection is being made. */
+  #heed(signal: AbortSignal): void {
+    const abort = (): void => this.#giveUp(toError(signal.reason));
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort);
+    this.#ignoreSignal = () => signal.removeEventListener('abort', abort);
+  }
+
+  /** Fails a connection that is being made, without firing anything before the caller's code has finished. */
+  #giveUp(error: Error): void {
+    if (this.readyState !== CONNECTING) return;
+    this.readyState = CLOSING;
+    this.#ignoreSignal();
+    this.#pending?.abort();
+    this.#platform.nextTurn(() => this.#finish(CLOSE_ABNORMAL, '', false, error));
+  }
+
+  /** "When the WebSocket connection is established": https://websockets.spec.whatwg.org/#feedback-from-the-protocol. */
+  #establish(session: Session, protocol: string, extensions: string, head: Uint8Array | undefined): void {
+    session.attach(this.#sink());
+    if (this.readyState !== CONNECTING) return session.terminate();
+    this.#pending = null;
+    this.#ignoreSignal();
+    this.#session = session;
+    this.#queue.open(session);
+    // 1. Change the ready state to OPEN. 2. Set extensions. 3. Set protocol. 4. Fire an event named open.
+    this.readyState = OPEN;
+    this.extensions = extensions;
+    this.protocol = protocol;
+    this.#fire(new Event('open'));
+    // A message is a task of its own: a program that awaits "open" adds its listener before. The session keeps what comes until then.
+    this.#platform.nextTurn(() => this.#session?.start(head));
+  }
+
+  #sink(): SessionSink {
+    return {
+      onMessage: (source, start, end, kind) => {
+        // "When a WebSocket message has been received", 1. If the ready state is not OPEN, return.
+        if (this.readyState !== OPEN) return;
+        // 2. Convert data. 3. Fire an event named message, with the url's origin.
+        const data = toMessageData(this.#platform, this.binaryType, source, start, end, kind);
+        this.#fire(new MessageEvent('message', { data, origin: this.#origin }));
+      },
+      onPing: ignore,
+      onPong: ignore,
+      onDrain: ignore,
+      onClosing: () => {
+        // "When the WebSocket closing handshake is started", change the ready state to CLOSING.
+        if (this.readyState === OPEN) this.readyState = CLOSING;
+        this.#queue.stop();
+      },
+      onError: (error) => {
+        this.#error ??= error;
+        if (this.readyState === OPEN) this.readyState = CLOSING;
+      },
+      onEnd: (code, reason, wasClean) => {
+        if (this.#session === null) return;
+        this.#session = null;
+        this.#queue.end();
+        if (this.readyState === OPEN) this.readyState = CLOSING;
+        const text = this.#platform.decodeText(reason, 0, reason.length, false);
+        // RFC 6455 section 7.2.1: a connection that is lost without a Close frame has failed.
+        if (code === CLOSE_ABNORMAL) this.#error ??= new Error('The connection ended without a Close frame');
+        this.#queueTask(() => this.#finish(code, text, wasClean, this.#error));
+      },
+    };
+  }
+
+  /** "When the WebSocket connection is closed": https://websockets.spec.whatwg.org/#feedback-from-the-protocol. */
+  #finish(code: number, reason: string, wasClean: boolean, error: Error | null): void {
+    // 1. Change the ready state to CLOSED.
+    this.readyState = CLOSED;
+    this.#pending = null;
+    this.#ignoreSignal();
+    // 2. If the connection was failed, fire an event named error.
+    if (error !== null) this.#fire(failureEvent(error));
+    // 3. Fire an event named close.
+    this.#fire(new CloseEvent('close', { wasClean, code, reason }));
+  }
+}
+
+function ignore(): void {
+  // Control frames and the transport's state are not visible in this interface.
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new DOMException('The opening handshake was aborted', 'AbortError');
+}
