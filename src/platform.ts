@@ -195,7 +195,12 @@ export interface Platform {
   defer(task: () => void): void;
   /** Runs `task` in a later turn, after I/O had its chance, one task a turn: for work that would hold up the loop if done at once. */
   nextTurn(task: () => void): void;
-  /** Runs `task` once after `milliseconds`. Must not keep the process alive by itself. */
+  /**
+   * Runs `task` once after `milliseconds`, by the clock that the program goes by, which may be a fake one. Must not keep the process alive
+   * by itself.
+   */
   setTimer(task: () => void, milliseconds: number): Timer;
+  /** As `setTimer`, by the runtime's clock: for what the library waits for itself, and no program sees. */
+  ownTimer(task: () => void, milliseconds: number): Timer;
   clearTimer(timer: Timer): void;
 }

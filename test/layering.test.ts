@@ -1,8 +1,10 @@
 // Imports go down only: the rules in test/tools/layering.ts, over every source, and proof that the checker can fail.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { breachesIn, breachesOf, importsOf, sourcesIn } from './tools/layering.ts';
+import { breachesIn, breachesOf, importsOf, schedulersOf, sourcesIn } from './tools/layering.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = ['assembly', 'src', 'adapters'];
@@ -21,6 +23,24 @@ describe('the sources', () => {
     const sources = sourcesIn(ROOT, FOLDERS);
     expect(sources).toEqual(expect.arrayContaining(['assembly/index.ts', 'src/platform.ts', 'src/codec/codec.ts']));
     expect(importsOf('assembly/index.ts', 'export { mask } from "./mask";')).toEqual(['./mask']);
+  });
+});
+
+describe('turns and timers', () => {
+  test('come from src/clock.ts alone', () => {
+    const sources = sourcesIn(ROOT, ['src', 'adapters']).filter((path) => path !== 'src/clock.ts');
+    const found = sources.map((path) => [path, schedulersOf(path, readFileSync(join(ROOT, path), 'utf8'))] as const);
+    expect(found.filter(([, calls]) => calls.length > 0)).toEqual([]);
+  });
+
+  test.each([
+    ['a call', 'setTimeout(() => {}, 1);', ['setTimeout']],
+    ['a tick', 'process.nextTick(f);', ['process.nextTick']],
+    ['a tick passed on', 'f(process.nextTick);', ['process.nextTick']],
+    ['the module', `import { setTimeout as s } from 'node:timers';`, ['node:timers']],
+    ['a method of that name', 'socket.setTimeout(0); class A { setTimeout() {} }', []],
+  ])('are found: %s', (_, text, expected) => {
+    expect(schedulersOf('src/a.ts', text)).toEqual(expected);
   });
 });
 

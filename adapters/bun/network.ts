@@ -13,6 +13,7 @@ import type {
 } from '../../src/raw/network.ts';
 import { bun, type BunError, type BunListener } from './bun.ts';
 import { BunTransport, handlers, type Opening } from './transport.ts';
+import { defer } from '../../src/clock.ts';
 
 export const network: RawNetwork = {
   listen(plan, events) {
@@ -54,7 +55,7 @@ class BunPort implements Listener {
   close(onClosed: () => void): void {
     this.#isClosed = true;
     this.#listener?.stop();
-    queueMicrotask(onClosed);
+    defer(onClosed);
   }
 
   ref(isKept: boolean): void {
@@ -122,7 +123,7 @@ function startConnecting(plan: ConnectPlan, events: ConnectEvents): { abort(): v
       isOver = true;
       events.onConnect(transport);
     },
-    onFailure: (_transport, error) => queueMicrotask(() => fail(error)),
+    onFailure: (_transport, error) => defer(() => fail(error)),
   });
   const connect = async (): Promise<void> => {
     await bun().connect({
@@ -133,7 +134,7 @@ function startConnecting(plan: ConnectPlan, events: ConnectEvents): { abort(): v
       socket: handlers,
     });
   };
-  connect().catch((error: unknown) => queueMicrotask(() => fail(error)));
+  connect().catch((error: unknown) => defer(() => fail(error)));
   return {
     abort() {
       if (isOver) return;

@@ -5,6 +5,7 @@
 import type { TransportEvents } from '../../src/platform.ts';
 import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
 import type { BunSocket, SocketHandlers } from './bun.ts';
+import { defer } from '../../src/clock.ts';
 
 /** A write that is not done. */
 interface PendingWrite {
@@ -163,7 +164,7 @@ export class BunTransport implements RawTransport {
     try {
       this.#events.receive(bytes);
     } catch (error) {
-      queueMicrotask(() => rethrow(error));
+      defer(() => rethrow(error));
     }
   }
 
@@ -237,7 +238,7 @@ export class BunTransport implements RawTransport {
   #planDelivery(): void {
     if (this.#isDeliveryPlanned || !(this.#kept.length > 0 || this.#hasPeerEnded || this.#isClosed)) return;
     this.#isDeliveryPlanned = true;
-    queueMicrotask(() => {
+    defer(() => {
       this.#isDeliveryPlanned = false;
       this.#deliver();
     });
@@ -265,7 +266,7 @@ export class BunTransport implements RawTransport {
     try {
       task(this.#events!);
     } catch (error) {
-      queueMicrotask(() => rethrow(error));
+      defer(() => rethrow(error));
     }
   }
 }
@@ -322,7 +323,7 @@ export const handlers: SocketHandlers<BunTransport> = {
   close: (socket, error) => socket.data.closed(error),
   error(socket, error) {
     // Also called with what a handler throws: a bug, which the runtime shall report.
-    if (error.syscall === undefined) queueMicrotask(() => rethrow(error));
+    if (error.syscall === undefined) defer(() => rethrow(error));
     socket.data.failed(error);
   },
 };

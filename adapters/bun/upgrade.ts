@@ -6,6 +6,7 @@ import { checkUpgrade, refused, selectProtocol, type ProtocolChoice, type Refuse
 import type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 import { ServedSession, type ServedSessionOptions } from './served-session.ts';
 import { WebSocket } from './websocket.ts';
+import { nextTick } from '../../src/clock.ts';
 
 export type { Refused } from '../../src/native/upgrade.ts';
 
@@ -56,10 +57,10 @@ export function upgrade(request: Request, server: BunServer, options: UpgradeOpt
   const socket = new WebSocket(null);
   let isGivenUp = false;
   coreOf(socket).opening = { abort: () => void (isGivenUp = true) };
-  process.nextTick(() => {
+  nextTick(() => {
     if (isGivenUp) return session.terminate();
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => coreOf(socket).start(NO_BYTES));
+    nextTick(() => coreOf(socket).start(NO_BYTES));
     coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   });
   return { response: undefined, socket };

@@ -14,6 +14,7 @@ import { deno, type DenoConnection, type DenoListener } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
 import { mayListenByNet, SocketPort } from './socket-port.ts';
 import { DenoTransport } from './transport.ts';
+import { defer, ownTimer } from '../../src/clock.ts';
 
 /** Milliseconds until the next try after a failed `accept`, for example for want of file descriptors. */
 const ACCEPT_PAUSE = 50;
@@ -41,11 +42,11 @@ class DenoPort implements Listener {
     // Events come after `listen` has returned.
     try {
       this.#listener = listen(plan);
-      queueMicrotask(() => this.#begin());
+      defer(() => this.#begin());
     } catch (thrown) {
       const { path, host = '0.0.0.0', port } = plan;
       const error = systemError(thrown, attemptAt('listen', path, host, port));
-      queueMicrotask(() => {
+      defer(() => {
         if (!this.#isClosed) events.onError(error);
       });
     }
@@ -54,7 +55,7 @@ class DenoPort implements Listener {
   close(onClosed: () => void): void {
     if (!this.#isClosed) this.#listener?.close();
     this.#isClosed = true;
-    queueMicrotask(onClosed);
+    defer(onClosed);
   }
 
   ref(isKept: boolean): void {
@@ -89,7 +90,7 @@ class DenoPort implements Listener {
 
   /** One connection that could not be accepted is no reason to take no others. */
   readonly #onAcceptError = (): void => {
-    if (!this.#isClosed) setTimeout(this.#accept, ACCEPT_PAUSE);
+    if (!this.#isClosed) ownTimer(this.#accept, ACCEPT_PAUSE);
   };
 }
 

@@ -1,6 +1,5 @@
 // What Deno lends to the shared code: what its node: modules give, except where something of its own is better.
 
-import { clearTimeout, setTimeout } from 'node:timers';
 import { platform as nodePlatform } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
 
@@ -18,7 +17,4 @@ export const platform: Platform = {
     if (isAscii || end - start < TEXT_DECODER_FROM) return nodePlatform.decodeText(source, start, end, isAscii);
     return decoder.decode(source.subarray(start, end));
   },
-  // Deno's global timers were numbers for long, which cannot be let go of.
-  setTimer: (task, milliseconds) => setTimeout(task, milliseconds).unref(),
-  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

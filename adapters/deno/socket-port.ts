@@ -5,6 +5,7 @@ import type { ListenerEvents, ListenPlan, Listener } from '../../src/raw/network
 import { deno, type Permission } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
 import { SocketTransport } from './socket-transport.ts';
+import { defer } from '../../src/clock.ts';
 
 /**
  * Whether `plan` can be carried out by node:net: it has no TLS, and the program has the permissions already. Asking for one that is missing,
@@ -37,7 +38,7 @@ export class SocketPort implements Listener {
   close(onClosed: () => void): void {
     // Its own callback would wait for the connections.
     this.#server.close();
-    queueMicrotask(onClosed);
+    defer(onClosed);
   }
 
   ref(isKept: boolean): void {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { NodeTransport } from '../../src/nodejs/transport.ts';
 import type { TransportEvents } from '../../src/platform.ts';
 import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+import { defer } from '../../src/clock.ts';
 
 /** A write that waits for the one before it. */
 interface Waiting {
@@ -36,7 +37,7 @@ export class SocketTransport extends NodeTransport implements RawTransport {
 
   override attach(events: TransportEvents): void {
     super.attach(events);
-    if (this.#socket.closed) queueMicrotask(() => events.closed());
+    if (this.#socket.closed) defer(() => events.closed());
   }
 
   override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {

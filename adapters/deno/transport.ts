@@ -8,6 +8,7 @@ import { systemError } from './errors.ts';
 import { PendingWrite } from './gather.ts';
 import { platform } from './platform.ts';
 import { ReadRegion } from './regions.ts';
+import { defer, microtask } from '../../src/clock.ts';
 
 /** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
 const MICROTASKS_AT_ONCE = 4;
@@ -60,7 +61,7 @@ export class DenoTransport implements RawTransport {
 
   attach(events: TransportEvents): void {
     this.#events = events;
-    if (this.#isClosed) queueMicrotask(() => this.#tellClosed());
+    if (this.#isClosed) defer(() => this.#tellClosed());
   }
 
   start(): void {
@@ -75,7 +76,7 @@ export class DenoTransport implements RawTransport {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
     // What was kept comes when whoever is on the stack is done.
-    if (this.#keptLength > 0 || this.#hasPeerEnded) queueMicrotask(() => this.#deliver());
+    if (this.#keptLength > 0 || this.#hasPeerEnded) defer(() => this.#deliver());
     else this.#read();
   }
 
@@ -166,13 +167,13 @@ export class DenoTransport implements RawTransport {
     this.#microtasks = 0;
     if (this.#isCounting || this.#isHeld) return;
     this.#isCounting = true;
-    queueMicrotask(this.#count);
+    microtask(this.#count);
   }
 
   readonly #count = (): void => {
     const isLate = ++this.#microtasks > MICROTASKS_AT_ONCE;
     this.#isCounting = this.#isWriting && !isLate;
-    if (this.#isCounting) queueMicrotask(this.#count);
+    if (this.#isCounting) microtask(this.#count);
     else if (this.#isWriting) this.#isHeld = true;
   };
 
@@ -232,7 +233,7 @@ export class DenoTransport implements RawTransport {
     // A read or a write that is under way may use its memory until its promise settles.
     if (!this.#isReading && !this.#isDelivering) this.#region.close();
     if (!this.#isWriting) this.#dropWrites();
-    queueMicrotask(() => this.#tellClosed());
+    defer(() => this.#tellClosed());
   }
 
   #tellClosed(): void {

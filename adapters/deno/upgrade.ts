@@ -3,6 +3,7 @@
 import { coreOf } from '../../src/api/ws/core.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
 import { WebSocket } from './websocket.ts';
+import { nextTick } from '../../src/clock.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -26,7 +27,7 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
     (session) => {
       if (isGivenUp) return session.terminate();
       // Planned before the 'open' event, so that messages come before what a listener puts off.
-      process.nextTick(() => coreOf(ws).start(NO_BYTES));
+      nextTick(() => coreOf(ws).start(NO_BYTES));
       coreOf(ws).open(ws, session, { socket: null, protocol, extensions: '' });
     },
     (error) => isGivenUp || coreOf(ws).fail(error),

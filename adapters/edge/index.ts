@@ -8,6 +8,7 @@ import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 import { bufferPlatform, WebSocket } from './websocket.ts';
+import { defer } from '../../src/clock.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -33,7 +34,7 @@ export function upgrade(request: Request, options: UpgradeOptions = {}): Upgrade
   const socket = new WebSocket(null);
   // There is no stream below it.
   coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
-  queueMicrotask(() => coreOf(socket).start(NOTHING));
+  defer(() => coreOf(socket).start(NOTHING));
   return { response, socket };
 }
 

@@ -3,6 +3,7 @@
 import type { ClientTls, ConnectEvents, ConnectPlan, RawNetwork } from '../../src/raw/network.ts';
 import type { Platform } from '../../src/platform.ts';
 import { EdgeTransport, toError, type SocketConnect } from './transport.ts';
+import { defer } from '../../src/clock.ts';
 
 /** @param connect Of `cloudflare:sockets`. */
 export function createNetwork(connect: SocketConnect, platform: Platform): RawNetwork {
@@ -44,7 +45,7 @@ function startConnecting(
     }, fail);
   } catch (error) {
     // Some ports, and outside of a request all of them, are refused at once.
-    queueMicrotask(() => fail(error));
+    defer(() => fail(error));
   }
   return {
     abort() {

@@ -4,6 +4,7 @@ import type { Codec } from '../../src/codec/codec.ts';
 import { createSlabs } from '../../src/protocol/slabs.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
+import { clearTimer, defer, immediate, ownTimer, setTimer } from '../../src/clock.ts';
 
 /** Keys drawn at once: a call for each would cost more than masking a short message. */
 const KEYS = 256;
@@ -32,11 +33,12 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
     maskingKey,
-    defer: (task) => queueMicrotask(task),
+    defer,
     // A timer for each task: workerd ties what a task does to the request that set its timer.
-    nextTurn: (task) => void setTimeout(task, 0),
-    setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
-    clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+    nextTurn: immediate,
+    setTimer,
+    ownTimer,
+    clearTimer,
   };
 }
 

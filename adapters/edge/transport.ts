@@ -3,6 +3,7 @@
 import type { Platform, TransportEvents } from '../../src/platform.ts';
 import { guard } from '../../src/base/guard.ts';
 import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+import { defer } from '../../src/clock.ts';
 
 /** A socket of workerd. */
 export interface EdgeSocket {
@@ -136,7 +137,7 @@ export class EdgeTransport implements RawTransport {
     // Nothing else: once its streams are cancelled, workerd drops the connection only with the request.
     this.#socket.close().catch(() => {});
     // Later, as sockets do it: whoever destroys is in the middle of something.
-    queueMicrotask(() => {
+    defer(() => {
       this.#end = { error: cause };
       this.#events?.closed(cause);
     });

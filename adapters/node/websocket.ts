@@ -24,6 +24,7 @@ import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowle
 import { platform } from '../../src/nodejs/platform.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 import { createSession } from '../../src/nodejs/session.ts';
+import { nextTick } from '../../src/clock.ts';
 
 /** Options that the handshake consumes; the rest goes to the HTTP request. */
 const OWN_OPTIONS: ReadonlySet<string> = new Set([
@@ -126,7 +127,7 @@ class Opener implements Opening {
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = createSession(socket, settings, withMasks(platform, generateMask));
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => coreOf(this.#ws).start(head));
+    nextTick(() => coreOf(this.#ws).start(head));
     coreOf(this.#ws).open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
   }
 }

@@ -4,6 +4,7 @@
 // Their handles can do the same work at once (`writeSync`), with the same context. They are internals, so they are tried out
 // first, and where they do not work the public one-shot functions stand in, with the window passed on as a dictionary.
 
+import { now } from '../clock.ts';
 import {
   InflateError,
   type ContextOptions,
@@ -44,7 +45,7 @@ const scratch = new Uint8Array(SCRATCH_BYTES);
 
 /** Whether a slice that began then is over; so it is when the clock was set back. */
 function isOver(started: number): boolean {
-  const spent = Date.now() - started;
+  const spent = now() - started;
   return spent >= SLICE_MILLISECONDS || spent < 0;
 }
 
@@ -186,7 +187,7 @@ class DeflateRun implements DeflateJob {
     const pause = this.#at + DEFLATE_SLICE;
     // zlib would read behind the end, which ends the process.
     if (data.length !== this.#length) throw new Error('The memory of a message was transferred while it was being compressed');
-    const started = data.length > PIECE_BYTES ? Date.now() : 0;
+    const started = data.length > PIECE_BYTES ? now() : 0;
     while (!this.#isDone) {
       const end = Math.min(data.length, this.#at + PIECE_BYTES);
       this.#isDone = end === data.length;
@@ -257,7 +258,7 @@ class InflateRun implements DeflateJob {
           continue;
         }
       }
-      if (started === 0) started = Date.now();
+      if (started === 0) started = now();
       if (output.length >= pause || isOver(started)) {
         output.keep();
         return false;

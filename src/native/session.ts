@@ -364,7 +364,7 @@ export class NativeSession implements Session {
     const hasWaited = this.#hasWaited;
     this.#hasWaited = !isEmpty;
     if (!isEmpty) {
-      this.#platform.setTimer(this.#look, this.#wait);
+      this.#platform.ownTimer(this.#look, this.#wait);
       this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
     }
     for (const { callback } of done) guard(this.#platform, () => callback());

@@ -10,6 +10,7 @@ import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOption
 import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../handshake/client.ts';
 import { formatExtensions } from '../handshake/extensions.ts';
 import type { Target } from '../api/address.ts';
+import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
 
 /** A handshake to make. */
@@ -73,14 +74,23 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   const request = makeRequest(plan, headers);
   const expected = { key, protocols, offeredExtensions: plan.deflate !== undefined };
   let isOver = false;
+  let timer: Timer;
+  const end = (): void => {
+    isOver = true;
+    clearTimer(timer);
+  };
   const fail = (error: Error): void => {
     if (isOver) return;
-    isOver = true;
+    end();
     destroy(request);
     events.onFail(error);
   };
 
-  if (plan.handshakeTimeout) request.on('timeout', () => fail(new Error('Opening handshake has timed out')));
+  // Not the `timeout` of node:http, which is idle time by a clock that no program can set.
+  if (plan.handshakeTimeout) {
+    timer = setTimer(() => fail(new Error('Opening handshake has timed out')), plan.handshakeTimeout);
+    request.once('close', () => clearTimer(timer));
+  }
   request.on('error', (error) => fail(error));
   request.on('response', (response) => {
     if (!isOver && !events.onResponse(request, response))
@@ -100,13 +110,13 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
       socket.destroy();
       return fail(new Error('Invalid Sec-WebSocket-Extensions header'));
     }
-    isOver = true;
+    end();
     events.onOpen(socket, { protocol: check.protocol, extensions: check.extensionsHeader ?? '', agreement, head });
   });
   return {
     request,
     abort(): void {
-      isOver = true;
+      end();
       destroy(request);
     },
   };
@@ -128,12 +138,10 @@ function destroy(request: ClientRequest): void {
 function makeRequest(plan: HandshakePlan, own: Record<string, string>): ClientRequest {
   const { dispatcher, target } = plan;
   if (!dispatcher) return (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, own));
-  const timeout = plan.handshakeTimeout;
   const request = new DispatchedRequest(dispatcher, {
     target,
     headers: { ...plan.headers, ...own },
     auth: authOf(plan),
-    timeout,
   });
   // It has what a handshake needs, and what listeners use.
   return request as unknown as ClientRequest;
@@ -159,7 +167,6 @@ function requestOptions(plan: HandshakePlan, own: Record<string, string>): Reque
     protocol: undefined,
     defaultPort: defaultPort || target.defaultPort,
     auth: authOf(plan),
-    timeout: plan.handshakeTimeout || undefined,
     headers: { ...(plan.headers as Record<string, string>), ...own },
     createConnection: createConnection || (target.isSecure ? connectTls : connectPlain),
   } as RequestOptions;

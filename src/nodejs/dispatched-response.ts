@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
-import { setImmediate } from 'node:timers';
+import { immediate } from '../clock.ts';
 
 /** How undici lets a handler steer its request. */
 export interface Controller {
@@ -71,7 +71,7 @@ export class DispatchedResponse extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // A short body is there already: let it end by itself, for undici connects anew after it has aborted.
-    setImmediate(() => {
+    immediate(() => {
       if (!this.complete) this.#controller?.abort(error ?? hangUp());
     });
     // As with node:http: who does not listen for the error of a body does not want the process to end for it.

@@ -4,11 +4,10 @@
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
-import { clearTimeout, setTimeout } from 'node:timers';
 import type { Target } from '../api/address.ts';
 import { DispatchedResponse, hangUp, toRawHeaders, type Controller } from './dispatched-response.ts';
+import { defer, nextTick } from '../clock.ts';
 
 /** What is used of an undici Dispatcher: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */
 export interface Dispatcher {
@@ -22,8 +21,6 @@ export interface DispatchPlan {
   readonly headers: Readonly<Record<string, unknown>>;
   /** `user:password` for Basic authentication. */
   readonly auth: string | undefined;
-  /** Milliseconds after which 'timeout' comes; 0 or left out for never. */
-  readonly timeout: number | undefined;
 }
 
 /** Options of `http.request` and `tls.connect` that say how to connect. With a dispatcher that is the dispatcher's to know. */
@@ -59,7 +56,7 @@ export function checkDispatcher(dispatcher: unknown, options: Readonly<Record<st
 }
 
 /**
- * A request through a dispatcher. Emits 'timeout', 'error', 'response', 'socket', 'upgrade' and 'close' as ClientRequest does, never
+ * A request through a dispatcher. Emits 'error', 'response', 'socket', 'upgrade' and 'close' as ClientRequest does, never
  * before `end()` has returned.
  */
 export class DispatchedRequest extends EventEmitter {
@@ -75,8 +72,6 @@ export class DispatchedRequest extends EventEmitter {
   readonly #authority: string;
   /** Header fields by lower-case name. */
   readonly #fields = new Map<string, readonly [name: string, value: string | number | readonly string[]]>();
-  readonly #timeout: number;
-  #timer: NodeJS.Timeout | undefined;
   #controller: Controller | null = null;
   #response: DispatchedResponse | null = null;
   #isSent = false;
@@ -91,7 +86,6 @@ export class DispatchedRequest extends EventEmitter {
     this.path = target.path;
     this.#authority = target.authority;
     this.#origin = `${this.protocol}//${target.authority}`;
-    this.#timeout = plan.timeout ?? 0;
     this.setHeader('Host', target.authority);
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value as string);
     if (auth && !this.hasHeader('Authorization')) {
@@ -139,7 +133,6 @@ export class DispatchedRequest extends EventEmitter {
   end(): this {
     if (this.#isSent) return this;
     this.#isSent = true;
-    if (this.#timeout > 0) this.#timer = setTimeout(() => this.emit('timeout'), this.#timeout).unref();
     // A dispatcher may answer on the spot, and nobody listens yet.
     nextTick(() => this.#dispatch());
     return this;
@@ -172,7 +165,6 @@ export class DispatchedRequest extends EventEmitter {
 
   #finish(): void {
     this.destroyed = true;
-    clearTimeout(this.#timer);
   }
 
   #dispatch(): void {
@@ -246,7 +238,6 @@ export class DispatchedRequest extends EventEmitter {
       // undici upgrades with any status where it has a stream of HTTP/2 (RFC 8441).
       return void this.destroy(new Error(`Unexpected HTTP/2 response: ${status} (the dispatcher must have allowH2 off)`));
     }
-    clearTimeout(this.#timer);
     this.#controller = null;
     this.socket = socket;
     this.#tell('socket', socket);
@@ -265,7 +256,6 @@ export class DispatchedRequest extends EventEmitter {
 
   #receive(controller: Controller, chunk: Uint8Array): void {
     if (this.destroyed) return;
-    this.#timer?.refresh();
     if (this.#response?.push(chunk) === false) controller.pause();
   }
 
@@ -287,7 +277,7 @@ export class DispatchedRequest extends EventEmitter {
     try {
       this.emit(event, ...values);
     } catch (error) {
-      queueMicrotask(() => {
+      defer(() => {
         throw error;
       });
     }

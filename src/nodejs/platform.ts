@@ -5,9 +5,9 @@ import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
 import { createSlabs } from '../protocol/slabs.ts';
 import type { Platform } from '../platform.ts';
-import { defer } from './defer.ts';
 import { MessageCopies } from './message-copies.ts';
 import { makeView } from './views.ts';
+import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
 
 /** Keys drawn at once: a call into OpenSSL for each would cost more than masking a short message. */
 const KEYS = 2048;
@@ -27,7 +27,7 @@ const waiting: (() => void)[] = [];
 
 function runOne(): void {
   const task = waiting.shift();
-  if (waiting.length > 0) setImmediate(runOne);
+  if (waiting.length > 0) immediate(runOne);
   task?.();
 }
 
@@ -64,8 +64,9 @@ export const platform: Platform = {
   },
   defer,
   nextTurn(task) {
-    if (waiting.push(task) === 1) setImmediate(runOne);
+    if (waiting.push(task) === 1) immediate(runOne);
   },
-  setTimer: (task, milliseconds) => setTimeout(task, milliseconds).unref(),
-  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  setTimer,
+  ownTimer,
+  clearTimer,
 };

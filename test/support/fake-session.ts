@@ -54,6 +54,7 @@ export const fakePlatform: Platform = {
     setTimeout(() => turns.shift()?.(), 0);
   },
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
+  ownTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 

@@ -87,6 +87,10 @@ export class ManualPlatform implements Platform {
     return timer;
   }
 
+  ownTimer(task: () => void, milliseconds: number): Timer {
+    return this.setTimer(task, milliseconds);
+  }
+
   clearTimer(timer: Timer): void {
     this.#timers.delete(timer as ManualTimer);
   }

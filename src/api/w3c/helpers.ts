@@ -1,6 +1,8 @@
 // Promises and iterators over whatever has the W3C interface, a runtime's own WebSocket included: https://websockets.spec.whatwg.org/.
 // No imports: a page that uses nothing else loads nothing else.
 
+import { immediate } from '../../clock.ts';
+
 /** The members of a WebSocket that are used. */
 export interface WebSocketLike {
   /** 0 to 3: CONNECTING, OPEN, CLOSING, CLOSED. */
@@ -72,7 +74,7 @@ function endingOf(ws: WebSocketLike): Promise<Ending> {
       resolve({ details: { code, reason, wasClean }, error });
     });
     // It is CLOSED between the events error and close, too: a later turn knows.
-    if (ws.readyState === CLOSED) setTimeout(() => reject(new Error('The WebSocket had been closed before')), 0);
+    if (ws.readyState === CLOSED) immediate(() => reject(new Error('The WebSocket had been closed before')));
   });
   endings.set(ws, ending);
   return ending;

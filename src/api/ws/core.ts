@@ -17,6 +17,7 @@ import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
 export type Callback = (error?: Error) => void;
@@ -203,7 +204,7 @@ export class SocketCore implements ShapingSink {
     this.#opening = null;
     this.#readyState = CLOSING;
     opening?.abort();
-    process.nextTick(() => this.fail(error));
+    nextTick(() => this.fail(error));
   }
 
   // Commands of the program.
@@ -274,7 +275,7 @@ export class SocketCore implements ShapingSink {
     const error = notOpen(state);
     if (state === CONNECTING) throw error;
     this.#lateBytes += isBlob(data) ? data.size : toBytes(normalize(data)).length;
-    if (callback) process.nextTick(callback, error);
+    if (callback) nextTick(callback, error);
   }
 
   close(code: number | undefined, reason: string | Buffer | undefined): void {
@@ -311,7 +312,7 @@ export class SocketCore implements ShapingSink {
     if (this.#readyState === CONNECTING || this.#readyState === CLOSED) return;
     this.#isPaused = false;
     this.#session?.resume();
-    if (this.#isStartDue) process.nextTick(() => this.#isStartDue && this.start(EMPTY));
+    if (this.#isStartDue) nextTick(() => this.#isStartDue && this.start(EMPTY));
   }
 
   // From the session.

@@ -1,6 +1,7 @@
 // One event a turn: what `allowSynchronousEvents: false` asks for. Reading stops while events wait, so the wait is bounded.
 
 import { MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts';
+import { immediate } from '../../clock.ts';
 
 /** A sink that may be told where the fragments of a message end, as the session will have forgotten. */
 export interface ShapingSink extends SessionSink {
@@ -70,7 +71,7 @@ export class DeferredSink implements SessionSink {
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#session.pause();
-    setImmediate(this.#run);
+    immediate(this.#run);
   }
 
   readonly #run = (): void => {
@@ -84,7 +85,7 @@ export class DeferredSink implements SessionSink {
       task();
     } finally {
       // After the task: what it puts off by an immediate comes before the next event, as in ws.
-      setImmediate(this.#run);
+      immediate(this.#run);
     }
   };
 }

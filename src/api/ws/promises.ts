@@ -3,6 +3,7 @@
 import type { Sendable } from './data.ts';
 import type { MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 const ignore = (): void => {};
 
@@ -31,7 +32,7 @@ export class Readiness {
       this.#resolve(ws);
     } else {
       // The event is about to be emitted.
-      process.nextTick(() => ws.removeListener('error', ignore));
+      nextTick(() => ws.removeListener('error', ignore));
       this.#reject(error);
     }
   }

@@ -1,6 +1,7 @@
 // Keeps the order of messages while a Blob, whose bytes come only by promise, is among them.
 
 import type { SendCallback } from '../../platform.ts';
+import { nextTick } from '../../clock.ts';
 
 /** What sends the bytes, once they are there. */
 export type SendTask = (bytes: Uint8Array) => void;
@@ -35,7 +36,7 @@ export class SendQueue {
         bytes = data instanceof Uint8Array ? data : new Uint8Array(await data.arrayBuffer());
       } catch (error) {
         // In a turn of its own, where what a listener throws is an uncaught exception and not a rejected promise.
-        process.nextTick(() => {
+        nextTick(() => {
           callback?.(error as Error);
           this.#owner.onFailure(error as Error);
         });
@@ -44,8 +45,7 @@ export class SendQueue {
         this.bytes -= size;
       }
       if (!this.#owner.isClosed()) send(bytes);
-      else if (callback !== undefined)
-        process.nextTick(callback, new Error('The socket was closed while the blob was being read'));
+      else if (callback !== undefined) nextTick(callback, new Error('The socket was closed while the blob was being read'));
     });
   }
 
@@ -57,7 +57,7 @@ export class SendQueue {
     };
     this.#tail = this.#tail.then(task).then(leave, (error: unknown) => {
       leave();
-      process.nextTick(() => {
+      nextTick(() => {
         throw error;
       });
     });

@@ -12,6 +12,7 @@ import type { ServerOptions } from './options.ts';
 import type { StandaloneServerOptions } from './standalone.ts';
 import type { AddressInfo, PerMessageDeflateOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 /** What a server needs of the HTTP server that it listens with; that of node:http has it. Events: `listening`, `error`, `upgrade`. */
 export interface HttpServer extends EventEmitter {
@@ -52,7 +53,7 @@ export class ServerCore {
     const core = this;
     this.onClientClose = function () {
       server.clients?.delete(this);
-      if (core.onLastClientClosed !== null && !server.clients?.size) process.nextTick(core.onLastClientClosed);
+      if (core.onLastClientClosed !== null && !server.clients?.size) nextTick(core.onLastClientClosed);
     };
   }
 

@@ -12,6 +12,7 @@ import { wsOptions, type StandaloneServerOptions } from './standalone.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 type RequestClass = typeof IncomingMessage;
 type Connected<Socket, Request> = (ws: Socket, request: Request) => void;
@@ -103,7 +104,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     };
     if (core.state === 'closed') {
       if (callback) this.once('close', () => callback(new Error('The server is not running')));
-      process.nextTick(emitClose);
+      nextTick(emitClose);
       return;
     }
     if (callback) this.once('close', callback);
@@ -116,7 +117,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     }
     if (server !== null && !this.options.server) server.close(emitClose);
     else if ((this.clients as Set<unknown> | undefined)?.size) core.onLastClientClosed = emitClose;
-    else process.nextTick(emitClose);
+    else nextTick(emitClose);
   }
 
   /** Whether a request is for this server: by `path`. Override to decide otherwise; a promise is awaited. */

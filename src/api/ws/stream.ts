@@ -3,6 +3,7 @@
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { CLOSED, CONNECTING } from './states.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 type Done = (error?: Error | null) => void;
 
@@ -71,7 +72,7 @@ class WebSocketStream extends Duplex {
 
   override _destroy(error: Error | null, done: Done): void {
     const ws = this[WEBSOCKET];
-    const emitClose = (): void => process.nextTick(() => this.emit('close'));
+    const emitClose = (): void => nextTick(() => this.emit('close'));
     if (ws.readyState === CLOSED) {
       done(error);
       emitClose();

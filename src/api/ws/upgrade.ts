@@ -15,6 +15,7 @@ import { isAllowedOrigin } from './origins.ts';
 import { serverCoreOf, platformOf } from './server-core.ts';
 import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { nextTick } from '../../clock.ts';
 
 export type Connected = (ws: WebSocketBase, request: IncomingMessage) => void;
 
@@ -216,7 +217,7 @@ export class Upgrade {
     socket.removeListener('error', destroyFailed);
     const session = platformOf(server).createSession(socket, options, answer?.agreement);
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
-    process.nextTick(() => coreOf(ws).start(this.#head));
+    nextTick(() => coreOf(ws).start(this.#head));
     const { allowSynchronousEvents } = options;
     coreOf(ws).open(ws, session, { socket, protocol, extensions: answer ? PERMESSAGE_DEFLATE : '', allowSynchronousEvents });
     this.#callback(ws, this.#request);

@@ -14,6 +14,7 @@ import { sendAsync } from './promises.ts';
 import { checkSignal } from './signal.ts';
 import type { ReadyState } from './states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Starts a client's opening handshake. @throws {SyntaxError} on an invalid address or subprotocol. */
 export type Connect = (ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientOptions) => void;
@@ -192,5 +193,5 @@ function define(ws: WebSocketBase, name: string, value: unknown): void {
 /** Tells a callback that an object without a connection sends nothing. */
 function refuse(...values: unknown[]): void {
   const callback = values.find((value) => typeof value === 'function') as Callback | undefined;
-  if (callback) process.nextTick(callback, notOpen(undefined));
+  if (callback) nextTick(callback, notOpen(undefined));
 }

@@ -8,6 +8,7 @@ import { isFieldValue, isHost, isRequestTarget, listContains } from '../../hands
 import { headerLine, readHeader } from '../../handshake/headers.ts';
 import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { parseSubprotocols } from '../../handshake/subprotocols.ts';
+import { clearTimer, setTimer } from '../../clock.ts';
 
 /** Bytes of the request's body, which the draft calls key3. They come without a Content-Length. */
 const BODY_BYTES = 8;
@@ -125,7 +126,7 @@ export function readBody(socket: Duplex, head: Uint8Array, timeout: number, even
   let received = head;
   if (received.length >= BODY_BYTES) return events.onBody(received.subarray(0, BODY_BYTES), received.subarray(BODY_BYTES));
   const stop = (): void => {
-    clearTimeout(timer);
+    clearTimer(timer);
     socket.removeListener('data', onData).removeListener('end', onEnd).removeListener('close', stop);
     socket.pause();
   };
@@ -143,7 +144,7 @@ export function readBody(socket: Duplex, head: Uint8Array, timeout: number, even
     stop();
     events.onTimeout();
   };
-  const timer = timeout === 0 ? undefined : setTimeout(onTimeout, timeout);
+  const timer = timeout === 0 ? undefined : setTimer(onTimeout, timeout);
   socket.on('data', onData).on('end', onEnd).on('close', stop);
   socket.resume();
 }

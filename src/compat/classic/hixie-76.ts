@@ -18,6 +18,7 @@ import { UNATTACHED } from '../../protocol/unattached.ts';
 import { HixieDecoder, TEXT_END, TEXT_START } from './hixie-76-frames.ts';
 import type { CountingSession } from './session.ts';
 import type { Limits } from './types.ts';
+import { nextTick } from '../../clock.ts';
 
 const DEFAULT_MAXIMUM_PAYLOAD = 104857600;
 const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
@@ -97,12 +98,12 @@ export class HixieSession implements CountingSession {
 
   /** Does nothing: the draft has no Pings, and a heartbeat over all clients must not fail at an old one. */
   ping(_payload: Uint8Array, callback?: SendCallback): void {
-    if (callback) process.nextTick(callback);
+    if (callback) nextTick(callback);
   }
 
   /** Does nothing, as {@link ping}. */
   pong(_payload: Uint8Array, callback?: SendCallback): void {
-    if (callback) process.nextTick(callback);
+    if (callback) nextTick(callback);
   }
 
   /** Starts the closing handshake. Code and reason have no place in it. */
@@ -181,7 +182,7 @@ export class HixieSession implements CountingSession {
 
   #admits(callback: SendCallback | undefined): boolean {
     if (this.#isClosing) {
-      if (callback) process.nextTick(callback, new Error('The WebSocket is not open'));
+      if (callback) nextTick(callback, new Error('The WebSocket is not open'));
       return false;
     }
     if (this.#maxBufferedAmount === 0 || this.bufferedAmount <= this.#maxBufferedAmount) return true;
@@ -190,7 +191,7 @@ export class HixieSession implements CountingSession {
       message: `${this.bufferedAmount} bytes wait for the peer, more than maxBufferedAmount (${this.#maxBufferedAmount})`,
       closeCode: 1008,
     });
-    if (callback) process.nextTick(callback, error);
+    if (callback) nextTick(callback, error);
     this.#sinkSafely(() => this.#sink.onError(error));
     this.terminate();
     return false;

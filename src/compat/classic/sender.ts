@@ -8,6 +8,7 @@ import { CLOSE_INTERNAL_ERROR } from '../../base/close-codes.ts';
 import type { Session } from '../../platform.ts';
 import { isSource, SourcePump } from './source.ts';
 import type { FragmentSender, SendCallback, SendOptions, StreamCallback } from './types.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Options whose defaults are decided. */
 interface Settings {
@@ -74,7 +75,7 @@ export class Sender {
   send(data: unknown, options: SendOptions, callback: SendCallback | undefined): void {
     const isDelayed = this.#queue !== null;
     const fail: Fail = (error) => {
-      if (callback) process.nextTick(callback, error);
+      if (callback) nextTick(callback, error);
       else if (!isDelayed) throw error;
     };
     try {
@@ -93,7 +94,7 @@ export class Sender {
       }
     } catch (error) {
       if (callback === undefined) throw error;
-      process.nextTick(callback, error);
+      nextTick(callback, error as Error);
     }
   }
 
@@ -140,7 +141,7 @@ export class Sender {
   #release(): void {
     if (this.#queue === null || this.#isReleasing) return;
     this.#isReleasing = true;
-    process.nextTick(() => {
+    nextTick(() => {
       const waiting = this.#queue!;
       this.#queue = null;
       this.#isReleasing = false;
@@ -176,9 +177,9 @@ export class Sender {
       }
       isOver = final === true;
       if (isOver) this.#release();
-      else process.nextTick(callback, null, send);
+      else nextTick(callback, null, send);
     };
-    process.nextTick(callback, null, send);
+    nextTick(callback, null, send);
   }
 
   #sendSource(pump: SourcePump, settings: Settings, callback: SendCallback | undefined): void {
@@ -188,7 +189,7 @@ export class Sender {
       if (this.#abandon !== abandon) return;
       this.#abandon = null;
       pump.stop();
-      if (callback) process.nextTick(callback, error);
+      if (callback) nextTick(callback, error);
       this.#release();
     };
     const abandon = (): void => settle(notOpened());

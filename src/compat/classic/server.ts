@@ -19,6 +19,7 @@ import {
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { pathOf, shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
+import { clearTimer, setTimer } from '../../clock.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
 const DEFAULTS = { host: '0.0.0.0', noServer: false, disableHixie: false, clientTracking: true };
@@ -159,11 +160,11 @@ export class Server extends TypedEmitter<ServerEvents> {
     const settle = (proceed: () => void): void => {
       if (isSettled) return;
       isSettled = true;
-      clearTimeout(timer);
+      clearTimer(timer);
       proceed();
     };
     const onTimeout = (): void => settle(() => refuseUpgrade(socket, { status: 501, reason: 'Could not process protocols' }));
-    const timer = this.#handshakeTimeout === 0 ? undefined : setTimeout(onTimeout, this.#handshakeTimeout);
+    const timer = this.#handshakeTimeout === 0 ? undefined : setTimer(onTimeout, this.#handshakeTimeout);
     handleProtocols([...check.protocols], (ok, protocol) =>
       settle(() => (ok ? complete(protocol) : refuseUpgrade(socket, { status: 401 }))),
     );

@@ -35,6 +35,7 @@ import type {
   SocketEvents,
   StreamCallback,
 } from './types.ts';
+import { nextTick } from '../../clock.ts';
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -161,7 +162,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     const [settings, done] = typeof options === 'function' ? [{}, options] : [options ?? {}, callback];
     if (this.#sender === null) {
       if (done === undefined) throw notOpened();
-      process.nextTick(done, notOpened());
+      nextTick(done, notOpened());
     } else {
       this.#sender.send(data, settings, done);
     }
@@ -326,7 +327,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       },
     });
     // Listeners come first: those of 'connection' and 'open' are called in this tick.
-    process.nextTick(() => session.start(head));
+    nextTick(() => session.start(head));
   }
 
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
@@ -356,7 +357,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   #abandon(): void {
     this.#opening?.abort();
     this.#readyState = CLOSING;
-    process.nextTick(() => this.#end(CLOSE_ABNORMAL, ''));
+    nextTick(() => this.#end(CLOSE_ABNORMAL, ''));
   }
 
   #fail(error: Error): void {

@@ -1,7 +1,6 @@
 // fibjs's ws.Socket over a Session, client and server: the W3C interface as an EventEmitter.
 
 import { Buffer } from 'node:buffer';
-import { nextTick } from 'node:process';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { viewOf } from '../../api/ws/data.ts';
@@ -15,6 +14,7 @@ import { BINARY, CLOSED, CLOSING, CONNECTING, DEFAULT_MAXIMUM_PAYLOAD, OPEN, TEX
 import { HttpClient, withCookies } from './cookies.ts';
 import type { Handler, SocketEvents } from './events.ts';
 import { InflateWatch } from './inflate-watch.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Options of `new Socket(url, options)`. */
 export interface SocketOptions {

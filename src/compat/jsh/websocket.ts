@@ -1,7 +1,6 @@
 // JSH's WebSocket over a Session, client and server.
 
 import { Buffer } from 'node:buffer';
-import { nextTick } from 'node:process';
 import type { Duplex } from 'node:stream';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
@@ -11,6 +10,7 @@ import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Session } from '../../
 import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Milliseconds that the opening handshake may take. */
 const HANDSHAKE_TIMEOUT = 30_000;

@@ -11,6 +11,7 @@ import { startHandshake, type OpenedHandshake, type RunningHandshake } from '../
 import { WebSocketConnection } from './connection.ts';
 import { firstIllegal } from './text.ts';
 import type { IClientConfig } from './types.ts';
+import { immediate, nextTick } from '../../clock.ts';
 
 /** Arguments of the events of a client. */
 export interface ClientEvents {
@@ -139,7 +140,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     this.#handshake = undefined;
     handshake.abort();
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-    process.nextTick(() => this.emit('connectFailed', error));
+    nextTick(() => this.emit('connectFailed', error));
   }
 
   #check(handshake: RunningHandshake, response: IncomingMessage): boolean {
@@ -174,7 +175,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     const connection = new WebSocketConnection(socket, [], name, true, this.config);
     connection.webSocketVersion = this.config.webSocketVersion!;
     // Listeners come first, also those behind an `await`.
-    setImmediate(() => connection._addSocketEventListeners(head));
+    immediate(() => connection._addSocketEventListeners(head));
     this.emit('connect', connection);
   }
 }

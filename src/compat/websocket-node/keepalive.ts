@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { ConnectionConfig } from './types.ts';
+import { clearTimer, restartTimer, setTimer, type Timer } from '../../clock.ts';
 
 /** What a {@link Keepalive} is told. */
 export interface KeepaliveOptions {
@@ -17,7 +18,7 @@ export interface KeepaliveOptions {
 
 export class Keepalive {
   readonly #options: KeepaliveOptions;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #isWaiting = false;
   #bytesRead: number | undefined;
 
@@ -32,7 +33,7 @@ export class Keepalive {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    clearTimer(this.#timer);
     this.#timer = undefined;
   }
 
@@ -40,13 +41,13 @@ export class Keepalive {
   noteData(): void {
     if (this.#timer === undefined) return;
     if (this.#isWaiting) this.start();
-    else this.#timer.refresh();
+    else if (!restartTimer(this.#timer)) this.start();
   }
 
   #wait(isWaiting: boolean, milliseconds: number): void {
     this.#isWaiting = isWaiting;
     this.#bytesRead = this.#options.bytesRead();
-    this.#timer = setTimeout(() => this.#end(), milliseconds);
+    this.#timer = setTimer(() => this.#end(), milliseconds);
   }
 
   #end(): void {

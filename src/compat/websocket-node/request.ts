@@ -14,6 +14,7 @@ import { deprecation } from './deprecation.ts';
 import { parseResource } from './resource.ts';
 import { firstIllegal, keepAllowed } from './text.ts';
 import type { ICookie, IServerConfig, RequestedExtension } from './types.ts';
+import { immediate, nextTick } from '../../clock.ts';
 
 /** Arguments of the events of a request. Each comes at most once. */
 export interface RequestEvents {
@@ -188,11 +189,11 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     connection.webSocketVersion = this.webSocketVersion;
     connection.remoteAddress = this.remoteAddress;
     if (this._socketIsClosing) {
-      process.nextTick(() => connection.drop(1006, 'TCP connection lost before handshake completed.', true));
+      nextTick(() => connection.drop(1006, 'TCP connection lost before handshake completed.', true));
     } else {
       socket.write(formatHead(lines));
       // Listeners come first, also those behind an `await`.
-      setImmediate(() => connection._addSocketEventListeners(this.#head));
+      immediate(() => connection._addSocketEventListeners(this.#head));
     }
     this.emit('requestAccepted', connection);
     return connection;

@@ -9,6 +9,7 @@ import { TypedEmitter } from '../../api/ws/emitter.ts';
 import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Arguments of the events of a server. */
 export interface ServerEvents {
@@ -80,7 +81,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   closeAllConnections(): void {
     for (const connection of this.connections.slice()) connection.close();
     for (const request of this.pendingRequests.slice()) {
-      process.nextTick(() => {
+      nextTick(() => {
         if (!request._resolved) request.reject(503);
       });
     }

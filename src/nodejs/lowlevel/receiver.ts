@@ -14,6 +14,7 @@ import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
 import { platform } from './lent.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
+import { immediate } from '../../clock.ts';
 
 /** Extensions by name. Only permessage-deflate is known. */
 export interface NegotiatedExtensions {
@@ -171,7 +172,7 @@ export class Receiver extends TypedWritable {
     if (this.destroyed) return;
     const isConclusion = name === 'conclude';
     if (this.#pending.length > 0 || (!this.#isSynchronous && !isConclusion)) {
-      if (this.#pending.push({ name, values }) === 1) setImmediate(this.#emitNext);
+      if (this.#pending.push({ name, values }) === 1) immediate(this.#emitNext);
     } else {
       this.#emitNow({ name, values });
     }
@@ -194,7 +195,7 @@ export class Receiver extends TypedWritable {
       this.#pending.shift();
       const next = this.#pending[0];
       if (next?.name === 'conclude') this.#emitNext();
-      else if (next !== undefined) setImmediate(this.#emitNext);
+      else if (next !== undefined) immediate(this.#emitNext);
       else this.#settle();
     }
   };

@@ -16,6 +16,7 @@ import {
 import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Told when the stream has taken a frame, or why it will not. */
 export type WriteCallback = (error?: Error | null) => void;
@@ -191,7 +192,7 @@ export class Sender {
         else if (pass(Buffer.from(memory))) this.#goOn();
       },
       // In a turn of its own, where what a callback throws is an uncaught exception and not a rejected promise.
-      (error: Error) => process.nextTick(() => this.#fail(error)),
+      (error: Error) => nextTick(() => this.#fail(error)),
     );
     return false;
   }

@@ -12,6 +12,7 @@ import { HeadReader } from '../head.ts';
 import type { Listener, RawNetwork, RawTransport, ServerTls } from '../network.ts';
 import { RawMessage } from './message.ts';
 import { RawSocket } from './socket.ts';
+import { nextTick } from '../../clock.ts';
 
 /** As the `headersTimeout` of node:http. */
 const DEFAULT_HEADERS_TIMEOUT = 60_000;
@@ -54,7 +55,7 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
       onListening: (address) => {
         this.#address = address;
         // A runtime may know at once, before anybody listens to us.
-        process.nextTick(() => {
+        nextTick(() => {
           if (!this.#isClosing) this.emit('listening');
         });
       },
@@ -63,7 +64,7 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
         // What never listened is not there to be closed.
         if (this.#address === null) this.#hasFailed = true;
         if (this.#hasFailed) this.#listener = null;
-        process.nextTick(() => {
+        nextTick(() => {
           if (!this.#isClosing) this.emit('error', error);
         });
       },
@@ -92,7 +93,7 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
       this.#isListenerClosed = true;
       this.#emitClose();
     };
-    if (this.#listener === null) process.nextTick(onListenerClosed);
+    if (this.#listener === null) nextTick(onListenerClosed);
     else this.#listener.close(onListenerClosed);
     return this;
   }

@@ -9,6 +9,7 @@ import type { SessionOptions } from '../../protocol/session-options.ts';
 import { guard } from '../../base/guard.ts';
 import type { RawTransport } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
+import { nextTick } from '../../clock.ts';
 
 /** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
 const LINGER = 5000;
@@ -175,24 +176,24 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   write(data: string | Uint8Array, encoding?: BufferEncoding | Done, callback?: Done): boolean {
     const done = typeof encoding === 'function' ? encoding : callback;
     if (!this.writable) {
-      if (done) process.nextTick(done, new Error('The socket has been ended'));
+      if (done) nextTick(done, new Error('The socket has been ended'));
       return false;
     }
     const bytes = typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data;
     this.bytesWritten += bytes.length;
     const isTaken = bytes.length === 0 || this.#transport.write([bytes], () => this.#endWrite());
     if (!isTaken) (this.#waiting ??= []).push(done);
-    else if (done) process.nextTick(done);
+    else if (done) nextTick(done);
     return isTaken;
   }
 
   #endWrite(): void {
     const done = this.#waiting?.shift();
-    if (done) process.nextTick(done);
+    if (done) nextTick(done);
     if (this.#waiting?.length) return;
     this.#waiting = null;
     if (this.#isEnding) this.#finish();
-    else process.nextTick(() => this.emit('drain'));
+    else nextTick(() => this.emit('drain'));
   }
 
   /** Sends FIN behind what was written. */
@@ -206,7 +207,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     this.#isWatching = false;
     this.#kept = null;
     // Nobody else keeps time once the peer is refused.
-    if (this.#session === null) this.#timer = this.#platform.setTimer(() => this.destroy(), LINGER);
+    if (this.#session === null) this.#timer = this.#platform.ownTimer(() => this.destroy(), LINGER);
     if (this.#waiting === null) this.#finish();
     return this;
   }
@@ -309,7 +310,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     const fault = this.#error ?? error;
     this.#onClosed?.();
     const lost = fault ?? new Error('The socket was closed before the data was written');
-    for (const done of this.#waiting ?? []) if (done) process.nextTick(done, lost);
+    for (const done of this.#waiting ?? []) if (done) nextTick(done, lost);
     this.#waiting = null;
     const session = this.#session;
     if (session !== null && this.#kept !== null) guard(this.#platform, () => this.#deliverKept());
@@ -321,14 +322,14 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   #endBySession(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    process.nextTick(() => this.emit('finish'));
+    nextTick(() => this.emit('finish'));
   }
 
   /** All was written: ends, and waits for the peer to do so as well. Unread bytes would reset what it has not read yet. */
   #finish(): void {
     if (this.destroyed) return;
     this.#transport.end();
-    process.nextTick(() => {
+    nextTick(() => {
       this.emit('finish');
       if (!this.destroyed && this.#session === null) this.#transport.start();
     });

@@ -19,6 +19,7 @@ import { RawMessage } from './message.ts';
 import { RawClientRequest } from './request.ts';
 import type { RawRuntime } from './runtime.ts';
 import { RawSocket } from './socket.ts';
+import { nextTick } from '../../clock.ts';
 
 /** Options of ws, node:http and node:tls that ask for what raw sockets cannot do: better an error than a surprise. */
 const UNSUPPORTED_OPTIONS = [
@@ -147,7 +148,7 @@ class Opener implements Opening {
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = socket.createSession(withMasks(platform, generateMask), settings);
     // Planned before the 'open' event, so that messages come before what a listener puts off.
-    process.nextTick(() => coreOf(this.#ws).start(head));
+    nextTick(() => coreOf(this.#ws).start(head));
     coreOf(this.#ws).open(this.#ws, session, {
       socket: socket as unknown as Duplex,
       protocol,

@@ -1,7 +1,7 @@
 // Deferred tasks: in order, at the end of the turn, each whatever the others do.
 
 import { expect, test } from 'vitest';
-import { defer } from '../../../src/nodejs/defer.ts';
+import { defer } from '../../../src/clock.ts';
 
 /** Takes the uncaught exceptions of `run` from the test runner. */
 async function uncaught(run: () => Promise<void>): Promise<unknown[]> {
