@@ -9,9 +9,9 @@ import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socke
 import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import type { BunServer } from './bun.ts';
+import { websocket } from './handlers.ts';
 import { platform } from './platform.ts';
 import { ServedSession } from './served-session.ts';
-import { websocket } from './upgrade.ts';
 
 /** A request that becomes no WebSocket. */
 function refused(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): UpgradedRequest {

@@ -6,9 +6,10 @@ import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { websocket } from './handlers.ts';
 import { platform } from './platform.ts';
 import { WebSocketServer } from './server.ts';
-import { upgrade, websocket } from './upgrade.ts';
+import { upgrade } from './upgrade.ts';
 import { WebSocket } from './websocket.ts';
 
 lendPlatform(platform);
@@ -28,6 +29,7 @@ export * from '../../src/api/ws/public.ts';
 export * from '../../src/nodejs/lowlevel/index.ts';
 export { upgrade, websocket, WebSocket, WebSocketServer };
 export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
+export type { WebSocketOption } from './handlers.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './upgrade.ts';
 export type { WebSocketServer as Server } from './server.ts';
 export type ServerOptions<

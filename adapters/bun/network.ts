@@ -12,6 +12,7 @@ import type {
   RawNetwork,
 } from '../../src/raw/network.ts';
 import { bun, type BunError, type BunListener } from './bun.ts';
+import { hold, takeOver } from './hot.ts';
 import { BunTransport, handlers, type Opening } from './transport.ts';
 import { defer } from '../../src/clock.ts';
 
@@ -23,23 +24,29 @@ export const network: RawNetwork = {
     return listener;
   },
   connect: startConnecting,
+  // As Node.js has it, and Bun's own clients.
+  isTrustDemanded: () => process.env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0',
 };
 
 /** Something that listens, or is about to. */
 class BunPort implements Listener {
   readonly #plan: ListenPlan;
   readonly #events: ListenerEvents;
+  #port: number;
   #listener: BunListener | null = null;
+  #withdraw: () => void = () => {};
   #isClosed = false;
   #isKept = true;
 
   constructor(plan: ListenPlan, events: ListenerEvents) {
     this.#plan = plan;
     this.#events = events;
+    this.#port = plan.port;
   }
 
   open(): void {
     const { host, path } = this.#plan;
+    this.#port = takeOver(this.#plan);
     // At once where that is possible: programs ask for the address right away.
     if (path !== undefined) this.#listen([]);
     else if (host === undefined) this.#listen(['::', '0.0.0.0']);
@@ -54,6 +61,7 @@ class BunPort implements Listener {
 
   close(onClosed: () => void): void {
     this.#isClosed = true;
+    this.#withdraw();
     this.#listener?.stop();
     defer(onClosed);
   }
@@ -67,7 +75,8 @@ class BunPort implements Listener {
   /** @param addresses To try in turn; the second where a machine has no IPv6. */
   #listen(addresses: readonly string[]): void {
     if (this.#isClosed) return;
-    const { path, port } = this.#plan;
+    const { path } = this.#plan;
+    const port = this.#port;
     const [hostname, ...others] = addresses;
     try {
       this.#listener = this.#start(path === undefined ? { hostname, port } : { unix: path });
@@ -78,6 +87,7 @@ class BunPort implements Listener {
       }
       return this.#fail(nodeError(error as BunError, 'listen', path ?? `${hostname}:${port}`));
     }
+    this.#withdraw = hold(this.#plan, this.#listener);
     if (!this.#isKept) this.#listener.unref();
     const family = hostname?.includes(':') ? 'IPv6' : 'IPv4';
     this.#events.onListening(path ?? { address: hostname, port: this.#listener.port ?? port, family });

@@ -3,7 +3,7 @@
 import { coreOf } from '../../src/api/ws/core.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { checkUpgrade, refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
-import type { BunServer, ServerWebSocketHandlers } from './bun.ts';
+import type { BunServer } from './bun.ts';
 import { ServedSession, type ServedSessionOptions } from './served-session.ts';
 import { WebSocket } from './websocket.ts';
 import { nextTick } from '../../src/clock.ts';
@@ -39,7 +39,7 @@ const NO_BYTES = new Uint8Array(0);
  *     });
  *
  * The protocol is done by Bun: it sends whole messages only, and closes TCP right behind its Close frame. Limits, permessage-deflate and
- * timeouts are those of {@link websocket}, for all connections of the server.
+ * timeouts are those of `websocket`, for all connections of the server.
  *
  * @param server The second argument of the handler.
  * @returns What the handler must return, and the WebSocket; null when the request is refused.
@@ -65,22 +65,3 @@ export function upgrade(request: Request, server: BunServer, options: UpgradeOpt
   });
   return { response: undefined, socket };
 }
-
-/**
- * The `websocket` option of `Bun.serve`, without which {@link upgrade} cannot work. It sets ws's limits in the place of Bun's: messages of
- * at most 100 MiB, no idle timeout, nothing dropped for a slow peer below `maxBufferedAmount`. To change some:
- * `{ ...websocket, maxPayloadLength: 65536, perMessageDeflate: true }`.
- */
-export const websocket: ServerWebSocketHandlers<ServedSession> = {
-  open: (socket) => socket.data.opened(socket),
-  message: (socket, message) => socket.data.message(message),
-  drain: (socket) => socket.data.drained(),
-  close: (socket, code, reason) => socket.data.closed(code, reason),
-  ping: (socket, payload) => socket.data.pinged(payload),
-  pong: (socket, payload) => socket.data.ponged(payload),
-  maxPayloadLength: 104857600,
-  // None: what a peer leaves waiting is bounded by `maxBufferedAmount`.
-  backpressureLimit: 0,
-  closeOnBackpressureLimit: false,
-  idleTimeout: 0,
-};

@@ -102,4 +102,6 @@ export interface RawNetwork {
    * @returns How to give up.
    */
   connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void };
+  /** Whether clients demand a trusted certificate where the program says nothing. Left out: they do. */
+  isTrustDemanded?(): boolean;
 }

@@ -16,9 +16,10 @@ function pem(name: string, value: unknown): string {
 /**
  * The TLS options among `options`.
  *
+ * @param isTrustDemanded What `rejectUnauthorized` is where the program says nothing.
  * @throws {TypeError} for one of another type.
  */
-export function readClientTls(options: Readonly<Record<string, unknown>>): ClientTls {
+export function readClientTls(options: Readonly<Record<string, unknown>>, isTrustDemanded: boolean = true): ClientTls {
   const { ca, cert, key, rejectUnauthorized, servername } = options;
   if (servername !== undefined && typeof servername !== 'string') {
     throw new TypeError('The "servername" option must be a string');
@@ -28,7 +29,7 @@ export function readClientTls(options: Readonly<Record<string, unknown>>): Clien
     cert: cert === undefined ? undefined : pem('cert', cert),
     key: key === undefined ? undefined : pem('key', key),
     // As Node.js reads it: only `false` itself turns it off.
-    rejectUnauthorized: rejectUnauthorized !== false,
+    rejectUnauthorized: rejectUnauthorized === undefined ? isTrustDemanded : rejectUnauthorized !== false,
     servername,
   };
 }

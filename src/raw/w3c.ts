@@ -35,7 +35,7 @@ export function createConnect(network: RawNetwork, platform: Platform, deflateEn
       deflate: perMessageDeflate && deflateEngine !== undefined ? {} : undefined,
       headers: withCredentials(platform, request.headers, target.auth),
       handshakeTimeout,
-      tls: readClientTls({ ...tls }),
+      tls: readClientTls({ ...tls }, network.isTrustDemanded?.()),
     } as const;
     const opening = startOpening(network, platform, plan, {
       onUpgrade: () => true,

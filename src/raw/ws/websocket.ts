@@ -103,7 +103,7 @@ class Opener implements Opening {
       deflate: this.#deflate,
       headers: withCredentials(this.#runtime.platform, headers as HeaderValues, auth),
       handshakeTimeout: options.handshakeTimeout,
-      tls: readClientTls({ ...options }),
+      tls: readClientTls({ ...options }, this.#runtime.network.isTrustDemanded?.()),
     };
   }
 

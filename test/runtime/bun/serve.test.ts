@@ -354,3 +354,83 @@ test.each(['close', 'terminate'] as const)(
     expect(events).toEqual(['error', 1006]);
   },
 );
+
+describe('sockets that the program upgrades by itself, beside ours', () => {
+  /** A server with a route of each kind. */
+  function serveBoth(settings: object): number {
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch(request, self) {
+        if (new URL(request.url).pathname === '/theirs') {
+          const isUpgraded = self.upgrade(request, { data: { name: 'theirs' } });
+          return isUpgraded ? undefined : new Response(null, { status: 400 });
+        }
+        const { response, socket } = upgrade(request, self);
+        socket?.on('error', () => {});
+        if (socket) echo(socket);
+        return response;
+      },
+      websocket: settings,
+    });
+    cleanup.push(() => server.stop(true));
+    return server.port;
+  }
+  const open = async (port: number, path: string): Promise<WebSocket> => {
+    const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`);
+    cleanup.push(() => ws.terminate());
+    await once(ws, 'open');
+    return ws;
+  };
+  const answer = async (ws: WebSocket, text: string): Promise<string> => {
+    ws.send(text);
+    return String((await once(ws, 'message'))[0]);
+  };
+
+  test.each([
+    ['websocket', websocket],
+    ['a copy of it', { ...websocket, maxPayloadLength: 1000 }],
+  ])('are ignored by %s', async (_, settings) => {
+    const port = serveBoth(settings);
+    const theirs = await open(port, '/theirs');
+    theirs.send('text');
+    theirs.ping();
+    await once(theirs, 'pong');
+    theirs.pong();
+    theirs.close(4000);
+    await once(theirs, 'close');
+    expect(await answer(await open(port, '/'), 'still here')).toBe('still here');
+  });
+
+  test('have their handlers, and their settings are for both', async () => {
+    const events: unknown[] = [];
+    interface Theirs {
+      readonly data: { readonly name: string };
+      sendText(text: string): number;
+    }
+    const port = serveBoth(
+      websocket({
+        maxPayloadLength: 1000,
+        open: (socket: Theirs) => events.push('open', socket.data.name),
+        message(socket: Theirs, message: string | Uint8Array) {
+          socket.sendText(`${String(message)} for ${socket.data.name}`);
+        },
+        ping: () => void events.push('ping'),
+        pong: () => void events.push('pong'),
+        close: (_socket: Theirs, code: number, reason: string) => events.push('close', code, reason),
+      }),
+    );
+    const [theirs, ours] = [await open(port, '/theirs'), await open(port, '/')];
+    expect(await answer(theirs, 'text')).toBe('text for theirs');
+    expect(await answer(ours, 'text')).toBe('text');
+    theirs.pong();
+    theirs.ping();
+    await once(theirs, 'pong');
+    theirs.close(4000, 'bye');
+    await once(theirs, 'close');
+    await until('the close', () => events.includes('close'));
+    expect(events).toEqual(['open', 'theirs', 'pong', 'ping', 'close', 4000, 'bye']);
+    ours.send('x'.repeat(1001));
+    expect((await once(ours, 'close'))[0]).toBe(1009);
+  });
+});

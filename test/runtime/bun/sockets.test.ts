@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../../adapters/bun/index.ts';
 import { WebSocket as W3CWebSocket } from '../../../adapters/bun/w3c.ts';
 import { Endpoint, type ClientSocket } from '../../contract/endpoint.ts';
@@ -115,6 +115,39 @@ describe('a client', () => {
     const client = new WebSocket(`wss://localhost:${portOf(server)}/`);
     const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
     expect(error.code).toBe('DEPTH_ZERO_SELF_SIGNED_CERT');
+  });
+
+  describe('heeds NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
+    const NAME = 'NODE_TLS_REJECT_UNAUTHORIZED';
+    const secureUrl = (): string => {
+      vi.stubEnv(NAME, '0');
+      cleanup.push(() => vi.unstubAllEnvs());
+      return `wss://localhost:${portOf(echo(serve({ tls: { cert: certificate, key } })))}/`;
+    };
+
+    test('as long as the program says nothing', async () => {
+      const url = secureUrl();
+      await expectEcho(new WebSocket(url));
+      await expectEcho(new WebSocket(url, { rejectUnauthorized: undefined }));
+      await expectEcho(new W3CWebSocket(url));
+      await expectEcho(new W3CWebSocket(url, { tls: { servername: 'localhost' } }));
+    });
+
+    test.each([
+      ['ws style', (url: string) => new WebSocket(url, { rejectUnauthorized: true })],
+      ['W3C style', (url: string) => new W3CWebSocket(url, { tls: { rejectUnauthorized: true } })],
+    ])('but not where the program demands trust (%s)', async (_, dial) => {
+      const client = new Endpoint(dial(secureUrl()) as unknown as ClientSocket);
+      expect(await client.closed).toMatchObject({ code: 1006 });
+      expect(client.events).toEqual(['error', 'close']);
+    });
+
+    test('at the call', async () => {
+      const url = secureUrl();
+      vi.stubEnv(NAME, '1');
+      const client = new Endpoint(new WebSocket(url) as unknown as ClientSocket);
+      expect(await client.closed).toMatchObject({ code: 1006 });
+    });
   });
 });
 

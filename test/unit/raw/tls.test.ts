@@ -19,6 +19,14 @@ test('client trusts nobody by mistake: only `false` turns the check off', () => 
   }
 });
 
+test('client demands trust as the runtime says where the program says nothing', () => {
+  expect(readClientTls({}, false).rejectUnauthorized).toBe(false);
+  expect(readClientTls({ rejectUnauthorized: undefined }, false).rejectUnauthorized).toBe(false);
+  for (const value of [true, null, 0]) {
+    expect(readClientTls({ rejectUnauthorized: value }, false).rejectUnauthorized).toBe(true);
+  }
+});
+
 test.each(['ca', 'cert', 'key', 'servername'])('client refuses "%s" of another type', (name) => {
   expect(() => readClientTls({ [name]: 5 })).toThrow(TypeError);
   expect(() => readClientTls({ [name]: 5 })).toThrow(name);

@@ -1,0 +1,47 @@
+// `bun --hot` runs a changed program in the process of the old one, whose servers still listen. As with Bun.serve, a server of the new
+// program takes over from the one of the old program at the same place: https://bun.sh/docs/runtime/hot.
+
+import type { ListenPlan } from '../../src/raw/network.ts';
+import type { BunListener } from './bun.ts';
+
+interface Held {
+  /** The run of the program that it belongs to. */
+  readonly run: object;
+  readonly plan: ListenPlan;
+  readonly listener: BunListener;
+}
+
+const isHot = process.execArgv.includes('--hot');
+/** This run of the program: a reload evaluates this module again. */
+const run = {};
+/** What listens, for the runs to come. */
+const HELD = Symbol.for('wasock.bun.listeners');
+const held: Set<Held> = ((globalThis as Record<symbol, Set<Held> | undefined>)[HELD] ??= new Set());
+
+/** Whether `plan` asks for the place of a former run's listener. One that takes any port gets the port of one that took any. */
+function isPlaceOf({ plan: former, listener }: Held, { path, host, port }: ListenPlan): boolean {
+  if (path !== undefined || former.path !== undefined) return former.path === path;
+  return port === 0 ? former.port === 0 && former.host === host : listener.port === port;
+}
+
+/**
+ * Stops what a former run of the program has left listening where `plan` wants to. Connections that it has accepted stay with it.
+ *
+ * @returns The port to listen on.
+ */
+export function takeOver(plan: ListenPlan): number {
+  const former = isHot ? [...held].find((entry) => entry.run !== run && isPlaceOf(entry, plan)) : undefined;
+  if (former === undefined) return plan.port;
+  held.delete(former);
+  const port = former.listener.port ?? plan.port;
+  former.listener.stop();
+  return port;
+}
+
+/** Lets a run to come take `listener` over. @returns How to withdraw it. */
+export function hold(plan: ListenPlan, listener: BunListener): () => void {
+  if (!isHot) return () => {};
+  const entry = { run, plan, listener };
+  held.add(entry);
+  return () => held.delete(entry);
+}
