@@ -1,9 +1,11 @@
 // The package as its users get it: every export exists after the build, has types, and loads by `import` and by `require`.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -52,12 +54,88 @@ describe.each(subpaths)('export %s', (subpath, target) => {
       expect(target).toBe(subpath);
       return;
     }
-    const conditions = files.map((entry) => entry.conditions.at(-1));
     // The first condition that matches wins, so types behind `default` would never be found.
-    expect(conditions.at(0)).toBe('types');
-    expect(conditions.at(-1)).toBe('default');
-    const types = files.filter((_, index) => conditions[index] === 'types');
-    for (const { file } of types) expect(file).toMatch(/\.d\.ts$/);
+    expect(files[0].conditions).toContain('types');
+    expect(files.at(-1)?.conditions.at(-1)).toBe('default');
+    for (const { file, conditions } of files) {
+      const isRequired = conditions.at(-1) === 'require';
+      if (conditions.includes('types')) expect(file).toMatch(isRequired ? /\.d\.cts$/ : /\.d\.ts$/);
+      else if (isRequired) expect(file).toMatch(/\.cjs$/);
+    }
+  });
+});
+
+/** Prints each entry point whose two ways in differ, by name or by value. */
+const COMPARE = `
+const differing = [];
+for (const [name, imported] of Object.entries(all)) {
+  const required = require(name);
+  const main = typeof required === 'function' ? required : required.default;
+  if (main !== imported.default) differing.push(name);
+  for (const [key, value] of Object.entries(imported)) {
+    if (key !== 'default' && key !== 'module.exports' && required[key] !== value) differing.push(name + ' ' + key);
+  }
+}
+console.log(Object.keys(all).length, differing.join());`;
+const JOINED = ['', '/w3c', '/websocket', '/websocket/lib/browser', '/classic', '/fibjs', '/jsh'].map(
+  (path) => `wasock${path}`,
+);
+const RUNTIMES = new URL('runtimes/node_modules/', import.meta.url);
+const runtimes: readonly (readonly [name: string, binary: string, args: readonly string[]])[] = [
+  ['this Node.js', process.execPath, []],
+  ['this Node.js without require() of ES modules', process.execPath, ['--no-experimental-require-module']],
+  ['Node.js 24', fileURLToPath(new URL('node-24/bin/node', RUNTIMES)), []],
+  ['Node.js 24 without it', fileURLToPath(new URL('node-24/bin/node', RUNTIMES)), ['--no-experimental-require-module']],
+  ['Node.js 26', fileURLToPath(new URL('node-26/bin/node', RUNTIMES)), []],
+  ['Node.js 26 without it', fileURLToPath(new URL('node-26/bin/node', RUNTIMES)), ['--no-experimental-require-module']],
+  ['Deno', fileURLToPath(new URL('.bin/deno', RUNTIMES)), ['run', '-A', '--node-modules-dir=manual']],
+  ['Bun', fileURLToPath(new URL('.bin/bun', RUNTIMES)), []],
+];
+
+describe.each(runtimes)('import and require on %s', (_name, binary, args) => {
+  let folder: string;
+  beforeAll(() => {
+    if (!existsSync(binary)) throw new Error(`${binary} is missing: npm test installs it.`);
+    folder = mkdtempSync(join(tmpdir(), 'wasock-joined-'));
+    mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(ROOT, join(folder, 'node_modules/wasock'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function output(file: string, program: string): string {
+    writeFileSync(join(folder, file), program);
+    const env = { ...process.env, NODE_NO_WARNINGS: '1', NO_COLOR: '1' };
+    return execFileSync(binary, [...args, file], { cwd: folder, encoding: 'utf8', env }).trim();
+  }
+
+  test('give the same, whichever comes first', () => {
+    const imports = JOINED.map((name, index) => `import * as all${index} from '${name}';`).join('\n');
+    const all = `const all = { ${JOINED.map((name, index) => `'${name}': all${index}`).join()} };`;
+    const module = `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);`;
+    expect(output('first.mjs', `${imports}\n${module}\n${all}\n${COMPARE}`)).toBe(`${JOINED.length}`);
+    const lazily = `const names = ${JSON.stringify(JOINED)};
+      for (const name of names) require(name);
+      Promise.all(names.map((name) => import(name))).then((modules) => {
+        const all = Object.fromEntries(modules.map((imported, index) => [names[index], imported]));
+        ${COMPARE}
+      });`;
+    expect(output('second.cjs', lazily)).toBe(`${JOINED.length}`);
+  });
+
+  test('give the class with its statics to require', () => {
+    const program = `
+      const WebSocket = require('wasock');
+      const { WebSocketServer, Server, createWebSocketStream, broadcast, ProtocolError } = WebSocket;
+      const types = [WebSocketServer, createWebSocketStream, broadcast, ProtocolError].map((value) => typeof value);
+      console.log(typeof WebSocket, WebSocket.name, WebSocket.OPEN, WebSocket.WebSocket === WebSocket, Server === WebSocketServer, types.join());
+      const Classic = require('wasock/classic');
+      console.log(typeof Classic, Classic.Server.name, Classic.CLOSED);
+      console.log(Object.keys(require('wasock/jsh')).sort().join());`;
+    expect(output('statics.cjs', program).split('\n')).toEqual([
+      'function WebSocket 1 true true function,function,function,function',
+      'function Server 3',
+      'WebSocket,WebSocketServer,default',
+    ]);
   });
 });
 
@@ -73,20 +151,6 @@ describe('the built package', () => {
       import * as all from 'wasock';
       console.log(all.default === all.WebSocket, all.WebSocket.name, typeof all.WebSocketServer);`;
     expect(run('module', program)).toBe('true WebSocket function');
-  });
-
-  test('gives require the WebSocket class itself', () => {
-    const program = `
-      const WebSocket = require('wasock');
-      console.log(WebSocket.name, WebSocket.WebSocket === WebSocket, typeof WebSocket.WebSocketServer, WebSocket.OPEN);`;
-    expect(run('commonjs', program)).toBe('WebSocket true function 1');
-  });
-
-  test('gives import and require the same class', () => {
-    const program = `
-      const required = require('wasock');
-      import('wasock').then((imported) => console.log(imported.WebSocket === required));`;
-    expect(run('commonjs', program)).toBe('true');
   });
 
   test('gives import and require the W3C class at ./w3c', () => {

@@ -64,5 +64,3 @@ export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
 /** The `websocket` option of `Bun.serve`, without which no handler can upgrade there. */
 export { websocket };
 export { fibjs as default };
-// What `require()` of this module returns.
-export { fibjs as 'module.exports' };

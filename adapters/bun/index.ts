@@ -37,5 +37,3 @@ export type ServerOptions<
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > = StandaloneServerOptions<Socket, Request>;
 export { WebSocket as default };
-// What `require()` of this module returns.
-export { WebSocket as 'module.exports' };

@@ -43,5 +43,3 @@ export type Socket = SocketBase;
 /** Makes a handler that upgrades requests. */
 export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
 export { fibjs as default };
-// What `require()` of this module returns.
-export { fibjs as 'module.exports' };

@@ -31,5 +31,3 @@ export type ServerOptions<
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > = WebSocket.ServerOptions<Socket, Request>;
 export { WebSocket as default };
-// What `require()` of this module returns (Node.js 20.19 and later).
-export { WebSocket as 'module.exports' };

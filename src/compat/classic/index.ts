@@ -44,5 +44,3 @@ export const CLOSING: 2 = WebSocket.CLOSING;
 export const CLOSED: 3 = WebSocket.CLOSED;
 export { connect as createConnection, Server, WebSocket };
 export { WebSocket as default };
-// What `require()` of this module returns (Node.js 20.19 and later).
-export { WebSocket as 'module.exports' };

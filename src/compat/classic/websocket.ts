@@ -22,7 +22,7 @@ import {
   type EventMap,
 } from './events.ts';
 import { HixieSession } from './hixie-76.ts';
-import type { connect as connect_, createServer as createServer_ } from './index.ts';
+import type * as events from './events.ts';
 import { ignoreFragment, notOpened, Sender } from './sender.ts';
 import type { Server as Server_ } from './server.ts';
 import { createCountingSession, type CountingSession } from './session.ts';
@@ -35,6 +35,7 @@ import type {
   SocketEvents,
   StreamCallback,
 } from './types.ts';
+import type * as types from './types.ts';
 import { nextTick } from '../../clock.ts';
 
 const CONNECTING = 0;
@@ -67,9 +68,9 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   /** The class itself. */
   declare static WebSocket: typeof WebSocket;
   declare static Server: typeof Server_;
-  declare static createServer: typeof createServer_;
-  declare static connect: typeof connect_;
-  declare static createConnection: typeof connect_;
+  declare static createServer: (options?: types.ServerOptions | null, onConnection?: (ws: WebSocket) => void) => Server_;
+  declare static connect: (address: string | URL, onOpen?: () => void) => WebSocket;
+  declare static createConnection: typeof WebSocket.connect;
   declare readonly CONNECTING: 0;
   declare readonly OPEN: 1;
   declare readonly CLOSING: 2;
@@ -379,4 +380,30 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
 for (const [name, value] of Object.entries(STATES)) {
   Object.defineProperty(WebSocket, name, { enumerable: true, value });
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
+}
+
+/** The types that `WebSocket.Name` means: `require` gives the class alone. */
+export declare namespace WebSocket {
+  type Server = Server_;
+  type ClientOptions = types.ClientOptions;
+  type CloseEvent = events.CloseEvent;
+  type ErrorEvent = events.ErrorEvent;
+  type Event = events.Event;
+  type EventListener<Type extends keyof EventMap> = events.EventListener<Type>;
+  type EventMap = events.EventMap;
+  type FragmentSender = types.FragmentSender;
+  type HandleProtocols = types.HandleProtocols;
+  type Limits = types.Limits;
+  type MessageEvent = events.MessageEvent;
+  type MessageFlags = types.MessageFlags;
+  type ProtocolVersion = types.ProtocolVersion;
+  type SendCallback = types.SendCallback;
+  type SendOptions = types.SendOptions;
+  type ServerClient = types.ServerClient;
+  type ServerEvents = types.ServerEvents;
+  type ServerOptions = types.ServerOptions;
+  type SocketEvents = types.SocketEvents;
+  type StreamCallback = types.StreamCallback;
+  type VerifyClient = types.VerifyClient;
+  type VerifyClientInfo = types.VerifyClientInfo;
 }

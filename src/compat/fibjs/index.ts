@@ -31,5 +31,3 @@ export { BINARY, CLOSE, CLOSED, CLOSING, CONNECTING, CONTINUE, OPEN, PING, PONG,
 export { createFibjs, nodeBinding, TruncatedMessageError };
 export { route } from './upgrade.ts';
 export { fibjs as default };
-// What `require()` of this module returns (Node.js 20.19 and later).
-export { fibjs as 'module.exports' };

@@ -14,5 +14,3 @@ export type { RequestedProtocols, VerifyClientInfo, WebSocketServerOptions } fro
 export type { ServerRequest } from './request.ts';
 export { WebSocket, WebSocketServer };
 export { jsh as default };
-// What `require()` of this module returns (Node.js 20.19 and later).
-export { jsh as 'module.exports' };

@@ -10,7 +10,6 @@ import { startServer } from './support.ts';
 test('the default export is WebSocket, with the statics of ws 0.4', () => {
   const { default: WebSocket, Server, createServer, connect, createConnection } = classic;
   expect(WebSocket).toBe(classic.WebSocket);
-  expect((classic as Record<string, unknown>)['module.exports']).toBe(WebSocket);
   expect({ ...WebSocket }).toMatchObject({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
   expect(WebSocket.prototype).toMatchObject({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
   expect(classic).toMatchObject({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });

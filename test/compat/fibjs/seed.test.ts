@@ -6,7 +6,7 @@ import * as imported from '../../../src/compat/fibjs/index.ts';
 import { listen, until } from '../../support/sockets.ts';
 
 // var ws = require('ws')
-const ws = (imported as Record<string, unknown>)['module.exports'] as typeof imported.default;
+const ws = imported.default;
 
 test('module has Message, Socket, upgrade and the constants, by every way of loading it', () => {
   const names = ['Message', 'Socket', 'upgrade', 'route', 'createFibjs', 'nodeBinding', 'TruncatedMessageError'];

@@ -6,7 +6,7 @@ import * as imported from '../../../src/compat/jsh/index.ts';
 import { listen, until } from '../../support/sockets.ts';
 
 // const { WebSocket, WebSocketServer } = require('ws');
-const { WebSocket, WebSocketServer } = (imported as Record<string, unknown>)['module.exports'] as typeof imported.default;
+const { WebSocket, WebSocketServer } = imported.default;
 
 test('module has its two classes, by every way of loading it', () => {
   expect(WebSocket).toBe(imported.WebSocket);
