@@ -39,7 +39,7 @@ const TERSER = {
 function ownImports(code, { fileName }, chunks) {
   return code.replace(/^import \{ (.*) \} from '(\..*)';$/gm, (_statement, list, source) => {
     const constants = constantsOf(chunks[posix.join(posix.dirname(fileName), source)].facadeModuleId);
-    const names = list.split(', ').map((specifier) => specifier.split(' as '));
+    const names = list.split(', ').map((name) => name.split(' as '));
     const isConstant = ([name]) => constants.has(name);
     const copies = names.filter(isConstant).map(([name, alias = name]) => `const ${alias} = ${constants.get(name)};`);
     const others = names.filter((name) => !isConstant(name)).map((name) => name.join(' as '));

@@ -382,6 +382,7 @@ for (const [name, value] of Object.entries(STATES)) {
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
 }
 
+/* oxlint-disable no-shadow -- The names are those of the package's exports. */
 /** The types that `WebSocket.Name` means: `require` gives the class alone. */
 export declare namespace WebSocket {
   type Server = Server_;
