@@ -11,7 +11,7 @@ import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../
 import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
-import { Readiness } from './promises.ts';
+import { Readiness } from './readiness.ts';
 import { SendQueue } from './send-queue.ts';
 import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
@@ -37,6 +37,8 @@ export interface OpenSettings {
   readonly socket: Duplex | null;
   /** See `ConnectionSettings`. Default true. */
   readonly allowSynchronousEvents?: boolean | undefined;
+  /** Hears of every error of the connection, after the program's 'error' listeners. One function for all connections. */
+  readonly onError?: ((error: Error, ws: WebSocketBase) => void) | undefined;
 }
 
 /** Where a WebSocket keeps its core. A symbol: no name of ours meets one that a program or its subclass uses. */
@@ -51,6 +53,8 @@ export function findCore(ws: object): SocketCore | undefined {
 export function coreOf(ws: WebSocketBase): SocketCore {
   return findCore(ws)!;
 }
+
+const ignore = (): void => {};
 
 const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
 const BINARY_TYPES: readonly unknown[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
@@ -80,10 +84,16 @@ export class SocketCore implements ShapingSink {
   #readiness: Readiness | null = null;
   /** Why it never opened. */
   #failure: Error | null = null;
+  #reportError: OpenSettings['onError'];
 
   constructor(ws: WebSocketBase, isServer: boolean) {
     this.#ws = ws;
     this.#isServer = isServer;
+  }
+
+  /** Whether a server accepted the connection, so that its peer is anybody. */
+  get isServer(): boolean {
+    return this.#isServer;
   }
 
   get readyState(): ReadyState {
@@ -140,7 +150,7 @@ export class SocketCore implements ShapingSink {
 
   get ready(): Promise<WebSocketBase> {
     if (this.#readiness === null) {
-      this.#readiness = new Readiness(this.#ws);
+      this.#readiness = new Readiness(this.#ws, this.#isServer);
       if (this.#session !== null) this.#readiness.settle();
       else if (this.#failure !== null) this.#readiness.settle(this.#failure);
     }
@@ -166,6 +176,7 @@ export class SocketCore implements ShapingSink {
     this.#socket = settings.socket;
     this.#protocol = settings.protocol;
     this.#extensions = settings.extensions;
+    this.#reportError = settings.onError;
     if (this.#binaryType === 'fragments') session.keepFragments?.(true);
     if (settings.allowSynchronousEvents === false) this.#deferred = new DeferredSink(this, session);
     session.attach(this.#deferred ?? this);
@@ -192,7 +203,7 @@ export class SocketCore implements ShapingSink {
     this.#failure = error;
     this.#readiness?.settle(error);
     try {
-      this.#ws.emit('error', error);
+      this.onError(error);
     } finally {
       this.#readyState = CLOSED;
       this.#ws.emit('close', CLOSE_ABNORMAL, EMPTY);
@@ -339,7 +350,19 @@ export class SocketCore implements ShapingSink {
   }
 
   onError(error: Error): void {
-    this.#ws.emit('error', error);
+    const ws = this.#ws;
+    // An 'error' event without a listener ends the process. On a server any peer could cause that; a client's program that has asked for
+    // `ready` hears of a failed handshake there.
+    const mayGoUnheard = this.#isServer || (this.#readiness !== null && this.#session === null);
+    const isUnheard = mayGoUnheard && ws.listenerCount('error') === 0;
+    try {
+      // Emitted all the same, for `errorMonitor` and for programs that have replaced `emit`.
+      if (isUnheard) ws.on('error', ignore);
+      ws.emit('error', error);
+    } finally {
+      if (isUnheard) ws.removeListener('error', ignore);
+      this.#reportError?.(error, ws);
+    }
   }
 
   onDrain(): void {

@@ -27,7 +27,7 @@ function sizeOf(data: Data | Blob): number {
   return 'size' in data ? data.size : data.byteLength;
 }
 
-/** The messages of one WebSocket from now on. Ends when it closes, throws what its 'error' event says. */
+/** The messages of one WebSocket from now on. Ends when it closes; a client's throws what its 'error' event says. */
 export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
   readonly #ws: WebSocketBase;
   #messages: Data[];
@@ -111,7 +111,8 @@ export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
 
   // Listens until 'close' even so: a second 'error' without a listener would end the process.
   readonly #onError = (error: Error): void => {
-    if (this.#isDone || this.#error !== undefined) return;
+    // On a server any peer can cause one, and few loops there stand in a `try`: the loop ends by 'close'.
+    if (findCore(this.#ws)?.isServer || this.#isDone || this.#error !== undefined) return;
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
       this.#error = error;

@@ -47,8 +47,11 @@ export class ServerCore {
   listeners: Readonly<Record<string, LooseListener<unknown>>> = {};
   /** Forgets the WebSocket that it is called on. One for all clients: each would keep one of its own alive. */
   readonly onClientClose: (this: object) => void;
+  /** Reports an error of an accepted connection. One for all clients, too. */
+  readonly onClientError: (error: Error, ws: WebSocketBase) => void;
 
-  constructor(server: { readonly clients?: Set<object> }) {
+  constructor(server: { readonly clients?: Set<object>; emit(event: string, ...values: unknown[]): boolean }) {
+    this.onClientError = (error, ws) => void server.emit('connectionError', error, ws);
     // oxlint-disable-next-line typescript/no-this-alias -- `this` of the listener is the client
     const core = this;
     this.onClientClose = function () {
@@ -74,7 +77,7 @@ interface Carrier {
 /** The core of a server: made for an object that never saw the constructor, such as a stub. */
 export function serverCoreOf(server: object): ServerCore {
   const carrier = server as Carrier;
-  if (carrier[CORE] === undefined) Object.defineProperty(server, CORE, { value: new ServerCore(server) });
+  if (carrier[CORE] === undefined) Object.defineProperty(server, CORE, { value: new ServerCore(server as EventEmitter) });
   return carrier[CORE]!;
 }
 

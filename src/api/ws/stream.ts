@@ -1,6 +1,7 @@
 // A WebSocket as a Duplex stream: messages are chunks, and backpressure goes both ways.
 
 import { Duplex, type DuplexOptions } from 'node:stream';
+import { findCore } from './core.ts';
 import { CLOSED, CONNECTING } from './states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
@@ -38,9 +39,12 @@ class WebSocketStream extends Duplex {
     this.on('end', () => {
       if (!this.destroyed && this.writableFinished) this.destroy();
     });
+    const isServer = findCore(ws)?.isServer === true;
     const onError = (error: Error): void => {
-      this.removeListener('error', onError);
       this.destroy();
+      // A peer must not end a server by an 'error' that nobody listens for; `errored` tells of it, and 'close' comes.
+      if (isServer) return;
+      this.removeListener('error', onError);
       // Nobody else listens: what EventEmitter does then is not ours to prevent.
       if (this.listenerCount('error') === 0) this.emit('error', error);
     };

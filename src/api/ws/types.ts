@@ -43,6 +43,8 @@ export interface ServerEvents<Socket, Request> {
   close: [];
   listening: [];
   wsClientError: [error: Error, socket: Duplex, request: Request];
+  /** An error of a connection that was accepted, whether or not its WebSocket has an 'error' listener. It closes by itself. */
+  connectionError: [error: Error, ws: Socket];
 }
 
 export interface Event {

@@ -218,8 +218,13 @@ export class Upgrade {
     const session = platformOf(server).createSession(socket, options, answer?.agreement);
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
     nextTick(() => coreOf(ws).start(this.#head));
-    const { allowSynchronousEvents } = options;
-    coreOf(ws).open(ws, session, { socket, protocol, extensions: answer ? PERMESSAGE_DEFLATE : '', allowSynchronousEvents });
+    coreOf(ws).open(ws, session, {
+      socket,
+      protocol,
+      extensions: answer ? PERMESSAGE_DEFLATE : '',
+      allowSynchronousEvents: options.allowSynchronousEvents,
+      onError: serverCoreOf(server).onClientError,
+    });
     this.#callback(ws, this.#request);
   }
 

@@ -85,8 +85,9 @@ export abstract class WebSocketBase extends ListeningBase {
   }
 
   /**
-   * Resolves with the WebSocket once it is open, and rejects with the error if it never opens; whenever it is asked for. Made when asked
-   * for, so programs that do not are spared an unhandled rejection. A program may assign a value of its own.
+   * Resolves with the WebSocket once it is open; whenever it is asked for. If it never opens, a client's rejects with the error, and one on a
+   * server's side resolves with the closed WebSocket. Made when asked for, so programs that do not are spared an unhandled rejection. A
+   * program may assign a value of its own.
    */
   get ready(): Promise<this> {
     return findCore(this)?.ready as Promise<this>;
@@ -178,7 +179,7 @@ export abstract class WebSocketBase extends ListeningBase {
 
   /**
    * The messages from now on, text as strings and the rest as `binaryType` says: `for await (const message of ws)`. Reading stops while
-   * more than a few wait. Ends when the connection does, throws what 'error' says; leaving the loop does not close.
+   * more than a few wait. Ends when the connection does; a client's throws what 'error' says. Leaving the loop does not close.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Data, undefined> {
     return new MessageIterator(this);

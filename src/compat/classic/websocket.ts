@@ -320,7 +320,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       onPing: (payload) => this.#receiveControl('ping', payload),
       onPong: (payload) => this.#receiveControl('pong', payload),
       onClosing: () => void (this.#readyState = CLOSING),
-      onError: (error) => void this.emit('error', error),
+      // As above: any peer can break the protocol.
+      onError: (error) => void ((!this.#isServer || this.listenerCount('error') > 0) && this.emit('error', error)),
       onDrain: () => {},
       onEnd: (code, reason, wasClean) => {
         this.#wasClean = wasClean;

@@ -27,6 +27,14 @@ export class TestSocket extends WebSocketBase {
 }
 expose(TestSocket);
 
+/** What a server makes. */
+export class TestServerSocket extends WebSocketBase {
+  constructor() {
+    super(() => {}, null);
+  }
+}
+expose(TestServerSocket);
+
 /** Opens it. */
 export function open(ws: WebSocketBase): FakeSession {
   const session = new FakeSession();
