@@ -14,9 +14,10 @@ server.on('listening', () => console.log(`Listening on ws://127.0.0.1:${server.a
 server.on('connection', (ws) => {
   // Text arrives as bytes too, so say which it was.
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
-  // A peer that breaks the protocol: the connection closes by itself, but an error that nobody hears ends the process.
-  ws.on('error', (error) => console.error(error.message));
 });
+
+// A peer that breaks the protocol: the connection closes by itself, and nobody needs to listen.
+server.on('connectionError', (error) => console.error(error.message));
 
 process.once('SIGINT', () => {
   server.close();

@@ -17,23 +17,10 @@ const RUNTIMES = [
   { name: 'Bun', binary: BUN, before: [] },
 ].filter(({ binary }) => has(binary));
 
-const SERVERS = [
-  ...[
-    'plain',
-    'deferred',
-    'heartbeat',
-    'handlers',
-    'loop',
-    'ready',
-    'late',
-    'stream',
-    'blob',
-    'flood',
-    'noServer',
-    'slowVerification',
-  ],
-  ...['refusing', 'websocket', 'classic', 'fibjs', 'jsh'],
-];
+const SERVERS =
+  'plain deferred heartbeat handlers loop ready late stream blob flood noServer slowVerification refusing websocket classic fibjs jsh'.split(
+    ' ',
+  );
 
 const HANDSHAKE = [
   'Host: localhost',
