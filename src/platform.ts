@@ -173,11 +173,14 @@ export interface SharedFrame {
 /** What a runtime lends to the shared code. */
 export interface Platform {
   readonly codec: Codec;
-  /** A new byte array whose contents do not matter. */
+  /** A byte array in an ArrayBuffer of its own, of the same length. It may hold anything: overwrite all of it before a program gets it. */
   allocate(length: number): Uint8Array;
-  /** Copies `source[start, end)` to a new byte array. */
+  /** Copies `source[start, end)` to a byte array in an ArrayBuffer of its own, of the same length. */
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
-  /** Copies [start, end) of the chunk that the codec decoded last, or of any other `source`, in the form that users get. */
+  /**
+   * Copies a message, [start, end) of the chunk that the codec decoded last or of any other `source`, in the form that users get. It shares
+   * its ArrayBuffer with messages of the same chunk at most.
+   */
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
   /** A view of `region`, in the form that transports take. */
   view(region: Region, start: number, length: number): Uint8Array;

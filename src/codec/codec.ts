@@ -12,7 +12,9 @@ import {
   OUTPUT_SLOTS,
   OUTPUT_SLOT_BYTES,
   RECORDS,
+  RECORD_ADDRESS,
   RECORD_CAPACITY,
+  RECORD_LENGTH,
   RECORD_WORDS,
   SCRATCH,
   SCRATCH_BYTES,
@@ -82,6 +84,8 @@ export class Codec {
   readonly input: Uint8Array;
   /** The record table, RECORD_WORDS words a record. */
   readonly records: Int32Array;
+  /** How many records the last {@link decode} gave. */
+  recordCount: number = 0;
   /** Bytes of the last chunk that {@link decode} used. */
   consumed: number = 0;
   /** STATUS_ number of the last {@link decode}. */
@@ -135,7 +139,29 @@ export class Codec {
     this.status = state[STATE_STATUS];
     this.decodedEnd = address + this.consumed;
     this.generation++;
-    return count;
+    return (this.recordCount = count);
+  }
+
+  /**
+   * Where the last record ends of those from address `start` to `limit` whose lengths `counts` accepts; `start` without one.
+   */
+  endOfRun(start: number, limit: number, counts: (length: number) => boolean): number {
+    const { records, recordCount } = this;
+    let index = 0;
+    for (let high = recordCount; index < high;) {
+      const middle = (index + high) >>> 1;
+      if (records[middle * RECORD_WORDS + RECORD_ADDRESS] < start) index = middle + 1;
+      else high = middle;
+    }
+    let last = start;
+    for (; index < recordCount; index++) {
+      const at = index * RECORD_WORDS;
+      const length = records[at + RECORD_LENGTH];
+      const end = records[at + RECORD_ADDRESS] + length;
+      if (end > limit) break;
+      if (counts(length)) last = end;
+    }
+    return last;
   }
 
   /** Places bytes right before the input arena, so that a chunk there goes on from them. @returns Their address. */

@@ -109,7 +109,14 @@ class OneShotInflator implements Inflator {
         hasEnded || this.#options.noContextTakeover ? NONE : slideWindow(this.#window!, buffer, this.#options.windowBits);
       return at < data.length ? null : concat(parts);
     };
-    return { isOwned: true, step };
+    // One part alone is zlib's own buffer, which is longer than its output: what is behind it may be anybody's.
+    const isOwned = (): boolean => parts.length > 1;
+    return {
+      get isOwned() {
+        return isOwned();
+      },
+      step,
+    };
   }
 
   #run(data: Uint8Array, limit: number): InflateInfo {

@@ -5,9 +5,9 @@ import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
 import { createSlabs } from '../protocol/slabs.ts';
 import type { Platform } from '../platform.ts';
-import { MessageCopies } from './message-copies.ts';
-import { makeView } from './views.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
+import { createCopyMessage } from './message-copies.ts';
+import { copyToOwn, makeView } from './views.ts';
 
 /** Keys drawn at once: a call into OpenSSL for each would cost more than masking a short message. */
 const KEYS = 2048;
@@ -31,27 +31,20 @@ function runOne(): void {
   task?.();
 }
 
-function copy(source: Uint8Array, start: number, end: number): Buffer {
-  const bytes = Buffer.allocUnsafe(end - start);
-  bytes.set(source.subarray(start, end));
-  return bytes;
-}
-
-/** From 4,096 bytes on not from the pool: a message that a program keeps must not keep its neighbours. */
+/** Not from Buffer's pool, which all connections and the program share: messages are made of it. */
 function allocate(length: number): Buffer {
-  return length < 4096 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+  return Buffer.allocUnsafeSlow(length);
 }
 
 const codec = sharedCodec();
-const copies = new MessageCopies(codec);
 
 export const platform: Platform = {
   codec,
-  copyMessage: (source, start, end) => (source === codec.memory ? copies.copy(start, end) : copy(source, start, end)),
+  copyMessage: createCopyMessage(codec),
   view: (region, start, length) => makeView(region.memory as ArrayBuffer, start, length),
   allocate,
   slab: createSlabs(allocate),
-  copy,
+  copy: copyToOwn,
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),
   writeText: (text, target, offset) => utf8Write.call(target, text, offset),

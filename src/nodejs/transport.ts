@@ -1,11 +1,11 @@
 // Node.js transport: joins a session to a net.Socket, a tls.TLSSocket or any Duplex.
 
-import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
+import { copyToOwn } from './views.ts';
 
 /** What sockets have and other Duplex streams have not. */
 interface SocketOptions {
@@ -102,7 +102,7 @@ export class NodeTransport implements Transport {
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
-    const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : Buffer.from(chunk));
+    const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(own(chunks[index]));
     socket.write(own(chunks[last]), this.#acknowledge);

@@ -48,9 +48,11 @@ export class MessageAssembler {
     this.#length = length;
   }
 
-  /** Hands over the buffer, of which the first {@link length} bytes are the message, and starts anew. */
+  /** Hands over the buffer, of which the first {@link length} bytes are the message and the others zeros, and starts anew. */
   take(): Uint8Array {
     const bytes = this.#bytes ?? this.#platform.allocate(0);
+    // What a new buffer holds may be anybody's, and programs reach all of it.
+    if (this.#length < bytes.length) bytes.fill(0, this.#length);
     this.#bytes = null;
     this.#length = 0;
     return bytes;

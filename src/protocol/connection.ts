@@ -210,7 +210,7 @@ export class Connection implements InboundOwner {
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
     // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then we are deaf.
-    if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(payload);
+    if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
     this.#sink.onPing(payload);
   }
 
@@ -232,9 +232,10 @@ export class Connection implements InboundOwner {
    * Answers a Ping at once, or, while the peer does not take what we send, only the latest one (RFC 6455 section 5.5.3): otherwise
    * a peer that pings and never reads would fill our memory.
    */
-  #answerPing(payload: Uint8Array): void {
-    if (this.outbound.isCongested) this.#latePong = payload;
-    else this.pong(payload);
+  #answerPing(source: Uint8Array, start: number, end: number): void {
+    // Not with the payload that the program gets, which it may change or transfer.
+    if (this.outbound.isCongested) this.#latePong = this.#platform.copy(source, start, end);
+    else this.pong(source.subarray(start, end));
   }
 
   #receiveClose(source: Uint8Array, start: number, end: number): void {

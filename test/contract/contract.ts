@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pattern } from '../support/frames.ts';
 import { Endpoint, type ClientSocket, type Message, type WsStyleSocket } from './endpoint.ts';
 import { DEFAULTS, type Capabilities, type ClientOptions, type ContractRuntime, type RunningServer } from './runtime.ts';
-import { BURST, ContractScript, FRAGMENTS, type Sighting } from './script.ts';
+import { BURST, ContractScript, FRAGMENTS, transfer, type Sighting } from './script.ts';
 
 /** One of a runtime's clients. */
 interface Face {
@@ -170,6 +170,31 @@ function describeMessages(context: Context, face: Face): void {
     await client.next();
     await client.next();
     expect(client.socket.bufferedAmount).toBe(0);
+  });
+
+  test('a message of its own chunk is all of its memory, which no other connection has', async () => {
+    const clients = await Promise.all([1, 2, 3].map(() => connect(context, face, '/memory')));
+    for (const size of [0, 5, 64, 65, 125, 1000, 2047, 2048, 5000, 20_000, 100_000]) {
+      for (const client of clients) expect(await client.exchange(pattern(size))).toBe(`${size}`);
+    }
+  });
+
+  test('messages follow one whose memory the server has transferred', async () => {
+    const clients = await Promise.all([1, 2].map(() => connect(context, face, '/transfer')));
+    const sizes = [0, 3, 100, 100, 100, 64, 65, 2000, 2048, 100, 9000, 0, 70_000, 200, 200];
+    for (const { socket } of clients) for (const [seed, size] of sizes.entries()) socket.send(pattern(size, seed));
+    for (const client of clients) {
+      for (const [seed, size] of sizes.entries()) expectSame(await client.next(), pattern(size, seed));
+    }
+    // The reason of a Close frame without one is as empty, and as much the program's.
+    for (const { socket, closed } of clients) {
+      socket.close();
+      expect((await closed).wasClean).toBe(true);
+    }
+    const last = await connect(context, face, '/transfer');
+    expectSame(await last.exchange(pattern(100)), pattern(100));
+    last.socket.close();
+    expect(await last.closed).toMatchObject({ code: 1005, reason: '' });
   });
 
   test.runIf(serverPings)('answers a Ping with its payload', async () => {
@@ -339,6 +364,42 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     client.socket.on('ping', (payload: Uint8Array) => pings.push(new TextDecoder().decode(payload)));
     expect(await client.next()).toBe('pong hello');
     expect(pings).toEqual(['hello']);
+  });
+
+  test.runIf(serverPings)('messages, Pings and Pongs have memory that no other connection has', async () => {
+    const clients = await Promise.all([open('/memory'), open('/memory')]);
+    const payloads: Uint8Array[] = [];
+    for (const { socket } of clients) {
+      socket.on('pong', (payload: Uint8Array) => payloads.push(payload));
+      for (const size of [0, 5, 125]) socket.ping(new Uint8Array(size));
+    }
+    for (const client of clients) for (const size of [0, 5, 125]) expect(await client.next()).toBe(`${size}`);
+    expect(payloads.map(({ buffer }) => buffer.byteLength)).toEqual(expect.arrayContaining([0, 5, 125]));
+    expect(new Set(payloads.map(({ buffer }) => buffer)).size).toBe(6);
+    const echoes = await Promise.all([open('/echo'), open('/echo')]);
+    const owners = new Map<ArrayBufferLike, object>();
+    for (const { socket } of echoes) {
+      socket.binaryType = 'nodebuffer';
+      socket.on('message', (data: Uint8Array) => {
+        expect(owners.get(data.buffer) ?? socket).toBe(socket);
+        owners.set(data.buffer, socket);
+      });
+      for (let index = 0; index < 50; index++) socket.send(pattern(40 + index, index));
+    }
+    for (const client of echoes) for (let index = 0; index < 50; index++) await client.next();
+    expect(owners.size).toBeGreaterThan(25);
+  });
+
+  test.runIf(serverPings)('a Pong carries what its Ping said, whatever the program does with the payload', async () => {
+    const client = await open('/transfer');
+    const pongs: string[] = [];
+    client.socket.on('pong', (payload: Uint8Array) => {
+      pongs.push(new TextDecoder().decode(payload));
+      transfer(payload);
+    });
+    for (const text of ['one', '', 'p'.repeat(100), 'two']) client.socket.ping(encoder.encode(text));
+    await client.exchange('all came');
+    expect(pongs).toEqual(['one', '', 'p'.repeat(100), 'two']);
   });
 
   test('sends fragments, with a Ping between them', async () => {

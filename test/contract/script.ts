@@ -38,6 +38,11 @@ export const FRAGMENTS: readonly Uint8Array<ArrayBuffer>[] = [
   Uint8Array.of(5),
 ];
 
+/** Takes the memory of `bytes` away, as a worker or a byte stream does that they are handed to. */
+export function transfer({ buffer }: Uint8Array): void {
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+}
+
 type Behaviour = (ws: ServerSocket, query: URLSearchParams, request: ServerRequest) => void;
 
 const decoder = new TextDecoder();
@@ -47,6 +52,8 @@ const encoder = new TextEncoder();
 export class ContractScript {
   readonly #sightings = new Map<string, Sighting>();
   readonly #waiting = new Map<string, (sighting: Sighting) => void>();
+  /** Whose memory an ArrayBuffer was. */
+  readonly #owners = new WeakMap<ArrayBufferLike, ServerSocket>();
 
   /** Whether to accept: `verifyClient`. */
   verify(request: ServerRequest): boolean {
@@ -92,6 +99,25 @@ export class ContractScript {
     control: (ws) => {
       ws.on('ping', (payload) => ws.send(`ping ${decoder.decode(payload)}`));
       ws.on('pong', (payload) => ws.send(`pong ${decoder.decode(payload)}`));
+    },
+    // Echoes, then takes the memory of all that it was given away.
+    transfer: (ws) => {
+      ws.on('message', (data, isBinary) => {
+        ws.send(new Uint8Array(data), { binary: isBinary });
+        transfer(data);
+      });
+      ws.on('ping', transfer);
+      ws.on('close', (_code, reason) => transfer(reason));
+    },
+    // Tells how long the ArrayBuffer of a message or Ping is, and whether another connection had it before.
+    memory: (ws) => {
+      const tell = ({ buffer }: Uint8Array): void => {
+        const owner = this.#owners.get(buffer) ?? ws;
+        this.#owners.set(buffer, owner);
+        ws.send(owner === ws ? `${buffer.byteLength}` : 'shared');
+      };
+      ws.on('message', tell);
+      ws.on('ping', tell);
     },
     fragments: (ws) => {
       ws.send('häl', { fin: false });

@@ -206,7 +206,7 @@ export class SocketCore implements ShapingSink {
       this.onError(error);
     } finally {
       this.#readyState = CLOSED;
-      this.#ws.emit('close', CLOSE_ABNORMAL, EMPTY);
+      this.#ws.emit('close', CLOSE_ABNORMAL, viewOf(EMPTY, 0, 0));
     }
   }
 

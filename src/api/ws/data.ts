@@ -15,6 +15,7 @@ export type Sendable =
   | { valueOf(): ArrayBuffer | SharedArrayBuffer | Uint8Array | readonly number[] | string }
   | { [Symbol.toPrimitive](hint: string): string };
 
+/** No bytes, for what is sent. Programs get none of it, since they could transfer its memory. */
 export const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
@@ -67,8 +68,12 @@ export function toReason(reason: unknown): Buffer {
   throw new TypeError('Second argument must be a string or a Uint8Array');
 }
 
-/** `source[start, end)` as a Buffer over the same memory. */
+/**
+ * `source[start, end)` as a Buffer over the same memory. One of no bytes has memory of its own: `source` may be a constant, which a program
+ * must not be able to transfer.
+ */
 export function viewOf(source: Uint8Array, start: number, end: number): Buffer {
+  if (start === end) return Buffer.alloc(0);
   if (Buffer.isBuffer(source) && start === 0 && end === source.length) return source;
   return Buffer.from(source.buffer, source.byteOffset + start, end - start);
 }

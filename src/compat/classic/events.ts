@@ -4,6 +4,7 @@
 import type { LooseListener } from '../../api/ws/emitter.ts';
 import type { MessageFlags } from './types.ts';
 import type { WebSocket } from './websocket.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 
 /** What all event objects have. */
 export interface Event {
@@ -120,7 +121,7 @@ export function flagsOf(data: string | Buffer, binary: boolean, masked: boolean)
     masked,
     // Few listeners look at it, and a text's bytes are gone by then: UTF-8 has one form only, so encoding gives the same ones.
     get buffer(): Buffer {
-      return (bytes ??= Buffer.from(data as string));
+      return (bytes ??= copyToOwn(Buffer.from(data as string)));
     },
   };
 }

@@ -1,6 +1,7 @@
 // The body of a Message: bytes that are written at the end and read from the front.
 
 import { Buffer } from 'node:buffer';
+import { copyToOwn } from '../../nodejs/views.ts';
 
 /** Grows by doubling, so that many short writes cost no more than one long one. */
 const SMALLEST = 256;
@@ -36,7 +37,7 @@ export class MessageBody {
     const bytes = bytesOf(data);
     const length = this.#length + bytes.length;
     if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(length, this.#length * 2, SMALLEST));
+      const grown = Buffer.alloc(Math.max(length, this.#length * 2, SMALLEST));
       this.#bytes.copy(grown, 0, 0, this.#length);
       this.#bytes = grown;
     }
@@ -53,7 +54,7 @@ export class MessageBody {
   read(size: number = -1): Buffer | null {
     const end = size < 0 ? this.#length : Math.min(this.#length, this.#position + size);
     if (end === this.#position) return null;
-    const bytes = Buffer.from(this.#bytes.subarray(this.#position, end));
+    const bytes = copyToOwn(this.#bytes, this.#position, end);
     this.#position = end;
     return bytes;
   }

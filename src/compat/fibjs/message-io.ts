@@ -11,6 +11,7 @@ import { Compression } from '../../protocol/compression.ts';
 import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import { CLOSE, PING, PONG } from './constants.ts';
 import type { ByteSource } from './streams.ts';
 
@@ -228,7 +229,7 @@ export async function encodeMessage(
 /** Copies what is queued, so that the slots of the output arena are free at once. */
 function takeOut(platform: Platform, outbound: Outbound): Buffer {
   const batch = outbound.outbox.take();
-  const bytes = Buffer.concat(batch.chunks);
+  const bytes = copyToOwn(Buffer.concat(batch.chunks));
   for (const slot of batch.slots) platform.codec.releaseSlot(slot);
   return bytes;
 }

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { DeflateEngine } from '../../deflate/engine.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import type { Platform } from '../../platform.ts';
 import { MessageBody } from './body.ts';
 import { BINARY, DEFAULT_MAXIMUM_PAYLOAD, TEXT } from './constants.ts';
@@ -46,7 +47,7 @@ export class MessageBase {
   /** All of the payload, whatever has been read of `body`: a string for TEXT, else a Buffer of its own. */
   get data(): string | Buffer {
     const { bytes } = this.#body;
-    return this.type === TEXT ? bytes.toString() : Buffer.from(bytes);
+    return this.type === TEXT ? bytes.toString() : copyToOwn(bytes);
   }
 
   /**

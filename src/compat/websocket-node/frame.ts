@@ -6,6 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { MAXIMUM_CONTROL_PAYLOAD, OPCODE_CLOSE } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
 import { platform } from '../../nodejs/platform.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import type { IBufferList, IConfig } from './types.ts';
 
 const DECODE_HEADER = 1;
@@ -137,7 +138,7 @@ export class WebSocketFrame {
     const first = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | (rsv2 ? 0x20 : 0) | (rsv3 ? 0x10 : 0) | (opcode & 0x0f);
     const key = nullMask ? 0 : mask ? randomFillSync(this.maskBytes).readInt32LE() : 0;
     if (nullMask && mask) this.maskBytes.fill(0);
-    const frame = Buffer.allocUnsafe(LONGEST_HEADER + payload.length);
+    const frame = Buffer.alloc(LONGEST_HEADER + payload.length);
     const start = writeHeader(frame, 0, first, payload.length, Boolean(mask), key);
     frame.set(payload, start);
     const end = start + payload.length;
@@ -190,10 +191,10 @@ export class WebSocketFrame {
   #readPayload(list: IBufferList): boolean {
     const { length } = this;
     if (length > 0 && list.length < length) return false;
-    let payload = EMPTY;
+    let payload: Buffer = Buffer.alloc(0);
     if (length > 0) {
       // A copy: the list may lend its own bytes, and they are unmasked in place.
-      payload = Buffer.from(list.take(length) as Uint8Array);
+      payload = copyToOwn(list.take(length) as Uint8Array);
       list.advance(length);
     }
     if (this.mask) platform.codec.maskBytes(payload, 0, length, this.maskBytes.readInt32LE());

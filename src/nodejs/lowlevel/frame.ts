@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { FIN_BIT, RSV1_BIT } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
+import { copyToOwn } from '../views.ts';
 import { platform } from './lent.ts';
 
 /** Fills a 4-byte masking key. */
@@ -44,10 +45,10 @@ function keyOf({ generateMask, maskBuffer }: FrameOptions): number {
  */
 export function makeFrame(data: Buffer | string, options: FrameOptions): Buffer[] {
   const { fin = false, mask = false, opcode = 0, readOnly = false, rsv1 = false } = options;
-  const payload = typeof data === 'string' ? Buffer.from(data) : data;
+  const payload = typeof data === 'string' ? copyToOwn(Buffer.from(data)) : data;
   const first = (fin ? FIN_BIT : 0) | (rsv1 ? RSV1_BIT : 0) | opcode;
   const key = mask ? keyOf(options) : 0;
-  const header = Buffer.allocUnsafe(MAXIMUM_HEADER);
+  const header = Buffer.alloc(MAXIMUM_HEADER);
   const end = writeHeader(header, 0, first, payload.length, mask, key);
   const head = header.subarray(0, end);
   if (payload.length === 0) return [head];
@@ -56,7 +57,9 @@ export function makeFrame(data: Buffer | string, options: FrameOptions): Buffer[
     platform.codec.maskBytes(payload, 0, payload.length, key);
     return [head, payload];
   }
-  const whole = Buffer.concat([head, payload]);
+  const whole = Buffer.alloc(end + payload.length);
+  whole.set(head);
+  whole.set(payload, end);
   platform.codec.maskBytes(whole, end, whole.length, key);
   return [whole];
 }

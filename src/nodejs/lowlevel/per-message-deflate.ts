@@ -17,6 +17,7 @@ import { emptyMessage, TAIL } from '../../deflate/zlib-module.ts';
 import { Compression } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/faults.ts';
 import { deflateEngine } from '../compression.ts';
+import { copyToOwn } from '../views.ts';
 import { platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
 
@@ -260,7 +261,7 @@ export class PerMessageDeflate {
 
 /** A flush right after a flush gives nothing, but even an empty message needs a block (RFC 7692 section 7.2.3.6). */
 function withoutTail(output: Buffer): Buffer {
-  if (output.length < TAIL.length) return Buffer.from(emptyMessage());
+  if (output.length < TAIL.length) return copyToOwn(emptyMessage());
   return output.subarray(0, output.length - TAIL.length);
 }
 

@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { DeflateRaw, InflateRaw } from 'node:zlib';
 import { InflateError } from '../../deflate/engine.ts';
 import { Z_SYNC_FLUSH } from '../../deflate/zlib-module.ts';
+import { copyToOwn } from '../views.ts';
 
 /** Receives the output of one job, which is its own to keep, or why there is none. */
 export type FlowDone = (error: Error | null, output?: Buffer) => void;
@@ -68,7 +69,8 @@ export class ZlibFlow {
     const done = this.#done;
     // Deno calls back a flush before it emits the error of the write.
     if (done === null || this.#stream.errored) return;
-    const output = this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output, this.#length);
+    // zlib's chunks are longer than their output, and what is behind it may be anybody's.
+    const output = copyToOwn(this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output, this.#length));
     this.#done = null;
     this.#output = [];
     this.#length = 0;

@@ -1,8 +1,8 @@
 // A request or response in the shape of node:http's IncomingMessage, as far as ws programs use it.
 
-import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import type { RequestHead, ResponseHead } from '../../handshake/http-head.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import type { ResponseBody } from '../response-body.ts';
 import type { RawSocket } from './socket.ts';
 
@@ -105,7 +105,7 @@ export class RawMessage extends Readable {
     }
     body.resume({
       onData: (piece) => {
-        if (!this.push(Buffer.from(piece))) body.pause();
+        if (!this.push(copyToOwn(piece))) body.pause();
       },
       onEnd: () => {
         this.complete = true;

@@ -7,6 +7,7 @@ import type { Platform, Timer, TransportEvents } from '../../platform.ts';
 import { RawSession } from '../../protocol/session.ts';
 import type { SessionOptions } from '../../protocol/session-options.ts';
 import { guard } from '../../base/guard.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import type { RawTransport } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
 import { nextTick } from '../../clock.ts';
@@ -168,7 +169,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   /** Puts back what a session that has not been started yet shall read first. */
   unshift(chunk: Uint8Array): void {
     this.#isWatching = true;
-    (this.#kept ??= []).unshift(Buffer.from(chunk));
+    (this.#kept ??= []).unshift(copyToOwn(chunk));
     this.#keptBytes += chunk.length;
   }
 
@@ -285,7 +286,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   }
 
   #keep(chunk: Uint8Array): void {
-    (this.#kept ??= []).push(Buffer.from(chunk));
+    (this.#kept ??= []).push(copyToOwn(chunk));
     this.#keptBytes += chunk.length;
     if (this.#keptBytes >= MAXIMUM_KEPT_BYTES) this.#transport.pause();
   }

@@ -36,6 +36,17 @@ describe('a job of the one-shot engine', () => {
     expect(count(inflator.inflate(Buffer.alloc(2000, hex('03 00')), 0))).toBe(1000);
   });
 
+  it('gives away no memory of zlib, which is longer than its output', () => {
+    const packed = finish(engine.createDeflator(KEPT).deflate(utf8('Hello'), true));
+    const short = engine.createInflator(KEPT).inflate(packed, 0);
+    expectBytes(short.step()!, utf8('Hello'));
+    expect(short.isOwned).toBe(false);
+    const long = engine.createInflator(KEPT).inflate(hex('f3 48 cd c9 c9 07 00 00'), 0);
+    expect(long.step()).toBeNull();
+    const bytes = long.step()!;
+    expect([long.isOwned, bytes.buffer.byteLength]).toEqual([true, bytes.length]);
+  });
+
   it('owns what it gives', () => {
     const deflator = engine.createDeflator(KEPT);
     const first = deflator.deflate(utf8('Hello'), true);

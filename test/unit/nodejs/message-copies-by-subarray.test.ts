@@ -5,25 +5,26 @@ import { expect, test } from 'vitest';
 import { INPUT } from '../../../assembly/layout.ts';
 import { Codec, DecoderState } from '../../../src/codec/codec.ts';
 import { loadKernel } from '../../../src/codec/load.ts';
-import { MessageCopies } from '../../../src/nodejs/message-copies.ts';
+import { createCopyMessage } from '../../../src/nodejs/message-copies.ts';
+import type { Platform } from '../../../src/platform.ts';
 import { concat, frame, pattern } from '../../support/frames.ts';
 
 /** Decodes `payloads` as one chunk and copies each, as a session does during delivery. */
-function deliver(codec: Codec, copies: MessageCopies, payloads: readonly Uint8Array[]): Buffer[] {
+function deliver(codec: Codec, copy: Platform['copyMessage'], payloads: readonly Uint8Array[]): Buffer[] {
   const bytes = concat(...payloads.map((payload) => frame({ opcode: 2, payload })));
   codec.input.set(bytes);
   expect(codec.decode(new DecoderState({ expectMask: false }), INPUT, bytes.length)).toBe(payloads.length);
   return payloads.map((_, index) => {
     const start = codec.records[index * 3 + 1];
-    return copies.copy(start, start + codec.records[index * 3 + 2]);
+    return copy(codec.memory, start, start + codec.records[index * 3 + 2]) as Buffer;
   });
 }
 
 test('gives each message as a Buffer of its own bytes, chunk after chunk', () => {
   const codec = new Codec(loadKernel());
-  const copies = new MessageCopies(codec, (slab, _memory, start, length) => slab.subarray(start, start + length));
+  const copy = createCopyMessage(codec, (window, _memory, start, length) => window.subarray(start, start + length));
   const payloads = [0, 1, 125, 126, 2047, 2048, 9000, 3, 70_000].map((length, index) => pattern(length, index + 1));
-  const kept = Array.from({ length: 20 }, () => deliver(codec, copies, payloads));
+  const kept = Array.from({ length: 20 }, () => deliver(codec, copy, payloads));
   for (const messages of kept) {
     messages.forEach((message, index) => {
       expect(Buffer.isBuffer(message)).toBe(true);

@@ -30,6 +30,16 @@ function sliced(bytes: Uint8Array, size: number): Uint8Array[] {
 }
 
 describe('MessageAssembler', () => {
+  test('what is behind a message in its memory is zeros, whatever new memory holds', () => {
+    const platform = new ManualPlatform();
+    const assembler = new MessageAssembler(platform);
+    for (let index = 0; index < 5; index++) assembler.append(pattern(100), 0, 100, 0);
+    const { length } = assembler;
+    const bytes = assembler.take();
+    expect([length, bytes.length > length]).toEqual([500, true]);
+    expect(bytes.subarray(length).every((byte) => byte === 0)).toBe(true);
+  });
+
   test.each([
     [1, 100],
     [31, 400],

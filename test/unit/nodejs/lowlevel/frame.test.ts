@@ -54,6 +54,14 @@ describe('makeFrame()', () => {
     expect(Buffer.from(payload.map((byte, index) => byte ^ key[index % 4])).equals(whole.subarray(14))).toBe(true);
   });
 
+  test('what it makes is in no pool', () => {
+    const [head] = makeFrame(Buffer.from('Hello'), {});
+    expect(head.buffer.byteLength).toBe(14);
+    const [whole] = makeFrame(Buffer.from('Hello'), { mask: true, generateMask, readOnly: true });
+    expect(whole.buffer.byteLength).toBe(whole.length);
+    expect(makeFrame('Hello', { mask: true, generateMask })[1].buffer.byteLength).toBe(5);
+  });
+
   test('gives the key to the buffer that is named', () => {
     const maskBuffer = Buffer.alloc(4);
     makeFrame('x', { mask: true, generateMask, maskBuffer });

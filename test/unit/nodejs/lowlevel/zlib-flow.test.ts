@@ -50,6 +50,12 @@ describe('ZlibFlow', () => {
     expect(flow.isOver).toBe(true);
   });
 
+  test('gives memory that holds the output and nothing else', async () => {
+    const flow = new ZlibFlow(createInflateRaw(), 0);
+    const output = await new Promise<Buffer>((resolve) => flow.run([HELLO], (_error, bytes) => resolve(bytes!)));
+    expect(output.buffer.byteLength).toBe(5);
+  });
+
   test('drops the job under way when it is closed', async () => {
     const flow = new ZlibFlow(createInflateRaw(), 0);
     let calls = 0;
