@@ -1,6 +1,6 @@
 // The raw network of Bun: TCP, TLS and Unix domain sockets by Bun.listen and Bun.connect.
 
-import { lookup } from 'node:dns';
+import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type {
   ClientTls,
@@ -52,7 +52,7 @@ class BunPort implements Listener {
     else if (host === undefined) this.#listen(['::', '0.0.0.0']);
     else if (isIP(host)) this.#listen([host]);
     else {
-      lookup(host, (error, address) => {
+      dns.lookup(host, (error, address) => {
         if (error) this.#fail(error);
         else this.#listen([address]);
       });

@@ -1,6 +1,6 @@
 // Listening by node:net, whose connections cost a message less than those of Deno.listen (docs/performance.md has the figures).
 
-import { createServer, isIP, type AddressInfo, type Server } from 'node:net';
+import net, { type AddressInfo, type Server } from 'node:net';
 import type { ListenerEvents, ListenPlan, Listener } from '../../src/raw/network.ts';
 import { deno, type Permission } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
@@ -17,7 +17,7 @@ export function mayListenByNet({ port, host = '::', path, tls }: ListenPlan): bo
   if (path !== undefined) return has({ name: 'net' }) && has({ name: 'read', path }) && has({ name: 'write', path });
   return (
     has({ name: 'net' }) ||
-    (isIP(host) !== 0 && has({ name: 'net', host: isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}` }))
+    (net.isIP(host) !== 0 && has({ name: 'net', host: net.isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}` }))
   );
 }
 
@@ -26,7 +26,7 @@ export class SocketPort implements Listener {
   readonly #server: Server;
 
   constructor({ port, host, path, backlog }: ListenPlan, events: ListenerEvents) {
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       events.onConnection(new SocketTransport(socket));
     });
     this.#server.on('error', (error) => events.onError(systemError(error, attemptAt('listen', path, host ?? '::', port))));

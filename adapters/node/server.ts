@@ -1,7 +1,7 @@
 // The ws-style WebSocketServer on Node.js.
 
-import { createServer, type IncomingMessage } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { compressionSettings, deflateSettings, sessionSettings } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers, type HttpServer } from '../../src/api/ws/server-core.ts';
@@ -18,8 +18,8 @@ function createHttpServer({ tls, headersTimeout }: StandaloneServerOptions): Htt
   const connectionsCheckingInterval = Math.min(CHECKING_INTERVAL, headersTimeout || CHECKING_INTERVAL);
   const timeouts = headersTimeout === undefined ? {} : { headersTimeout, connectionsCheckingInterval };
   return tls === undefined
-    ? createServer(timeouts, answerUpgradeRequired)
-    : createSecureServer({ ...timeouts, ...tls }, answerUpgradeRequired);
+    ? http.createServer(timeouts, answerUpgradeRequired)
+    : https.createServer({ ...timeouts, ...tls }, answerUpgradeRequired);
 }
 
 /** The WebSocketServer of ws 8 on Node.js; see {@link WebSocketServerBase}. */

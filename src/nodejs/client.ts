@@ -1,11 +1,12 @@
 // The client's opening handshake over node:http and node:https (RFC 6455 section 4.1), with redirects.
+// Functions that a program may replace later are looked up when they are called: hence the default imports.
 
 import { randomFillSync } from 'node:crypto';
-import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { connect as netConnect, isIP, type Socket } from 'node:net';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as tlsConnect } from 'node:tls';
+import tls from 'node:tls';
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { checkResponse, keyOfBytes, requestHeaders, type Opened } from '../handshake/client.ts';
 import { formatExtensions } from '../handshake/extensions.ts';
@@ -137,7 +138,7 @@ function destroy(request: ClientRequest): void {
 
 function makeRequest(plan: HandshakePlan, own: Record<string, string>): ClientRequest {
   const { dispatcher, target } = plan;
-  if (!dispatcher) return (target.isSecure ? httpsRequest : httpRequest)(requestOptions(plan, own));
+  if (!dispatcher) return (target.isSecure ? https : http).request(requestOptions(plan, own));
   const request = new DispatchedRequest(dispatcher, {
     target,
     headers: { ...plan.headers, ...own },
@@ -175,11 +176,11 @@ function requestOptions(plan: HandshakePlan, own: Record<string, string>): Reque
 type ConnectionOptions = RequestOptions & { servername?: string; path?: string | undefined };
 
 function connectPlain(options: ConnectionOptions): Socket {
-  return netConnect({ ...options, path: options.socketPath ?? undefined } as never);
+  return net.connect({ ...options, path: options.socketPath ?? undefined } as never);
 }
 
 function connectTls(options: ConnectionOptions): Socket {
   const host = options.host ?? '';
-  const servername = options.servername ?? (isIP(host) ? '' : host);
-  return tlsConnect({ ...options, path: undefined, servername } as never);
+  const servername = options.servername ?? (net.isIP(host) ? '' : host);
+  return tls.connect({ ...options, path: undefined, servername } as never);
 }

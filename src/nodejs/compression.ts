@@ -1,6 +1,6 @@
 // permessage-deflate: the engine over node:zlib, made when a connection first negotiates it.
 
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import { createZlibEngine } from '../deflate/zlib-engine.ts';
 

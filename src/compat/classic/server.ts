@@ -1,7 +1,7 @@
 // The Server of ws 0.4. RFC 6455 section 4.2 decides what is answered; hixie-76 only to those who cannot speak anything newer.
 
 import { Buffer } from 'node:buffer';
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import http, { type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
@@ -64,7 +64,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     this.options = settings;
     this.path = settings.path || undefined;
     if (port !== null) {
-      const own = createHttpServer(answerUpgradeRequired);
+      const own = http.createServer(answerUpgradeRequired);
       this.#use(own);
       this.#undo.push(() => void own.close());
       own.listen(port, host, callback);

@@ -2,7 +2,7 @@
 // Receiver and a Sender or drive themselves.
 
 import { Buffer } from 'node:buffer';
-import { createDeflateRaw, createInflateRaw, type ZlibOptions } from 'node:zlib';
+import zlib, { type ZlibOptions } from 'node:zlib';
 import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
 import { InflateError } from '../../deflate/engine.ts';
 import {
@@ -106,13 +106,13 @@ export class PerMessageDeflate {
     this.#settings = { ...settings };
     const isServer = this.#settings.isServer ?? false;
     this.#deflating = {
-      create: () => new ZlibFlow(createDeflateRaw(this.#zlibOptions(true)), 0),
+      create: () => new ZlibFlow(zlib.createDeflateRaw(this.#zlibOptions(true)), 0),
       resets: (agreement) => (isServer ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover),
       flow: null,
       jobs: [],
     };
     this.#inflating = {
-      create: () => new ZlibFlow(createInflateRaw(this.#zlibOptions(false)), this.#limit),
+      create: () => new ZlibFlow(zlib.createInflateRaw(this.#zlibOptions(false)), this.#limit),
       resets: (agreement) => (isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover),
       flow: null,
       jobs: [],
