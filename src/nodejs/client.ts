@@ -65,7 +65,7 @@ export interface RunningHandshake {
 }
 
 /** Prepares a request; it starts with `end()`, which is the caller's to call. */
-export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): RunningHandshake {
+export function startHandshake(plan: HandshakePlan, receiver: HandshakeEvents): RunningHandshake {
   const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
   const { protocols, version, origin } = plan;
   const extensions = plan.deflate && formatExtensions([offerDeflate(plan.deflate)]);
@@ -74,17 +74,20 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
   const request = makeRequest(plan, headers);
   const expected = { key, protocols, offeredExtensions: plan.deflate !== undefined };
-  let isOver = false;
+  /** Null once it is over: a program that keeps the request, or the response, shall not keep the WebSocket. */
+  let events: HandshakeEvents | null = receiver;
   let timer: Timer;
-  const end = (): void => {
-    isOver = true;
+  const end = (): HandshakeEvents | null => {
+    const last = events;
+    events = null;
     clearTimer(timer);
+    return last;
   };
   const fail = (error: Error): void => {
-    if (isOver) return;
-    end();
+    const last = end();
+    if (last === null) return;
     destroy(request);
-    events.onFail(error);
+    last.onFail(error);
   };
 
   // Not the `timeout` of node:http, which is idle time by a clock that no program can set.
@@ -94,11 +97,11 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
   }
   request.on('error', (error) => fail(error));
   request.on('response', (response) => {
-    if (!isOver && !events.onResponse(request, response))
+    if (events !== null && !events.onResponse(request, response))
       fail(new Error(`Unexpected server response: ${response.statusCode ?? 0}`));
   });
   request.on('upgrade', (response, socket, head) => {
-    if (isOver || !events.onUpgrade(response)) return void socket.destroy();
+    if (events === null || !events.onUpgrade(response)) return void socket.destroy();
     const check = checkResponse({ status: response.statusCode ?? 0, headers: response.headers }, expected);
     if (!check.accepted) {
       socket.destroy();
@@ -111,8 +114,7 @@ export function startHandshake(plan: HandshakePlan, events: HandshakeEvents): Ru
       socket.destroy();
       return fail(new Error('Invalid Sec-WebSocket-Extensions header'));
     }
-    end();
-    events.onOpen(socket, { protocol: check.protocol, extensions: check.extensionsHeader ?? '', agreement, head });
+    end()?.onOpen(socket, { protocol: check.protocol, extensions: check.extensionsHeader ?? '', agreement, head });
   });
   return {
     request,

@@ -119,7 +119,7 @@ export class NodeTransport implements Transport {
 
   /** A write that was not taken at once is done. */
   protected tellWritten(): void {
-    this.#onWritten!();
+    this.#onWritten?.();
   }
 
   end(): void {
@@ -144,11 +144,11 @@ export class NodeTransport implements Transport {
   // Listeners of the socket.
 
   static #onRead(this: Carrier, length: number): void {
-    this[TRANSPORT]!.#events!.receiveInput(length);
+    this[TRANSPORT]!.#events?.receiveInput(length);
   }
 
   static #onData(this: Carrier, chunk: Uint8Array): void {
-    this[TRANSPORT]!.#events!.receive(chunk);
+    this[TRANSPORT]!.#events?.receive(chunk);
   }
 
   static #onEnd(this: Carrier): void {
@@ -166,7 +166,10 @@ export class NodeTransport implements Transport {
     try {
       if (rest !== null) transport.#events?.receive(rest);
     } finally {
-      transport.#events?.closed(transport.#error);
+      const events = transport.#events;
+      // The socket may live on with the program's request; what was connected to it shall not.
+      transport.#events = transport.#onWritten = null;
+      events?.closed(transport.#error);
     }
   }
 }

@@ -245,7 +245,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
     this.#settle(connection.outbox.take(), lost);
     for (const callback of connection.dispose()) guard(this.#platform, () => callback(lost));
-    this.#sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
+    const sink = this.#sink;
+    // A program that keeps the request keeps its socket, and us: none of that shall keep the WebSocket.
+    this.attach(UNATTACHED);
+    sink.onEnd(connection.closeCode, connection.closeReason, connection.isCloseReceived && connection.isCloseSent);
   }
 
   // From the connection.

@@ -114,7 +114,8 @@ class ClientOpening implements RunningOpening {
   readonly fields: Readonly<Record<string, string>>;
   readonly #platform: Platform;
   readonly #plan: OpeningPlan;
-  readonly #events: OpeningEvents;
+  /** Null once it is over: a program that keeps the request shall not keep the WebSocket. */
+  #events: OpeningEvents | null;
   readonly #handshake: Handshake & { readonly host: string };
   readonly #timer: Timer | undefined;
   readonly #connecting: { abort(): void };
@@ -124,7 +125,6 @@ class ClientOpening implements RunningOpening {
   #transport: RawTransport | null = null;
   #reader: HeadReader<ResponseHead> | null = null;
   #body: ResponseBody | null = null;
-  #isOver = false;
 
   constructor(network: RawNetwork, platform: Platform, plan: OpeningPlan, events: OpeningEvents) {
     this.#platform = platform;
@@ -157,7 +157,7 @@ class ClientOpening implements RunningOpening {
   }
 
   abort(): void {
-    if (this.#isOver) return;
+    if (this.#events === null) return;
     this.#end();
     this.#reader?.stop();
     if (this.#transport === null) this.#connecting.abort();
@@ -166,9 +166,10 @@ class ClientOpening implements RunningOpening {
   }
 
   fail(error: Error): void {
-    if (this.#isOver) return;
+    const events = this.#events;
+    if (events === null) return;
     this.abort();
-    this.#events.onFail(error);
+    events.onFail(error);
   }
 
   #format(headers: HeaderValues): string {
@@ -177,13 +178,13 @@ class ClientOpening implements RunningOpening {
 
   /** Nothing is reported from now on. */
   #end(): void {
-    this.#isOver = true;
+    this.#events = null;
     this.#request = '';
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 
   #onConnect(transport: RawTransport): void {
-    if (this.#isOver) return transport.destroy();
+    if (this.#events === null) return transport.destroy();
     this.#transport = transport;
     this.#reader = new HeadReader(transport, this.#platform, {
       parser: responseHeadParser(),
@@ -199,7 +200,7 @@ class ClientOpening implements RunningOpening {
   }
 
   #write(): void {
-    if (!this.#mayWrite || this.#hasWritten || this.#isOver || this.#transport === null) return;
+    if (!this.#mayWrite || this.#hasWritten || this.#events === null || this.#transport === null) return;
     this.#hasWritten = true;
     this.#transport.write([encodeLatin1(this.#platform, this.#request)], () => {});
   }
@@ -208,7 +209,7 @@ class ClientOpening implements RunningOpening {
     const { headers } = head;
     const isUpgrade = head.status === 101 && headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
     if (!isUpgrade) return this.#onResponse(transport, head, rest);
-    if (!this.#events.onUpgrade(head, transport)) return this.abort();
+    if (!this.#events?.onUpgrade(head, transport)) return this.abort();
     const { protocols, deflate } = this.#plan;
     const check = checkResponse(
       { status: head.status, headers: (name) => headers.get(name) },
@@ -222,14 +223,15 @@ class ClientOpening implements RunningOpening {
     } catch {
       return this.fail(new Error('Invalid Sec-WebSocket-Extensions header'));
     }
+    const events = this.#events;
     this.#end();
     const { protocol, extensionsHeader: extensions = '' } = check;
-    this.#events.onOpen(transport, { protocol, extensions, agreement, head: rest });
+    events?.onOpen(transport, { protocol, extensions, agreement, head: rest });
   }
 
   #onResponse(transport: RawTransport, head: ResponseHead, rest: Uint8Array): void {
     this.#body = new ResponseBody(transport, this.#platform, { head, rest, onOver: () => this.#end() });
-    if (this.#events.onResponse(head, this.#body, transport)) return;
+    if (this.#events?.onResponse(head, this.#body, transport)) return;
     this.fail(new Error(`Unexpected server response: ${head.status}`));
   }
 }

@@ -315,6 +315,8 @@ export class RawSocket extends EventEmitter implements TransportEvents {
     this.#waiting = null;
     const session = this.#session;
     if (session !== null && this.#kept !== null) guard(this.#platform, () => this.#deliverKept());
+    // The program may keep this socket with its request: the WebSocket shall not live on with it.
+    this.#session = null;
     guard(this.#platform, () => session?.closed(fault));
     if (fault !== undefined && this.listenerCount('error') > 0) guard(this.#platform, () => this.emit('error', fault));
     guard(this.#platform, () => this.emit('close', fault !== undefined));

@@ -1,8 +1,10 @@
-// Hooks and wrappers of the ws-style server on Bun.
+// Hooks, wrappers and memory of the ws-style server on Bun.
 
 import * as entry from '../../../adapters/bun/index.ts';
+import { describeReleased } from '../../support/released.ts';
 import { describeServerHooks } from '../../support/server-hooks.ts';
 import { describeWrappedServer } from '../../support/server-wrapped.ts';
 
 describeServerHooks('Bun', entry);
 describeWrappedServer('Bun', entry);
+describeReleased('Bun', entry);

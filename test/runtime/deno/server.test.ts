@@ -1,8 +1,10 @@
-// Hooks and wrappers of the ws-style server on Deno.
+// Hooks, wrappers and memory of the ws-style server on Deno.
 
 import * as entry from '../../../adapters/deno/index.ts';
+import { describeReleased } from '../../support/released.ts';
 import { describeServerHooks } from '../../support/server-hooks.ts';
 import { describeWrappedServer } from '../../support/server-wrapped.ts';
 
 describeServerHooks('Deno', entry);
 describeWrappedServer('Deno', entry);
+describeReleased('Deno', entry);
