@@ -44,7 +44,7 @@ function closing(ws: Socket): Promise<void> {
 
 /** How a connection ends, by an act of the server's socket or of its peer. */
 const ENDS: readonly [string, (ws: Socket, peer: RawPeer) => void][] = [
-  ['closes', (ws, peer) => (ws.close(), void peer.write(Uint8Array.of(0x88, 0x80, 1, 2, 3, 4)))],
+  ['closes', (ws, peer) => (ws.close(), peer.write(Uint8Array.of(0x88, 0x80, 1, 2, 3, 4)))],
   ['is terminated', (ws) => ws.terminate()],
   [
     'is terminated with output waiting',
