@@ -37,6 +37,11 @@ export interface SessionSink {
   onPong(payload: Uint8Array): void;
   /** The closing handshake began, from either side: nothing can be sent any more. */
   onClosing(): void;
+  /**
+   * The peer's Close frame arrived, with what `onEnd` will tell: for those that do not wait for the end of TCP. Sessions of a
+   * runtime's own WebSocket do not call it.
+   */
+  onCloseFrame?(code: number, reason: Uint8Array): void;
   /** The peer broke the protocol, or the transport failed. `onEnd` follows. */
   onError(error: PeerError | Error): void;
   /** All that `bufferedAmount` counted has been handed to the operating system, after having been kept waiting by it. */

@@ -271,6 +271,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (this.role === 'server') this.#planEnd();
     // A paused transport would not tell us that the peer ended.
     this.#transport.resume();
+    this.#sink.onCloseFrame?.(this.#connection.closeCode, this.#connection.closeReason);
   }
 
   onFail(error: PeerError): void {

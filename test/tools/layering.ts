@@ -70,9 +70,15 @@ export const RULES: readonly Rule[] = [
     modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:net'],
   },
   { area: 'src/raw/', mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'] },
+  // What the facades have in common. fibjs runs in workers too, so it knows no HTTP but by its types.
+  {
+    area: 'src/compat/shared/',
+    mayImport: [...BELOW_API, 'src/api/'],
+    modules: ['node:buffer', 'node:stream', 'type node:http'],
+  },
   ...['websocket-node', 'classic', 'fibjs', 'jsh'].map((name) => ({
     area: `src/compat/${name}/`,
-    mayImport: [...BELOW_API, 'src/api/', 'src/nodejs/'],
+    mayImport: [...BELOW_API, 'src/api/', 'src/nodejs/', 'src/compat/shared/'],
     modules: ['node:'],
   })),
   ...['node', 'deno', 'bun'].map((name) => ({ area: `adapters/${name}/`, mayImport: ['src/'], modules: ['node:'] })),

@@ -1,10 +1,12 @@
 // The WebSocketServers on one HTTP server: a single listener finds the one that a request is for.
 
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import { UsageError } from '../../base/errors.ts';
-import { pathOf } from './request.ts';
+import { refuse } from '../../handshake/refusal.ts';
+import { pathOf, refusalFields, refuseUpgrade } from '../shared/requests.ts';
+
+const UPGRADE_REQUIRED = refuse(400, 'websocket upgrade required');
 
 /** A WebSocketServer, as far as its HTTP server is concerned. */
 export interface Attached {
@@ -24,6 +26,11 @@ export class Attachments {
     this.#server = server;
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Uint8Array) => this.#upgrade(request, socket, head));
     server.on('error', (error: Error) => this.#hear(error));
+    // In front of all listeners, whenever they are added: two answers to one request would throw.
+    const emit = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
+    server.emit = ((event: string, ...values: unknown[]) =>
+      (event === 'request' && this.#answer(values[0] as IncomingMessage, values[1] as ServerResponse)) ||
+      emit(event, ...values)) as HttpServer['emit'];
   }
 
   /** Those of `server`. */
@@ -55,17 +62,16 @@ export class Attachments {
       refuseUpgrade(socket, refuse(404, 'There is no WebSocket at this path'));
   }
 
+  /** A GET without an upgrade has its answer here; everything else is the program's. @returns Whether it was one. */
+  #answer({ method, url = '' }: IncomingMessage, response: ServerResponse): boolean {
+    if (method !== 'GET' || !this.#byPath.has(pathOf(url))) return false;
+    response.writeHead(UPGRADE_REQUIRED.status, refusalFields(UPGRADE_REQUIRED)).end(UPGRADE_REQUIRED.reason);
+    return true;
+  }
+
   /** An error of the HTTP server that nobody hears is thrown, as it would be without us. */
   #hear(error: Error): void {
     const heard = [...this.#byPath.values()].filter((attached) => attached.hear(error)).length;
     if (heard === 0 && this.#server.listenerCount('error') === 1) throw error;
   }
-}
-
-/** Writes an HTTP answer and closes. */
-export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
-  const { status, reason, headers } = refusal;
-  socket.on('error', () => void socket.destroy());
-  socket.once('finish', () => void socket.destroy());
-  socket.end(refusalHead({ status, reason, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers } }));
 }

@@ -1,16 +1,19 @@
 // Entry point of wasock/jsh: the `ws` module of JSH.
 
+import { withWebSockets } from './routes.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
 /** Everything that can be imported by name. */
-const jsh: { readonly WebSocket: typeof WebSocket; readonly WebSocketServer: typeof WebSocketServer } = {
-  WebSocket,
-  WebSocketServer,
-};
+const jsh: {
+  readonly WebSocket: typeof WebSocket;
+  readonly WebSocketServer: typeof WebSocketServer;
+  readonly withWebSockets: typeof withWebSockets;
+} = { WebSocket, WebSocketServer, withWebSockets };
 
-export type { MessageEvent } from './websocket.ts';
+export type { CloseEvent, MessageEvent } from './websocket.ts';
+export type { ConnectionHandler, RouteOptions, WebSocketRoutes } from './routes.ts';
 export type { RequestedProtocols, VerifyClientInfo, WebSocketServerOptions } from './server.ts';
 export type { ServerRequest } from './request.ts';
-export { WebSocket, WebSocketServer };
+export { WebSocket, WebSocketServer, withWebSockets };
 export { jsh as default };

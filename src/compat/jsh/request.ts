@@ -1,6 +1,7 @@
 // The request object of JSH: a helper over Node.js's IncomingMessage, whose values stay when the socket is gone.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { pathOf } from '../shared/requests.ts';
 
 /** What `connection` listeners and the hooks of a server get. */
 export class ServerRequest {
@@ -46,14 +47,14 @@ export class ServerRequest {
     this.#query = new URLSearchParams(query === -1 ? '' : url.slice(query + 1));
   }
 
-  /** The first value of a parameter of the query; undefined without one. */
-  query(name: string): string | undefined {
-    return this.#query.get(name) ?? undefined;
+  /** The first value of a parameter of the query; empty without one. */
+  query(name: string): string {
+    return this.#query.get(name) ?? '';
   }
 
-  /** The value of a field, whatever the case of `name`; undefined without one. Several values are joined by commas. */
-  getHeader(name: string): string | undefined {
-    const value = this.headers[name.toLowerCase()];
+  /** The value of a field, whatever the case of `name`; empty without one. Several values are joined by commas. */
+  getHeader(name: string): string {
+    const value = this.headers[name.toLowerCase()] ?? '';
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
@@ -61,11 +62,4 @@ export class ServerRequest {
   hasHeader(name: string): boolean {
     return this.headers[name.toLowerCase()] !== undefined;
   }
-}
-
-/** The path of a request target, without its query. */
-export function pathOf(url: string): string {
-  if (!url.startsWith('/') && URL.canParse(url)) return new URL(url).pathname;
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
 }

@@ -3,15 +3,14 @@
 import { Server as HttpServer, type IncomingMessage } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
 import { refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
-import { platform } from '../../nodejs/platform.ts';
-import { createSession } from '../../nodejs/session.ts';
-import { Attachments, refuseUpgrade } from './attachments.ts';
+import { refuseUpgrade } from '../shared/requests.ts';
+import { Attachments } from './attachments.ts';
+import { errorOf, isThenable, QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
-import { Accepted, startLater, WebSocket } from './websocket.ts';
+import { Accepted, WebSocket } from './websocket.ts';
 
 /** What `verifyClient` gets. */
 export interface VerifyClientInfo {
@@ -28,14 +27,12 @@ export interface WebSocketServerOptions {
   readonly path?: string | undefined;
   /** Whether `clients` is kept. Default true. */
   readonly clientTracking?: boolean | undefined;
-  /** Decides whether a request is accepted, at once: a promise is an error. Default: all are. */
-  readonly verifyClient?: ((info: VerifyClientInfo) => boolean) | undefined;
+  /** Decides whether a request is accepted, at once: false rejects it, a promise is an error. Default: all are. */
+  readonly verifyClient?: ((info: VerifyClientInfo) => unknown) | undefined;
   /**
-   * Picks one of the subprotocols that a client asks for, at once: a promise is an error. Called when it asks for any. Empty or
-   * false for none. Default: the first.
+   * Picks one of the subprotocols that a client asks for, at once: a promise is an error. Whatever is no string is none. Default: none.
    */
-  readonly handleProtocols?:
-    ((protocols: RequestedProtocols, request: ServerRequest) => string | false | null | undefined) | undefined;
+  readonly handleProtocols?: ((protocols: RequestedProtocols, request: ServerRequest) => unknown) | undefined;
 }
 
 /** Arguments of listeners, by event. */
@@ -59,10 +56,6 @@ export class RequestedProtocols extends Array<string> {
 /** Why a request is not accepted, when a hook is to blame. */
 class HookError extends Error {}
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
 /** Calls a hook. @throws {HookError} when it returns a promise: whatever that comes to, nobody would wait for it. */
 function callHook<Result>(name: string, hook: () => Result): Result {
   const result = hook();
@@ -72,17 +65,20 @@ function callHook<Result>(name: string, hook: () => Result): Result {
 }
 
 function checkHook(name: string, hook: unknown): void {
-  if (hook !== undefined && hook !== null && typeof hook !== 'function') throw new TypeError(`${name} must be a function`);
+  if (hook !== undefined && hook !== null && typeof hook !== 'function') {
+    throw new TypeError(`WebSocketServer ${name} must be a function`);
+  }
 }
 
-export class WebSocketServer extends TypedEmitter<WebSocketServerEvents> {
+export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   /** The HTTP server. */
   readonly server: HttpServer | HttpsServer;
   /** The path that is accepted. */
   readonly path: string;
   /** Connected clients; null with `clientTracking: false`. */
   readonly clients: Set<WebSocket> | null;
-  readonly #options: WebSocketServerOptions;
+  /** As they were given. */
+  readonly options: WebSocketServerOptions;
   #isClosed = false;
 
   /**
@@ -94,40 +90,44 @@ export class WebSocketServer extends TypedEmitter<WebSocketServerEvents> {
    */
   constructor(options: WebSocketServerOptions) {
     super();
-    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = options ?? {};
-    if (!(server instanceof HttpServer) && !((server as unknown) instanceof HttpsServer)) {
-      throw new TypeError('The server of a WebSocketServer must be an http.Server');
+    if (typeof options !== 'object' || (options as unknown) === null) {
+      throw new TypeError('WebSocketServer options must be an object');
     }
-    if (typeof path !== 'string') throw new TypeError('The path of a WebSocketServer must be a string');
+    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = options;
+    if (!(server instanceof HttpServer) && !((server as unknown) instanceof HttpsServer)) {
+      throw new TypeError('WebSocketServer requires an http.Server instance');
+    }
+    if (typeof path !== 'string') throw new TypeError('WebSocketServer path must be a string');
     checkHook('verifyClient', verifyClient);
     checkHook('handleProtocols', handleProtocols);
     this.server = server;
     this.path = path;
     this.clients = clientTracking ? new Set() : null;
-    this.#options = options;
+    this.options = options;
     Attachments.of(server as HttpServer).add(path, {
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
-      hear: (error) => this.#emitError(error),
+      hear: (error) => this.emit('error', error),
     });
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#isClosed;
   }
 
   /**
    * Takes no more connections, closes those in `clients`, and empties it. The HTTP server goes on.
    *
-   * @param callback Called once it is closed; at the next opportunity when it was already.
+   * @param callback Called before this returns, behind 'close', which is emitted once.
    */
   close(callback?: () => void): this {
-    if (this.#isClosed) {
-      if (callback) platform.defer(callback);
-      return this;
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      Attachments.of(this.server as HttpServer).remove(this.path);
+      for (const client of this.clients ?? []) client.close();
+      this.emit('close');
     }
-    this.#isClosed = true;
-    Attachments.of(this.server as HttpServer).remove(this.path);
-    const clients = [...(this.clients ?? [])];
-    this.clients?.clear();
-    for (const client of clients) client.close();
-    if (callback) this.once('close', callback);
-    platform.defer(() => this.emit('close'));
+    callback?.();
     return this;
   }
 
@@ -138,52 +138,38 @@ export class WebSocketServer extends TypedEmitter<WebSocketServerEvents> {
     const helper = new ServerRequest(request);
     let protocol: string;
     try {
-      if (!this.#verify(check, helper)) return refuseUpgrade(socket, refuse(401, 'The request was not accepted'));
+      if (!this.#verify(check, helper)) return refuseUpgrade(socket, refuse(403, 'websocket upgrade rejected'));
       protocol = this.#selectProtocol(check.protocols, helper);
     } catch (error) {
       // What a hook threw may hold secrets; what we threw does not.
       refuseUpgrade(socket, refuse(500, error instanceof HookError ? error.message : 'The request could not be handled'));
-      this.#emitError(error instanceof Error ? error : new Error(String(error)));
+      this.emit('error', errorOf(error));
       return;
     }
     socket.write(formatHead(acceptanceHead({ key: check.key, protocol })), 'latin1');
-    const session = createSession(socket, { role: 'server' });
-    const scheme = (socket as { encrypted?: boolean }).encrypted ? 'wss' : 'ws';
-    const ws = new WebSocket(new Accepted(`${scheme}://${helper.host}${helper.url}`, protocol, session) as never);
-    const { clients } = this;
-    if (clients) {
-      clients.add(ws);
-      ws.on('close', () => void clients.delete(ws));
-    }
-    try {
-      this.emit('connection', ws, helper);
-    } finally {
-      startLater(session, head);
-    }
+    const onClosed = (closed: WebSocket): void => void this.clients?.delete(closed);
+    const ws = new WebSocket(new Accepted({ url: helper.url, protocol, socket, onClosed }) as never);
+    this.clients?.add(ws);
+    this.emit('connection', ws, helper);
+    if (ws.readyState === WebSocket.OPEN) ws.emit('open');
+    ws._start(head);
   }
 
-  /** Whoever forgets to return something has not said yes. */
   #verify(check: AcceptableRequest, req: ServerRequest): boolean {
-    const { verifyClient } = this.#options;
+    const { verifyClient } = this.options;
     const info = { origin: check.origin ?? '', req };
-    return !verifyClient || callHook('verifyClient', () => verifyClient.call(this.#options, info));
+    return !verifyClient || callHook('verifyClient', () => verifyClient.call(this.options, info)) !== false;
   }
 
   #selectProtocol(asked: readonly string[], request: ServerRequest): string {
-    const { handleProtocols } = this.#options;
-    if (asked.length === 0) return '';
-    if (!handleProtocols) return asked[0];
+    const { handleProtocols } = this.options;
+    if (!handleProtocols) return '';
     const protocols = new RequestedProtocols();
     protocols.push(...asked);
-    const chosen = callHook('handleProtocols', () => handleProtocols.call(this.#options, protocols, request)) || '';
-    if (chosen !== '' && !asked.includes(chosen)) {
-      throw new HookError('handleProtocols chose a subprotocol that the client has not asked for');
-    }
+    const chosen = callHook('handleProtocols', () => handleProtocols.call(this.options, protocols, request));
+    // To a client that asks for none, none may be named (RFC 6455 section 4.2.2).
+    if (typeof chosen !== 'string' || chosen === '' || asked.length === 0) return '';
+    if (!asked.includes(chosen)) throw new HookError('handleProtocols chose a subprotocol that the client has not asked for');
     return chosen;
-  }
-
-  /** @returns Whether anybody listens. Not thrown otherwise: a peer's request must not end the process. */
-  #emitError(error: Error): boolean {
-    return this.listenerCount('error') > 0 && this.emit('error', error);
   }
 }

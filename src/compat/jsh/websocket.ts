@@ -2,18 +2,22 @@
 
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { parseAddress } from '../../api/address.ts';
-import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { viewOf } from '../../api/ws/data.ts';
+import { isAnyArrayBuffer } from 'node:util/types';
+import { parseAddress, type Target } from '../../api/address.ts';
+import { toBytes } from '../../api/ws/data.ts';
 import { CLOSE_NORMAL } from '../../base/close-codes.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Session } from '../../platform.ts';
 import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
-import { nextTick } from '../../clock.ts';
+import { MESSAGE_TEXT, type Role, type Session } from '../../platform.ts';
+import { contentOf, startLater } from '../shared/sessions.ts';
+import { QuietEmitter } from './emitter.ts';
+import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
 /** Milliseconds that the opening handshake may take. */
 const HANDSHAKE_TIMEOUT = 30_000;
+/** Milliseconds that the socket may stay after `close()`, which does not wait for it. */
+const CLOSE_TIMEOUT = 5_000;
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -32,11 +36,18 @@ export interface MessageEvent {
   readonly data: string | Buffer;
 }
 
+/** Why a connection closed that this side did not close. */
+export interface CloseEvent {
+  /** For example `websocket: close 1000 (normal)`. */
+  readonly error: Error;
+}
+
 /** Arguments of listeners, by event. */
 export interface WebSocketEvents {
   open: [];
   message: [event: MessageEvent];
-  close: [];
+  /** Without an argument after `close()`. */
+  close: [event?: CloseEvent];
   error: [error: Error];
 }
 
@@ -44,30 +55,33 @@ export interface WebSocketEvents {
 export class Accepted {
   readonly url: string;
   readonly protocol: string;
-  readonly session: Session;
+  readonly socket: Duplex;
+  /** Called before 'close' is emitted. */
+  readonly onClosed: (ws: WebSocket) => void;
 
-  constructor(url: string, protocol: string, session: Session) {
-    this.url = url;
-    this.protocol = protocol;
-    this.session = session;
+  constructor(init: Accepted) {
+    this.url = init.url;
+    this.protocol = init.protocol;
+    this.socket = init.socket;
+    this.onClosed = init.onClosed;
   }
-}
-
-/** Lets bytes flow once all promises that waited for the connection have had their turn, and may have added listeners. */
-export function startLater(session: Session, head: Uint8Array): void {
-  platform.defer(() => nextTick(() => session.start(head)));
 }
 
 /** The subprotocols in an argument of the constructor. @throws {TypeError} when it is neither a string nor an array. */
 function namesIn(protocols: unknown): string[] {
   if (protocols === undefined) return [];
   if (typeof protocols !== 'string' && !Array.isArray(protocols)) {
-    throw new TypeError('The protocols of a WebSocket must be a string or an array of strings');
+    throw new TypeError('Protocols must be a string or an array of strings');
   }
   return [protocols].flat().filter((name): name is string => typeof name === 'string' && name !== '');
 }
 
-export class WebSocket extends TypedEmitter<WebSocketEvents> {
+/** Bytes over the memory of `data`; undefined when it has none. */
+function bytesOf(data: unknown): Buffer | undefined {
+  return ArrayBuffer.isView(data) || isAnyArrayBuffer(data) ? toBytes(data) : undefined;
+}
+
+export class WebSocket extends QuietEmitter<WebSocketEvents> {
   static readonly CONNECTING: typeof CONNECTING = CONNECTING;
   static readonly OPEN: typeof OPEN = OPEN;
   static readonly CLOSING: typeof CLOSING = CLOSING;
@@ -82,11 +96,12 @@ export class WebSocket extends TypedEmitter<WebSocketEvents> {
   #readyState: ReadyState = CONNECTING;
   #session: Session | null = null;
   #opening: { abort(): void } | null = null;
+  readonly #onClosed: ((ws: WebSocket) => void) | undefined;
 
   /**
-   * Starts to connect. Returns at once; `open`, or `error` and `close`, follow.
+   * Starts to connect. Returns at once; 'open' or 'error' follows.
    *
-   * @param url `ws:` or `wss:` address. One that cannot be used is told by `error`.
+   * @param url `ws:` or `wss:` address. One that cannot be used is told by 'error'.
    * @param protocols Subprotocols to ask for, the preferred one first. Members that are no strings are left out.
    * @throws {TypeError} when `url` is no string, or `protocols` neither a string nor an array.
    */
@@ -96,17 +111,17 @@ export class WebSocket extends TypedEmitter<WebSocketEvents> {
     if (address instanceof Accepted) {
       this.#url = address.url;
       this.#protocol = address.protocol;
-      this.#readyState = OPEN;
-      this.#attach(address.session);
+      this.#onClosed = address.onClosed;
+      this.#open(address.socket, 'server');
       return;
     }
-    if (typeof address !== 'string') throw new TypeError('The url of a WebSocket must be a string');
+    if (typeof address !== 'string') throw new TypeError(`URL must be a string, got ${typeof address}`);
     const names = namesIn(protocols);
     this.#url = address;
     platform.defer(() => this.#connect(names));
   }
 
-  /** As it was given; on a server's side the URL of the request. */
+  /** As it was given; on a server's side that of the request: path and query. */
   get url(): string {
     return this.#url;
   }
@@ -116,117 +131,110 @@ export class WebSocket extends TypedEmitter<WebSocketEvents> {
     return this.#protocol;
   }
 
-  /** `WebSocket.CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
+  /** `WebSocket.CONNECTING`, also after a failed attempt, `OPEN`, `CLOSING` or `CLOSED`. */
   get readyState(): ReadyState {
     return this.#readyState;
   }
 
   /**
-   * Sends a message: text for a string, binary for bytes. Never throws: what cannot be sent is told by `error`.
+   * Sends a text message. Never throws: what cannot be sent is told by 'error'.
    *
-   * @param data Bytes must not be changed in this turn of the event loop, nor while the system does not take them.
+   * @param data Text; or its UTF-8, which must not be changed in this turn of the event loop, nor while the system does not take it.
    */
   send(data: string | ArrayBufferView | ArrayBuffer): void {
-    if (this.#readyState !== OPEN) return this.#emitError(new Error('The WebSocket is not open'));
-    if (typeof data === 'string') this.#session!.sendText(data);
-    else if (ArrayBuffer.isView(data)) {
-      this.#session!.sendBytes(viewOf(new Uint8Array(data.buffer), data.byteOffset, data.byteOffset + data.byteLength), false);
-    } else if ((data as unknown) instanceof ArrayBuffer) this.#session!.sendBytes(Buffer.from(data), false);
-    else this.#emitError(new TypeError('A message is a string or bytes'));
+    if (this.#readyState !== OPEN) return void this.emit('error', new Error(NOT_OPEN));
+    if (typeof data === 'string') return this.#session!.sendText(data);
+    const bytes = bytesOf(data);
+    if (bytes === undefined) this.emit('error', new TypeError(`unsupported message type: ${typeName(data)}`));
+    else if (!platform.codec.isUtf8(bytes))
+      this.emit('error', new TypeError('websocket: the bytes of a text message must be UTF-8'));
+    else this.#session!.sendBytes(bytes, true);
   }
 
-  /** Closes the connection with status code 1000, or gives up connecting; `close` follows. Does nothing when that has happened. */
+  /**
+   * Closes the connection with status code 1000, or gives up connecting. 'close' is emitted before this returns; what was sent still
+   * goes out. Does nothing when the connection is closed.
+   */
   close(): void {
-    if (this.#readyState === OPEN) this.#session!.close(CLOSE_NORMAL);
-    else if (this.#readyState === CONNECTING) {
-      this.#readyState = CLOSING;
-      this.#opening?.abort();
-      platform.defer(() => this.#end());
-    }
+    if (this.#readyState === CLOSED) return;
+    this.#opening?.abort();
+    this.#session?.close(CLOSE_NORMAL);
+    this.#end();
   }
 
   #connect(protocols: readonly string[]): void {
     if (this.#readyState !== CONNECTING) return;
+    let target: Target;
     try {
-      const plan = {
-        target: parseAddress(this.#url),
-        protocols,
-        version: 13,
-        headers: {},
-        handshakeTimeout: HANDSHAKE_TIMEOUT,
-        request: {},
-      } as const;
-      const handshake = startHandshake(plan, {
-        onUpgrade: () => true,
-        onResponse: () => false,
-        onOpen: (socket, opened) => this.#open(socket, opened),
-        onFail: (error) => this.#fail(error),
-      });
+      target = parseAddress(this.#url);
+    } catch (error) {
+      return void this.emit('error', new Error(NOT_AN_ADDRESS, { cause: error }));
+    }
+    try {
+      const handshake = startHandshake(
+        { target, protocols, version: 13, headers: {}, handshakeTimeout: HANDSHAKE_TIMEOUT, request: {} },
+        {
+          onUpgrade: () => true,
+          onResponse: () => false,
+          onOpen: (socket, opened) => this.#opened(socket, opened),
+          onFail: (error) => {
+            this.#opening = null;
+            this.emit('error', dialError(error, target));
+          },
+        },
+      );
       this.#opening = handshake;
       handshake.request.end();
     } catch (error) {
-      this.#fail(error as Error);
+      this.emit('error', error);
     }
   }
 
-  #open(socket: Duplex, { protocol, head }: OpenedHandshake): void {
-    const session = createSession(socket, { role: 'client' });
+  #opened(socket: Duplex, { protocol, head }: OpenedHandshake): void {
     this.#opening = null;
     this.#protocol = protocol;
-    this.#readyState = OPEN;
-    this.#attach(session);
-    try {
-      this.emit('open');
-    } finally {
-      startLater(session, head);
-    }
+    this.#open(socket, 'client');
+    this.emit('open');
+    this._start(head);
   }
 
-  #attach(session: Session): void {
+  #open(socket: Duplex, role: Role): void {
+    const session = createSession(socket, { role, closeTimeout: CLOSE_TIMEOUT });
     this.#session = session;
+    this.#readyState = OPEN;
     session.attach({
-      onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
+      onMessage: (source, start, end, kind) => {
+        if (this.#readyState !== OPEN) return;
+        const type = (kind & MESSAGE_TEXT) === 0 ? BINARY_MESSAGE : TEXT_MESSAGE;
+        this.emit('message', { type, data: contentOf(platform, session, source, start, end, kind) });
+      },
       onPing() {},
       onPong() {},
       onClosing: () => {
-        this.#readyState = CLOSING;
+        if (this.#readyState === OPEN) this.#readyState = CLOSING;
       },
-      onError: (error) => this.#emitError(error),
+      onCloseFrame: (code, reason) => this.#end({ error: closeError(code, Buffer.from(reason).toString()) }),
+      onError: (error) => this.#lose(readError(error)),
       onDrain() {},
-      onEnd: () => this.#end(),
+      onEnd: (code) => this.#lose(closeError(code, '')),
     });
   }
 
-  #receive(source: Uint8Array, start: number, end: number, kind: number): void {
-    if (kind & MESSAGE_TEXT) {
-      const data = platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
-      this.emit('message', { type: TEXT_MESSAGE, data });
-      return;
-    }
-    const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const data = isOwned ? viewOf(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
-    this.emit('message', { type: BINARY_MESSAGE, data });
+  /** Lets bytes flow, behind the listeners of 'open'. @internal */
+  _start(head: Uint8Array): void {
+    startLater(platform, this.#session!, head);
   }
 
-  #fail(error: Error): void {
-    if (this.#readyState !== CONNECTING) return;
-    this.#opening = null;
-    this.#readyState = CLOSING;
-    try {
-      this.#emitError(error);
-    } finally {
-      this.#end();
-    }
+  #lose(error: Error): void {
+    this.#end({ error }, error);
   }
 
-  /** An emitter throws an error that nobody listens for; here `close` tells of it as well, and `send` must not throw. */
-  #emitError(error: Error): void {
-    if (this.listenerCount('error') > 0) this.emit('error', error);
-  }
-
-  #end(): void {
+  /** @param failure Told before 'close'. */
+  #end(event?: CloseEvent, failure?: Error): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSED;
-    this.emit('close');
+    this.#onClosed?.(this);
+    if (failure !== undefined) this.emit('error', failure);
+    this.emit('close', ...(event === undefined ? [] : [event]));
   }
 }

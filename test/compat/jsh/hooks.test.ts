@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import type { VerifyClientInfo, WebSocketServerOptions } from '../../../src/compat/jsh/index.ts';
+import { connectRaw } from '../../support/sockets.ts';
 import { openWs, refusal, serveSockets } from './support.ts';
 
 describe('verifyClient', () => {
@@ -18,16 +19,21 @@ describe('verifyClient', () => {
     await openWs(url);
     expect(infos.map(({ origin, req }) => [origin, req.query('token'), req.getHeader('Upgrade')])).toEqual([
       ['http://example.com', '1', 'websocket'],
-      ['', undefined, 'websocket'],
+      ['', '', 'websocket'],
     ]);
   });
 
-  test.each([false, undefined, null, 0, ''])('server refuses with 401 when it returns %j', async (answer) => {
-    const { wss, url } = await serveSockets({ verifyClient: () => answer as boolean });
-    const connection = vi.fn<() => void>();
-    wss.on('connection', connection);
-    expect(await refusal(url)).toEqual([401, 'The request was not accepted']);
-    expect(connection).not.toHaveBeenCalled();
+  test('server refuses with 403 when it returns false', async () => {
+    const { wss, url } = await serveSockets({ verifyClient: () => false });
+    const heard = vi.fn<() => void>();
+    wss.on('connection', heard).on('error', heard);
+    expect(await refusal(url)).toEqual([403, 'websocket upgrade rejected']);
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  test.each([true, undefined, null, 0, '', 'no'])('server accepts when it returns %j', async (answer) => {
+    const { url } = await serveSockets({ verifyClient: () => answer });
+    await openWs(url);
   });
 
   test('server is given the options as this', async () => {
@@ -56,25 +62,32 @@ describe('handleProtocols', () => {
     expect((await connected)[0].protocol).toBe('two');
   });
 
-  test('server picks the first without it', async () => {
-    const { url } = await serveSockets();
-    expect((await openWs(url, ['one', 'two'])).protocol).toBe('one');
-    expect((await openWs(url)).protocol).toBe('');
-  });
-
-  test('server does not ask it when the client asks for none', async () => {
-    const handleProtocols = vi.fn<() => string>(() => 'one');
-    const { url } = await serveSockets({ handleProtocols });
-    expect((await openWs(url)).protocol).toBe('');
-    expect(handleProtocols).not.toHaveBeenCalled();
-  });
-
-  test.each(['', false, null, undefined])('server names none when it returns %j', async (chosen) => {
-    const { wss, url } = await serveSockets({ handleProtocols: () => chosen as '' });
+  /** The subprotocol on the server's side of a connection whose client asks for `asked`. */
+  async function selected(options: Omit<WebSocketServerOptions, 'server'>, asked: string[]): Promise<string> {
+    const { wss, port } = await serveSockets(options);
     const connected = once(wss, 'connection') as Promise<[{ protocol: string }]>;
-    // The client of ws does not go on without one.
-    await expect(openWs(url, ['one'])).rejects.toThrow('Server sent no subprotocol');
-    expect((await connected)[0].protocol).toBe('');
+    const fields = asked.length > 0 ? [`Sec-WebSocket-Protocol: ${asked.join(', ')}`] : [];
+    const { head, socket } = await connectRaw(port, { fields });
+    socket.destroy();
+    const [{ protocol }] = await connected;
+    expect(/^sec-websocket-protocol: (.*)$/im.exec(head)?.[1] ?? '').toBe(protocol);
+    return protocol;
+  }
+
+  test('server selects none without it', async () => {
+    expect(await selected({}, ['one', 'two'])).toBe('');
+    expect(await selected({}, [])).toBe('');
+  });
+
+  test('server asks it with an empty array when the client asks for none, and names none', async () => {
+    const asked: unknown[] = [];
+    const handleProtocols = (protocols: string[]): string => (asked.push([...protocols]), 'one');
+    expect(await selected({ handleProtocols }, [])).toBe('');
+    expect(asked).toEqual([[]]);
+  });
+
+  test.each(['', false, null, undefined, 5, ['one'], {}])('server names none when it returns %j', async (chosen) => {
+    expect(await selected({ handleProtocols: () => chosen }, ['one'])).toBe('');
   });
 });
 
@@ -82,19 +95,19 @@ describe('a hook that fails', () => {
   const cases: readonly [string, Omit<WebSocketServerOptions, 'server'>, string, string][] = [
     [
       'verifyClient that returns a promise',
-      { verifyClient: () => Promise.resolve(true) as never },
+      { verifyClient: () => Promise.resolve(true) },
       'verifyClient returned a promise; the hooks of this server are synchronous',
       'verifyClient returned a promise; the hooks of this server are synchronous',
     ],
     [
       'verifyClient that is async and rejects',
-      { verifyClient: (() => Promise.reject(new Error('never seen'))) as never },
+      { verifyClient: () => Promise.reject(new Error('never seen')) },
       'verifyClient returned a promise; the hooks of this server are synchronous',
       'verifyClient returned a promise; the hooks of this server are synchronous',
     ],
     [
       'handleProtocols that returns a promise',
-      { handleProtocols: () => Promise.resolve('one') as never },
+      { handleProtocols: () => Promise.resolve('one') },
       'handleProtocols returned a promise; the hooks of this server are synchronous',
       'handleProtocols returned a promise; the hooks of this server are synchronous',
     ],

@@ -1,0 +1,24 @@
+// What every facade does with a Session: start it, and make of its messages what programs get.
+
+import type { Buffer } from 'node:buffer';
+import { viewOf } from '../../api/ws/data.ts';
+import { nextTick } from '../../clock.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
+
+/** Lets bytes flow once all promises that waited for the connection have had their turn, and may have added listeners. */
+export function startLater(platform: Platform, session: Session, head: Uint8Array | undefined): void {
+  platform.defer(() => nextTick(() => session.start(head)));
+}
+
+/** A message of a sink's `onMessage`: a string for text, else a Buffer that is the program's to keep. */
+export function contentOf(
+  platform: Platform,
+  session: Session,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  kind: number,
+): string | Buffer {
+  if ((kind & MESSAGE_TEXT) !== 0) return platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
+  return (kind & MESSAGE_OWNED) !== 0 ? viewOf(source, start, end) : (session.copyMessage(source, start, end) as Buffer);
+}
