@@ -92,7 +92,8 @@ export type Socket = SocketBase;
 export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
 
 export type { MessageBody } from '../../src/compat/fibjs/body.ts';
-export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent } from '../../src/compat/fibjs/events.ts';
+export type { RequestMembers } from '../../src/compat/fibjs/request.ts';
+export type { CloseEvent, ConnectionStream, ErrorEvent, MessageEvent, OpenEvent } from '../../src/compat/fibjs/events.ts';
 export type { SocketOptions } from '../../src/compat/fibjs/socket.ts';
 export type { Accept, UpgradeHandler, UpgradeOptions } from '../../src/compat/fibjs/upgrade.ts';
 export {

@@ -23,8 +23,9 @@ export type Socket = SocketBase;
 /** Makes a handler that upgrades requests. */
 export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
 
-export type { CloseEvent, ErrorEvent, MessageEvent, OpenEvent } from './events.ts';
+export type { CloseEvent, ConnectionStream, ErrorEvent, MessageEvent, OpenEvent } from './events.ts';
 export type { MessageBody } from './body.ts';
+export type { RequestMembers } from './request.ts';
 export type { SocketOptions } from './socket.ts';
 export type { Accept, UpgradeHandler, UpgradeOptions } from './upgrade.ts';
 export { BINARY, CLOSE, CLOSED, CLOSING, CONNECTING, CONTINUE, OPEN, PING, PONG, TEXT } from './constants.ts';

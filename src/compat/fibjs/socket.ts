@@ -3,16 +3,16 @@
 import { Buffer } from 'node:buffer';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { viewOf } from '../../api/ws/data.ts';
-import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
-import { UsageError } from '../../base/errors.ts';
+import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from '../../base/close-codes.ts';
+import { UsageError, type PeerError } from '../../base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
+import { MESSAGE_TEXT, type Session } from '../../platform.ts';
+import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder, OpenedConnection } from './binding.ts';
 import { bytesOf } from './body.ts';
 import { BINARY, CLOSED, CLOSING, CONNECTING, DEFAULT_MAXIMUM_PAYLOAD, OPEN, TEXT, type ReadyState } from './constants.ts';
 import { HttpClient, withCookies } from './cookies.ts';
-import type { Handler, SocketEvents } from './events.ts';
+import { MessageEvent, type ConnectionStream, type Handler, type SocketEvents } from './events.ts';
 import { InflateWatch } from './inflate-watch.ts';
 import { nextTick } from '../../clock.ts';
 
@@ -36,30 +36,22 @@ export interface SocketOptions {
   readonly httpClient?: object | undefined;
 }
 
-/** A server's connection, for the constructor in place of a URL. */
-export class Accepted {
+/** A server's connection. */
+export interface Connection {
   readonly url: string;
   readonly origin: string;
   readonly protocol: string;
   readonly session: Session;
   readonly watch: InflateWatch | null;
   readonly holder: Holder;
+}
 
-  constructor(init: {
-    readonly url: string;
-    readonly origin: string;
-    readonly protocol: string;
-    readonly session: Session;
-    readonly watch: InflateWatch | null;
-    readonly holder: Holder;
-  }) {
-    this.url = init.url;
-    this.origin = init.origin;
-    this.protocol = init.protocol;
-    this.session = init.session;
-    this.watch = init.watch;
-    this.holder = init.holder;
-  }
+/** Names of the ready states, by number. */
+const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
+
+/** Whether a value that is no object is sent as text. */
+function isText(data: unknown): data is string | number | bigint | boolean {
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof data);
 }
 
 type EventName = keyof SocketEvents;
@@ -78,24 +70,30 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   #session: Session | null = null;
   #watch: InflateWatch | null = null;
   #opening: { abort(): void } | null = null;
+  /** What the session complained of without a code; its end has one. */
+  #complaint: Error | null = null;
+  #stream: ConnectionStream | null = null;
   #holder: Holder | null = null;
   #isReferenced = true;
   readonly #handlers: Map<EventName, HandlerSlot> = new Map();
 
   /** Programs construct `Socket`; see {@link SocketConstructor}. */
-  constructor(binding: FibjsBinding, address: string | URL | Accepted, options: SocketOptions) {
+  constructor(binding: FibjsBinding, address: string | URL | Accepted<Connection>, options: SocketOptions) {
     super();
     this.#binding = binding;
-    this.#url = address instanceof Accepted ? address.url : String(address);
     if (address instanceof Accepted) {
-      this.#origin = address.origin;
-      this.#protocol = address.protocol;
-      this.#watch = address.watch;
-      this.#holder = address.holder;
+      const { url, origin, protocol, watch, holder, session } = address.connection;
+      this.#url = url;
+      this.#origin = origin;
+      this.#protocol = protocol;
+      this.#watch = watch;
+      this.#holder = holder;
       this.#readyState = OPEN;
-      this.#attach(address.session);
+      this.#attach(session);
     } else {
+      this.#url = String(address);
       this.#origin = options.origin ?? '';
+      this.#protocol = [options.protocol ?? ''].flat().join(', ');
       this.#connect(options);
     }
   }
@@ -105,7 +103,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     return this.#url;
   }
 
-  /** The subprotocol in use; before the connection is open, and without one, empty. */
+  /** The subprotocol in use, empty without one; before the connection is open, what is asked for. */
   get protocol(): string {
     return this.#protocol;
   }
@@ -121,16 +119,17 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   }
 
   /**
-   * Sends a message: text for a string, else binary.
+   * Sends a message: text for a string, a number or another primitive value, else binary.
    *
    * @param data Bytes must not be changed in this turn of the event loop, nor while the system does not take them.
-   * @throws {UsageError} unless the connection is open.
+   * @throws {UsageError} unless the connection is open; its message names the state.
    * @throws {TypeError} when it is neither text nor bytes.
    */
-  send(data: string | ArrayBufferView | ArrayBuffer): void {
-    if (this.#readyState !== OPEN) throw new UsageError('The WebSocket is not open');
-    if (typeof data === 'string') this.#session!.sendText(data);
-    else this.#session!.sendBytes(bytesOf(data), false);
+  send(data: string | number | bigint | boolean | ArrayBufferView | ArrayBuffer): void {
+    if (this.#readyState !== OPEN) throw new UsageError(`The WebSocket is ${STATES[this.#readyState]}, not OPEN`);
+    if (typeof data === 'object') this.#session!.sendBytes(bytesOf(data), false);
+    else if (isText(data)) this.#session!.sendText(String(data));
+    else throw new TypeError(`A message is text or bytes, not ${typeof data}`);
   }
 
   /**
@@ -235,14 +234,16 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
       onHolder: (holder: Holder) => this.#setHolder(holder),
       onCookies: (cookies: readonly string[]) => client.store(cookies),
       onOpen: (opened: OpenedConnection) => this.#open(opened, maxPayload),
-      onFail: (error: Error) => this.#fail(error),
+      onFail: (error: Error) => this.#lose(CLOSE_PROTOCOL_ERROR, error),
     };
     const start = (cookies: string): void => {
       this.#opening = this.#binding.connect({ ...plan, headers: withCookies(headers, cookies) }, events);
     };
     const cookies = client.cookieString();
     if (typeof cookies === 'string') return start(cookies);
-    cookies.then((text) => this.#readyState === CONNECTING && start(text)).catch((error: Error) => this.#fail(error));
+    cookies
+      .then((text) => this.#readyState === CONNECTING && start(text))
+      .catch((error: Error) => this.#lose(CLOSE_PROTOCOL_ERROR, error));
   }
 
   #setHolder(holder: Holder): void {
@@ -274,58 +275,74 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
       onPing() {},
       onPong() {},
       onClosing: () => {
-        this.#readyState = CLOSING;
+        if (this.#readyState === OPEN) this.#readyState = CLOSING;
       },
-      onError: (error) => this.#emitError(error),
+      onError: (error) => {
+        const { closeCode } = error as Partial<PeerError>;
+        if (closeCode === undefined) this.#complaint = error;
+        else this.#lose(closeCode, error);
+      },
       onDrain() {},
       onEnd: (code, reason) => this.#end(code, this.#binding.platform.decodeText(reason, 0, reason.length, false)),
     });
   }
 
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
+    const isCompressed = this.#watch?.take() ?? false;
+    // Behind `close()` an answer to it would throw: a peer that goes on sending must not cause that.
+    if (this.#readyState !== OPEN) return;
     const session = this.#session!;
-    const isText = (kind & MESSAGE_TEXT) !== 0;
-    const bytes = (): Buffer =>
-      kind & MESSAGE_OWNED ? viewOf(source, start, end) : (session.copyMessage(source, start, end) as Buffer);
-    this.emit('message', {
-      data: isText ? this.#binding.platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0) : bytes(),
-      type: isText ? TEXT : BINARY,
-      masked: session.role === 'server',
-      compress: this.#watch?.take() ?? false,
-    });
+    const data = contentOf(this.#binding.platform, session, source, start, end, kind);
+    const type = (kind & MESSAGE_TEXT) === 0 ? BINARY : TEXT;
+    this.emit('message', new MessageEvent(data, type, session.role === 'server', isCompressed, this));
+  }
+
+  /** `stream` of messages. @internal */
+  get _stream(): ConnectionStream {
+    return (this.#stream ??= { close: () => this.#session?.terminate() });
   }
 
   #giveUp(): void {
     this.#readyState = CLOSING;
     this.#opening?.abort();
     this.#opening = null;
-    this.#binding.platform.defer(() => this.#fail(new Error('The WebSocket was closed before it was open')));
+    const error = new Error('The WebSocket was closed before it was open');
+    this.#binding.platform.defer(() => this.#lose(CLOSE_PROTOCOL_ERROR, error));
   }
 
-  #fail(error: Error): void {
+  /** The connection is over, by a Close frame or without. */
+  #end(code: number, reason: string): void {
+    if (this.#complaint === null && code !== CLOSE_ABNORMAL) return this.#close(code, reason);
+    const cause = code === CLOSE_ABNORMAL ? CLOSE_GOING_AWAY : code;
+    this.#lose(cause, this.#complaint ?? new Error('The peer went away without a Close frame'));
+  }
+
+  /**
+   * Tells of a connection that did not open, or that ended otherwise than by a Close frame. Nothing is thrown when nobody listens for
+   * errors, unlike with other emitters: 'close' tells of it as well.
+   */
+  #lose(code: number, error: Error): void {
+    if (this.#readyState === CLOSED) return;
     this.#opening = null;
+    this.#readyState = CLOSED;
     try {
-      this.#emitError(error);
+      if (this.listenerCount('error') > 0) {
+        this.emit('error', { type: 'error', target: this, code, reason: error.message, error });
+      }
     } finally {
-      this.#end(CLOSE_ABNORMAL, '');
+      this.#emitClose(CLOSE_ABNORMAL, '');
     }
   }
 
-  /** Unlike other emitters, a fibjs socket does not throw an error that nobody listens for: `close` tells of it as well. */
-  #emitError(error: Error): void {
-    if (this.listenerCount('error') > 0) this.emit('error', { type: 'error', target: this, reason: error.message, error });
-  }
-
-  #end(code: number, reason: string): void {
+  #close(code: number, reason: string): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSED;
+    this.#emitClose(code, reason);
+  }
+
+  #emitClose(code: number, reason: string): void {
     this.emit('close', { type: 'close', target: this, code, reason });
   }
-}
-
-/** Lets bytes flow once all promises that waited for the connection have had their turn, and may have added listeners. */
-export function startLater(platform: Platform, session: Session, head: Uint8Array | undefined): void {
-  platform.defer(() => nextTick(() => session.start(head)));
 }
 
 /** The type of `Socket`. */
@@ -345,12 +362,12 @@ export interface SocketConstructor {
 }
 
 /** The class itself, which servers construct as well. */
-export type SocketClass = SocketConstructor & (new (accepted: Accepted) => SocketBase);
+export type SocketClass = SocketConstructor & (new (accepted: Accepted<Connection>) => SocketBase);
 
 /** Makes the class that programs construct. */
 export function createSocketClass(binding: FibjsBinding): SocketClass {
   class Socket extends SocketBase {
-    constructor(address: string | URL | Accepted, protocol: string | SocketOptions = '', origin: string = '') {
+    constructor(address: string | URL | Accepted<Connection>, protocol: string | SocketOptions = '', origin: string = '') {
       super(binding, address, typeof protocol === 'object' && protocol !== null ? protocol : { protocol, origin });
     }
   }

@@ -72,7 +72,6 @@ class StreamBytes extends ByteSource {
 
   constructor(stream: Readable) {
     super();
-    if (stream.readableObjectMode) throw new TypeError('A stream of objects has no bytes');
     if (stream.readableEncoding) throw new TypeError('A stream that decodes text has no bytes');
     this.#stream = stream;
   }
@@ -80,14 +79,31 @@ class StreamBytes extends ByteSource {
   protected override async pull(maximum: number): Promise<Uint8Array | null> {
     const stream = this.#stream;
     for (;;) {
-      // Never more than is wanted, so that nothing has to be put back.
-      const size = Math.min(maximum, stream.readableLength);
-      const chunk = size > 0 ? (stream.read(size) as Uint8Array | null) : null;
-      if (chunk !== null) return chunk;
+      const chunk = stream.readableObjectMode ? this.#takeObject(maximum) : this.#take(maximum);
+      if (chunk !== null && chunk.length > 0) return chunk;
+      if (chunk !== null) continue;
       if (stream.errored) throw stream.errored;
       if (stream.readableEnded || stream.destroyed) return null;
       await this.#change();
     }
+  }
+
+  /** Never more than is wanted, so that nothing has to be put back. */
+  #take(maximum: number): Uint8Array | null {
+    const size = Math.min(maximum, this.#stream.readableLength);
+    return size > 0 ? (this.#stream.read(size) as Uint8Array | null) : null;
+  }
+
+  /** A stream of objects, such as `Readable.from([bytes])`, gives its chunks whole: the rest of one goes back. */
+  #takeObject(maximum: number): Uint8Array | null {
+    const chunk = this.#stream.read() as unknown;
+    if (chunk === null) return null;
+    if (!ArrayBuffer.isView(chunk) && !(chunk instanceof ArrayBuffer)) {
+      throw new TypeError('The chunks of a stream of objects must be bytes');
+    }
+    const bytes = bytesOf(chunk);
+    if (bytes.length > maximum) this.#stream.unshift(bytes.subarray(maximum));
+    return bytes.subarray(0, maximum);
   }
 
   /** Waits until the stream has more, or will never have. */

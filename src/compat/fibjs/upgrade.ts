@@ -6,13 +6,16 @@ import { UsageError } from '../../base/errors.ts';
 import { answerDeflate } from '../../deflate/parameters.ts';
 import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead } from '../../handshake/headers.ts';
-import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
+import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
+import { pathOf, refusalFields, refuseUpgrade } from '../shared/requests.ts';
+import { Accepted, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder } from './binding.ts';
 import { DEFAULT_MAXIMUM_PAYLOAD } from './constants.ts';
 import { InflateWatch } from './inflate-watch.ts';
-import { Accepted, startLater, type SocketBase, type SocketClass } from './socket.ts';
+import { isFetchRequest, withMembers, type RequestMembers } from './request.ts';
+import type { Connection, SocketBase, SocketClass } from './socket.ts';
 
 /** Options of `upgrade`. */
 export interface UpgradeOptions {
@@ -25,7 +28,7 @@ export interface UpgradeOptions {
 /** What becomes of a connection: it is open, and its messages come after this returns. */
 export type Accept<Message extends IncomingMessage | Request = IncomingMessage> = (
   conn: SocketBase,
-  request: Message,
+  request: Message & RequestMembers,
 ) => unknown;
 
 /** A handler of requests, however the server passes them on. */
@@ -50,23 +53,14 @@ export interface Upgrading {
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
 
-function isFetchRequest(request: IncomingMessage | Request): request is Request {
-  return typeof (request.headers as Partial<Headers>).get === 'function';
-}
-
 /** Refuses a request, in the form in which it came. */
 function answer(request: IncomingMessage | Request, rest: readonly unknown[], refusal: Refusal): Response | undefined {
-  const { status, reason, headers } = refusal;
-  const fields = { 'Content-Type': 'text/plain; charset=utf-8', ...headers };
-  if (isFetchRequest(request)) return new Response(reason, { status, headers: fields });
+  const { status, reason } = refusal;
+  const headers = refusalFields(refusal);
+  if (isFetchRequest(request)) return new Response(reason, { status, headers });
   const other = rest[0] as ServerResponse | Duplex;
-  if ('writeHead' in other) {
-    other.writeHead(status, fields).end(reason);
-    return undefined;
-  }
-  other.on('error', () => void other.destroy());
-  other.once('finish', () => void other.destroy());
-  other.end(refusalHead({ status, reason, headers: fields }));
+  if ('writeHead' in other) other.writeHead(status, headers).end(reason);
+  else refuseUpgrade(other, { status, reason, headers });
   return undefined;
 }
 
@@ -110,6 +104,7 @@ class Upgrader {
     const { hidesHandshakeFields = false } = this.#binding;
     const check = checkRequest(isFetchRequest(request) ? readable(request, hidesHandshakeFields) : request);
     if (!check.accepted) return answer(request, rest, check);
+    withMembers(request);
     if (isFetchRequest(request)) return this.#fetch(check, request, rest);
     if ('writeHead' in (rest[0] as object)) {
       return answer(
@@ -138,11 +133,7 @@ class Upgrader {
     const session = this.#binding.createSession(socket, { role: 'server', maxPayload: this.#maxPayload, compression });
     const scheme = (socket as { encrypted?: boolean }).encrypted ? 'wss' : 'ws';
     const url = `${scheme}://${request.headers.host ?? ''}${request.url ?? ''}`;
-    this.#open(
-      new Accepted({ url, origin: check.origin ?? '', protocol, session, watch, holder: socket as Holder }),
-      request,
-      head,
-    );
+    this.#open({ url, origin: check.origin ?? '', protocol, session, watch, holder: socket as Holder }, request, head);
   }
 
   #fetch(check: AcceptableRequest, request: Request, context: readonly unknown[]): Response {
@@ -153,16 +144,16 @@ class Upgrader {
     const { response, session, holder = {} } = this.#binding.upgradeRequest(request, plan, context);
     const url = request.url.replace(/^http/, 'ws');
     const open = (opened: Session): void =>
-      this.#open(new Accepted({ url, origin: check.origin ?? '', protocol, session: opened, watch: null, holder }), request);
+      this.#open({ url, origin: check.origin ?? '', protocol, session: opened, watch: null, holder }, request);
     if (!('then' in session)) open(session);
     // Whoever never connects is nobody's connection. An exception of `accept` is not caught here.
     else void Promise.resolve(session).then(open, () => {});
     return response;
   }
 
-  #open(accepted: Accepted, request: IncomingMessage | Request, head?: Uint8Array): void {
-    const { session } = accepted;
-    const conn = new this.#Socket(accepted);
+  #open(connection: Connection, request: IncomingMessage | Request, head?: Uint8Array): void {
+    const { session } = connection;
+    const conn = new this.#Socket(new Accepted(connection));
     try {
       this.#accept(conn, request as never);
     } catch (error) {
@@ -184,14 +175,6 @@ export function createUpgrade(binding: FibjsBinding, Socket: SocketClass): Upgra
   };
 }
 
-/** The path that a request asks for, without its query. */
-function pathOf(request: IncomingMessage | Request): string {
-  const url = request.url ?? '';
-  if (!url.startsWith('/')) return URL.canParse(url) ? new URL(url).pathname : url;
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
-}
-
 /**
  * A table of paths, as fibjs's `http.Server` takes it. Whatever is not in it is answered 404.
  *
@@ -205,7 +188,7 @@ export function route(table: Readonly<Record<string, UpgradeHandler>>): UpgradeH
     if (typeof handler !== 'function') throw new TypeError(`The handler of ${path} must be a function`);
   }
   return ((request: IncomingMessage, ...rest: [socket: Duplex, head: Uint8Array]) => {
-    const handler = handlers.get(pathOf(request));
+    const handler = handlers.get(pathOf(request.url ?? ''));
     return handler ? handler(request, ...rest) : answer(request, rest, refuse(404, 'There is nothing at this path'));
   }) as UpgradeHandler;
 }

@@ -7,10 +7,11 @@ import { formatHead } from '../../handshake/headers.ts';
 import { refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import { refuseUpgrade } from '../shared/requests.ts';
+import { Accepted } from '../shared/sessions.ts';
 import { Attachments } from './attachments.ts';
 import { errorOf, isThenable, QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
-import { Accepted, WebSocket } from './websocket.ts';
+import { WebSocket } from './websocket.ts';
 
 /** What `verifyClient` gets. */
 export interface VerifyClientInfo {

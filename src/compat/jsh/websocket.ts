@@ -10,7 +10,7 @@ import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import { MESSAGE_TEXT, type Role, type Session } from '../../platform.ts';
-import { contentOf, startLater } from '../shared/sessions.ts';
+import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
 import { QuietEmitter } from './emitter.ts';
 import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
@@ -51,20 +51,13 @@ export interface WebSocketEvents {
   error: [error: Error];
 }
 
-/** A server's connection, for the constructor in place of a URL. Not exported to programs. */
-export class Accepted {
+/** A server's connection. */
+export interface Connection {
   readonly url: string;
   readonly protocol: string;
   readonly socket: Duplex;
   /** Called before 'close' is emitted. */
-  readonly onClosed: (ws: WebSocket) => void;
-
-  constructor(init: Accepted) {
-    this.url = init.url;
-    this.protocol = init.protocol;
-    this.socket = init.socket;
-    this.onClosed = init.onClosed;
-  }
+  onClosed(ws: WebSocket): void;
 }
 
 /** The subprotocols in an argument of the constructor. @throws {TypeError} when it is neither a string nor an array. */
@@ -107,12 +100,13 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
    */
   constructor(url: string, protocols?: string | readonly string[]) {
     super();
-    const address = url as string | Accepted;
+    const address = url as string | Accepted<Connection>;
     if (address instanceof Accepted) {
-      this.#url = address.url;
-      this.#protocol = address.protocol;
-      this.#onClosed = address.onClosed;
-      this.#open(address.socket, 'server');
+      const { connection } = address;
+      this.#url = connection.url;
+      this.#protocol = connection.protocol;
+      this.#onClosed = connection.onClosed;
+      this.#open(connection.socket, 'server');
       return;
     }
     if (typeof address !== 'string') throw new TypeError(`URL must be a string, got ${typeof address}`);

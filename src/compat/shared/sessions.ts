@@ -5,6 +5,15 @@ import { viewOf } from '../../api/ws/data.ts';
 import { nextTick } from '../../clock.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
 
+/** A connection that a server has accepted, for the constructor of a facade's WebSocket in place of an address. */
+export class Accepted<Connection> {
+  readonly connection: Connection;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+}
+
 /** Lets bytes flow once all promises that waited for the connection have had their turn, and may have added listeners. */
 export function startLater(platform: Platform, session: Session, head: Uint8Array | undefined): void {
   platform.defer(() => nextTick(() => session.start(head)));

@@ -17,6 +17,7 @@ import {
 } from '../../../src/compat/fibjs/index.ts';
 import { CapacityError, CompressionError, ProtocolError, Utf8Error } from '../../../src/base/errors.ts';
 import { concat, frame, hex, pattern, utf8 } from '../../support/frames.ts';
+import { sleep } from '../../support/sleep.ts';
 import { listen } from '../../support/sockets.ts';
 import { VECTORS } from './vectors.ts';
 
@@ -243,6 +244,43 @@ describe('maxSize', () => {
   });
 });
 
+describe('a stream of byte chunks in object mode', () => {
+  const [{ bytes }] = VECTORS;
+  const cuts: readonly [string, () => Readable][] = [
+    ['in one chunk', () => Readable.from([bytes])],
+    ['byte by byte', () => Readable.from(Array.from(bytes, (byte) => Uint8Array.of(byte)))],
+    ['with empty chunks', () => Readable.from([new Uint8Array(), bytes.subarray(0, 3), Buffer.alloc(0), bytes.subarray(3)])],
+    ['in ArrayBuffers and views', () => Readable.from([bytes.slice(0, 1).buffer, new DataView(bytes.slice(1).buffer)])],
+    [
+      'by a generator',
+      () =>
+        Readable.from(
+          (async function* chunks() {
+            for (const byte of bytes) {
+              await sleep(1);
+              yield Buffer.of(byte);
+            }
+          })(),
+        ),
+    ],
+  ];
+  test.each(cuts)('message reads it %s', async (_how, make) => {
+    const message = new Message();
+    expect(await message.readFrom(make())).toBe(bytes.length);
+    expect(message.data).toBe('Hello');
+  });
+
+  test('messages read it to its end, each its own', async () => {
+    const stream = Readable.from([concat(bytes, bytes, bytes.subarray(0, 1)), concat(bytes.subarray(1), bytes.subarray(0, 3))]);
+    const message = new Message();
+    for (let count = 0; count < 3; count++) {
+      await message.readFrom(stream);
+      expect(message.data).toBe('Hello');
+    }
+    await expect(message.readFrom(stream)).rejects.toThrow(TruncatedMessageError);
+  });
+});
+
 describe('streams that cannot be read', () => {
   test('message passes on the error of a stream', async () => {
     const stream = new PassThrough();
@@ -272,7 +310,8 @@ describe('streams that cannot be read', () => {
     ['nothing', undefined],
     ['a string', 'Hello'],
     ['an object without read', {}],
-    ['a stream of objects', new PassThrough({ objectMode: true })],
+    ['a stream of text chunks', Readable.from(['Hello'])],
+    ['a stream of numbers', Readable.from([129, 0])],
     ['a stream of text', new PassThrough({ encoding: 'utf8' })],
     ['an object that reads too much', { read: () => new Uint8Array(100) }],
     ['an object that reads text', { read: () => 'He' }],

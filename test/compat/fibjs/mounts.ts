@@ -3,14 +3,15 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { PassThrough } from 'node:stream';
+import type { AddressInfo, Socket as RawSocket } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Fibjs } from '../../../src/compat/fibjs/create.ts';
 import type { CloseEvent, ErrorEvent, MessageEvent } from '../../../src/compat/fibjs/events.ts';
 import type { SocketBase, SocketOptions } from '../../../src/compat/fibjs/socket.ts';
-import type { UpgradeHandler } from '../../../src/compat/fibjs/upgrade.ts';
-import { pattern } from '../../support/frames.ts';
+import type { Accept, UpgradeHandler } from '../../../src/compat/fibjs/upgrade.ts';
+import { hex, pattern } from '../../support/frames.ts';
+import { connectRaw } from '../../support/sockets.ts';
 
 /** Something that listens. */
 export interface Serving {
@@ -31,6 +32,8 @@ interface Greeting {
   readonly origin: string;
   readonly isSocket: boolean;
   readonly isFetch: boolean;
+  /** What the members say that fibjs's requests have. */
+  readonly members: readonly unknown[];
 }
 
 function serveByNode(handler: UpgradeHandler): Promise<Serving> {
@@ -50,23 +53,50 @@ const next = async (conn: SocketBase): Promise<MessageEvent> => ((await once(con
 /** Unlike `once` of node:events, not rejected by an error that comes first. */
 const closed = (conn: SocketBase): Promise<CloseEvent> => new Promise((resolve) => void conn.once('close', resolve));
 
+/** What a client tells that cannot connect. */
+async function failure(conn: SocketBase): Promise<unknown[][]> {
+  const life: unknown[][] = [];
+  conn.on('error', ({ code, reason }) => life.push(['error', code, conn.readyState, reason]));
+  conn.on('close', ({ code }) => life.push(['close', code, conn.readyState]));
+  await closed(conn);
+  return life;
+}
+
 /** Declares the tests. */
 export function describeMounts({ fibjs, serve }: MountsRuntime): void {
-  const { Socket, upgrade, route, TEXT, BINARY } = fibjs;
+  const { Socket, upgrade, route, TEXT, BINARY, CLOSED } = fibjs;
   const ended: CloseEvent[] = [];
   const errors: ErrorEvent[] = [];
-  const accept = (conn: SocketBase, request: IncomingMessage | Request): void => {
+  /** What happened to the last connection, in order. */
+  let life: unknown[] = [];
+  const accept: Accept<IncomingMessage | Request> = (conn, request) => {
+    life = [];
     const greeting: Greeting = {
       url: conn.url,
       protocol: conn.protocol,
       origin: conn.origin,
       isSocket: conn instanceof Socket,
       isFetch: request instanceof Request,
+      members: [
+        request.address,
+        request.firstHeader('Origin'),
+        request.allHeader('oRIGIN'),
+        ['Origin', 'x-missing', 'constructor'].map((name) => request.hasHeader(name)),
+        new Headers(request.headers as HeadersInit).get('origin'),
+        [request.firstHeader('X-Missing') ?? 'none', request.allHeader('X-Missing')],
+      ],
     };
     conn.send(JSON.stringify(greeting));
-    conn.on('message', ({ data, type, masked }) => {
+    const track = life;
+    conn.on('error', ({ code }) => track.push(['error', code, conn.readyState]));
+    conn.on('close', ({ code }) => track.push(['close', code, conn.readyState]));
+    conn.on('message', (event) => {
+      const { data, type, masked } = event;
       if (data === 'close') conn.close(4000, 'as you wish');
       else if (data === 'kind?') conn.send(`${type} ${masked}`);
+      else if (data === 'number') conn.send(5);
+      else if (data === 'body') conn.send(event.body.readAll()!);
+      else if (data === 'drop') event.stream.close();
       else conn.send(data);
     });
     conn.on('close', (event) => ended.push(event));
@@ -106,6 +136,14 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
         origin: 'http://example.com',
         isSocket: true,
         isFetch: mount === 'fetch',
+        members: [
+          '/ws',
+          'http://example.com',
+          ['http://example.com'],
+          [true, false, false],
+          'http://example.com',
+          ['none', []],
+        ],
       });
     });
 
@@ -149,8 +187,64 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
       const end = closed(conn);
       conn.send(pattern(300_001));
       expect((await end).code).toBe(1009);
-      await expect.poll(() => errors.length).toBe(1);
+      await expect
+        .poll(() => life)
+        .toEqual([
+          ['error', 1009, CLOSED],
+          ['close', 1006, CLOSED],
+        ]);
       expect(errors[0].error).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' });
+    });
+
+    test('sends a number as text, and bytes of a body', async () => {
+      const { conn } = await open();
+      conn.send('number');
+      expect(await next(conn)).toMatchObject({ data: '5', type: TEXT });
+      conn.send('body');
+      expect(await next(conn)).toMatchObject({ data: Buffer.from('body'), type: BINARY });
+    });
+
+    test('ends a connection by the stream of a message', async () => {
+      const { conn } = await open();
+      const end = closed(conn);
+      conn.send('drop');
+      await end;
+      await expect
+        .poll(() => life)
+        .toEqual([
+          ['error', 1001, CLOSED],
+          ['close', 1006, CLOSED],
+        ]);
+    });
+
+    /** A connection whose client is a raw socket. */
+    const openRaw = async (): Promise<RawSocket> => {
+      const { socket } = await connectRaw(servers[mount].port, { path: '/ws' });
+      return socket;
+    };
+
+    test.each(['end', 'resetAndDestroy'] as const)('tells 1001 and then 1006 of a client that leaves by %s', async (how) => {
+      const socket = await openRaw();
+      socket[how]();
+      await expect
+        .poll(() => life)
+        .toEqual([
+          ['error', 1001, CLOSED],
+          ['close', 1006, CLOSED],
+        ]);
+      socket.destroy();
+    });
+
+    test('tells of a violation, then 1006, and the server goes on', async () => {
+      const socket = await openRaw();
+      socket.write(hex('85 80 00 00 00 00'));
+      await expect.poll(() => life.length).toBe(2);
+      const [[, code, state], close] = life as [unknown[], unknown[]];
+      // A runtime that speaks the protocol need not tell what was wrong.
+      expect(mount === 'fetch' ? [1001, 1002] : [1002]).toContain(code);
+      expect([state, close]).toEqual([CLOSED, ['close', 1006, CLOSED]]);
+      socket.destroy();
+      await open();
     });
 
     test('refuses what is no upgrade, and what is at no path', async () => {
@@ -159,11 +253,39 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
       const missing = await fetch(`http://${address()}/other`);
       expect([missing.status, await missing.text()]).toEqual([404, 'There is nothing at this path']);
       const conn = new Socket(`ws://${address()}/other`);
-      const error = new Promise<ErrorEvent>((resolve) => void conn.on('error', resolve));
-      const end = closed(conn);
-      expect((await error).reason).toBe('Unexpected server response: 404');
-      expect((await end).code).toBe(1006);
+      expect(await failure(conn)).toEqual([
+        ['error', 1002, CLOSED, 'Unexpected server response: 404'],
+        ['close', 1006, CLOSED],
+      ]);
     });
+  });
+
+  test('client tells 1002 and then 1006 of a server that is not there', async () => {
+    const server = await serveByNode(handler);
+    const { port } = server;
+    await server.close();
+    const [error, close] = await failure(new Socket(`ws://127.0.0.1:${port}/ws`));
+    expect([error.slice(0, 3), close]).toEqual([
+      ['error', 1002, CLOSED],
+      ['close', 1006, CLOSED],
+    ]);
+  });
+
+  test('client names the state in which it cannot send, and has its protocol at once', async () => {
+    const conn = new Socket(`ws://127.0.0.1:${servers['upgrade'].port}/ws`, 'test');
+    expect(conn.protocol).toBe('test');
+    expect(() => conn.send('early')).toThrow('CONNECTING');
+    await once(conn, 'open');
+    conn.close();
+    expect(() => conn.send('late')).toThrow('CLOSING');
+    await closed(conn);
+    expect(() => conn.send('too late')).toThrow('CLOSED');
+  });
+
+  test('messages are read from a stream of byte chunks', async () => {
+    const message = new fibjs.Message();
+    await message.readFrom(Readable.from([hex('81 05 48'), hex('65 6c 6c 6f')]));
+    expect(message.data).toBe('Hello');
   });
 
   test('client sends the cookies of a jar', async () => {

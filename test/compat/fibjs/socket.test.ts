@@ -13,7 +13,7 @@ describe('properties', () => {
   test('client has url, protocol, origin and readyState', async () => {
     const { url } = await serveWs();
     const conn = new Socket(url, 'chat', 'http://example.com');
-    expect(conn).toMatchObject({ url, protocol: '', origin: 'http://example.com', readyState: CONNECTING });
+    expect(conn).toMatchObject({ url, protocol: 'chat', origin: 'http://example.com', readyState: CONNECTING });
     await once(conn, 'open');
     expect(conn).toMatchObject({ url, protocol: 'chat', origin: 'http://example.com', readyState: OPEN });
     conn.close();
@@ -70,14 +70,57 @@ describe('messages', () => {
     conn.send(new DataView(hex('61 62 63 64').buffer, 1, 2));
     conn.send(hex('64 65').buffer);
     conn.send('');
-    await until('five messages', () => heard.length === 5);
+    for (const value of [5, -1.5, 5n, true]) conn.send(value);
+    await until('nine messages', () => heard.length === 9);
     expect(heard).toEqual([
       ['text', false],
       ['buffer', true],
       ['bc', true],
       ['de', true],
       ['', false],
+      ['5', false],
+      ['-1.5', false],
+      ['5', false],
+      ['true', false],
     ]);
+  });
+
+  test.each([undefined, null, {}, ['text'], () => 'text', Symbol('text')])('client refuses to send %o', async (data) => {
+    const { conn } = await pair();
+    expect(() => conn.send(data as never)).toThrow(TypeError);
+    expect(conn.readyState).toBe(OPEN);
+  });
+
+  test('message has a body beside its data, and the stream that it came from', async () => {
+    const { conn, peer } = await pair();
+    peer.send('grüß');
+    const text = await message(conn);
+    expect(text.body.readAll()).toEqual(Buffer.from('grüß'));
+    expect(text.body.readAll()).toBeNull();
+    peer.send(hex('00 ff'));
+    const binary = await message(conn);
+    expect([binary.body.size(), binary.body.readAll(), binary.data]).toEqual([2, Buffer.from([0, 255]), Buffer.from([0, 255])]);
+    expect(binary.stream).toBe(text.stream);
+    const gone = once(peer, 'close') as Promise<[number]>;
+    const end = closed(conn);
+    binary.stream.close();
+    expect((await gone)[0]).toBe(1006);
+    expect(await end).toMatchObject({ code: 1006 });
+    binary.stream.close();
+  });
+
+  test('client hears no message behind its close, to which it could not answer', async () => {
+    const { conn, peer } = await pair();
+    const heard: unknown[] = [];
+    conn.onmessage = ({ data }) => {
+      conn.send('answer');
+      conn.close();
+      heard.push(data);
+    };
+    peer.send('one');
+    peer.send('two');
+    await closed(conn);
+    expect(heard).toEqual(['one']);
   });
 
   test('client gets text as a string and binary as a Buffer, with their type', async () => {
@@ -116,14 +159,19 @@ describe('messages', () => {
     conn.close();
   });
 
-  test('client cannot send before it is open nor after', async () => {
+  test('client cannot send while it is not open, and says in which state it is', async () => {
     const { url } = await serveWs();
     const conn = new Socket(url);
-    expect(() => conn.send('early')).toThrow(UsageError);
+    const refused = (state: string): void => {
+      expect(() => conn.send('text')).toThrow(new UsageError(`The WebSocket is ${state}, not OPEN`));
+      expect(() => conn.send(5)).toThrow(UsageError);
+    };
+    refused('CONNECTING');
     await once(conn, 'open');
-    expect(() => conn.send(5 as never)).toThrow(TypeError);
     conn.close();
-    expect(() => conn.send('late')).toThrow(UsageError);
+    refused('CLOSING');
+    await closed(conn);
+    refused('CLOSED');
   });
 });
 

@@ -1,6 +1,6 @@
 // A worker with a handler of the fibjs facade, and one path for each other thing that fibjs.test.ts looks at.
 
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { Message, route, Socket, TEXT, upgrade } from '../../../adapters/edge/fibjs.ts';
 
 /** Errors and ends of the connections to `/ws`. */
@@ -8,13 +8,24 @@ const ended: string[] = [];
 
 const handler = route({
   '/ws': upgrade<Request>({ maxPayload: 300_000 }, (conn, request) => {
-    conn.send(JSON.stringify([conn.url, conn.protocol, conn.origin, conn instanceof Socket, request instanceof Request]));
-    conn.on('message', ({ data, type, masked }) => {
-      if (data === 'close') conn.close(4000, 'as you wish');
+    const members = [
+      request.address,
+      request.firstHeader('Origin'),
+      request.allHeader('oRIGIN'),
+      ['Origin', 'x-missing', 'constructor'].map((name) => request.hasHeader(name)),
+    ];
+    const about = [conn.url, conn.protocol, conn.origin, conn instanceof Socket, request instanceof Request];
+    conn.send(JSON.stringify([...about, members]));
+    conn.on('message', (event) => {
+      const { data, type, masked } = event;
+      if (data === 'number') conn.send(5);
+      else if (data === 'body') conn.send(event.body.readAll()!);
+      else if (data === 'drop') event.stream.close();
+      else if (data === 'close') conn.close(4000, 'as you wish');
       else if (data === 'kind?') conn.send(`${type} ${String(masked)}`);
       else conn.send(data);
     });
-    conn.on('error', ({ reason }) => ended.push(reason));
+    conn.on('error', ({ code, reason }) => ended.push(`error ${code} ${reason}`));
     conn.on('close', ({ code, reason }) => ended.push(`${code} ${reason}`));
   }),
 });
@@ -24,6 +35,13 @@ function exchange(url: string, perMessageDeflate: boolean): Promise<string> {
   const kept: string[] = [];
   const httpClient = { getCookieString: () => 'a=b', setCookie: (cookie: string) => kept.push(cookie) };
   const conn = new Socket(url, { protocol: 'chat', perMessageDeflate, httpClient });
+  const asked = conn.protocol;
+  let early = '';
+  try {
+    conn.send('early');
+  } catch (error) {
+    early = (error as Error).message;
+  }
   return new Promise((resolve, reject) => {
     let seen = '';
     conn.onopen = () => conn.send('hällo '.repeat(100));
@@ -31,8 +49,8 @@ function exchange(url: string, perMessageDeflate: boolean): Promise<string> {
       seen = `${String(data === 'hällo '.repeat(100))} ${String(compress)}`;
       conn.close(3000, 'done');
     };
-    conn.onerror = ({ reason }) => reject(new Error(reason));
-    conn.onclose = ({ code, reason }) => resolve([seen, conn.protocol, code, reason, ...kept].join(' '));
+    conn.onerror = ({ code, reason }) => reject(new Error(`${code} ${conn.readyState} ${reason}`));
+    conn.onclose = ({ code, reason }) => resolve([seen, asked, conn.protocol, code, reason, ...kept, early].join(' '));
   });
 }
 
@@ -46,11 +64,18 @@ async function throughStream(): Promise<string> {
   return `${String(copy.data === 'hällo '.repeat(100))} ${String(copy.masked)} ${String(copy.compress)}`;
 }
 
+async function fromChunks(): Promise<string> {
+  const message = new Message();
+  await message.readFrom(Readable.from([Uint8Array.of(0x81, 0x05, 0x48), Uint8Array.of(0x65, 0x6c, 0x6c, 0x6f)]));
+  return String(message.data);
+}
+
 type Asked = (query: URLSearchParams) => Promise<string> | string;
 
 const PATHS: Readonly<Record<string, Asked | undefined>> = {
   '/exchange': (query) => exchange(query.get('to') ?? '', query.has('deflate')),
   '/message': throughStream,
+  '/chunks': fromChunks,
   '/ended': () => ended.join(', '),
   '/dispatcher': () => {
     try {

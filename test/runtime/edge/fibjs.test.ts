@@ -43,7 +43,14 @@ describe.runIf(hasWorkerd).each(['2025-01-01', '2026-10-01'])('worker of %s', (c
   test('handler passes on the connection and what the request says', async () => {
     const { ws, greeting } = await open(['chat', 'other']);
     expect(ws.protocol).toBe('chat');
-    expect(JSON.parse(greeting)).toEqual([`ws://127.0.0.1:${worker.port}/ws`, 'chat', 'http://example.com', true, true]);
+    expect(JSON.parse(greeting)).toEqual([
+      `ws://127.0.0.1:${worker.port}/ws`,
+      'chat',
+      'http://example.com',
+      true,
+      true,
+      ['/ws', 'http://example.com', ['http://example.com'], [true, false, false]],
+    ]);
     ws.close();
   });
 
@@ -61,7 +68,13 @@ describe.runIf(hasWorkerd).each(['2025-01-01', '2026-10-01'])('worker of %s', (c
     }
     ws.send('kind?');
     expect(String((await next(ws))[0])).toBe('1 true');
-    ws.close();
+    ws.send('number');
+    expect((await next(ws)).map(String)).toEqual(['5', 'false']);
+    ws.send('body');
+    expect((await next(ws)).map(String)).toEqual(['body', 'true']);
+    const gone = once(ws, 'close');
+    ws.send('drop');
+    await gone;
   });
 
   test('handler closes, hears the client close, and limits messages', async () => {
@@ -77,7 +90,13 @@ describe.runIf(hasWorkerd).each(['2025-01-01', '2026-10-01'])('worker of %s', (c
     const third = await open();
     third.ws.send(pattern(300_001));
     expect((await once(third.ws, 'close'))[0]).toBe(1009);
-    await expect.poll(() => ask('/ended')).toContain('Max payload size exceeded, 1009');
+    await expect.poll(() => ask('/ended')).toContain('error 1009 Max payload size exceeded, 1006');
+  });
+
+  test('handler tells 1001 and then 1006 of a client that goes away', async () => {
+    const { ws } = await open();
+    ws.terminate();
+    await expect.poll(() => ask('/ended')).toMatch(/error 1001 [^,]*, 1006 $/);
   });
 
   test('handler refuses what is no upgrade, and what is at no path', async () => {
@@ -92,16 +111,21 @@ describe.runIf(hasWorkerd).each(['2025-01-01', '2026-10-01'])('worker of %s', (c
     ['&deflate', true],
   ])('client exchanges messages, with a cookie jar%s', async (query, compress) => {
     cookies.length = 0;
-    expect(await ask(`/exchange?to=${target()}${query}`)).toBe(`true ${compress} chat 3000 done c=d; Path=/ e=f`);
+    expect(await ask(`/exchange?to=${target()}${query}`)).toBe(
+      `true ${compress} chat chat 3000 done c=d; Path=/ e=f The WebSocket is CONNECTING, not OPEN`,
+    );
     expect(cookies).toEqual(['a=b']);
   });
 
   test('client says why it cannot connect', async () => {
-    expect(await ask(`/exchange?to=ws://127.0.0.1:${worker.port}/other`)).toBe('failed: Unexpected server response: 404');
+    expect(await ask(`/exchange?to=ws://127.0.0.1:${worker.port}/other`)).toBe(
+      'failed: 1002 3 Unexpected server response: 404',
+    );
     expect(await ask('/dispatcher')).toMatch(/undici Dispatcher/);
   });
 
   test('messages go through a stream and back', async () => {
     expect(await ask('/message')).toBe('true true true');
+    expect(await ask('/chunks')).toBe('Hello');
   });
 });
