@@ -14,7 +14,6 @@ import { BINARY, CLOSED, CLOSING, CONNECTING, DEFAULT_MAXIMUM_PAYLOAD, OPEN, TEX
 import { HttpClient, withCookies } from './cookies.ts';
 import { MessageEvent, type ConnectionStream, type Handler, type SocketEvents } from './events.ts';
 import { InflateWatch } from './inflate-watch.ts';
-import { nextTick } from '../../clock.ts';
 
 /** Options of `new Socket(url, options)`. */
 export interface SocketOptions {
