@@ -134,7 +134,7 @@ describe.each(runtimes)('import and require on %s', (_name, binary, args) => {
     expect(output('statics.cjs', program).split('\n')).toEqual([
       'function WebSocket 1 true true function,function,function,function',
       'function Server 3',
-      'WebSocket,WebSocketServer,default',
+      'WebSocket,WebSocketServer,default,withWebSockets',
     ]);
   });
 });
