@@ -30,7 +30,7 @@ export * from '../../src/nodejs/lowlevel/index.ts';
 export { upgrade, websocket, WebSocket, WebSocketServer };
 export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 export type { WebSocketOption } from './handlers.ts';
-export type { Refused, UpgradeOptions, Upgraded } from './upgrade.ts';
+export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 export type { WebSocketServer as Server } from './server.ts';
 export type ServerOptions<
   Socket extends typeof WebSocket = typeof WebSocket,

@@ -6,6 +6,7 @@
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
+import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
 import {
   MESSAGE_OWNED,
   MESSAGE_TEXT,
@@ -14,19 +15,10 @@ import {
   type Session,
   type SessionSink,
 } from '../../src/platform.ts';
-import type { BufferPolicy } from '../../src/protocol/session-options.ts';
 import { UNATTACHED } from '../../src/protocol/unattached.ts';
 import type { ServerWebSocket } from './bun.ts';
 import { platform } from './platform.ts';
 
-export interface ServedSessionOptions {
-  /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
-  readonly maxBufferedAmount?: number | undefined;
-  /** What happens to a message beyond `maxBufferedAmount`. Default `'close'`. */
-  readonly bufferPolicy?: BufferPolicy | undefined;
-}
-
-const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
 const NO_BYTES = new Uint8Array(0);
 
 /** Fragments of a message whose last one has not been sent. */
@@ -39,8 +31,7 @@ interface Fragments {
 
 export class ServedSession implements Session {
   readonly role = 'server';
-  readonly #maxBufferedAmount: number;
-  readonly #bufferPolicy: BufferPolicy;
+  readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
   #sink: SessionSink = UNATTACHED;
   /** What came before the start; null from then on. */
@@ -54,9 +45,8 @@ export class ServedSession implements Session {
   /** Whether Bun may tell of the end in the middle of a call of ours. */
   #isCalling = false;
 
-  constructor(options: ServedSessionOptions) {
-    this.#maxBufferedAmount = options.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
-    this.#bufferPolicy = options.bufferPolicy ?? 'close';
+  constructor(options: AdmissionOptions) {
+    this.#admission = new Admission(platform, options);
   }
 
   /** Frame headers included, as Bun counts. What one handler sends leaves when it returns, and does not count until then. */
@@ -205,22 +195,16 @@ export class ServedSession implements Session {
   /** Whether another message may wait; if not, does what the policy says. */
   #admits(callback: SendCallback | undefined): boolean {
     if (!this.#isOpen(callback)) return false;
-    if (!this.#isWaiting || this.#maxBufferedAmount === 0 || this.bufferedAmount <= this.#maxBufferedAmount) return true;
-    const error = new CapacityError({
-      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
-      message: `${this.bufferedAmount} bytes wait for the peer, more than maxBufferedAmount (${this.#maxBufferedAmount})`,
-      closeCode: 1008,
-    });
-    if (this.#bufferPolicy === 'throw') throw error;
-    if (callback !== undefined) platform.defer(() => callback(error));
-    if (this.#bufferPolicy === 'drop') return false;
+    return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.#drop);
+  }
+
+  readonly #drop = (error: CapacityError): void => {
     try {
       this.#sink.onError(error);
     } finally {
       this.terminate();
     }
-    return false;
-  }
+  };
 
   #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const compress = options?.compress ?? true;

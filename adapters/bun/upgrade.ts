@@ -1,28 +1,10 @@
-// WebSockets of the ws style inside of Bun.serve. RFC 6455 section 4.2 decides what is refused.
+// WebSockets of the ws style inside of Bun.serve.
 
 import { coreOf } from '../../src/api/ws/core.ts';
-import { refuse } from '../../src/handshake/refusal.ts';
-import { checkUpgrade, refused, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
-import type { BunServer } from './bun.ts';
-import { ServedSession, type ServedSessionOptions } from './served-session.ts';
-import { WebSocket } from './websocket.ts';
 import { nextTick } from '../../src/clock.ts';
-
-export type { Refused } from '../../src/native/upgrade.ts';
-
-/** How to answer an upgrade request. */
-export interface UpgradeOptions extends ServedSessionOptions, ProtocolChoice {
-  /** More header fields for the 101 response. */
-  readonly headers?: ConstructorParameters<typeof Headers>[0];
-}
-
-/** A request that was accepted. */
-export interface Upgraded {
-  /** Bun has answered already: what the handler returns for such a request is undefined. */
-  readonly response: undefined;
-  /** Still CONNECTING: it opens before the next I/O, so add listeners before anything is awaited. */
-  readonly socket: WebSocket;
-}
+import type { BunServer } from './bun.ts';
+import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } from './native.ts';
+import { WebSocket } from './websocket.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -38,22 +20,17 @@ const NO_BYTES = new Uint8Array(0);
  *       websocket,
  *     });
  *
- * The protocol is done by Bun: it sends whole messages only, and closes TCP right behind its Close frame. Limits, permessage-deflate and
- * timeouts are those of `websocket`, for all connections of the server.
+ * The protocol is done by Bun: it sends whole messages only, and closes TCP right behind its Close frame. Compression and timeouts are
+ * those of `websocket`, for all connections of the server.
  *
  * @param server The second argument of the handler.
  * @returns What the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or `headers` are invalid.
+ * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
  */
-export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded | Refused {
-  const check = checkUpgrade(request);
-  if (!('accepted' in check)) return check;
-  const protocol = selectProtocol(check.protocols, request, options);
-  const headers = new Headers(options.headers);
-  // An empty one keeps Bun from taking the client's first by itself; it is not sent.
-  if (protocol !== '' || check.protocols.length > 0) headers.set('Sec-WebSocket-Protocol', protocol);
-  const session = new ServedSession(options);
-  if (!server.upgrade(request, { headers, data: session })) return refused(refuse(400, 'The request cannot be upgraded'));
+export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+  const upgraded = upgradeNatively(request, server, options);
+  if ('socket' in upgraded) return upgraded;
+  const { protocol, session } = upgraded;
   const socket = new WebSocket(null);
   let isGivenUp = false;
   coreOf(socket).opening = { abort: () => void (isGivenUp = true) };

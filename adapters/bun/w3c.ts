@@ -1,14 +1,41 @@
 // Entry point on Bun: the W3C API.
 
-import { createWebSocketClass, type W3CWebSocket, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
+import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
+import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/compression.ts';
-import { platform } from './platform.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
+import type { BunServer } from './bun.ts';
+import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } from './native.ts';
 import { network } from './network.ts';
+import { platform } from './platform.ts';
 
 export * from '../../src/api/w3c/public.ts';
+export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
+export { websocket, type WebSocketOption } from './handlers.ts';
+export type { Refused, Upgraded, UpgradeOptions } from './native.ts';
+
+const accepting = createAcceptingClass(createConnect(network, platform, deflateEngine), platform);
 
 /** The WebSocket of the WHATWG standard on Bun, over its raw sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(network, platform, deflateEngine), platform);
+export const WebSocket: WebSocketConstructor = accepting.WebSocket;
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
+
+/**
+ * Accepts a WebSocket in the `fetch` handler of `Bun.serve`, whose `websocket` option must be `websocket` of this module. The protocol is
+ * done by Bun.
+ *
+ * @param server The second argument of the handler.
+ * @returns What the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
+ */
+export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+  const upgraded = upgradeNatively(request, server, options);
+  if ('socket' in upgraded) return upgraded;
+  const { url, protocol, session } = upgraded;
+  const socket = accepting.accept(url, (_request, { onOpen }) => {
+    onOpen(session, protocol, '');
+    return { abort: () => {} };
+  });
+  return { response: undefined, socket };
+}

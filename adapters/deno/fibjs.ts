@@ -7,16 +7,15 @@ import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
 import { nodeBinding } from '../../src/compat/fibjs/node.ts';
 import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
 import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
-import { limitMessages } from '../../src/native/limit.ts';
 import type { Session } from '../../src/platform.ts';
 import { upgradeNatively } from './native.ts';
 import { platform } from './platform.ts';
 
 /** Deno speaks the protocol, without permessage-deflate. The limit holds for messages that Deno has read. */
 function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
-  const upgraded = upgradeNatively(request, { protocol });
+  const upgraded = upgradeNatively(request, { protocol, maxPayload });
   const session = new Promise<Session>((resolve, reject) => {
-    if ('open' in upgraded) upgraded.open((opened) => resolve(limitMessages(opened, maxPayload)), reject);
+    if ('open' in upgraded) upgraded.open(resolve, reject);
     else reject(new Error('The request was refused'));
   });
   return { response: upgraded.response, session };

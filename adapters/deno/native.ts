@@ -1,8 +1,11 @@
 // The WebSocket of Deno.serve: an upgrade request answered by Deno.upgradeWebSocket, and its socket as a session.
 // RFC 6455 section 4.2 decides what is refused.
 
+import type { AdmissionOptions } from '../../src/native/admission.ts';
+import { limitMessages } from '../../src/native/limit.ts';
+import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { NativeSession, type NativeSocket } from '../../src/native/session.ts';
-import { checkUpgrade, selectProtocol, type ProtocolChoice, type Refused } from '../../src/native/upgrade.ts';
+import { answerFor, checkUpgrade, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { deno } from './deno.ts';
 import { ServedSocket } from './native-socket.ts';
@@ -11,17 +14,24 @@ import { platform } from './platform.ts';
 export type { Refused } from '../../src/native/upgrade.ts';
 
 /** How to answer an upgrade request. */
-export interface UpgradeOptions extends ProtocolChoice {
+export interface UpgradeOptions extends CommonUpgradeOptions, AdmissionOptions {
   /** Seconds between Deno's own Pings; a peer that does not answer is dropped. 0 for none. Default 30. */
   readonly idleTimeout?: number | undefined;
-  /** Milliseconds that the closing handshake may take. Default 30,000. */
-  readonly closeTimeout?: number | undefined;
   /**
    * Milliseconds until the response must be on its way; 0 for any number. Default 30,000. Deno does not tell of a client that has left
    * by then, and the WebSocket would be CONNECTING for ever.
    */
   readonly handshakeTimeout?: number | undefined;
 }
+
+const OWN_SERVER = 'listen with WebSocketServer, on a port or behind node:http';
+const RULES: OptionRules = {
+  names: ['idleTimeout', 'maxBufferedAmount', 'bufferPolicy'],
+  advice: {
+    heartbeat: 'Deno sends Pings by itself: see idleTimeout',
+    perMessageDeflate: `Deno does not compress in Deno.serve: ${OWN_SERVER}`,
+  },
+};
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 
@@ -43,22 +53,26 @@ export interface NativeUpgrade {
   open(onOpen: (session: Session) => void, onFail: (error: Error) => void): void;
 }
 
-/** Answers `request`. @throws {TypeError} when `handleProtocols` picks what the client did not offer, or Deno cannot upgrade it. */
+/** Answers `request`. @throws {TypeError} for an option of no use, or when Deno cannot upgrade it. */
 export function upgradeNatively(request: Request, options: UpgradeOptions): NativeUpgrade | Refused {
+  checkUpgradeOptions(options, RULES);
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
-  const { idleTimeout, closeTimeout, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
-  const protocol = selectProtocol(check.protocols, request, options);
+  const { idleTimeout, maxPayload = 0, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
+  const { protocol, headers } = answerFor(check.protocols, request, options);
   const { socket, response } = deno.upgradeWebSocket<NativeSocket>(request, {
     ...(idleTimeout !== undefined && { idleTimeout }),
   });
   // Not by Deno's `protocol` option, which finds no name in a list without spaces (Deno 2.9).
-  if (protocol !== '') response.headers.set('Sec-WebSocket-Protocol', protocol);
+  if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);
+  for (const [name, value] of headers) response.headers.append(name, value);
+  const { closeTimeout, maxBufferedAmount, bufferPolicy } = options;
+  const settings = { role: 'server', platform, closeTimeout, openTimeout, maxBufferedAmount, bufferPolicy } as const;
   return {
     response,
     url: check.url,
     protocol,
     open: (onOpen, onFail) =>
-      NativeSession.open(new ServedSocket(socket), { role: 'server', platform, closeTimeout, openTimeout }, onOpen, onFail),
+      NativeSession.open(new ServedSocket(socket), settings, (session) => onOpen(limitMessages(session, maxPayload)), onFail),
   };
 }

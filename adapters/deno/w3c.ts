@@ -24,7 +24,7 @@ export default WebSocket;
  * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: do what may throw before.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} when `handleProtocols` picks what the client did not offer.
+ * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
  */
 export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);

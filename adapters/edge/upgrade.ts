@@ -4,29 +4,29 @@ import { listContains } from '../../src/handshake/grammar.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
 import { NativeSession } from '../../src/native/session.ts';
-import {
-  INVALID_URL,
-  refused,
-  selectProtocol,
-  webSocketUrl,
-  type ProtocolChoice,
-  type Refused,
-} from '../../src/native/upgrade.ts';
+import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { answerFor, INVALID_URL, refused, webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { PairSocket, type WorkerSocket } from './pair-socket.ts';
 import { platform } from './platform.ts';
 
 export { webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
 
-/** How to answer an upgrade request. */
-export interface UpgradeOptions extends ProtocolChoice {
-  /** More header fields for the response. */
-  readonly headers?: ConstructorParameters<typeof Headers>[0];
-  /** Largest message that is accepted, in bytes, measured when it has arrived; 0 for the runtime's limit. Default 0. */
-  readonly maxPayload?: number | undefined;
-  /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
-  readonly closeTimeout?: number | undefined;
-}
+/** How to answer an upgrade request. The opening handshake is over when `upgrade` returns: `handshakeTimeout` has nothing to wait for. */
+export interface UpgradeOptions extends CommonUpgradeOptions {}
+
+const UNKNOWN = 'the runtime does not tell how much waits for a peer';
+const NO_PINGS = 'workers send no Pings: send messages of your own, and close where none comes back';
+const RULES: OptionRules = {
+  names: [],
+  advice: {
+    bufferPolicy: UNKNOWN,
+    heartbeat: NO_PINGS,
+    idleTimeout: NO_PINGS,
+    maxBufferedAmount: UNKNOWN,
+    perMessageDeflate: 'the runtime negotiates compression by itself',
+  },
+};
 
 /** What came of an upgrade. */
 export interface AcceptedUpgrade {
@@ -48,6 +48,7 @@ type PairConstructor = new () => Record<'0', object> & Record<'1', WorkerSocket>
  * @throws {TypeError} as `upgrade` does.
  */
 export function acceptUpgrade(request: Request, options: UpgradeOptions): AcceptedUpgrade | Refused {
+  checkUpgradeOptions(options, RULES);
   const { WebSocketPair } = globalThis as { WebSocketPair?: PairConstructor };
   if (WebSocketPair === undefined) {
     throw new TypeError(
@@ -58,8 +59,7 @@ export function acceptUpgrade(request: Request, options: UpgradeOptions): Accept
   if (!listContains(request.headers.get('upgrade') ?? '', 'websocket')) return refused(refuse(400, 'Invalid Upgrade header'));
   const url = webSocketUrl(request);
   if (url === undefined) return refused(INVALID_URL);
-  const protocol = selectProtocol(offeredProtocols(request), request, options);
-  const headers = new Headers(options.headers);
+  const { protocol, headers } = answerFor(offeredProtocols(request), request, options);
   if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);
   const pair = new WebSocketPair();
   const socket = new PairSocket(pair[1], options.maxPayload ?? 0);

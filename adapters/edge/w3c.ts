@@ -49,7 +49,8 @@ export interface Upgraded {
  * and limits messages (32 MiB on workerd) by itself.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} when `handleProtocols` picks what the client did not offer, or the runtime has no WebSocketPair.
+ * @throws {TypeError} for an option that has no effect here, which says what has, when `handleProtocols` picks what was not offered, or
+ *   where the runtime has no WebSocketPair.
  */
 export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);

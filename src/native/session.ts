@@ -16,6 +16,7 @@ import {
   type SessionSink,
   type Timer,
 } from '../platform.ts';
+import { Admission, type AdmissionOptions } from './admission.ts';
 
 /** The events of a {@link NativeSocket}, as far as they are read. */
 interface NativeEvents {
@@ -43,7 +44,7 @@ export interface NativeSocket {
   addEventListener<Type extends keyof NativeEvents>(type: Type, listener: (event: NativeEvents[Type]) => void): void;
 }
 
-export interface NativeSessionOptions {
+export interface NativeSessionOptions extends AdmissionOptions {
   readonly role: Role;
   readonly platform: Platform;
   /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
@@ -74,6 +75,7 @@ export class NativeSession implements Session {
   readonly #socket: NativeSocket;
   readonly #platform: Platform;
   readonly #closeTimeout: number;
+  readonly #admission: Admission;
   #sink: SessionSink | null = null;
   #isStarted = false;
   #isPaused = false;
@@ -107,6 +109,7 @@ export class NativeSession implements Session {
     this.#socket = socket;
     this.#platform = options.platform;
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.#admission = new Admission(options.platform, options);
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => this.#take(data));
     socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
@@ -321,6 +324,7 @@ export class NativeSession implements Session {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return;
     }
+    if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.#fail)) return;
     this.#socket.send(data);
     this.#sent += length;
     if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback });
@@ -329,6 +333,12 @@ export class NativeSession implements Session {
     this.#wait = SHORTEST_WAIT;
     this.#platform.defer(this.#look);
   }
+
+  /** Drops a peer that takes too little of what is sent. */
+  readonly #fail = (error: CapacityError): void => {
+    guard(this.#platform, () => this.#sink?.onError(error));
+    this.terminate();
+  };
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     if (this.#fragments === null) this.#areFragmentsText = isText;

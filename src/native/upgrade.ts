@@ -5,11 +5,11 @@ import { refuse, type Refusal } from '../handshake/refusal.ts';
 import { checkRequest, type AcceptableRequest } from '../handshake/server.ts';
 
 /** How a subprotocol is picked, if the client offers any. */
-export interface ProtocolChoice {
+export interface ProtocolChoice<Message = Request> {
   /** The one that is spoken here: taken when it is offered. Goes before `handleProtocols`. */
   readonly protocol?: string | undefined;
   /** Picks one, the client's preferred one first; '', false or undefined for none. Default: the first. */
-  readonly handleProtocols?: ((offered: Set<string>, request: Request) => string | false | undefined) | undefined;
+  readonly handleProtocols?: ((offered: Set<string>, request: Message) => string | false | undefined) | undefined;
 }
 
 /** A request that gets no WebSocket. */
@@ -53,7 +53,7 @@ export const INVALID_URL: Refusal = refuse(400, 'Invalid Host header or request 
  *
  * @returns undefined when it has none. Runtimes put Host field and target together without a look: `Host: [` is enough.
  */
-export function webSocketUrl({ url }: Request): string | undefined {
+export function webSocketUrl({ url }: Pick<Request, 'url'>): string | undefined {
   // Servers of Deno on Unix domain sockets say `http+unix`.
   const text = url.replace(/^http(s?)(?:\+unix)?:/, 'ws$1:');
   if (!/^wss?:/.test(text) || !URL.canParse(text)) return undefined;
@@ -68,17 +68,52 @@ export function refused({ status, reason, headers }: Refusal): Refused {
   return { response, socket: null };
 }
 
-/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered, or is async. */
-export function selectProtocol(offered: readonly string[], request: Request, choice: ProtocolChoice): string {
+/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered. */
+export function selectProtocol<Message>(offered: readonly string[], request: Message, choice: ProtocolChoice<Message>): string {
   const { protocol, handleProtocols } = choice;
   if (offered.length === 0) return '';
   if (protocol !== undefined) return offered.includes(protocol) ? protocol : '';
   const selected: unknown = (handleProtocols ? handleProtocols(new Set(offered), request) : offered[0]) || '';
-  if (selected instanceof Promise) {
-    // Nobody else would hear of its rejection.
-    selected.catch(() => {});
-    throw new TypeError('handleProtocols must not be async here: the runtime upgrades at once');
-  }
-  if (typeof selected === 'string' && (selected === '' || offered.includes(selected))) return selected;
+  if (typeof selected === 'object') throw new TypeError('handleProtocols must answer at once: await before you call upgrade()');
+  if (selected === '' || offered.includes(selected as string)) return selected as string;
   throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
+}
+
+/** Fields that the handshake itself sets, or that go with a body. */
+const RESERVED = [
+  'connection',
+  'content-length',
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/** What the 101 response says: the subprotocol, and further fields without it. */
+export interface Answer {
+  /** Empty for none. */
+  readonly protocol: string;
+  readonly headers: Headers;
+}
+
+/**
+ * Makes the answer to a request that offers the subprotocols `offered`.
+ *
+ * @throws {TypeError} when `headers` are invalid, or `handleProtocols` picks what was not offered.
+ */
+export function answerFor<Message>(
+  offered: readonly string[],
+  request: Message,
+  options: ProtocolChoice<Message> & { readonly headers?: ConstructorParameters<typeof Headers>[0] },
+): Answer {
+  const headers = new Headers(options.headers);
+  const reserved = RESERVED.find((name) => headers.has(name));
+  if (reserved !== undefined) throw new TypeError(`headers: ${reserved} is the handshake's own field`);
+  const named = headers.get('sec-websocket-protocol');
+  if (named === null) return { protocol: selectProtocol(offered, request, options), headers };
+  if (options.protocol !== undefined || options.handleProtocols !== undefined) {
+    throw new TypeError('headers: Sec-WebSocket-Protocol excludes the options "protocol" and "handleProtocols"');
+  }
+  headers.delete('sec-websocket-protocol');
+  return { protocol: selectProtocol(offered, request, { protocol: named }), headers };
 }

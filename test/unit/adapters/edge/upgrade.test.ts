@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade } from '../../../../adapters/edge/upgrade.ts';
+import { acceptUpgrade, webSocketUrl, type AcceptedUpgrade, type UpgradeOptions } from '../../../../adapters/edge/upgrade.ts';
 
 vi.mock('../../../../adapters/edge/codec.ts', () => ({
   edgeCodec(): never {
@@ -96,11 +96,47 @@ test('response has the header fields of the program', () => {
 });
 
 test.each([
+  [{ maxBufferedAmount: 1 }, /^maxBufferedAmount: the runtime does not tell/],
+  [{ bufferPolicy: 'drop' }, /^bufferPolicy: /],
+  [{ idleTimeout: 30 }, /^idleTimeout: workers send no Pings/],
+  [{ heartbeat: true }, /^heartbeat: workers send no Pings/],
+  [{ perMessageDeflate: true }, /^perMessageDeflate: the runtime negotiates/],
+  [{ verifyClient: () => true }, /^verifyClient: look at the request before/],
+  [{ headers: { Upgrade: 'h2c' } }, /^headers: upgrade/],
+  [{ nonsense: 1 }, /^nonsense: upgrade\(\) has no such option/],
+])('an option that has no effect in workers is a TypeError: %j', (options, words) => {
+  stubRuntime();
+  const call = (): unknown => acceptUpgrade(requestOf(ASKING), options as UpgradeOptions);
+  expect(call).toThrow(TypeError);
+  expect(call).toThrow(words);
+});
+
+test('limits are numbers of at least 0', () => {
+  stubRuntime();
+  expect(() => acceptUpgrade(requestOf(ASKING), { maxPayload: -1 })).toThrow(RangeError);
+  expect(() => acceptUpgrade(requestOf(ASKING), { closeTimeout: Number.NaN })).toThrow(/closeTimeout/);
+});
+
+test('a Sec-WebSocket-Protocol among the header fields counts where it was offered', () => {
+  stubRuntime();
+  const options = { headers: { 'Sec-WebSocket-Protocol': 'two' } };
+  for (const [offer, expected] of [
+    ['one, two', 'two'],
+    ['one', null],
+    [undefined, null],
+  ] as const) {
+    const request = requestOf({ ...ASKING, ...(offer !== undefined && { 'sec-websocket-protocol': offer }) });
+    const { response } = acceptUpgrade(request, options) as AcceptedUpgrade;
+    expect(response.headers.get('sec-websocket-protocol')).toBe(expected);
+  }
+});
+
+test.each([
   ['https://example.com/a?b=c', 'wss://example.com/a?b=c'],
   ['http://example.com:8080/', 'ws://example.com:8080/'],
   ['https://example.com/#fragment', 'wss://example.com/'],
   ['http://example.com/#', 'ws://example.com/'],
   ['http+unix://example.com/a', 'ws://example.com/a'],
 ])('the URL of a WebSocket asked for at %s is %s', (url, expected) => {
-  expect(webSocketUrl({ url } as Request)).toBe(expected);
+  expect(webSocketUrl({ url })).toBe(expected);
 });

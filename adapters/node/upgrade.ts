@@ -1,0 +1,110 @@
+// Accepts a W3C WebSocket on an HTTP server of Node.js. RFC 6455 section 4.2 decides what is refused.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
+import { answerDeflate } from '../../src/deflate/parameters.ts';
+import { formatExtensions } from '../../src/handshake/extensions.ts';
+import { formatHead } from '../../src/handshake/headers.ts';
+import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
+import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
+import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
+import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { createSession } from '../../src/nodejs/session.ts';
+import type { Session } from '../../src/platform.ts';
+
+/** How to answer an upgrade request: the options of a connection of `WebSocketServer`, and what `upgrade` has on every runtime. */
+export interface UpgradeOptions
+  extends
+    Omit<ConnectionSettings, 'allowSynchronousEvents'>,
+    Pick<CommonUpgradeOptions, 'headers'>,
+    ProtocolChoice<IncomingMessage> {}
+
+const RULES: OptionRules = {
+  names: [
+    'autoPong',
+    'bufferPolicy',
+    'heartbeat',
+    'maxBufferedAmount',
+    'maxBufferedChunks',
+    'maxFragments',
+    'perMessageDeflate',
+    'skipUTF8Validation',
+  ],
+  advice: {
+    allowSynchronousEvents: 'events of a W3C WebSocket come one after the other anyhow',
+    idleTimeout: 'use heartbeat',
+  },
+};
+
+/** What an upgrade comes to, before there is a WebSocket object. */
+export interface AcceptedUpgrade {
+  /** What the request asked for, as the URL of a WebSocket. */
+  readonly url: string;
+  readonly protocol: string;
+  /** As in Sec-WebSocket-Extensions. */
+  readonly extensions: string;
+  /** Not attached and not started. */
+  readonly session: Session;
+}
+
+/** Sockets that carry a WebSocket already. */
+const taken = new WeakSet<object>();
+
+/** Until there is a session. One function for all: it is removed by its identity. */
+function destroyFailed(this: Duplex): void {
+  this.destroy();
+}
+
+/**
+ * Answers `request` on its socket: with 101, or with what says why not.
+ *
+ * @returns null when it was refused, or the client has left.
+ * @throws {TypeError} for an option of no use, and when `handleProtocols` picks what was not offered; the client gets a 500.
+ * @throws {Error} when the socket carries a WebSocket already.
+ */
+export function acceptUpgrade(request: IncomingMessage, socket: Duplex, options: UpgradeOptions): AcceptedUpgrade | null {
+  if (taken.has(socket)) throw new Error('The socket of this request carries a WebSocket already');
+  socket.on('error', destroyFailed);
+  const check = checkRequest(request);
+  if (!check.accepted) return refuse(socket, check);
+  const url = urlOf(request, socket);
+  if (url === undefined) return refuse(socket, INVALID_URL);
+  if (!socket.readable || !socket.writable) {
+    socket.destroy();
+    return null;
+  }
+  const deflate = deflateSettings(options.perMessageDeflate);
+  let answer: Answer;
+  try {
+    checkUpgradeOptions(options, RULES);
+    checkZlibOptions(deflate);
+    answer = answerFor(check.protocols, request, options);
+  } catch (error) {
+    refuse(socket, { status: 500, reason: 'Internal Server Error', headers: {} });
+    throw error;
+  }
+  const agreed = deflate && answerDeflate(check.extensions, deflate);
+  const extensions = agreed ? formatExtensions([agreed.element]) : '';
+  const { protocol } = answer;
+  const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`);
+  taken.add(socket);
+  socket.write(formatHead(acceptanceHead({ key: check.key, protocol, extensions, headers })), 'latin1');
+  const compression = agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine());
+  const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
+  socket.removeListener('error', destroyFailed);
+  return { url, protocol, extensions, session };
+}
+
+/** @returns undefined where Host field and target make no URL. */
+function urlOf({ url: target = '', headers }: IncomingMessage, socket: Duplex): string | undefined {
+  const scheme = (socket as { readonly encrypted?: boolean }).encrypted === true ? 'https' : 'http';
+  return webSocketUrl({ url: target.startsWith('/') ? `${scheme}://${headers.host}${target}` : target });
+}
+
+function refuse(socket: Duplex, { status, reason, headers }: Pick<Refusal, 'status' | 'reason' | 'headers'>): null {
+  socket.once('finish', () => socket.destroy());
+  socket.end(refusalHead({ status, reason: `${reason}\n`, headers: { ...headers, 'Content-Type': 'text/plain' } }));
+  return null;
+}

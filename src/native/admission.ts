@@ -1,0 +1,45 @@
+// The bound on what waits for a slow peer, where a runtime's own WebSocket counts it but has no bound for one connection.
+
+import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
+import { CapacityError } from '../base/errors.ts';
+import type { Platform, SendCallback } from '../platform.ts';
+
+export interface AdmissionOptions {
+  /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
+  readonly maxBufferedAmount?: number | undefined;
+  /** What happens to a message beyond `maxBufferedAmount`: `'close'`, the default, drops the connection. */
+  readonly bufferPolicy?: 'close' | 'drop' | 'throw' | undefined;
+}
+
+const DEFAULT_MAXIMUM = 1_073_741_824;
+
+export class Admission {
+  readonly #platform: Platform;
+  readonly #maximum: number;
+  readonly #policy: 'close' | 'drop' | 'throw';
+
+  constructor(platform: Platform, { maxBufferedAmount = DEFAULT_MAXIMUM, bufferPolicy = 'close' }: AdmissionOptions) {
+    this.#platform = platform;
+    this.#maximum = maxBufferedAmount === 0 ? Infinity : maxBufferedAmount;
+    this.#policy = bufferPolicy;
+  }
+
+  /**
+   * Whether another message may join `waiting` bytes.
+   *
+   * @param onFailure Called where the policy is to drop the connection.
+   * @throws {CapacityError} where the policy is to throw.
+   */
+  admits(waiting: number, callback: SendCallback | undefined, onFailure: (error: CapacityError) => void): boolean {
+    if (waiting <= this.#maximum) return true;
+    const error = new CapacityError({
+      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
+      message: `${waiting} bytes wait for the peer, more than maxBufferedAmount (${this.#maximum})`,
+      closeCode: CLOSE_POLICY_VIOLATION,
+    });
+    if (this.#policy === 'throw') throw error;
+    if (callback !== undefined) this.#platform.defer(() => callback(error));
+    if (this.#policy === 'close') onFailure(error);
+    return false;
+  }
+}

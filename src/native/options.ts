@@ -1,0 +1,80 @@
+// The options of `upgrade`, checked before the runtime is asked for anything: one that has no effect there is an error that says what has.
+
+import type { ProtocolChoice } from './upgrade.ts';
+
+/** What `upgrade` takes on every runtime. */
+export interface CommonUpgradeOptions extends ProtocolChoice {
+  /**
+   * More header fields for the response. Sec-WebSocket-Protocol among them counts as `protocol`; those of the handshake itself are the
+   * runtime's to set.
+   */
+  readonly headers?: ConstructorParameters<typeof Headers>[0];
+  /**
+   * Largest message in bytes; 0, the default, for the runtime's own limit. The runtime has read a message by the time that it is measured. The
+   * peer gets a Close frame with 1009.
+   */
+  readonly maxPayload?: number | undefined;
+  /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
+  readonly closeTimeout?: number | undefined;
+  /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
+  readonly handshakeTimeout?: number | undefined;
+}
+
+const COMMON = ['protocol', 'handleProtocols', 'headers', 'maxPayload', 'closeTimeout', 'handshakeTimeout'];
+const NUMBERS = ['maxPayload', 'closeTimeout', 'handshakeTimeout', 'idleTimeout', 'maxBufferedAmount'];
+const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
+
+/** What a runtime's own WebSocket does anyhow: saying so is no error. */
+const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['autoPong', true],
+  ['heartbeat', false],
+  ['maxBufferedChunks', 0],
+  ['maxFragments', 0],
+  ['perMessageDeflate', false],
+  ['skipUTF8Validation', false],
+]);
+
+const LOOK_FIRST = 'look at the request before you call upgrade(), and answer with a Response of your own';
+/** What to do in the place of options that sockets of our own have. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['allowedOrigins', `compare request.headers.get("origin"): ${LOOK_FIRST}`],
+  ['allowSynchronousEvents', 'the runtime decides how many events come in a turn'],
+  ['autoPong', 'the runtime answers Pings by itself'],
+  ['generateMask', 'servers do not mask'],
+  ['maxBufferedChunks', 'the runtime joins frames by itself'],
+  ['maxFragments', 'the runtime joins fragments by itself: use maxPayload'],
+  ['path', LOOK_FIRST],
+  ['shouldHandle', LOOK_FIRST],
+  ['skipUTF8Validation', 'the runtime checks text by itself'],
+  ['verifyClient', LOOK_FIRST],
+]);
+
+/** What a runtime's `upgrade` makes of options. */
+export interface OptionRules {
+  /** Options beyond {@link CommonUpgradeOptions} that have an effect. */
+  readonly names: readonly string[];
+  /** For the others: what to do in their place. */
+  readonly advice: Readonly<Record<string, string>>;
+}
+
+/**
+ * Checks names and values.
+ *
+ * @throws {TypeError} for an option that has no effect, and says what to do.
+ * @throws {RangeError} for a limit or a time that is no number of at least 0.
+ */
+export function checkUpgradeOptions(options: object, { names, advice }: OptionRules): void {
+  const own = new Map(Object.entries(advice));
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
+    if (!COMMON.includes(name) && !names.includes(name)) {
+      throw new TypeError(`${name}: ${own.get(name) ?? ADVICE.get(name) ?? 'upgrade() has no such option'}`);
+    }
+    if (NUMBERS.includes(name) && !(typeof value === 'number' && value >= 0)) {
+      throw new RangeError(`The "${name}" option must be a number of at least 0`);
+    }
+    if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
+      throw new TypeError('The "bufferPolicy" option must be "close", "drop" or "throw"');
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// upgrade() of the W3C entry point on Node.js.
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from '../../../adapters/node/index.ts';
+import { upgrade, WebSocket as W3CWebSocket, type UpgradeOptions } from '../../../adapters/node/w3c.ts';
+import { certificate, key } from '../../support/certificates.ts';
+import { describeHostileRequests } from '../../support/hostile-requests.ts';
+import { Cleanup, connectRaw, until } from '../../support/sockets.ts';
+import { describeUpgradeOptions } from '../../support/upgrade-options.ts';
+
+const cleanup = new Cleanup();
+afterEach(() => cleanup.run());
+
+type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+async function start(onUpgrade: OnUpgrade, server: ReturnType<typeof createServer> = createServer()): Promise<number> {
+  server.on('upgrade', onUpgrade);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanup.add(() => server.close());
+  cleanup.add(() => server.closeAllConnections());
+  return (server.address() as AddressInfo).port;
+}
+
+function echo(options: UpgradeOptions = {}): OnUpgrade {
+  return (request, socket, head) => {
+    const { socket: ws } = upgrade(request, socket, head, options);
+    ws?.addEventListener('message', ({ data }) => ws.send(data as string));
+  };
+}
+
+describeUpgradeOptions('Node.js, W3C style', {
+  WebSocket,
+  refused: { idleTimeout: [5, /heartbeat/] },
+  serve: (options, thrown) =>
+    start((request, socket, head) => {
+      try {
+        echo(options)(request, socket, head);
+      } catch (error) {
+        thrown.push(error);
+      }
+    }),
+});
+
+describeHostileRequests('upgrade() of the W3C entry point', async () => ({ host: '127.0.0.1', port: await start(echo()) }));
+
+test('gives out a W3C WebSocket, with all that came behind the request', async () => {
+  const heard: unknown[] = [];
+  const port = await start((request, socket, head) => {
+    const { response, socket: ws } = upgrade(request, socket, head, { protocol: 'chat' });
+    expect(response).toBe(undefined);
+    if (ws === null) return;
+    heard.push(ws instanceof W3CWebSocket, ws.readyState, ws.url);
+    ws.addEventListener('open', () => heard.push('open', ws.protocol, ws.extensions));
+    ws.addEventListener('message', ({ data }) => heard.push(data));
+    ws.addEventListener('close', ({ code, wasClean }) => heard.push('close', code, wasClean));
+  });
+  // Text "a", then a Close frame with 4000.
+  const extra = Buffer.from('81810000000061 8882000000000fa0'.replaceAll(' ', ''), 'hex');
+  const peer = await connectRaw(port, { path: '/path?query', fields: ['Sec-WebSocket-Protocol: chat'], extra });
+  await until('the close', () => heard.includes('close'));
+  expect(heard).toEqual([true, 0, 'ws://localhost/path?query', 'open', 'chat', '', 'a', 'close', 4000, true]);
+  expect([...(await peer.readBytes(4))]).toEqual([0x88, 2, 0x0f, 0xa0]);
+});
+
+describe('an accepted W3C WebSocket', () => {
+  test('compresses where both want it, and speaks over TLS', async () => {
+    const port = await start(echo({ perMessageDeflate: true }), createSecureServer({ cert: certificate, key }));
+    const client = new WebSocket(`wss://localhost:${port}/`, { ca: certificate });
+    await once(client, 'open');
+    expect(client.extensions).toBe('permessage-deflate');
+    client.send('x'.repeat(5000));
+    expect(String((await once(client, 'message'))[0])).toBe('x'.repeat(5000));
+    client.close();
+    await once(client, 'close');
+  });
+
+  test('is dropped by its heartbeat', async () => {
+    const heard: unknown[] = [];
+    const port = await start((request, socket, head) => {
+      const { socket: ws } = upgrade(request, socket, head, { heartbeat: { interval: 20, timeout: 20 } });
+      ws?.addEventListener('close', ({ code }) => heard.push(code));
+    });
+    const peer = await connectRaw(port);
+    await until('the close', () => heard.length > 0);
+    expect(heard).toEqual([1006]);
+    await until('the end of TCP', () => peer.hasClosed);
+  });
+
+  test('is not made twice of one socket', async () => {
+    const thrown: unknown[] = [];
+    const port = await start((request, socket, head) => {
+      echo()(request, socket, head);
+      try {
+        upgrade(request, socket, head);
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+    const client = new WebSocket(`ws://127.0.0.1:${port}/`);
+    await once(client, 'open');
+    expect(thrown).toMatchObject([{ message: 'The socket of this request carries a WebSocket already' }]);
+    client.send('still here');
+    expect(String((await once(client, 'message'))[0])).toBe('still here');
+    client.terminate();
+  });
+});
