@@ -28,6 +28,20 @@ function listen(onRequest) {
   return http;
 }
 
+/** A fetch handler in the HTTP server of Deno or Bun. */
+function serveNatively(websocket, handler) {
+  const say = (port) => console.log(`Listening on ws://${HOST}:${port}/`);
+  if ('Deno' in globalThis) {
+    const onListen = ({ port }) => say(port);
+    Deno.serve({ hostname: HOST, port: 0, onListen }, (request) => handler(request, ...NATIVE_OPTIONS));
+  } else {
+    const fetch = (request, server) => handler(request, server);
+    say(Bun.serve({ hostname: HOST, port: 0, fetch, websocket: { ...websocket, idleTimeout: 1 } }).port);
+  }
+}
+/** Deno's Pings come every 30 s otherwise. */
+const NATIVE_OPTIONS = [{ idleTimeout: 1 }];
+
 /** @type {Record<string, () => unknown>} */
 const SERVERS = {
   plain: () => serve((ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }))),
@@ -92,28 +106,27 @@ const SERVERS = {
     }),
   // The runtime's own WebSocket, which tells of a silent peer by an error.
   native: async () => {
-    if ('Deno' in globalThis) {
-      const { upgrade } = await import('wasock/deno');
-      const onListen = ({ port }) => console.log(`Listening on ws://${HOST}:${port}/`);
-      Deno.serve({ hostname: HOST, port: 0, onListen }, (request) => {
-        const { response, socket } = upgrade(request, { idleTimeout: 1 });
-        socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-        return response;
-      });
-    } else {
-      const { upgrade, websocket } = await import('wasock/bun');
-      const { port } = Bun.serve({
-        hostname: HOST,
-        port: 0,
-        fetch(request, server) {
-          const { response, socket } = upgrade(request, server);
-          socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-          return response;
-        },
-        websocket: { ...websocket, idleTimeout: 1 },
-      });
-      console.log(`Listening on ws://${HOST}:${port}/`);
-    }
+    const { upgrade, websocket } = await import('wasock');
+    serveNatively(websocket, (request, ...context) => {
+      const { response, socket } = upgrade(request, ...context);
+      socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+      return response;
+    });
+  },
+  nativeW3C: async () => {
+    const { upgrade, websocket } = await import('wasock/w3c');
+    serveNatively(websocket, (request, ...context) => {
+      const { response, socket } = upgrade(request, ...context);
+      socket?.addEventListener('message', ({ data }) => socket.send(data));
+      return response;
+    });
+  },
+  nativeFibjs: async () => {
+    const { upgrade, websocket } = await import('wasock/fibjs');
+    serveNatively(
+      websocket,
+      upgrade((connection) => (connection.onmessage = ({ data }) => connection.send(data))),
+    );
   },
   websocket: async () => {
     const { server: Server } = await import('wasock/websocket');

@@ -249,6 +249,27 @@ describe('ends', () => {
     return { peer, socket: accepted! };
   };
 
+  test.each(['ws style', 'W3C style'])('after all that came behind the request, in one packet (%s)', async (face) => {
+    const seen: unknown[] = [];
+    const port = start((request) => {
+      if (face === 'ws style') {
+        const { response, socket } = upgrade(request);
+        for (const name of ['message', 'close']) socket?.on(name, (value) => seen.push(String(value)));
+        return response;
+      }
+      const { response, socket } = upgradeW3C(request);
+      socket?.addEventListener('message', ({ data }) => seen.push(data));
+      socket?.addEventListener('close', ({ code }) => seen.push(String(code)));
+      return response;
+    });
+    // Text "a" and "b", then a Close frame with 4000.
+    const extra = Buffer.from('81810000000061 81810000000062 8882000000000fa0'.replaceAll(' ', ''), 'hex');
+    const peer = await connectRaw(port, { extra });
+    await until('the close', () => seen.includes('4000'));
+    expect(seen).toEqual(['a', 'b', '4000']);
+    peer.socket.destroy();
+  });
+
   test('by terminate() cut TCP, with no Close frame', async () => {
     const { peer, socket } = await mute();
     const closed = once(socket, 'close');
