@@ -8,6 +8,7 @@ import { defineConfig } from 'vitest/config';
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const folders = [
   'contract',
+  'conformance/w3c',
   'compat/fibjs',
   'compat/jsh',
   ...['base', 'codec', 'protocol', 'native', `adapters/${runtime}`].map((name) => `unit/${name}`),

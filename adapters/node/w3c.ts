@@ -6,6 +6,7 @@ import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
 import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
 import { parseAddress } from '../../src/api/address.ts';
+import { blockPorts } from '../../src/api/w3c/ports.ts';
 import { startHandshake } from '../../src/nodejs/client.ts';
 import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { platform } from '../../src/nodejs/platform.ts';
@@ -50,7 +51,7 @@ function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingC
   return handshake;
 }
 
-const accepting = createAcceptingClass(connect, platform);
+const accepting = createAcceptingClass(blockPorts(connect), platform);
 
 /** The WebSocket of the WHATWG standard on Node.js. */
 export const WebSocket: WebSocketConstructor = accepting.WebSocket;

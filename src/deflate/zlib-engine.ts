@@ -110,7 +110,9 @@ class Context {
 
   constructor(stream: ZlibStream) {
     const { _handle: handle, _writeState: state } = stream;
-    if (!handle || !state || typeof handle.writeSync !== 'function' || typeof handle.reset !== 'function') {
+    // Without `onerror`, as on workerd, an error is the stream's to tell, later. Found out by the member: bad input would be reported as uncaught.
+    const members = [handle?.writeSync, handle?.reset, handle?.onerror];
+    if (!handle || !state || members.some((member) => typeof member !== 'function')) {
       throw new Error('zlib handles are not what they were');
     }
     this.#stream = stream;
@@ -289,7 +291,7 @@ function createHandleEngine(zlib: ZlibModule): DeflateEngine {
   };
 }
 
-/** Whether an engine gives back what it was given, twice in one context, and refuses what is no stream. */
+/** Whether an engine gives back what it was given, twice in one context. */
 function works(engine: DeflateEngine): boolean {
   try {
     const options: ContextOptions = { windowBits: 15, noContextTakeover: false };
@@ -301,15 +303,9 @@ function works(engine: DeflateEngine): boolean {
       const plain = packed && inflator.inflate(packed.slice(), 0).step();
       return plain?.length === message.length && message.every((byte, index) => plain[index] === byte);
     });
-    let refuses = false;
-    try {
-      inflator.inflate(new Uint8Array([0xff, 0xff, 0xff]), 0).step();
-    } catch (error) {
-      refuses = error instanceof InflateError;
-    }
     deflator.close();
     inflator.close();
-    return isRoundTrip && refuses;
+    return isRoundTrip;
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../api/address.ts';
 import type { Connect, ConnectCallbacks, ConnectRequest, PendingConnection } from '../api/w3c/connect.ts';
+import { blockPorts } from '../api/w3c/ports.ts';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import type { Platform } from '../platform.ts';
 import { RawSession } from '../protocol/session.ts';
@@ -19,7 +20,7 @@ const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
  * @param deflateEngine Called at the first connection that negotiates permessage-deflate. Left out: it is not offered.
  */
 export function createConnect(network: RawNetwork, platform: Platform, deflateEngine?: () => DeflateEngine): Connect {
-  return (request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection => {
+  return blockPorts((request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection => {
     if (request.options.dispatcher !== undefined) throw new TypeError('The "dispatcher" option is for Node.js');
     const { tls = {}, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;
     for (const [name, value] of Object.entries(tls)) {
@@ -51,5 +52,5 @@ export function createConnect(network: RawNetwork, platform: Platform, deflateEn
     });
     opening.send();
     return opening;
-  };
+  });
 }

@@ -15,11 +15,11 @@ export interface TitledTest {
 const TITLE = /(?:\btest\(|\)\()\s*(['"`])([^\n]*?)\1\s*,/g;
 const ID = /^\d+(?:\.\d+)*-[a-z]$/;
 
-/** The titles in one test file. */
-export function titlesIn(file: string, text: string): TitledTest[] {
+/** The titles in one test file, which begin with words that are an `id`. */
+export function titlesIn(file: string, text: string, id: RegExp = ID): TitledTest[] {
   return Array.from(text.matchAll(TITLE), ([, , whole]) => {
     const words = whole.split(' ');
-    const first = words.findIndex((word) => !ID.test(word));
+    const first = words.findIndex((word) => !id.test(word));
     return { file, ids: words.slice(0, first), title: words.slice(first).join(' ') };
   });
 }
@@ -51,8 +51,13 @@ export function renderDocument(sections: readonly Section[], tests: readonly Tit
   return `${PREAMBLE}\n<!-- prettier-ignore-start -->\n${parts.join('')}\n<!-- prettier-ignore-end -->\n`;
 }
 
+/** A cell of a table in Markdown. */
+export function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
 function renderRow(one: Requirement, tests: readonly TitledTest[]): string {
   const shown = tests.filter(({ ids }) => ids.includes(one.id)).map(({ file, title }) => `\`${file}\`: ${title}`);
   const cells = [one.id, one.level, one.side, one.requirement, shown.length > 0 ? shown.join('<br>') : `_${one.exempt ?? ''}_`];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return `| ${cells.map(cell).join(' | ')} |`;
 }

@@ -25,6 +25,11 @@ export interface ConnectOptions {
   readonly maxPayload?: number | undefined;
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
   readonly handshakeTimeout?: number | undefined;
+  /**
+   * Whether to connect to the ports that the Fetch standard blocks, such as 25 (SMTP) and 6000 (X11). Default false: such a connection fails, so
+   * that an address from elsewhere cannot make the program talk to a service that is no WebSocket server.
+   */
+  readonly allowBlockedPorts?: boolean | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The events of a WebSocket: https://html.spec.whatwg.org/#messageevent and https://websockets.spec.whatwg.org/#the-closeevent-interface.
 // The runtime's own classes. Node.js has no CloseEvent before 23: there it is ours.
 
-import { exposeMembers, toBoolean, toDomString, toUnsignedShort, toUsvString } from './webidl.ts';
+import { exposeInterface, toBoolean, toDomString, toUnsignedShort, toUsvString } from './webidl.ts';
 
 /** Initial values of a {@link CloseEvent}. */
 export interface CloseEventInit extends EventInit {
@@ -42,8 +42,7 @@ class OwnCloseEvent extends Event {
     return this.#reason;
   }
 }
-Object.defineProperty(OwnCloseEvent, 'name', { value: 'CloseEvent', configurable: true });
-exposeMembers(OwnCloseEvent.prototype, 'CloseEvent');
+exposeInterface(OwnCloseEvent, 'CloseEvent');
 
 type GlobalType<Name extends string, Own> = typeof globalThis extends Record<Name, { prototype: infer Type }> ? Type : Own;
 

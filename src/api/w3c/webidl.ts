@@ -39,10 +39,15 @@ export function clampToUnsignedShort(value: unknown): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** Gives `prototype` the shape of the interface `name`: members that can be enumerated, which those of ECMAScript classes cannot, and a tag. */
-export function exposeMembers(prototype: object, name: string): void {
+/**
+ * Gives `Class` the shape of the interface `name`: members that can be enumerated, which those of ECMAScript classes cannot, a tag, and the
+ * name itself, which bundlers change.
+ */
+export function exposeInterface(Class: { readonly prototype: object }, name: string): void {
+  const { prototype } = Class;
   for (const member of Object.getOwnPropertyNames(prototype)) {
     if (member !== 'constructor') Object.defineProperty(prototype, member, { enumerable: true });
   }
   Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+  Object.defineProperty(Class, 'name', { value: name, configurable: true });
 }

@@ -7,7 +7,7 @@ import type { Connect, W3CWebSocketOptions } from './connect.ts';
 import { EventHandlers } from './handlers.ts';
 import { CLOSED, CLOSING, CONNECTING, Life, OPEN } from './life.ts';
 import type { W3CWebSocket, WebSocketConstructor } from './types.ts';
-import { clampToUnsignedShort, exposeMembers, toDomString, toUsvString } from './webidl.ts';
+import { clampToUnsignedShort, exposeInterface, toDomString, toUsvString } from './webidl.ts';
 
 /**
  * Makes the class that users construct, so that it has all its members itself, as in browsers.
@@ -117,7 +117,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
       await closed;
     }
   }
-  exposeMembers(WebSocket.prototype, 'WebSocket');
+  exposeInterface(WebSocket, 'WebSocket');
   for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
     const descriptor = { value, enumerable: true };
     Object.defineProperty(WebSocket, name, descriptor);

@@ -1,5 +1,6 @@
 // The contract in workerd: our client there, our server here.
 
+import { expect, test } from 'vitest';
 import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
 import { declareOutcomes, type Outcome, whereInstalled } from '../../support/mini-runner/report.ts';
 import type { RunPlan } from '../../support/mini-runner/plan.ts';
@@ -52,6 +53,9 @@ await whereInstalled('workerd', hasWorkerd, async () => {
     for (const { name, worker, peer } of runs) {
       declareOutcomes(name, 30, await runIn(worker, peer, peer.takesDeflate ? 'permessage-deflate' : ''));
     }
+    const reports = plain.output() + compatible.output();
+    test('no error went unheard in workerd', () =>
+      expect(reports.split('\n').filter((line) => line.includes('uncaught'))).toEqual([]));
   } finally {
     await Promise.all([plain.close(), compatible.close()]);
   }

@@ -28,7 +28,7 @@ export interface WorkerPlan {
 
 export interface RunningWorker {
   readonly port: number;
-  /** What it has written to its standard error. */
+  /** What it has written to its standard error, errors that nobody heard included. */
   output(): string;
   close(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export async function startWorker(plan: WorkerPlan): Promise<RunningWorker> {
   const folder = await mkdtemp(join(tmpdir(), 'wasock-worker-'));
   await Promise.all(Object.entries(plan.files).map(([name, content]) => writeFile(join(folder, name), content)));
   await writeFile(join(folder, 'worker.capnp'), configuration(plan));
-  const worker = spawn(BINARY, ['serve', 'worker.capnp', '--control-fd=3'], {
+  const worker = spawn(BINARY, ['serve', 'worker.capnp', '--control-fd=3', '--verbose'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });

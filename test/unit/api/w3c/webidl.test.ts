@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   clampToUnsignedShort,
-  exposeMembers,
+  exposeInterface,
   toDomString,
   toUnsignedShort,
   toUsvString,
@@ -55,7 +55,8 @@ test('members of a prototype become enumerable, its constructor does not', () =>
 
     operation(): void {}
   }
-  exposeMembers(Interface.prototype, 'Interface');
-  expect(Object.prototype.toString.call(new Interface())).toBe('[object Interface]');
+  exposeInterface(Interface, 'Named');
+  expect(Interface.name).toBe('Named');
+  expect(Object.prototype.toString.call(new Interface())).toBe('[object Named]');
   expect(Object.keys(Interface.prototype)).toEqual(['attribute', 'operation']);
 });
