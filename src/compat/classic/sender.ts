@@ -38,27 +38,53 @@ function contentOf(data: unknown): string | Buffer {
   return typeof data === 'string' ? data : toBytes(normalize(data));
 }
 
+/** What the sender asks its owner. */
+export interface SenderState {
+  /** Whether a message may be sent. */
+  isOpen(): boolean;
+  /** Whether a message that was sent before may go out. */
+  isLive(): boolean;
+}
+
 export class Sender {
   readonly #session: Session;
   readonly #carriesBinary: boolean;
-  readonly #isOpen: () => boolean;
+  readonly #state: SenderState;
   /** Set while a message is sent in fragments: what comes after it. */
   #queue: Waiting[] | null = null;
   #queuedBytes = 0;
   #isReleasing = false;
   /** Gives up the readable stream that is being sent. */
   #abandon: (() => void) | null = null;
+  /** What follows all that was sent. */
+  #last: (() => void) | null = null;
+  /** How many frames of messages have gone out. */
+  progress: number = 0;
 
   /** @param carriesBinary Whether the protocol has binary messages. */
-  constructor(session: Session, carriesBinary: boolean, isOpen: () => boolean) {
+  constructor(session: Session, carriesBinary: boolean, state: SenderState) {
     this.#session = session;
     this.#carriesBinary = carriesBinary;
-    this.#isOpen = isOpen;
+    this.#state = state;
   }
 
   /** Payload bytes not yet handed to the operating system. What a readable stream has still to give is not known. */
   get bufferedAmount(): number {
     return this.#session.bufferedAmount + this.#queuedBytes;
+  }
+
+  /** Runs `last`, once, behind all that was sent. */
+  finish(last: () => void): void {
+    this.#last = last;
+    if (this.#queue === null) this.giveUp();
+    else this.#queue.push({ bytes: 0, run: () => this.giveUp() });
+  }
+
+  /** Runs what {@link finish} was given, whatever is still to be sent. */
+  giveUp(): void {
+    const last = this.#last;
+    this.#last = null;
+    last?.();
   }
 
   /** The connection is over: whatever waits hears of it. */
@@ -114,7 +140,7 @@ export class Sender {
 
   /** @throws {Error} when the connection is not open or cannot carry binary messages. */
   #settings({ binary, mask }: SendOptions, isBytes: boolean): Settings {
-    if (!this.#isOpen()) throw notOpened();
+    if (!this.#state.isOpen()) throw notOpened();
     const isBinary = binary ?? isBytes;
     if (isBinary && !this.#carriesBinary) throw new Error('hixie-76 has no binary messages');
     return { binary: isBinary, mask };
@@ -127,7 +153,7 @@ export class Sender {
     this.#queue.push({
       bytes,
       run: () => {
-        if (!this.#isOpen()) return fail(notOpened());
+        if (!this.#state.isLive()) return fail(notOpened());
         try {
           task();
         } catch (error) {
@@ -156,6 +182,7 @@ export class Sender {
 
   #sendFrame(content: string | Buffer, { binary, mask }: Settings, fin: boolean, callback: SendCallback | undefined): void {
     const options = { fin, ...(mask !== undefined && { mask }) };
+    this.progress++;
     if (typeof content === 'string' && !binary) this.#session.sendText(content, options, callback);
     else this.#session.sendBytes(toBytes(content), !binary, options, callback);
   }
@@ -165,7 +192,7 @@ export class Sender {
     let isOver = false;
     const send: FragmentSender = (data, final) => {
       if (isOver) throw new Error('The stream has ended');
-      if (!this.#isOpen()) {
+      if (!this.#state.isLive()) {
         isOver = true;
         return callback(notOpened(), ignoreFragment);
       }
@@ -196,10 +223,10 @@ export class Sender {
     const fail: Fail = (error) => {
       settle(error);
       // To end the message would make a whole one of its half.
-      if (hasBegun && this.#isOpen()) this.#session.close(CLOSE_INTERNAL_ERROR);
+      if (hasBegun && this.#state.isLive()) this.#session.close(CLOSE_INTERNAL_ERROR);
     };
     const sendChunk = (chunk: unknown, isFinal: boolean, onSent: () => void): void => {
-      if (!this.#isOpen()) return abandon();
+      if (!this.#state.isLive()) return abandon();
       try {
         this.#sendFrame(contentOf(chunk), settings, isFinal, (error) => (error ? settle(error) : onSent()));
         hasBegun = true;

@@ -5,7 +5,7 @@ import http, { type IncomingMessage, type Server as HttpServer } from 'node:http
 import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
-import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
+import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import { answerUpgradeRequired } from '../../nodejs/upgrade-required.ts';
 import {
@@ -16,8 +16,10 @@ import {
   readBody,
   type HixieRequest,
 } from './hixie-76-handshake.ts';
+import { isThenable } from '../shared/promises.ts';
+import { pathOf, refuseUpgrade } from '../shared/requests.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
-import { pathOf, shareUpgrades } from './upgrades.ts';
+import { shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
 import { clearTimer, setTimer } from '../../clock.ts';
 
@@ -117,7 +119,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       onUpgrade: (request, socket, head) => {
         if (taken.has(socket)) return;
         this.handleUpgrade(request, socket, head, (ws) => {
-          this.emit(`connection${pathOf(request)}`, ws);
+          this.emit(`connection${pathOf(request.url ?? '')}`, ws);
           this.emit('connection', ws);
         });
       },
@@ -129,7 +131,7 @@ export class Server extends TypedEmitter<ServerEvents> {
   }
 
   #check(request: IncomingMessage): AcceptableRequest | HixieRequest | Refusal {
-    if (this.path !== undefined && pathOf(request) !== this.path) return refuse(400, 'Bad Request');
+    if (this.path !== undefined && pathOf(request.url ?? '') !== this.path) return refuse(400, 'Bad Request');
     if (!isHixieRequest(request)) return checkRequest(request);
     if (this.options.disableHixie) return refuse(401, 'Hixie support disabled');
     return checkHixieRequest(request, isSecure(request));
@@ -139,18 +141,22 @@ export class Server extends TypedEmitter<ServerEvents> {
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
     const info: VerifyClientInfo = { origin: check.origin, secure: isSecure(request), req: request };
-    if (verifyClient.length < 2) {
-      if ((verifyClient as (info: VerifyClientInfo) => boolean)(info)) complete();
-      else refuseUpgrade(socket, { status: 401 });
-      return;
-    }
     let isSettled = false;
-    verifyClient(info, (ok, status, reason) => {
+    const settle = (ok: boolean, status: number = 401, reason?: string): void => {
       if (isSettled) return;
       isSettled = true;
       if (ok) complete();
-      else refuseUpgrade(socket, { status: status ?? 401, reason });
-    });
+      else refuseUpgrade(socket, { status, reason });
+    };
+    const ask = verifyClient as (...values: unknown[]) => boolean | PromiseLike<boolean>;
+    const takesCallback = verifyClient.length >= 2;
+    const verdict = callHook(
+      () => (takesCallback ? ask(info, settle) : ask(info)),
+      () => settle(false, 500),
+    );
+    if (takesCallback) return;
+    if (isThenable(verdict)) void verdict.then(settle);
+    else settle(verdict);
   }
 
   #selectProtocol({ check, socket }: Upgrade, complete: (protocol: string | undefined) => void): void {
@@ -163,10 +169,12 @@ export class Server extends TypedEmitter<ServerEvents> {
       clearTimer(timer);
       proceed();
     };
-    const onTimeout = (): void => settle(() => refuseUpgrade(socket, { status: 501, reason: 'Could not process protocols' }));
+    const refuseWith = (status: number, reason?: string): void => settle(() => refuseUpgrade(socket, { status, reason }));
+    const onTimeout = (): void => refuseWith(501, 'Could not process protocols');
     const timer = this.#handshakeTimeout === 0 ? undefined : setTimer(onTimeout, this.#handshakeTimeout);
-    handleProtocols([...check.protocols], (ok, protocol) =>
-      settle(() => (ok ? complete(protocol) : refuseUpgrade(socket, { status: 401 }))),
+    callHook(
+      () => handleProtocols([...check.protocols], (ok, protocol) => (ok ? settle(() => complete(protocol)) : refuseWith(401))),
+      () => refuseWith(500),
     );
   }
 
@@ -215,10 +223,11 @@ export class Server extends TypedEmitter<ServerEvents> {
 
   #track(ws: WebSocket): void {
     this.clients.push(ws);
-    ws.on('close', () => {
+    // No listener: a program may take all of them away.
+    ws._onEnd = () => {
       const index = this.clients.indexOf(ws);
       if (index !== -1) this.clients.splice(index, 1);
-    });
+    };
   }
 }
 
@@ -227,11 +236,18 @@ function isSecure(request: IncomingMessage): boolean {
   return authorized === true || encrypted === true;
 }
 
-/** Writes an HTTP answer and closes. */
-function refuseUpgrade(
-  socket: Duplex,
-  refusal: { status: number; reason?: string | undefined; headers?: Refusal['headers'] },
-): void {
-  socket.once('finish', () => socket.destroy());
-  socket.end(refusalHead(refusal));
+/**
+ * Calls a hook. When it fails, `onFail` answers the client. An exception is then thrown on, the program's own; a rejection is not.
+ *
+ * @returns What the hook returns; of a promise one that never rejects, and never fulfils when the hook's rejects.
+ */
+function callHook<Value>(hook: () => Value | PromiseLike<Value>, onFail: () => void): Value | PromiseLike<Value> {
+  let result: Value | PromiseLike<Value>;
+  try {
+    result = hook();
+  } catch (error) {
+    onFail();
+    throw error;
+  }
+  return isThenable(result) ? new Promise<Value>((resolve) => void result.then(resolve, onFail)) : result;
 }

@@ -1,6 +1,6 @@
 // Options, flags and listener arguments of the ws of 2013 (0.4). Types only.
 
-import type { Agent, IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
@@ -42,7 +42,10 @@ export interface Limits {
   maxPayload?: number | undefined;
   /** Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
   maxBufferedAmount?: number | undefined;
-  /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
+  /**
+   * Milliseconds that the closing handshake may take, and that what is being sent before it may stand still; 0 for no limit. Default
+   * 30,000. Once the system has taken our Close frame, the peer has two seconds to answer.
+   */
   closeTimeout?: number | undefined;
 }
 
@@ -76,13 +79,13 @@ export interface VerifyClientInfo {
   readonly req: IncomingMessage;
 }
 
-/** With one parameter it returns its verdict, with two it calls back, once. */
+/** With one parameter it returns its verdict, or a promise of it; with two it calls back, once. */
 export type VerifyClient =
-  | ((info: VerifyClientInfo) => boolean)
+  | ((info: VerifyClientInfo) => boolean | PromiseLike<boolean>)
   | ((info: VerifyClientInfo, callback: (ok: boolean, status?: number, reason?: string) => void) => void);
 
 /** Picks one of the subprotocols asked for; calls back once. `ok` false refuses the client. */
-export type HandleProtocols = (protocols: string[], callback: (ok: boolean, protocol?: string) => void) => void;
+export type HandleProtocols = (protocols: string[], callback: (ok: boolean, protocol?: string) => void) => unknown;
 
 /** Options of `new Server()`. */
 export interface ServerOptions extends Limits {
@@ -114,6 +117,8 @@ export interface SocketEvents {
   message: [data: string | Buffer, flags: MessageFlags];
   ping: [data: Buffer, flags: MessageFlags];
   pong: [data: Buffer, flags: MessageFlags];
+  /** The server answered with another status than 101. With a listener it comes instead of 'error'. */
+  'unexpected-response': [request: ClientRequest, response: IncomingMessage];
 }
 
 /** Arguments of the listeners of a server, by event. `connection` followed by a path is one too: `connection/chat`. */

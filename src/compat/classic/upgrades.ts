@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { pathOf } from '../shared/requests.ts';
 
 /** A server that takes upgrade requests. */
 export interface Upgrader {
@@ -11,13 +12,6 @@ export interface Upgrader {
 }
 
 const sharing = new WeakMap<HttpServer, Map<string | undefined, Upgrader>>();
-
-/** The path of a request, without its query. */
-export function pathOf(request: Pick<IncomingMessage, 'url'>): string {
-  const { url = '' } = request;
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
-}
 
 /**
  * Passes the upgrade requests that are for `upgrader` to it. A request that is for nobody goes to one of them, which refuses it,
@@ -33,7 +27,7 @@ export function shareUpgrades(server: HttpServer, upgrader: Upgrader): () => voi
   upgraders.set(path, upgrader);
   sharing.set(server, upgraders);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    let taker = upgraders.get(pathOf(request)) ?? upgraders.get(undefined);
+    let taker = upgraders.get(pathOf(request.url ?? '')) ?? upgraders.get(undefined);
     if (taker === undefined && server.listenerCount('upgrade') === upgraders.size) [taker] = upgraders.values();
     if (taker === upgrader) upgrader.onUpgrade(request, socket, head);
   };

@@ -1,7 +1,7 @@
 // The WebSocket of ws 0.4: an EventEmitter over a session, for both sides of a connection.
 
 import { Buffer } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, viewOf } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
@@ -11,7 +11,8 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
+import type { Timer } from '../../platform.ts';
+import { contentOf } from '../shared/sessions.ts';
 import {
   addListener,
   flagsOf,
@@ -45,6 +46,9 @@ const CLOSED = 3;
 const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const;
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+const DEFAULT_CLOSE_TIMEOUT = 30_000;
+/** Milliseconds that the peer has to answer our Close frame, from when the system took it. */
+const ANSWER_TIMEOUT = 2_000;
 /** Options that belong to the HTTP request and its TLS connection. */
 const REQUEST_OPTIONS = ['agent', 'pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const;
 
@@ -94,6 +98,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   #session: CountingSession | null = null;
   #sender: Sender | null = null;
   #wasClean = false;
+  /** Whether `close` was called and waits for what was sent before it. */
+  #isFinishing = false;
+  #timer: Timer | undefined;
+  readonly #closeTimeout: number;
+  /** Called before 'close' is emitted. @internal */
+  _onEnd: (() => void) | undefined;
 
   /**
    * Opens a connection, or makes the server's side of one.
@@ -114,6 +124,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     const settings = (isOptions ? (protocols as ClientOptions) : options) ?? {};
     const version: unknown = settings.protocolVersion ?? 13;
     this.#isServer = isServerClient(address);
+    this.#closeTimeout = settings.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.protocolVersion = version === 'hixie-76' ? version : (Number(version) as 8 | 13);
     this.supports = { binary: version !== 'hixie-76' };
     if (version === 'hixie-76' ? !this.#isServer : ![8, 13].includes(Number(version))) {
@@ -198,7 +209,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 
   /**
-   * Starts the closing handshake (RFC 6455 section 7.1.2); while connecting, gives up.
+   * Starts the closing handshake (RFC 6455 section 7.1.2), behind what is being sent in fragments and what waits for it; while
+   * connecting, gives up. A peer that does not answer is dropped after two seconds.
    *
    * @param code 1000–1014 but 1004–1006, or 3000–4999. Default 1000.
    * @param data The reason, at most 123 bytes.
@@ -213,7 +225,9 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       throw new RangeError('The message must not be greater than 123 bytes');
     }
     this.#readyState = CLOSING;
-    this.#session!.close(code ?? CLOSE_NORMAL, reason);
+    this.#isFinishing = true;
+    this.#sender!.finish(() => this.#close(code ?? CLOSE_NORMAL, reason));
+    if (this.#isFinishing) this.#watchProgress(-1);
   }
 
   /** Drops the connection at once. */
@@ -291,9 +305,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     };
     const opening = startHandshake(plan, {
       onUpgrade: () => true,
-      onResponse: (_request, { statusCode = 0 }) => {
-        opening.abort();
-        this.#fail(new Error(`unexpected server response (${statusCode})`));
+      onResponse: (request, response) => {
+        this.#refuse(opening, request, response);
         return true;
       },
       onOpen: (socket, { protocol, head }) => {
@@ -311,7 +324,10 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     this.#opening = null;
     this._socket = socket;
     this.#session = session;
-    this.#sender = new Sender(session, this.supports.binary, () => this.#readyState === OPEN);
+    this.#sender = new Sender(session, this.supports.binary, {
+      isOpen: () => this.#readyState === OPEN,
+      isLive: () => this.#readyState === OPEN || this.#isFinishing,
+    });
     this.#readyState = OPEN;
     // A peer can reset its connection at will; that must not end a program that does not listen.
     socket.on('error', (error) => void (this.listenerCount('error') > 0 && this.emit('error', error)));
@@ -319,7 +335,10 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onPing: (payload) => this.#receiveControl('ping', payload),
       onPong: (payload) => this.#receiveControl('pong', payload),
-      onClosing: () => void (this.#readyState = CLOSING),
+      onClosing: () => {
+        this.#readyState = CLOSING;
+        this.#isFinishing = false;
+      },
       // As above: any peer can break the protocol.
       onError: (error) => void ((!this.#isServer || this.listenerCount('error') > 0) && this.emit('error', error)),
       onDrain: () => {},
@@ -334,14 +353,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
 
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
     const isMasked = this.#isServer && this.supports.binary;
-    if ((kind & MESSAGE_TEXT) !== 0) {
-      const text = platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
-      this.emit('message', text, flagsOf(text, false, isMasked));
-    } else {
-      const isOwned = (kind & MESSAGE_OWNED) !== 0;
-      const bytes = isOwned ? viewOf(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
-      this.emit('message', bytes, flagsOf(bytes, true, isMasked));
-    }
+    const data = contentOf(platform, this.#session!, source, start, end, kind);
+    this.emit('message', data, flagsOf(data, typeof data !== 'string', isMasked));
   }
 
   #receiveControl(event: 'ping' | 'pong', payload: Uint8Array): void {
@@ -362,7 +375,45 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     nextTick(() => this.#end(CLOSE_ABNORMAL, ''));
   }
 
+  /** The server answered with another status than 101. */
+  #refuse(opening: RunningHandshake, request: ClientRequest, response: IncomingMessage): void {
+    if (this.listenerCount('unexpected-response') === 0) {
+      opening.abort();
+      return this.#fail(new Error(`unexpected server response (${response.statusCode ?? 0})`));
+    }
+    try {
+      this.emit('unexpected-response', request, response);
+    } finally {
+      // The listener has the response; the handshake's timeout still bounds how long that may take.
+      this.#end(CLOSE_ABNORMAL, '');
+    }
+  }
+
+  /** Starts the closing handshake: all that was sent before is on its way. */
+  #close(code: number, reason: Buffer): void {
+    this.#stopTimer();
+    this.#session!.close(code, reason, () => {
+      if (this.#readyState !== CLOSED) this.#timer = platform.setTimer(() => this.#session!.terminate(), ANSWER_TIMEOUT);
+    });
+  }
+
+  /** Ends the wait for what is being sent, once nothing of it has moved for `closeTimeout`. @param seen How much had at the last look. */
+  #watchProgress(seen: number): void {
+    if (this.#closeTimeout === 0) return;
+    this.#timer = platform.setTimer(() => {
+      const { progress } = this.#sender!;
+      if (progress === seen) this.#sender!.giveUp();
+      else this.#watchProgress(progress);
+    }, this.#closeTimeout);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) platform.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
   #fail(error: Error): void {
+    if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
     try {
       this.emit('error', error);
@@ -372,8 +423,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 
   #end(code: number, message: string): void {
+    if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSED;
+    this.#isFinishing = false;
+    this.#stopTimer();
     this.#sender?.end();
+    this._onEnd?.();
     this.emit('close', code, message);
   }
 }

@@ -60,7 +60,7 @@ function answer(request: IncomingMessage | Request, rest: readonly unknown[], re
   if (isFetchRequest(request)) return new Response(reason, { status, headers });
   const other = rest[0] as ServerResponse | Duplex;
   if ('writeHead' in other) other.writeHead(status, headers).end(reason);
-  else refuseUpgrade(other, { status, reason, headers });
+  else refuseUpgrade(other, refusal);
   return undefined;
 }
 

@@ -4,14 +4,11 @@ import { emitWarning } from 'node:process';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
 import { guard } from '../../base/guard.ts';
 import { platform } from '../../nodejs/platform.ts';
+import { isThenable } from '../shared/promises.ts';
 
 /** `thrown` as an Error. */
 export function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 /** `Events`: argument lists by event name. */

@@ -6,10 +6,11 @@ import type { Duplex } from 'node:stream';
 import { formatHead } from '../../handshake/headers.ts';
 import { refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
+import { isThenable } from '../shared/promises.ts';
 import { refuseUpgrade } from '../shared/requests.ts';
 import { Accepted } from '../shared/sessions.ts';
 import { Attachments } from './attachments.ts';
-import { errorOf, isThenable, QuietEmitter } from './emitter.ts';
+import { errorOf, QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
 import { WebSocket } from './websocket.ts';
 

@@ -10,22 +10,22 @@ export function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** What answers a request, whoever writes it: the reason in plain text. */
-export function refusalFields(refusal: Refusal): Readonly<Record<string, string>> {
-  return { 'Content-Type': 'text/plain; charset=utf-8', ...refusal.headers };
+/** How a request is refused. */
+interface Answer {
+  readonly status: number;
+  readonly reason?: string | undefined;
+  readonly headers?: Refusal['headers'] | undefined;
+}
+
+/** Header fields of an answer whose body is its reason: plain text, since a peer may have a hand in it. */
+export function refusalFields({ headers }: Answer): Readonly<Record<string, string>> {
+  return { 'Content-Type': 'text/plain; charset=utf-8', ...headers };
 }
 
 /** Writes an answer to the socket of an 'upgrade' event, and closes it. */
-export function refuseUpgrade(
-  socket: Duplex,
-  refusal: {
-    readonly status: number;
-    readonly reason?: string | undefined;
-    readonly headers?: Readonly<Record<string, string>>;
-  },
-): void {
+export function refuseUpgrade(socket: Duplex, answer: Answer): void {
   // The HTTP server has let go of the socket: nobody else would hear its errors, or end our side.
   socket.on('error', () => void socket.destroy());
   socket.once('finish', () => void socket.destroy());
-  socket.end(refusalHead(refusal));
+  socket.end(refusalHead({ ...answer, headers: refusalFields(answer) }));
 }

@@ -2,14 +2,15 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Server, WebSocket } from '../../../src/compat/classic/index.ts';
 import { certificate, key } from '../../support/certificates.ts';
-import { Cleanup, listen, serveRaw, within } from '../../support/sockets.ts';
-import { ended, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { sleep } from '../../support/sleep.ts';
+import { Cleanup, listen, serveRaw, until, within } from '../../support/sockets.ts';
+import { ended, nextClient, nextMessage, openClient, startHttp, startServer } from './support.ts';
 
 describe('options of the request', () => {
   test('protocol, headers, host, origin and agent reach the server', async () => {
@@ -139,5 +140,51 @@ describe('a handshake that fails', () => {
     expect(await ended(ws)).toEqual([1006, '']);
     expect(ws.readyState).toBe(WebSocket.CLOSED);
     expect(opened).not.toHaveBeenCalled();
+  });
+
+  /** A server that answers each request with `status` and a body. */
+  async function refusing(status: string): Promise<string> {
+    const { http, port } = await startHttp();
+    http.on('upgrade', (_request, socket) => {
+      socket.end(`HTTP/1.1 ${status}\r\nX-Why: because\r\nContent-Length: 4\r\n\r\nbody`);
+    });
+    return `ws://127.0.0.1:${port}`;
+  }
+
+  test.each(['401 Unauthorized', '302 Found', '200 OK', '500 x'])(
+    "client gives the answer %s to 'unexpected-response' instead of an error",
+    async (status) => {
+      const ws = openClient(await refusing(status));
+      const errors = vi.fn<() => void>();
+      ws.on('error', errors);
+      const closed = ended(ws);
+      const [request, response] = (await within('an answer', once(ws, 'unexpected-response'))) as [
+        ClientRequest,
+        IncomingMessage,
+      ];
+      expect([response.statusCode, response.headers['x-why']]).toEqual([Number(status.slice(0, 3)), 'because']);
+      expect(request.getHeader('upgrade')).toBe('websocket');
+      expect(await closed).toEqual([1006, '']);
+      expect(ws.readyState).toBe(WebSocket.CLOSED);
+      const chunks = await response.toArray();
+      expect(String(Buffer.concat(chunks as Buffer[]))).toBe('body');
+      request.destroy();
+      expect(errors).not.toHaveBeenCalled();
+    },
+  );
+
+  test.each(['close', 'terminate'] as const)("client may do %s in 'unexpected-response'", async (method) => {
+    const ws = openClient(await refusing('403 Forbidden'));
+    const closes: unknown[] = [];
+    ws.on('close', (...values) => closes.push(values));
+    ws.on('unexpected-response', () => ws[method]());
+    await until('the end', () => closes.length === 1);
+    await sleep(20);
+    expect(closes).toEqual([[1006, '']]);
+  });
+
+  test("client without a listener of 'unexpected-response' emits an error", async () => {
+    const [error] = (await once(openClient(await refusing('401 Unauthorized')), 'error')) as [Error];
+    expect(error.message).toBe('unexpected server response (401)');
   });
 });

@@ -183,8 +183,8 @@ describe('closing', () => {
     expect(peer.bytes.toString('latin1', 16)).toBe('\xff\0');
   });
 
-  test('close in the midst of a message ends its frame first', async () => {
-    const { peer, ws } = await openHixie();
+  test('close in the midst of a message that goes no further ends its frame first', async () => {
+    const { peer, ws } = await openHixie({ closeTimeout: 30 });
     let isHalf = false;
     ws.stream((error, send) => {
       if (error || isHalf) return;
@@ -194,6 +194,15 @@ describe('closing', () => {
     await until('half of it', () => isHalf);
     ws.close();
     expect(await framesOf(peer, 8)).toBe('\0half\xff\xff\0');
+  });
+
+  test('close waits for a message that is being sent, and not long for a peer that does not answer', async () => {
+    const { peer, ws } = await openHixie();
+    ws.send(Readable.from(['ha', 'lf']));
+    ws.send('next');
+    ws.close();
+    expect(await framesOf(peer, 14)).toBe('\0half\xff\0next\xff\xff\0');
+    expect(await ended(ws)).toEqual([1006, '']);
   });
 
   test('the end of TCP without a closing handshake is 1006', async () => {

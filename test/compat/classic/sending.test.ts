@@ -208,8 +208,26 @@ describe('stream', () => {
     expect(ws.bufferedAmount).toBe(0);
   });
 
-  test('does not hold back the closing handshake', async () => {
-    const { local, remote } = await connectPair();
+  test('is finished before close() ends the connection, with what waits behind it', async () => {
+    const { ws, peer } = await openRaw();
+    let give: ((data: unknown, final?: boolean) => void) | undefined;
+    ws.stream((_error, send) => void (give = send));
+    const callback = vi.fn<(...values: unknown[]) => void>();
+    ws.send('b', callback);
+    await until('the first call', () => give !== undefined);
+    ws.close(4000, 'x');
+    expect(ws.readyState).toBe(WebSocket.CLOSING);
+    expect(() => ws.send('late')).toThrow('not opened');
+    give!('a');
+    expect(await sent(peer, 3)).toBe('01 01 61');
+    give!('', true);
+    expect(await sent(peer, 13)).toBe('01 01 61 80 00 81 01 62 88 03 0f a0 78');
+    await until('the callback', () => callback.mock.calls.length === 1);
+    expect(callback.mock.calls[0][0]).toBeFalsy();
+  });
+
+  test('that stands still holds the closing handshake back for closeTimeout', async () => {
+    const { local, remote } = await connectPair({}, { closeTimeout: 30 });
     const errors: unknown[] = [];
     let isWaiting = false;
     local.stream((error, send) => {
@@ -379,5 +397,67 @@ describe('readable streams', () => {
     await until('both errors', () => errors.length === 2);
     expect(errors).toEqual(['not opened', 'not opened']);
     expect([source.destroyed, waiting.destroyed]).toEqual([true, true]);
+  });
+
+  test('several of them, and messages, are delivered by a close() right behind them', async () => {
+    const { local, remote } = await connectPair();
+    const messages = messagesOf(remote);
+    const content = await readFile(THIS_FILE);
+    const results: unknown[] = [];
+    local.send(createReadStream(THIS_FILE, { highWaterMark: 100 }), { binary: true }, (error) => results.push(error));
+    local.send('between', (error) => results.push(error ?? null));
+    local.send(Readable.from(['a', 'b']), (error) => results.push(error));
+    local.close(4001, 'done');
+    const end = ended(local);
+    expect(await ended(remote)).toEqual([4001, 'done']);
+    expect(messages).toEqual([content, 'between', 'ab']);
+    expect(results).toEqual([null, null, null]);
+    expect((await end)[0]).toBe(4001);
+  });
+
+  test('a slow one is not cut off as long as it moves', async () => {
+    const { local, remote } = await connectPair({}, { closeTimeout: 600 });
+    const messages = messagesOf(remote);
+    local.send(
+      Readable.from(
+        (async function* slow() {
+          for (let index = 0; index < 10; index++) {
+            await sleep(100);
+            yield String(index);
+          }
+        })(),
+      ),
+    );
+    local.close();
+    await ended(remote);
+    expect(messages).toEqual(['0123456789']);
+  });
+
+  test('a peer that never answers Close gets all of one, and is dropped soon', async () => {
+    const { ws, peer } = await openRaw();
+    const source = new PassThrough();
+    ws.send(source);
+    ws.close();
+    source.end('!');
+    expect(await sent(peer, 9)).toBe('01 01 21 80 00 88 02 03 e8');
+    const started = Date.now();
+    expect((await ended(ws))[0]).toBe(1006);
+    expect(Date.now() - started).toBeLessThan(10_000);
+  });
+
+  test('a connection that the peer ends meanwhile is over for them', async () => {
+    const { local, remote } = await connectPair();
+    const source = new PassThrough();
+    source.write('half');
+    const failed = new Promise<Error>((resolve) => {
+      local.send(source, {}, (error) => resolve(error!));
+    });
+    await until('half of it', () => remote.bytesReceived > 0);
+    const end = ended(local);
+    local.close();
+    remote.terminate();
+    expect((await failed).message).toBe('not opened');
+    expect((await end)[0]).toBe(1006);
+    expect(source.destroyed).toBe(true);
   });
 });

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Server, WebSocket, type VerifyClientInfo } from '../../../src/compat/classic/index.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { connectRaw, listen, requestHead, until, within } from '../../support/sockets.ts';
+import { sleep } from '../../support/sleep.ts';
 import {
   answerTo,
   connectPair,
@@ -73,6 +74,13 @@ describe('refusals', () => {
   });
 });
 
+describe('handleProtocols that fails', () => {
+  test('answers 500 when its promise rejects', async () => {
+    const { port } = await startServer({ handleProtocols: () => Promise.reject(new Error('secret')) });
+    expect(await answerTo(port, requestHead())).toMatch(/^HTTP\/1.1 500 /);
+  });
+});
+
 describe('verifyClient', () => {
   test('gets origin, secure and the request, and accepts', async () => {
     let info: VerifyClientInfo | undefined;
@@ -88,6 +96,41 @@ describe('verifyClient', () => {
   test('refuses with 401', async () => {
     const { url } = await startServer({ verifyClient: () => false });
     expect(await refusalOf(url)).toBe('unexpected server response (401)');
+  });
+
+  test.each([
+    [true, /^HTTP\/1.1 101 /],
+    [false, /^HTTP\/1.1 401 Unauthorized/],
+    [new Error('secret'), /^HTTP\/1.1 500 /],
+  ])('may promise its verdict: %s', async (verdict, answer) => {
+    const { port } = await startServer({
+      async verifyClient() {
+        await sleep(1);
+        if (verdict instanceof Error) throw verdict;
+        return verdict;
+      },
+    });
+    expect(await answerTo(port, requestHead())).toMatch(answer);
+  });
+
+  test('answers 500 when it throws, before the program hears of it', async () => {
+    const { port, server } = await startServer({
+      verifyClient() {
+        throw new Error('mine');
+      },
+    });
+    const http = server._server!;
+    const [listener] = http.listeners('upgrade');
+    const errors: unknown[] = [];
+    http.removeAllListeners('upgrade').on('upgrade', (...values) => {
+      try {
+        listener(...values);
+      } catch (error) {
+        errors.push(error);
+      }
+    });
+    expect(await answerTo(port, requestHead())).toMatch(/^HTTP\/1.1 500 /);
+    expect(errors).toEqual([new Error('mine')]);
   });
 
   test('calls back with a verdict, a status and a reason, of which the first counts', async () => {

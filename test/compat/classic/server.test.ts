@@ -132,6 +132,13 @@ describe('paths', () => {
 });
 
 describe('clients and close', () => {
+  test('clients does not depend on a listener that a program can take away', async () => {
+    const { server, local, remote } = await connectPair();
+    remote.removeAllListeners();
+    local.terminate();
+    await until('no client', () => server.clients.length === 0);
+  });
+
   test('clients is an Array of those that are connected', async () => {
     const { server, local, remote, url } = await connectPair();
     await once(openClient(url), 'open');
