@@ -1,7 +1,9 @@
 // What Bun lends to the classes over raw sockets.
 
+import { withMasks } from '../../src/api/ws/client.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { platform } from './platform.ts';
+import { platform as socketPlatform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
 import { network } from './network.ts';
@@ -10,6 +12,7 @@ export const runtime: RawRuntime = {
   network,
   platform,
   deflateEngine,
-  createDuplexSession: (socket, options) => createSession(socket, options),
+  createDuplexSession: (socket, options, generateMask) =>
+    createSession(socket, options, withMasks(socketPlatform, generateMask)),
   checkDeflateOptions: checkZlibOptions,
 };

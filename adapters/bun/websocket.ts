@@ -8,6 +8,8 @@ import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { lendToSockets } from '../../src/api/ws/set-socket.ts';
+import { rawSessionMaker } from '../../src/raw/ws/server.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { runtime } from './runtime.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
@@ -44,6 +46,7 @@ export class WebSocket extends RawWebSocket {
   }
 }
 expose(WebSocket);
+lendToSockets(WebSocket, rawSessionMaker(runtime));
 
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {

@@ -11,6 +11,7 @@ import {
   sessionSettings,
   type ClientOptions as ClientSettings,
 } from '../../src/api/ws/options.ts';
+import { lendToSockets } from '../../src/api/ws/set-socket.ts';
 import { Redirects } from '../../src/api/ws/redirect.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import type * as types from '../../src/api/ws/types.ts';
@@ -180,6 +181,7 @@ export class WebSocket extends WebSocketBase {
   }
 }
 expose(WebSocket);
+lendToSockets(WebSocket, (socket, options, generateMask) => createSession(socket, options, withMasks(platform, generateMask)));
 
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {

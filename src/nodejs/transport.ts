@@ -43,6 +43,8 @@ export class NodeTransport implements Transport {
     socket.on('end', NodeTransport.#onEnd);
     socket.on('error', NodeTransport.#onError);
     socket.on('close', NodeTransport.#onClose);
+    // A stream that flows, because a test helper listened to it, would drop what comes before the start.
+    if (socket.readableFlowing === true) socket.pause();
     // The closing handshake and the heartbeat keep time from now on, and frames are gathered by us, not by Nagle.
     const options = socket as SocketOptions;
     options.setTimeout?.(0);

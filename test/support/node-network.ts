@@ -212,5 +212,5 @@ export function createNodeNetwork(behaviour: Behaviour = {}): NodeNetwork {
 
 /** The runtime of the raw ws-style classes, made of Node's modules. */
 export function nodeRawRuntime(network: RawNetwork = createNodeNetwork()): RawRuntime {
-  return { network, platform, deflateEngine, createDuplexSession: createSession };
+  return { network, platform, deflateEngine, createDuplexSession: (socket, options) => createSession(socket, options) };
 }

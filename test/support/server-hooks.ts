@@ -4,12 +4,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type * as node from '../../adapters/node/index.ts';
 import { frame, hex, pattern } from './frames.ts';
-import { Cleanup, listen, RawPeer, requestHead, sleep, until } from './sockets.ts';
+import { Cleanup, KEY, listen, RawPeer, requestHead, sleep, until } from './sockets.ts';
 
 type Entry = Pick<typeof node, 'WebSocket' | 'WebSocketServer'>;
+type Socket = InstanceType<Entry['WebSocket']>;
 type Server = InstanceType<Entry['WebSocketServer']>;
 type Options = NonNullable<ConstructorParameters<Entry['WebSocketServer']>[0]>;
 type Decide = (ok: boolean | object, code?: number, message?: string) => void;
@@ -236,6 +238,16 @@ export function describeServerHooks(name: string, { WebSocket, WebSocketServer }
       admitted.resolve(true);
       expect(await statusOf(port)).toBe(101);
       await until('nobody but the second', () => server.clients.size === 1);
+    });
+
+    test('server takes a request that a test helper made up', async () => {
+      const server = new WebSocketServer({ noServer: true, verifyClient: ({ secure }) => !secure });
+      const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+      const headers = { upgrade: 'websocket', connection: 'upgrade', 'sec-websocket-version': 13, 'sec-websocket-key': KEY };
+      const made = { method: 'GET', httpVersion: '1.1', url: '/', headers } as unknown as IncomingMessage;
+      const ws = await new Promise<Socket>((resolve) => server.handleUpgrade(made, socket, Buffer.alloc(0), resolve));
+      expect(ws.readyState).toBe(WebSocket.OPEN);
+      ws.terminate();
     });
 
     test('server that was closed while a hook was pending answers 503', async () => {

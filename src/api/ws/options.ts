@@ -9,13 +9,7 @@ import type { CompressionOptions } from '../../protocol/compression.ts';
 import { heartbeatSettings, type HeartbeatOptions } from './heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
 import type { BufferPolicy, SessionOptions } from '../../protocol/session-options.ts';
-import type {
-  FinishRequestCallback,
-  PerMessageDeflateOptions,
-  RequestSettings,
-  VerifyClientCallbackAsync,
-  VerifyClientCallbackSync,
-} from './types.ts';
+import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 /** What client and server share. An option that is undefined has its default. */
@@ -96,7 +90,8 @@ export interface ServerOptions<
    * clients that send no Origin are no browsers and pass. Default: all.
    */
   allowedOrigins?: AllowedOrigins<InstanceType<Request>> | undefined;
-  verifyClient?: VerifyClientCallbackAsync<InstanceType<Request>> | VerifyClientCallbackSync<InstanceType<Request>> | undefined;
+  /** Decides whether a client may connect. Default: all may. */
+  verifyClient?: VerifyClientCallback<InstanceType<Request>> | undefined;
   /** Picks one of the subprotocols asked for; false or '' for none. A promise is awaited. Default: the first. */
   handleProtocols?:
     ((protocols: Set<string>, request: InstanceType<Request>) => string | false | Promise<string | false>) | undefined;

@@ -128,6 +128,11 @@ export type VerifyClientCallbackAsync<Request extends IncomingMessage = Incoming
   callback: (ok: boolean | object, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
 ) => void | Promise<boolean | object | null | undefined | void>;
 
+/** Either of the two. As one type, because TypeScript finds no types for the parameters of a function that may be one of two. */
+export type VerifyClientCallback<Request extends IncomingMessage = IncomingMessage> = (
+  ...values: Parameters<VerifyClientCallbackAsync<Request>>
+) => ReturnType<VerifyClientCallbackSync<Request>> | ReturnType<VerifyClientCallbackAsync<Request>>;
+
 /** May change the request before it is sent; must call `request.end()`. */
 export type FinishRequestCallback = (request: ClientRequest, websocket: WebSocketBase) => void;
 

@@ -7,7 +7,7 @@ import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAnswer } from '../../def
 import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead } from '../../handshake/refusal.ts';
-import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
+import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import { coreOf } from './core.ts';
 import { ask, type Answer } from './hooks.ts';
 import { deflateSettings, type ServerOptions } from './options.ts';
@@ -77,7 +77,7 @@ export class Upgrade {
     const server = this.#server;
     const request = this.#request;
     this.#socket.on('error', destroyFailed);
-    const check = checkRequest(request);
+    const check = checkRequest(readable(request));
     if (!check.accepted) {
       if (server.listenerCount('wsClientError') === 0) return refuseUpgrade(this.#socket, check);
       const error = new Error(check.reason);
@@ -232,7 +232,7 @@ export class Upgrade {
     const given = extensions[PERMESSAGE_DEFLATE] as DeflateAnswer | undefined;
     if (!given || 'agreement' in given) return given;
     const deflate = deflateSettings(this.#server.options.perMessageDeflate);
-    const check = checkRequest(this.#request);
+    const check = checkRequest(readable(this.#request));
     return deflate && check.accepted ? answerDeflate(check.extensions, deflate) : undefined;
   }
 
@@ -258,8 +258,16 @@ export class Upgrade {
   }
 }
 
+/** A request that no HTTP parser has read, such as that of a test helper, may lack Host and have numbers among its fields. */
+function readable(request: IncomingMessage): HandshakeRequest {
+  if (request.rawHeaders?.length > 0) return request;
+  const { method, httpVersion, headers } = request;
+  const fields: Record<string, unknown> = { host: 'localhost', ...headers };
+  return { method, httpVersion, headers: (name) => (fields[name] === undefined ? undefined : String(fields[name])) };
+}
+
 function isSecure(request: IncomingMessage): boolean {
-  const { authorized, encrypted } = request.socket as { authorized?: boolean; encrypted?: boolean };
+  const { authorized, encrypted } = (request.socket ?? {}) as { authorized?: boolean; encrypted?: boolean };
   return authorized === true || encrypted === true;
 }
 
