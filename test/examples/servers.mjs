@@ -98,7 +98,7 @@ const SERVERS = {
   },
   slowVerification: () =>
     serve((ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })), {
-      verifyClient: (_info, callback) => void setTimeout(callback, 20, true),
+      verifyClient: (_info, callback) => void setTimeout(() => callback(true), 20),
     }),
   refusing: () =>
     serve((ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })), {

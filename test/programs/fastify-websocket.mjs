@@ -17,7 +17,6 @@ fastify.get('/echo', { websocket: true }, (socket, request) => {
   socket.send(JSON.stringify({ name: request.query.name ?? null }));
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
-fastify.get('/plain', async () => 'plain HTTP');
 
 async function exchanges(ws, hello) {
   assert.deepEqual(JSON.parse(hello), { name: 'zoe' });

@@ -262,8 +262,8 @@ export class Upgrade {
 function readable(request: IncomingMessage): HandshakeRequest {
   if (request.rawHeaders?.length > 0) return request;
   const { method, httpVersion, headers } = request;
-  const fields: Record<string, unknown> = { host: 'localhost', ...headers };
-  return { method, httpVersion, headers: (name) => (fields[name] === undefined ? undefined : String(fields[name])) };
+  const fields = { host: 'localhost', ...headers } as Record<string, string | number | undefined>;
+  return { method, httpVersion, headers: (name) => fields[name]?.toString() };
 }
 
 function isSecure(request: IncomingMessage): boolean {
