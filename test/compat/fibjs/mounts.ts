@@ -1,5 +1,4 @@
-// One handler object of the fibjs facade, mounted in its three ways at once. For each runtime that has both node:http and a server of
-// fetch handlers.
+// One handler object of the fibjs facade, mounted in its three ways at once; where there is no server of fetch handlers, in two.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -21,8 +20,8 @@ export interface Serving {
 
 export interface MountsRuntime {
   readonly fibjs: Fibjs;
-  /** Serves with `handler` as the fetch handler, on a free port of 127.0.0.1. */
-  serve(handler: UpgradeHandler): Serving;
+  /** Serves with `handler` as the fetch handler, on a free port of 127.0.0.1. Left out where nothing does. */
+  serve?(handler: UpgradeHandler): Serving;
 }
 
 /** What a server's connection tells of itself. */
@@ -102,13 +101,17 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
     conn.on('close', (event) => ended.push(event));
     conn.on('error', (event) => errors.push(event));
   };
-  const handler = route({ '/ws': upgrade({ maxPayload: 300_000, perMessageDeflate: true }, accept) });
+  const handler = route({
+    '/ws': upgrade({ maxPayload: 300_000, perMessageDeflate: true }, accept),
+    // Listens for nothing, as the program of the documentation does for errors.
+    '/quiet': upgrade({ maxPayload: 10 }, (conn) => (conn.onmessage = ({ data }) => conn.send(data))),
+  });
 
   const servers: Record<string, Serving> = {};
   const opened: SocketBase[] = [];
   beforeAll(async () => {
     servers['upgrade'] = await serveByNode(handler);
-    servers['fetch'] = serve(handler);
+    if (serve) servers['fetch'] = serve(handler);
   });
   afterEach(() => {
     for (const conn of opened.splice(0)) conn.close();
@@ -117,7 +120,7 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
     for (const server of Object.values(servers)) await server.close();
   });
 
-  describe.each(['upgrade', 'fetch'])('handler mounted for %s', (mount) => {
+  describe.each(serve ? ['upgrade', 'fetch'] : ['upgrade'])('handler mounted for %s', (mount) => {
     const address = (): string => `127.0.0.1:${servers[mount].port}`;
     const open = async (options: SocketOptions = {}): Promise<{ conn: SocketBase; greeting: Greeting }> => {
       const conn = new Socket(`ws://${address()}/ws`, options);
@@ -233,6 +236,24 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
           ['close', 1006, CLOSED],
         ]);
       socket.destroy();
+    });
+
+    test.each([
+      ['a reserved opcode', '85 80 00 00 00 00'],
+      ['an unmasked frame', '81 01 61'],
+      ['text that is no UTF-8', '81 81 00 00 00 00 ff'],
+      ['a message that is too long', '82 8b 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00'],
+      ['no WebSocket at all', '47 45 54 20 2f 0d 0a 0d 0a'],
+      ['half a frame and its end', '81 85 00 00'],
+    ])('outlives a client that sends %s, though no program listens for it', async (_what, bytes) => {
+      for (const ends of ['end', 'resetAndDestroy'] as const) {
+        const { socket } = await connectRaw(servers[mount].port, { path: '/quiet' });
+        const over = new Promise((resolve) => void socket.once('close', resolve));
+        socket.on('end', () => socket.end()).resume();
+        socket.write(hex(bytes), () => socket[ends]());
+        await over;
+      }
+      await open();
     });
 
     test('tells of a violation, then 1006, and the server goes on', async () => {

@@ -297,6 +297,29 @@ describe('a request that is no handshake', () => {
   });
 });
 
+describe('a client that means harm', () => {
+  test.each([
+    ['a reserved opcode', '85 80 00 00 00 00'],
+    ['an unmasked frame', '81 01 61'],
+    ['text that is no UTF-8', '81 81 00 00 00 00 ff'],
+    ['a message that is too long', '82 ff 00 00 00 10 00 00 00 00 00 00 00 00'],
+    ['no WebSocket at all', '47 45 54 20 2f 0d 0a 0d 0a'],
+    ['half a frame and its end', '81 85 00 00'],
+  ])('ends its own connection with %s, and no server, though no program listens for it', async (_what, bytes) => {
+    const { wss, port, url } = await serveSockets();
+    wss.on('connection', (socket) => socket.on('message', ({ data }) => socket.send(data)));
+    for (const ends of ['end', 'resetAndDestroy'] as const) {
+      const { socket } = await connectRaw(port);
+      const over = new Promise((resolve) => void socket.once('close', resolve));
+      socket.on('end', () => socket.end()).resume();
+      socket.write(hex(bytes), () => socket[ends]());
+      await over;
+    }
+    await until('an empty set', () => wss.clients?.size === 0);
+    await openWs(url);
+  });
+});
+
 describe('close', () => {
   test('server refuses new sockets, closes its clients, empties the set and emits close', async () => {
     const { wss, url } = await serveSockets();

@@ -1,0 +1,6 @@
+// The fibjs facade over Node.js's modules, on each runtime that has them. Deno and Bun have more ways: see test/runtime.
+
+import fibjs from '../../../src/compat/fibjs/index.ts';
+import { describeMounts } from './mounts.ts';
+
+describeMounts({ fibjs });
