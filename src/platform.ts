@@ -62,16 +62,16 @@ export type SendCallback = (error?: Error | null) => void;
 /** How to send one frame of a message. */
 export interface SendOptions {
   /** Whether this frame ends the message. Default true. */
-  readonly fin?: boolean;
+  readonly fin?: boolean | undefined;
   /** Whether the message may be compressed, where permessage-deflate was negotiated. */
   readonly compress?: boolean | undefined;
   /** Whether to mask. Default: as the role demands. */
-  readonly mask?: boolean;
+  readonly mask?: boolean | undefined;
   /**
    * First header byte of a frame that the program composes itself: FIN, RSV bits and opcode are sent as they are, unchecked, and
    * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
    */
-  readonly firstByte?: number;
+  readonly firstByte?: number | undefined;
   /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
   readonly shared?: SharedFrame | undefined;
 }

@@ -1,5 +1,6 @@
 // The `websocket` option of Bun.serve: what Bun's sockets call, passed on to the session that `upgrade` has put into their data.
 
+import { DEFAULT_MAX_PAYLOAD } from '../../src/base/options.ts';
 import type { ServerWebSocket, ServerWebSocketHandlers } from './bun.ts';
 import { ServedSession } from './served-session.ts';
 
@@ -16,7 +17,7 @@ export interface WebSocketOption extends ServerWebSocketHandlers<ServedSession> 
 
 /** ws's limits in the place of Bun's. */
 const SETTINGS = {
-  maxPayloadLength: 104857600,
+  maxPayloadLength: DEFAULT_MAX_PAYLOAD,
   // None: what a peer leaves waiting is bounded by `maxBufferedAmount`.
   backpressureLimit: 0,
   closeOnBackpressureLimit: false,

@@ -4,7 +4,7 @@
 import { refuse } from '../../src/handshake/refusal.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
 import { limitMessages } from '../../src/native/limit.ts';
-import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, checkUpgrade, refused, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import type { BunServer } from './bun.ts';
@@ -46,8 +46,8 @@ export interface NativeUpgrade {
 }
 
 /** Answers `request`. @throws {TypeError} for an option of no use. */
-export function upgradeNatively(request: Request, server: BunServer, options: UpgradeOptions): NativeUpgrade | Refused {
-  checkUpgradeOptions(options, RULES);
+export function upgradeNatively(request: Request, server: BunServer, given?: UpgradeOptions | null): NativeUpgrade | Refused {
+  const options = readUpgradeOptions(given, RULES);
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
   const { protocol, headers } = answerFor(check.protocols, request, options);

@@ -27,7 +27,7 @@ const NO_BYTES = new Uint8Array(0);
  * @returns What the handler must return, and the WebSocket; null when the request is refused.
  * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
  */
-export function upgrade(request: Request, server: BunServer, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+export function upgrade(request: Request, server: BunServer, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, server, options);
   if ('socket' in upgraded) return upgraded;
   const { protocol, session } = upgraded;

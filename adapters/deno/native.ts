@@ -1,9 +1,10 @@
 // The WebSocket of Deno.serve: an upgrade request answered by Deno.upgradeWebSocket, and its socket as a session.
 // RFC 6455 section 4.2 decides what is refused.
 
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
 import { limitMessages } from '../../src/native/limit.ts';
-import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { NativeSession, type NativeSocket } from '../../src/native/session.ts';
 import { answerFor, checkUpgrade, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
@@ -33,8 +34,6 @@ const RULES: OptionRules = {
   },
 };
 
-const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
-
 /** A request that was accepted. */
 export interface Upgraded<Socket> {
   /** The handler of Deno.serve must return it. */
@@ -54,8 +53,8 @@ export interface NativeUpgrade {
 }
 
 /** Answers `request`. @throws {TypeError} for an option of no use, or when Deno cannot upgrade it. */
-export function upgradeNatively(request: Request, options: UpgradeOptions): NativeUpgrade | Refused {
-  checkUpgradeOptions(options, RULES);
+export function upgradeNatively(request: Request, given?: UpgradeOptions | null): NativeUpgrade | Refused {
+  const options = readUpgradeOptions(given, RULES);
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
   const { idleTimeout, maxPayload = 0, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;

@@ -16,7 +16,7 @@ const NO_BYTES = new Uint8Array(0);
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
  * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
  */
-export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
   const { response, protocol, open } = upgraded;

@@ -26,7 +26,7 @@ export default WebSocket;
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
  * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
  */
-export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded<WebSocket> | Refused {
+export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
   const { response, url, protocol, open } = upgraded;

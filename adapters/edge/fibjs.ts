@@ -1,6 +1,7 @@
 // Entry point of wasock/fibjs in workers: the `ws` module of fibjs, with handlers for fetch and clients over raw sockets. On workerd it
 // needs the compatibility flag `nodejs_compat`.
 
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import { connect as connectSocket } from 'cloudflare:sockets';
 import type { ConnectEvents, ConnectPlan, FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
 import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
@@ -18,8 +19,6 @@ import { bufferPlatform as platform } from './buffers.ts';
 import { createNetwork } from './network.ts';
 import { acceptUpgrade } from './upgrade.ts';
 
-/** Milliseconds that the opening handshake may take. */
-const HANDSHAKE_TIMEOUT = 30_000;
 const network = createNetwork(connectSocket, platform);
 
 /** One a line: a cookie's date may have a comma. */
@@ -33,7 +32,15 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   }
   const headers = withCredentials(platform, plan.headers as HeaderValues, plan.target.auth);
   const { target, protocols, deflate } = plan;
-  const handshake = { target, protocols, deflate, headers, version: 13, handshakeTimeout: HANDSHAKE_TIMEOUT, tls: {} } as const;
+  const handshake = {
+    target,
+    protocols,
+    deflate,
+    headers,
+    version: 13,
+    handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT,
+    tls: {},
+  } as const;
   const opening = startOpening(
     network,
     platform,

@@ -28,7 +28,7 @@ export interface Upgraded {
  * @throws {TypeError} for an option that has no effect here, which says what has, when `handleProtocols` picks what was not offered, or
  *   where the runtime has no WebSocketPair.
  */
-export function upgrade(request: Request, options: UpgradeOptions = {}): Upgraded | Refused {
+export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
   const { response, protocol, session } = accepted;

@@ -4,7 +4,7 @@ import { listContains } from '../../src/handshake/grammar.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
 import { NativeSession } from '../../src/native/session.ts';
-import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, refused, webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
 import type { Session } from '../../src/platform.ts';
 import { PairSocket, type WorkerSocket } from './pair-socket.ts';
@@ -47,8 +47,8 @@ type PairConstructor = new () => Record<'0', object> & Record<'1', WorkerSocket>
  *
  * @throws {TypeError} as `upgrade` does.
  */
-export function acceptUpgrade(request: Request, options: UpgradeOptions): AcceptedUpgrade | Refused {
-  checkUpgradeOptions(options, RULES);
+export function acceptUpgrade(request: Request, given?: UpgradeOptions | null): AcceptedUpgrade | Refused {
+  const options = readUpgradeOptions(given, RULES);
   const { WebSocketPair } = globalThis as { WebSocketPair?: PairConstructor };
   if (WebSocketPair === undefined) {
     throw new TypeError(

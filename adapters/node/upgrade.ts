@@ -8,7 +8,7 @@ import { formatExtensions } from '../../src/handshake/extensions.ts';
 import { formatHead } from '../../src/handshake/headers.ts';
 import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
-import { checkUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
+import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
 import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createSession } from '../../src/nodejs/session.ts';
@@ -64,7 +64,7 @@ function destroyFailed(this: Duplex): void {
  * @throws {TypeError} for an option of no use, and when `handleProtocols` picks what was not offered; the client gets a 500.
  * @throws {Error} when the socket carries a WebSocket already.
  */
-export function acceptUpgrade(request: IncomingMessage, socket: Duplex, options: UpgradeOptions): AcceptedUpgrade | null {
+export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: UpgradeOptions | null): AcceptedUpgrade | null {
   if (taken.has(socket)) throw new Error('The socket of this request carries a WebSocket already');
   socket.on('error', destroyFailed);
   const check = checkRequest(request);
@@ -75,10 +75,12 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, options:
     socket.destroy();
     return null;
   }
-  const deflate = deflateSettings(options.perMessageDeflate);
+  let options: UpgradeOptions;
+  let deflate: ReturnType<typeof deflateSettings>;
   let answer: Answer;
   try {
-    checkUpgradeOptions(options, RULES);
+    options = readUpgradeOptions(given, RULES);
+    deflate = deflateSettings(options.perMessageDeflate);
     checkZlibOptions(deflate);
     answer = answerFor(check.protocols, request, options);
   } catch (error) {

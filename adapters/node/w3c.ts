@@ -12,12 +12,10 @@ import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 
 export * from '../../src/api/w3c/public.ts';
 export type { UpgradeOptions } from './upgrade.ts';
-
-/** Milliseconds. Browsers wait longer, but they have a user who can stop waiting. */
-const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 
 function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
   const {
@@ -90,7 +88,7 @@ export function upgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
-  options: UpgradeOptions = {},
+  options?: UpgradeOptions,
 ): Upgraded | Refused {
   const accepted = acceptUpgrade(request, socket, options);
   if (accepted === null) return { response: undefined, socket: null };

@@ -1,5 +1,6 @@
 // The bound on what waits for a slow peer, where a runtime's own WebSocket counts it but has no bound for one connection.
 
+import { DEFAULT_MAX_BUFFERED_AMOUNT } from '../base/options.ts';
 import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError } from '../base/errors.ts';
 import type { Platform, SendCallback } from '../platform.ts';
@@ -11,14 +12,15 @@ export interface AdmissionOptions {
   readonly bufferPolicy?: 'close' | 'drop' | 'throw' | undefined;
 }
 
-const DEFAULT_MAXIMUM = 1_073_741_824;
-
 export class Admission {
   readonly #platform: Platform;
   readonly #maximum: number;
   readonly #policy: 'close' | 'drop' | 'throw';
 
-  constructor(platform: Platform, { maxBufferedAmount = DEFAULT_MAXIMUM, bufferPolicy = 'close' }: AdmissionOptions) {
+  constructor(
+    platform: Platform,
+    { maxBufferedAmount = DEFAULT_MAX_BUFFERED_AMOUNT, bufferPolicy = 'close' }: AdmissionOptions,
+  ) {
     this.#platform = platform;
     this.#maximum = maxBufferedAmount === 0 ? Infinity : maxBufferedAmount;
     this.#policy = bufferPolicy;

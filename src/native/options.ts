@@ -1,5 +1,6 @@
 // The options of `upgrade`, checked before the runtime is asked for anything: one that has no effect there is an error that says what has.
 
+import { readOptions } from '../base/options.ts';
 import type { ProtocolChoice } from './upgrade.ts';
 
 /** What `upgrade` takes on every runtime. */
@@ -21,8 +22,6 @@ export interface CommonUpgradeOptions extends ProtocolChoice {
 }
 
 const COMMON = ['protocol', 'handleProtocols', 'headers', 'maxPayload', 'closeTimeout', 'handshakeTimeout'];
-const NUMBERS = ['maxPayload', 'closeTimeout', 'handshakeTimeout', 'idleTimeout', 'maxBufferedAmount'];
-const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
 
 /** What a runtime's own WebSocket does anyhow: saying so is no error. */
 const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
@@ -58,23 +57,22 @@ export interface OptionRules {
 }
 
 /**
- * Checks names and values.
+ * The options that a program gave to `upgrade`: own properties, their names and values checked.
  *
  * @throws {TypeError} for an option that has no effect, and says what to do.
  * @throws {RangeError} for a limit or a time that is no number of at least 0.
  */
-export function checkUpgradeOptions(options: object, { names, advice }: OptionRules): void {
+export function readUpgradeOptions<Options extends object>(
+  given: Options | null | undefined,
+  { names, advice }: OptionRules,
+): Options {
+  const options = readOptions(given);
   const own = new Map(Object.entries(advice));
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
     if (!COMMON.includes(name) && !names.includes(name)) {
       throw new TypeError(`${name}: ${own.get(name) ?? ADVICE.get(name) ?? 'upgrade() has no such option'}`);
     }
-    if (NUMBERS.includes(name) && !(typeof value === 'number' && value >= 0)) {
-      throw new RangeError(`The "${name}" option must be a number of at least 0`);
-    }
-    if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
-      throw new TypeError('The "bufferPolicy" option must be "close", "drop" or "throw"');
-    }
   }
+  return options;
 }

@@ -17,6 +17,8 @@ import {
   type Timer,
 } from '../platform.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
+import { DEFAULT_CLOSE_TIMEOUT, ownOptions } from '../base/options.ts';
+import { isError } from '../base/realms.ts';
 
 /** The events of a {@link NativeSocket}, as far as they are read. */
 interface NativeEvents {
@@ -53,7 +55,6 @@ export interface NativeSessionOptions extends AdmissionOptions {
   readonly openTimeout?: number | undefined;
 }
 
-const DEFAULT_CLOSE_TIMEOUT = 30_000;
 const OPEN = 1;
 /** Milliseconds between two looks at `bufferedAmount`, whose fall the interface has no event for. */
 const SHORTEST_WAIT = 1;
@@ -104,7 +105,8 @@ export class NativeSession implements Session {
   #wait = SHORTEST_WAIT;
 
   /** Takes over `socket`, which is open. */
-  constructor(socket: NativeSocket, options: NativeSessionOptions) {
+  constructor(socket: NativeSocket, given: NativeSessionOptions) {
+    const options = ownOptions(given);
     this.role = options.role;
     this.#socket = socket;
     this.#platform = options.platform;
@@ -432,5 +434,5 @@ function drop(socket: NativeSocket): void {
 }
 
 function toError({ error, message }: NativeEvents['error']): Error {
-  return error instanceof Error ? error : new Error(message || 'The WebSocket failed');
+  return isError(error) ? error : new Error(message || 'The WebSocket failed');
 }

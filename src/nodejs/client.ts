@@ -1,6 +1,7 @@
 // The client's opening handshake over node:http and node:https (RFC 6455 section 4.1), with redirects.
 // Functions that a program may replace later are looked up when they are called: hence the default imports.
 
+import { ownOptions } from '../base/options.ts';
 import { randomFillSync } from 'node:crypto';
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
@@ -65,7 +66,8 @@ export interface RunningHandshake {
 }
 
 /** Prepares a request; it starts with `end()`, which is the caller's to call. */
-export function startHandshake(plan: HandshakePlan, receiver: HandshakeEvents): RunningHandshake {
+export function startHandshake(given: HandshakePlan, receiver: HandshakeEvents): RunningHandshake {
+  const plan = ownOptions(given);
   const key = keyOfBytes(randomFillSync(new Uint8Array(16)));
   const { protocols, version, origin } = plan;
   const extensions = plan.deflate && formatExtensions([offerDeflate(plan.deflate)]);

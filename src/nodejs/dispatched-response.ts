@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
 import { immediate } from '../clock.ts';
+import { isUint8Array } from '../base/realms.ts';
 
 /** How undici lets a handler steer its request. */
 export interface Controller {
@@ -97,7 +98,7 @@ export function toRawHeaders(headers: unknown): string[] {
 }
 
 function textOf(value: unknown): string {
-  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
+  return isUint8Array(value) ? Buffer.from(value).toString('latin1') : String(value);
 }
 
 /** Fields by lower-case name, as in `IncomingMessage.headers`. */

@@ -11,6 +11,7 @@ import { invalidCloseCode, invalidControlLength } from './faults.ts';
 import { Inbound, type InboundOwner } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
+import { DEFAULT_MAX_PAYLOAD } from '../base/options.ts';
 
 /** Limits and habits of a connection. */
 export interface ConnectionOptions {
@@ -60,7 +61,6 @@ export interface ConnectionSink {
   onOutputFailure(error: Error): void;
 }
 
-const DEFAULT_MAXIMUM_PAYLOAD = 104857600;
 const NO_BYTES = new Uint8Array(0);
 
 export class Connection implements InboundOwner {
@@ -98,7 +98,7 @@ export class Connection implements InboundOwner {
     this.outbound = new Outbound(platform, role === 'client', this.#compression, sink);
     const inbound = {
       expectMask: role === 'server',
-      maxPayload: options.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD,
+      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
       maxFramePayload: options.maxFramePayload ?? 0,
       deliverFrames: options.deliverFrames ?? false,
       maxFragments: options.maxFragments ?? 0,

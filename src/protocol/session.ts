@@ -21,6 +21,7 @@ import type { Outbound } from './outbound.ts';
 import { settle, type Batch } from './outbox.ts';
 import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions } from '../base/options.ts';
 
 export class RawSession implements Session, TransportEvents, ConnectionSink {
   readonly role: Role;
@@ -56,14 +57,15 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #flushLater: (() => void) | undefined;
   #written: ((isAtOnce?: boolean) => void) | undefined;
 
-  constructor(platform: Platform, transport: Transport, options: SessionOptions) {
+  constructor(platform: Platform, transport: Transport, given: SessionOptions) {
+    const options = ownOptions(given);
     this.role = options.role;
     this.#platform = platform;
     this.#transport = transport;
     this.#connection = new Connection(platform, this, options);
     this.#outbound = this.#connection.outbound;
-    this.#closeTimeout = options.closeTimeout ?? 30000;
-    this.#maxBufferedAmount = (options.maxBufferedAmount ?? 1073741824) || Infinity;
+    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.#maxBufferedAmount = (options.maxBufferedAmount ?? DEFAULT_MAX_BUFFERED_AMOUNT) || Infinity;
     this.#bufferPolicy = options.bufferPolicy ?? 'close';
     if (options.heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, options.heartbeat, this.#heartbeatHost());
   }

@@ -1,6 +1,7 @@
 // The client's opening handshake over raw sockets, RFC 6455 section 4.1: from the connection to the end of the response's head.
 // Error texts are those of ws 8 over node:http, because programs know them.
 
+import { ownOptions } from '../base/options.ts';
 import type { Target } from '../api/address.ts';
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { encodeBase64 } from '../handshake/base64.ts';
@@ -126,7 +127,8 @@ class ClientOpening implements RunningOpening {
   #reader: HeadReader<ResponseHead> | null = null;
   #body: ResponseBody | null = null;
 
-  constructor(network: RawNetwork, platform: Platform, plan: OpeningPlan, events: OpeningEvents) {
+  constructor(network: RawNetwork, platform: Platform, given: OpeningPlan, events: OpeningEvents) {
+    const plan = ownOptions(given);
     this.#platform = platform;
     this.#plan = plan;
     this.#events = events;

@@ -1,6 +1,7 @@
 // Options of TLS as programs give them, by Node.js's names, for a RawNetwork.
 
 import type { ClientTls } from './network.ts';
+import { isUint8Array } from '../base/realms.ts';
 
 /** What a {@link ClientTls} is made of. */
 export const CLIENT_TLS_NAMES: readonly string[] = ['ca', 'cert', 'key', 'rejectUnauthorized', 'servername'];
@@ -9,7 +10,7 @@ const decoder = new TextDecoder();
 
 function pem(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return decoder.decode(value);
+  if (isUint8Array(value)) return decoder.decode(value);
   throw new TypeError(`The "${name}" option must be PEM, as a string or bytes`);
 }
 

@@ -10,9 +10,7 @@ import type { RawNetwork } from './network.ts';
 import { startOpening, withCredentials } from './opening.ts';
 import { SessionTransport } from './session-transport.ts';
 import { CLIENT_TLS_NAMES, readClientTls } from './tls.ts';
-
-/** Milliseconds. Browsers wait longer, but they have a user who can stop waiting. */
-const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../base/options.ts';
 
 /**
  * Makes what `createWebSocketClass` takes.

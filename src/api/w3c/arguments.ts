@@ -4,6 +4,8 @@
 import { isFieldValue, isToken } from '../../handshake/grammar.ts';
 import type { HeaderFields, RequestDispatcher, W3CWebSocketOptions } from './connect.ts';
 import { toDomString } from './webidl.ts';
+import { readOptions } from '../../base/options.ts';
+import { isAbortSignal } from '../../base/realms.ts';
 
 /** What may stand in the place of the second argument. */
 export type ProtocolsOrOptions = string | Iterable<string> | W3CWebSocketOptions;
@@ -19,7 +21,7 @@ export interface ConstructorArguments {
  * Converts the arguments as WebIDL does, `(DOMString or sequence<DOMString>)`, and tells protocols from options: an object that cannot be
  * iterated is options. Where an option is in both, the third argument's counts.
  *
- * @throws {TypeError} when an argument, or the value of an option, is of no use.
+ * @throws {TypeError} when an argument, or the value of an option, is of no use; {RangeError} for a limit or time that is none.
  */
 export function readArguments(second: unknown, third: unknown): ConstructorArguments {
   const isWithOptions = isObject(third);
@@ -31,12 +33,8 @@ export function readArguments(second: unknown, third: unknown): ConstructorArgum
   } else if (second !== undefined && !(second === null && isWithOptions)) {
     protocols = toDomString(second);
   }
-  // Own properties only: whatever is on Object.prototype is no option.
-  const options = Object.assign(Object.create(null), given, isWithOptions ? third : undefined) as W3CWebSocketOptions;
-  checkNumber('maxPayload', options.maxPayload);
-  checkNumber('handshakeTimeout', options.handshakeTimeout);
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
-    throw new TypeError('signal is not an AbortSignal');
+  const options = readOptions<W3CWebSocketOptions>({ ...given, ...(isWithOptions ? third : undefined) });
+  if (options.signal !== undefined && !isAbortSignal(options.signal)) throw new TypeError('signal is not an AbortSignal');
   checkDispatcher(options);
   return { protocols: toList(protocols ?? options.protocols), options };
 }
@@ -101,9 +99,4 @@ function checkDispatcher({ dispatcher, tls }: W3CWebSocketOptions): void {
   if (tls !== undefined) {
     throw new TypeError('The options dispatcher and tls exclude each other: the dispatcher decides how to connect');
   }
-}
-
-function checkNumber(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw new TypeError(`${name} is not a whole number of at least 0`);
 }

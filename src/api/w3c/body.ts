@@ -3,6 +3,7 @@
 
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../../platform.ts';
 import { toDomString } from './webidl.ts';
+import { isArrayBuffer, isBlob } from '../../base/realms.ts';
 
 /** The argument of `send()` after WebIDL conversion. Bytes are the caller's until they are copied. */
 export type Body = string | Uint8Array | Blob;
@@ -19,7 +20,7 @@ export function toBody(data: unknown): Body {
   if (typeof data === 'string') return data;
   if (ArrayBuffer.isView(data)) return viewBytes(data);
   if (isArrayBuffer(data)) return data.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(data);
-  if (data instanceof Blob) return data;
+  if (isBlob(data)) return data as Blob;
   return toDomString(data);
 }
 
@@ -57,9 +58,4 @@ function viewBytes(view: ArrayBufferView): Uint8Array {
   if (!isArrayBuffer(buffer)) throw new TypeError('A WebSocket does not send shared memory');
   if (view instanceof Uint8Array) return view;
   return view.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(buffer, view.byteOffset, view.byteLength);
-}
-
-/** Also true of another realm's. */
-function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  return value instanceof ArrayBuffer || Object.prototype.toString.call(value) === '[object ArrayBuffer]';
 }

@@ -2,6 +2,7 @@
 // No imports: a page that uses nothing else loads nothing else.
 
 import { immediate } from '../../clock.ts';
+import { isError } from '../../base/realms.ts';
 
 /** The members of a WebSocket that are used. */
 export interface WebSocketLike {
@@ -83,7 +84,7 @@ function endingOf(ws: WebSocketLike): Promise<Ending> {
 /** Our events, and those of some runtimes, have the error; a browser's says nothing. */
 function errorOf(event: Event): Error {
   const { error, message } = event as { readonly error?: unknown; readonly message?: string };
-  if (error instanceof Error) return error;
+  if (isError(error)) return error;
   return new Error(message || 'The WebSocket connection failed');
 }
 

@@ -1,5 +1,6 @@
 // What stands behind a WebSocket object: its states, and the steps of https://websockets.spec.whatwg.org. Numbered comments are that text's.
 
+import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
 import type { Platform, Session, SessionSink } from '../../platform.ts';
 import { checkProtocols, toHeaderRecord } from './arguments.ts';
@@ -8,6 +9,7 @@ import type { Connect, ConnectCallbacks, PendingConnection, W3CWebSocketOptions 
 import { failureEvent, pickCloseEvent } from './events.ts';
 import { SendQueue } from './send-queue.ts';
 import { parseWebSocketUrl } from './url.ts';
+import { isError } from '../../base/realms.ts';
 
 export const CONNECTING = 0;
 export const OPEN = 1;
@@ -73,7 +75,7 @@ export class Life {
     });
     // 12. Run this step in parallel: establish a WebSocket connection given urlRecord, protocols, and client.
     const { protocols: _, headers, signal, ...connectOptions } = options;
-    const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: connectOptions };
+    const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: ownOptions(connectOptions) };
     this.#isInCall = true;
     if (!signal?.aborted) this.#pending = connect(request, this.#callbacks());
     this.#isInCall = false;
@@ -228,5 +230,5 @@ function ignore(): void {
 }
 
 function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new DOMException('The opening handshake was aborted', 'AbortError');
+  return isError(reason) ? reason : new DOMException('The opening handshake was aborted', 'AbortError');
 }

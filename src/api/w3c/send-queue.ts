@@ -3,6 +3,7 @@
 
 import type { Platform, Session } from '../../platform.ts';
 import { bodyLength, type Body } from './body.ts';
+import { toError } from '../../base/realms.ts';
 
 interface QueuedBody {
   readonly body: Body;
@@ -62,7 +63,8 @@ export class SendQueue {
   send(body: Body): void {
     const session = this.#session;
     if (session === null) return this.discard(body);
-    if (this.#waiting.length === 0 && !(body instanceof Blob)) return this.#pass(session, body);
+    if (this.#waiting.length === 0 && (typeof body === 'string' || body instanceof Uint8Array))
+      return this.#pass(session, body);
     const length = bodyLength(body, this.#platform);
     this.#kept += length;
     this.#waiting.push({ body: body instanceof Uint8Array ? this.#platform.copy(body, 0, length) : body, length });
@@ -86,7 +88,7 @@ export class SendQueue {
     (body as Blob).arrayBuffer().then(
       (buffer) => this.#advance(new Uint8Array(buffer)),
       (error: unknown) => {
-        if (this.#waiting.length > 0) this.#onBlobError(error instanceof Error ? error : new Error(String(error)));
+        if (this.#waiting.length > 0) this.#onBlobError(toError(error));
       },
     );
   }
@@ -95,7 +97,7 @@ export class SendQueue {
     const session = this.#session;
     if (session === null) return;
     let body: Body | undefined = this.#waiting.length > 0 ? bytes : undefined;
-    while (body !== undefined && !(body instanceof Blob)) {
+    while (typeof body === 'string' || body instanceof Uint8Array) {
       this.#kept -= (this.#waiting.shift() as QueuedBody).length;
       this.#pass(session, body);
       body = this.#waiting[0]?.body;

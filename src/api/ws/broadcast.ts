@@ -5,6 +5,7 @@ import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
 import { coreOf } from './core.ts';
 import { OPEN } from './states.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { ownOptions } from '../../base/options.ts';
 
 /** How to {@link broadcast}. */
 export interface BroadcastOptions {
@@ -26,19 +27,20 @@ export interface BroadcastOptions {
  * @throws {TypeError} for what has no bytes, such as a Blob: read it first.
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
-export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, options: BroadcastOptions = {}): void {
+export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {
+  const options = ownOptions(given);
   const { compress, except } = options;
   const isText = isSentAsText(data, options);
   const bytes = toBytes(normalize(data));
   const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
   // A connection that compresses may have to keep it for a while.
   const payload = shared === undefined ? bytes : shared.region.bytes.subarray(shared.end - bytes.length, shared.end);
-  const settings = { binary: !isText, compress, shared };
+  const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;
     try {
-      coreOf(ws).send(payload, settings);
+      coreOf(ws).sendBytes(payload, isText, settings);
     } catch (error) {
       failure ??= { error };
     }

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
-import { EMPTY, isBlob, isSentAsText, normalize, shape, toBytes, toReason, viewOf } from './data.ts';
+import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, viewOf } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
 import { Readiness } from './readiness.ts';
@@ -18,6 +18,7 @@ import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts'
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
+import { isBlob } from '../../base/realms.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
 export type Callback = (error?: Error) => void;
@@ -220,18 +221,26 @@ export class SocketCore implements ShapingSink {
 
   // Commands of the program.
 
-  send(data: unknown, options: MessageOptions | SendOptions | Callback | undefined, callback?: Callback): void {
-    const settings = typeof options === 'function' ? undefined : (options as SendOptions | undefined);
+  send(data: unknown, options: MessageOptions | Callback | null | undefined, callback?: Callback): void {
+    const settings = typeof options === 'function' ? undefined : options;
     const done = typeof options === 'function' ? options : callback;
     if (this.#readyState !== OPEN) return this.#refuse(data, done);
     if (this.#queue !== null || !(data instanceof Uint8Array)) return this.#sendOther(data, settings, done);
-    this.#session!.sendBytes(data, isSentAsText(data, settings), settings, done as never);
+    this.#session!.sendBytes(data, isSentAsText(data, settings), frameOptions(settings), done as never);
+  }
+
+  /** Sends a message of which a session may know more than a program can say. */
+  sendBytes(bytes: Uint8Array, isText: boolean, options: SendOptions): void {
+    const session = this.#session!;
+    if (this.#queue === null) session.sendBytes(bytes, isText, options);
+    else this.#queue.add(bytes, (content) => session.sendBytes(content, isText, options), undefined);
   }
 
   /** Apart from `send`, so that V8 inlines all of that in a listener. */
-  #sendOther(data: unknown, settings: SendOptions | undefined, done: Callback | undefined): void {
+  #sendOther(data: unknown, given: MessageOptions | null | undefined, done: Callback | undefined): void {
     const session = this.#session!;
-    const isText = isSentAsText(data, settings);
+    const isText = isSentAsText(data, given);
+    const settings = frameOptions(given);
     if (this.#queue !== null || isBlob(data)) {
       const waiting = isBlob(data) ? data : toBytes(normalize(data));
       this.#queueUp().add(waiting, (bytes) => session.sendBytes(bytes, isText, settings, done as never), done as never);

@@ -1,6 +1,7 @@
 // The `heartbeat` option, read and checked. What it does is src/protocol/heartbeat.ts's business.
 
 import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
+import { ownOptions } from '../../base/options.ts';
 
 /** How to find out that a peer is gone without having said so. */
 export interface HeartbeatOptions {
@@ -25,7 +26,7 @@ export function heartbeatSettings(option: boolean | HeartbeatOptions | null | un
   if (option === undefined || option === null || option === false) return undefined;
   if (option !== true && typeof option !== 'object')
     throw new TypeError('The "heartbeat" option must be a boolean or an object');
-  const { interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = option === true ? {} : option;
+  const { interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = ownOptions(option === true ? null : option);
   for (const [name, value] of Object.entries({ interval, timeout })) {
     if (typeof value !== 'number' || !(value > 0 && value <= LONGEST)) {
       throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0 and up to ${LONGEST}`);

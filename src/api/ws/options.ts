@@ -11,6 +11,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { BufferPolicy, SessionOptions } from '../../protocol/session-options.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
+import { ownOptions } from '../../base/options.ts';
 
 /** What client and server share. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -111,8 +112,8 @@ export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptio
 
 /** What `perMessageDeflate` asks for; undefined when it is off. */
 export function deflateSettings(setting: boolean | PerMessageDeflateOptions | undefined): PerMessageDeflateOptions | undefined {
-  if (setting === true) return {};
-  return setting || undefined;
+  if (setting === true) return ownOptions<PerMessageDeflateOptions>(null);
+  return setting ? ownOptions(setting) : undefined;
 }
 
 /** The part of the session options that says how to compress. */
@@ -126,7 +127,7 @@ export function compressionSettings(
     engine,
     agreement,
     threshold,
-    zlibDeflateOptions: { ...zlibDeflateOptions },
-    zlibInflateOptions: { ...zlibInflateOptions },
+    zlibDeflateOptions: { ...ownOptions(zlibDeflateOptions) },
+    zlibInflateOptions: { ...ownOptions(zlibInflateOptions) },
   };
 }

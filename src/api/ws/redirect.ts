@@ -2,8 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { ClientOptions } from './options.ts';
-
-const DEFAULT_MAXIMUM_REDIRECTS = 10;
+import { DEFAULT_MAX_REDIRECTS } from '../../base/options.ts';
 
 /** What an address says that matters here; `Target` of ../address.ts has it. */
 export interface RedirectTarget {
@@ -81,7 +80,7 @@ export class Redirects<Target extends RedirectTarget> {
    * @throws {SyntaxError} when the address is not valid.
    */
   next(from: Target, location: string): Target {
-    if (++this.#count > (this.#options.maxRedirects ?? DEFAULT_MAXIMUM_REDIRECTS)) {
+    if (++this.#count > (this.#options.maxRedirects ?? DEFAULT_MAX_REDIRECTS)) {
       throw new Error('Maximum redirects exceeded');
     }
     return this.#parse(URL.canParse(location, from.href) ? new URL(location, from.href) : location);

@@ -2,6 +2,7 @@
 
 import type { SendCallback } from '../../platform.ts';
 import { nextTick } from '../../clock.ts';
+import type { BlobLike } from '../../base/realms.ts';
 
 /** What sends the bytes, once they are there. */
 export type SendTask = (bytes: Uint8Array) => void;
@@ -27,7 +28,7 @@ export class SendQueue {
   }
 
   /** Sends `data` after everything before it. */
-  add(data: Blob | Uint8Array, send: SendTask, callback: SendCallback | undefined): void {
+  add(data: BlobLike | Uint8Array, send: SendTask, callback: SendCallback | undefined): void {
     const size = data instanceof Uint8Array ? data.length : data.size;
     this.bytes += size;
     this.run(async () => {

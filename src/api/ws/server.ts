@@ -13,6 +13,7 @@ import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions, readOptions } from '../../base/options.ts';
 
 type RequestClass = typeof IncomingMessage;
 type Connected<Socket, Request> = (ws: Socket, request: Request) => void;
@@ -23,10 +24,10 @@ const DEFAULTS = {
   autoPong: true,
   backlog: null,
   clientTracking: true,
-  closeTimeout: 30000,
+  closeTimeout: DEFAULT_CLOSE_TIMEOUT,
   handleProtocols: null,
   host: null,
-  maxPayload: 104857600,
+  maxPayload: DEFAULT_MAX_PAYLOAD,
   noServer: false,
   path: null,
   perMessageDeflate: false,
@@ -50,8 +51,9 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
     super();
     const platform = platformOf(this);
-    const given = Object.fromEntries(Object.entries(wsOptions(options) ?? {}).filter(([, value]) => value !== undefined));
-    const settings = { ...DEFAULTS, WebSocket: platform.WebSocket, ...given } as unknown as ServerOptions<Socket, Request>;
+    const given = Object.entries(wsOptions(readOptions(options))).filter(([, value]) => value !== undefined);
+    const defaults = { ...DEFAULTS, WebSocket: platform.WebSocket };
+    const settings = ownOptions({ ...defaults, ...Object.fromEntries(given) }) as unknown as ServerOptions<Socket, Request>;
     const { port = null, server, noServer, clientTracking } = settings;
     if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');

@@ -22,9 +22,8 @@ export interface StandaloneServerOptions<
 
 /** The options in the words of ws: `unix` is a port. @throws {TypeError} when options cannot go together. */
 export function wsOptions<Socket extends SocketClass, Request extends typeof IncomingMessage>(
-  options: StandaloneServerOptions<Socket, Request> | undefined,
-): ServerOptions<Socket, Request> | undefined {
-  if (options === undefined) return undefined;
+  options: StandaloneServerOptions<Socket, Request>,
+): ServerOptions<Socket, Request> {
   const { tls, unix, port, server, noServer } = options;
   if (tls !== undefined && (server || noServer)) throw new TypeError('The "tls" option goes with "port" or "unix" only');
   if (unix === undefined) return options;

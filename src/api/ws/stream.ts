@@ -5,6 +5,7 @@ import { findCore } from './core.ts';
 import { CLOSED, CONNECTING } from './states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
+import { ownOptions } from '../../base/options.ts';
 
 type Done = (error?: Error | null) => void;
 
@@ -20,7 +21,7 @@ class WebSocketStream extends Duplex {
   [IS_FAILED] = false;
 
   constructor(ws: WebSocketBase, options?: DuplexOptions) {
-    super({ ...options, autoDestroy: false, emitClose: false, objectMode: false, writableObjectMode: false });
+    super({ ...ownOptions(options), autoDestroy: false, emitClose: false, objectMode: false, writableObjectMode: false });
     this[WEBSOCKET] = ws;
     ws.on('message', (data, isBinary) => {
       const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : data;

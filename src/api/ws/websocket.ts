@@ -15,6 +15,7 @@ import { checkSignal } from './signal.ts';
 import type { ReadyState } from './states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
+import { readOptions } from '../../base/options.ts';
 
 /** Starts a client's opening handshake. @throws {SyntaxError} on an invalid address or subprotocol. */
 export type Connect = (ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientOptions) => void;
@@ -46,7 +47,7 @@ export abstract class WebSocketBase extends ListeningBase {
     Object.defineProperty(this, CORE, { value: core });
     if (address === null) return;
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
-    const settings = (isOptions ? (protocols as ClientOptions) : options) ?? {};
+    const settings = readOptions(isOptions ? (protocols as ClientOptions) : options);
     const named = protocols === undefined || isOptions ? settings.protocols : protocols;
     const list = Array.isArray(named) ? named : [named];
     const { signal } = settings;

@@ -19,10 +19,8 @@ import { HixieDecoder, TEXT_END, TEXT_START } from './hixie-76-frames.ts';
 import type { CountingSession } from './session.ts';
 import type { Limits } from './types.ts';
 import { nextTick } from '../../clock.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, DEFAULT_MAX_PAYLOAD } from '../../base/options.ts';
 
-const DEFAULT_MAXIMUM_PAYLOAD = 104857600;
-const DEFAULT_MAXIMUM_BUFFERED_AMOUNT = 1073741824;
-const DEFAULT_CLOSE_TIMEOUT = 30_000;
 const NO_BYTES = new Uint8Array(0);
 
 /** What sockets have and other Duplex streams have not. */
@@ -52,7 +50,7 @@ export class HixieSession implements CountingSession {
 
   constructor(socket: Duplex, limits: Limits) {
     this.#socket = socket;
-    this.#maxBufferedAmount = limits.maxBufferedAmount ?? DEFAULT_MAXIMUM_BUFFERED_AMOUNT;
+    this.#maxBufferedAmount = limits.maxBufferedAmount ?? DEFAULT_MAX_BUFFERED_AMOUNT;
     this.#closeTimeout = limits.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#decoder = new HixieDecoder(
       {
@@ -60,7 +58,7 @@ export class HixieSession implements CountingSession {
         onClose: () => this.#receiveClose(),
         onFault: (error) => this.#fail(error),
       },
-      limits.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD,
+      limits.maxPayload ?? DEFAULT_MAX_PAYLOAD,
     );
     const options = socket as SocketOptions;
     options.setTimeout?.(0);

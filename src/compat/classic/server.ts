@@ -22,6 +22,7 @@ import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
 import { clearTimer, setTimer } from '../../clock.ts';
+import { ownOptions, readOptions } from '../../base/options.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
 const DEFAULTS = { host: '0.0.0.0', noServer: false, disableHixie: false, clientTracking: true };
@@ -59,8 +60,8 @@ export class Server extends TypedEmitter<ServerEvents> {
    */
   constructor(options?: ServerOptions | null, callback?: () => void) {
     super();
-    const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
-    const settings: ServerOptions = { ...DEFAULTS, ...given };
+    const given = Object.fromEntries(Object.entries(readOptions(options)).filter(([, value]) => value !== undefined));
+    const settings: ServerOptions = ownOptions({ ...DEFAULTS, ...given });
     const { host, port = null, server } = settings;
     if (port === null && !server && !settings.noServer) throw new TypeError('`port` or a `server` must be provided');
     this.options = settings;

@@ -38,6 +38,7 @@ import type {
 } from './types.ts';
 import type * as types from './types.ts';
 import { nextTick } from '../../clock.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, ownOptions, readOptions } from '../../base/options.ts';
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -45,10 +46,9 @@ const CLOSING = 2;
 const CLOSED = 3;
 const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const;
 
-const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
-const DEFAULT_CLOSE_TIMEOUT = 30_000;
 /** Milliseconds that the peer has to answer our Close frame, from when the system took it. */
 const ANSWER_TIMEOUT = 2_000;
+const NO_OPTIONS = ownOptions<SendOptions>(null);
 /** Options that belong to the HTTP request and its TLS connection. */
 const REQUEST_OPTIONS = ['agent', 'pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const;
 
@@ -121,7 +121,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   ) {
     super();
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
-    const settings = (isOptions ? (protocols as ClientOptions) : options) ?? {};
+    const settings = readOptions(isOptions ? (protocols as ClientOptions) : options);
     const version: unknown = settings.protocolVersion ?? 13;
     this.#isServer = isServerClient(address);
     this.#closeTimeout = settings.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
@@ -171,7 +171,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
    * @throws {Error} without a callback: 'not opened' unless open.
    */
   send(data: unknown, options?: SendOptions | SendCallback | null, callback?: SendCallback): void {
-    const [settings, done] = typeof options === 'function' ? [{}, options] : [options ?? {}, callback];
+    const [settings, done] = typeof options === 'function' ? [NO_OPTIONS, options] : [ownOptions(options), callback];
     if (this.#sender === null) {
       if (done === undefined) throw notOpened();
       nextTick(done, notOpened());
@@ -186,7 +186,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
    * @param callback Called with what sends a fragment, on successive ticks until it was given the final one; or with an error.
    */
   stream(options: SendOptions | StreamCallback | null | undefined, callback?: StreamCallback): void {
-    const [settings, give] = typeof options === 'function' ? [{}, options] : [options ?? {}, callback];
+    const [settings, give] = typeof options === 'function' ? [NO_OPTIONS, options] : [ownOptions(options), callback];
     if (typeof give !== 'function') throw new TypeError('callback must be provided');
     if (this.#sender !== null) return this.#sender.stream(settings, give);
     give(notOpened(), ignoreFragment);
@@ -200,12 +200,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
    * @param dontFailWhenClosed Whether to do nothing, rather than to throw 'not opened', unless open.
    */
   ping(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
-    if (this.#mayAct(dontFailWhenClosed)) this.#session!.ping(toBytes(normalize(data)), undefined, options?.mask);
+    if (this.#mayAct(dontFailWhenClosed)) this.#session!.ping(toBytes(normalize(data)), undefined, ownOptions(options).mask);
   }
 
   /** Sends a Pong, as {@link ping} a Ping. */
   pong(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
-    if (this.#mayAct(dontFailWhenClosed)) this.#session!.pong(toBytes(normalize(data)), undefined, options?.mask);
+    if (this.#mayAct(dontFailWhenClosed)) this.#session!.pong(toBytes(normalize(data)), undefined, ownOptions(options).mask);
   }
 
   /**

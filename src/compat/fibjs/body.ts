@@ -1,5 +1,6 @@
 // The body of a Message: bytes that are written at the end and read from the front.
 
+import { isArrayBuffer } from '../../base/realms.ts';
 import { Buffer } from 'node:buffer';
 import { copyToOwn } from '../../nodejs/views.ts';
 
@@ -74,6 +75,6 @@ export class MessageBody {
 export function bytesOf(data: string | ArrayBufferView | ArrayBuffer): Buffer {
   if (typeof data === 'string') return Buffer.from(data);
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  if ((data as unknown) instanceof ArrayBuffer) return Buffer.from(data);
+  if (isArrayBuffer(data)) return Buffer.from(data);
   throw new TypeError('Expected a string, a Buffer or other bytes');
 }

@@ -8,6 +8,7 @@ import { MessageBody } from './body.ts';
 import { BINARY, DEFAULT_MAXIMUM_PAYLOAD, TEXT } from './constants.ts';
 import { encodeMessage, readMessage } from './message-io.ts';
 import { sourceOf, writeTo, type MessageSource, type MessageTarget } from './streams.ts';
+import { checkLimit } from '../../base/options.ts';
 
 /** What a runtime lends to messages. */
 export interface MessageBinding {
@@ -106,6 +107,7 @@ export function createMessageClass(binding: MessageBinding): MessageConstructor 
       compress: boolean = false,
       maxSize: number = DEFAULT_MAXIMUM_PAYLOAD,
     ) {
+      checkLimit('maxSize', maxSize);
       super(binding, { type, masked, compress, maxSize });
     }
   };

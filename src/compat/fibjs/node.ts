@@ -1,5 +1,6 @@
 // The binding over Node.js's built-in modules, on any runtime that has them.
 
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { IncomingMessage } from 'node:http';
 import { startHandshake } from '../../nodejs/client.ts';
 import { deflateEngine } from '../../nodejs/compression.ts';
@@ -8,15 +9,12 @@ import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import type { ConnectEvents, ConnectPlan, FibjsBinding } from './binding.ts';
 
-/** Milliseconds that the opening handshake may take. */
-const HANDSHAKE_TIMEOUT = 30_000;
-
 function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   checkDispatcher(plan.dispatcher, {}, plan.target);
   const dispatcher = plan.dispatcher as Dispatcher | undefined;
   const cookiesOf = ({ headers }: IncomingMessage): void => events.onCookies(headers['set-cookie'] ?? []);
   const handshake = startHandshake(
-    { ...plan, dispatcher, version: 13, handshakeTimeout: HANDSHAKE_TIMEOUT, request: {} },
+    { ...plan, dispatcher, version: 13, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, request: {} },
     {
       onUpgrade(response) {
         cookiesOf(response);

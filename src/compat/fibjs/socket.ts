@@ -1,5 +1,6 @@
 // fibjs's ws.Socket over a Session, client and server: the W3C interface as an EventEmitter.
 
+import { readOptions } from '../../base/options.ts';
 import { Buffer } from 'node:buffer';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
@@ -77,8 +78,9 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   readonly #handlers: Map<EventName, HandlerSlot> = new Map();
 
   /** Programs construct `Socket`; see {@link SocketConstructor}. */
-  constructor(binding: FibjsBinding, address: string | URL | Accepted<Connection>, options: SocketOptions) {
+  constructor(binding: FibjsBinding, address: string | URL | Accepted<Connection>, given: SocketOptions) {
     super();
+    const options = readOptions(given);
     this.#binding = binding;
     if (address instanceof Accepted) {
       const { url, origin, protocol, watch, holder, session } = address.connection;

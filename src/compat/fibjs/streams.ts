@@ -2,6 +2,7 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { bytesOf } from './body.ts';
+import { isArrayBuffer, isUint8Array } from '../../base/realms.ts';
 
 /** A stream in the manner of fibjs. */
 export interface PullStream {
@@ -60,7 +61,7 @@ class PulledBytes extends ByteSource {
   protected override async pull(maximum: number): Promise<Uint8Array | null> {
     const bytes = await this.#stream.read(maximum);
     if (bytes === null || bytes === undefined) return null;
-    if (!(bytes instanceof Uint8Array) || bytes.length > maximum) {
+    if (!isUint8Array(bytes) || bytes.length > maximum) {
       throw new TypeError(`read(${maximum}) must give at most ${maximum} bytes`);
     }
     return bytes.length > 0 ? bytes : null;
@@ -98,7 +99,7 @@ class StreamBytes extends ByteSource {
   #takeObject(maximum: number): Uint8Array | null {
     const chunk = this.#stream.read() as unknown;
     if (chunk === null) return null;
-    if (!ArrayBuffer.isView(chunk) && !(chunk instanceof ArrayBuffer)) {
+    if (!ArrayBuffer.isView(chunk) && !isArrayBuffer(chunk)) {
       throw new TypeError('The chunks of a stream of objects must be bytes');
     }
     const bytes = bytesOf(chunk);
@@ -127,7 +128,7 @@ function isNodeStream(value: object): value is Readable & Writable {
 
 /** @throws {TypeError} when nothing can be read from `source`. */
 export function sourceOf(source: MessageSource): ByteSource {
-  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return new GivenBytes(bytesOf(source));
+  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return new GivenBytes(bytesOf(source));
   if (typeof (source as Partial<PullStream> | null)?.read !== 'function') {
     throw new TypeError('A message is read from bytes, from a Readable, or from an object with read(size)');
   }

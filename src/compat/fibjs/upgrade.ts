@@ -1,5 +1,6 @@
 // fibjs's ws.upgrade and its path table, on an HTTP server of Node.js or in a fetch handler. RFC 6455 section 4.2.
 
+import { readOptions } from '../../base/options.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { UsageError } from '../../base/errors.ts';
@@ -167,10 +168,10 @@ class Upgrader {
 /** Makes `upgrade` for a runtime. */
 export function createUpgrade(binding: FibjsBinding, Socket: SocketClass): Upgrading['upgrade'] {
   return (options: UpgradeOptions | Accept<never>, accept?: Accept<never>): UpgradeHandler => {
-    const settings = typeof options === 'function' ? {} : options;
+    const settings = readOptions(typeof options === 'function' ? null : options);
     const callback = typeof options === 'function' ? options : accept;
     if (typeof callback !== 'function') throw new TypeError('upgrade() takes a function that gets the connection');
-    const upgrader = new Upgrader(binding, Socket, settings ?? {}, callback);
+    const upgrader = new Upgrader(binding, Socket, settings, callback);
     return ((request: IncomingMessage, ...rest: unknown[]) => upgrader.handle(request, rest)) as UpgradeHandler;
   };
 }

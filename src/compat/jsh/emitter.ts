@@ -1,5 +1,6 @@
 // The EventEmitter of JSH: no exception of a listener leaves it, and no error that nobody listens for is thrown.
 
+import { toError } from '../../base/realms.ts';
 import { emitWarning } from 'node:process';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
 import { guard } from '../../base/guard.ts';
@@ -8,7 +9,7 @@ import { isThenable } from '../shared/promises.ts';
 
 /** `thrown` as an Error. */
 export function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return toError(thrown);
 }
 
 /** `Events`: argument lists by event name. */

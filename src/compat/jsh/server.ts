@@ -1,5 +1,6 @@
 // JSH's WebSocketServer: a path of an http.Server that takes WebSockets. RFC 6455 section 4.2.
 
+import { ownOptions } from '../../base/options.ts';
 import { Server as HttpServer, type IncomingMessage } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -90,11 +91,12 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
    * @throws {TypeError} without a `server` of node:http or node:https, or for an option of another type.
    * @throws {UsageError} when the path is taken.
    */
-  constructor(options: WebSocketServerOptions) {
+  constructor(given: WebSocketServerOptions) {
     super();
-    if (typeof options !== 'object' || (options as unknown) === null) {
+    if (typeof given !== 'object' || (given as unknown) === null) {
       throw new TypeError('WebSocketServer options must be an object');
     }
+    const options = ownOptions(given);
     const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = options;
     if (!(server instanceof HttpServer) && !((server as unknown) instanceof HttpsServer)) {
       throw new TypeError('WebSocketServer requires an http.Server instance');

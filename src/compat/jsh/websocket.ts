@@ -1,5 +1,6 @@
 // JSH's WebSocket over a Session, client and server.
 
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
@@ -14,8 +15,6 @@ import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
 import { QuietEmitter } from './emitter.ts';
 import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
-/** Milliseconds that the opening handshake may take. */
-const HANDSHAKE_TIMEOUT = 30_000;
 /** Milliseconds that the socket may stay after `close()`, which does not wait for it. */
 const CLOSE_TIMEOUT = 5_000;
 
@@ -166,7 +165,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     }
     try {
       const handshake = startHandshake(
-        { target, protocols, version: 13, headers: {}, handshakeTimeout: HANDSHAKE_TIMEOUT, request: {} },
+        { target, protocols, version: 13, headers: {}, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, request: {} },
         {
           onUpgrade: () => true,
           onResponse: () => false,

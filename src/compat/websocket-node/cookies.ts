@@ -84,7 +84,7 @@ function formatCookie(cookie: ICookie): string {
   if (path) parts.push(`Path=${checkAttribute(path, 'path')}`);
   if (domain) parts.push(`Domain=${checkAttribute(domain, 'domain')}`);
   if (expires) {
-    if (!(expires instanceof Date) || Number.isNaN(expires.getTime())) {
+    if (Object.prototype.toString.call(expires) !== '[object Date]' || Number.isNaN(expires.getTime())) {
       throw new Error('Value supplied for cookie "expires" must be a vaild date object');
     }
     parts.push(`Expires=${expires.toUTCString()}`);

@@ -8,6 +8,7 @@ import { writeHeader } from '../../codec/header.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { IBufferList, IConfig } from './types.ts';
+import { isUint8Array } from '../../base/realms.ts';
 
 const DECODE_HEADER = 1;
 const WAITING_FOR_16_BIT_LENGTH = 2;
@@ -151,7 +152,7 @@ export class WebSocketFrame {
   }
 
   #listOf(data: IBufferList | Uint8Array): IBufferList {
-    if (!(data instanceof Uint8Array)) return data;
+    if (!isUint8Array(data)) return data;
     this.#own ??= new Chunks();
     this.#own.push(data);
     return this.#own;
@@ -216,7 +217,7 @@ export class WebSocketFrame {
 
   #payload(): Uint8Array {
     const payload: unknown = this.binaryPayload ?? EMPTY;
-    if (!(payload instanceof Uint8Array)) throw new TypeError('binaryPayload must be a Buffer');
+    if (!isUint8Array(payload)) throw new TypeError('binaryPayload must be a Buffer');
     if (this.opcode !== OPCODE_CLOSE) return payload;
     const status = Buffer.alloc(2);
     status.writeUInt16BE(this.closeStatus);

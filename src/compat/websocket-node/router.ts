@@ -1,5 +1,6 @@
 // Hands the requests of a server to handlers, by path and subprotocol.
 
+import { isRegExp } from '../../base/realms.ts';
 import { EventEmitter } from 'node:events';
 import type { WebSocketRequest } from './request.ts';
 import { WebSocketRouterRequest } from './router-request.ts';
@@ -88,7 +89,7 @@ export class WebSocketRouter extends EventEmitter {
 
   /** What a path is looked for with. @throws {Error} when it is neither text nor an expression. */
   pathToRegExp(path: string | RegExp): RegExp {
-    if (path instanceof RegExp) return path;
+    if (isRegExp(path)) return path;
     if (typeof path !== 'string') throw new Error('Path must be specified as either a string or a RegExp.');
     if (path === '*') return /^.*$/;
     let escaped = '';

@@ -7,6 +7,7 @@ import { EventHandlers } from '../../api/w3c/handlers.ts';
 import { WebSocketClient } from './client.ts';
 import type { WebSocketConnection } from './connection.ts';
 import type { IClientConfig, ICloseEvent, IExtension, IMessageEvent, IStringified, Message } from './types.ts';
+import { isArrayBuffer } from '../../base/realms.ts';
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -22,7 +23,7 @@ function bytesOf(data: unknown): Buffer | undefined {
   if (typeof data === 'string') return undefined;
   if (Buffer.isBuffer(data)) return data;
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return Buffer.from(data);
+  if (isArrayBuffer(data)) return Buffer.from(data);
   throw new Error(`unknown binary data: ${String(data)}`);
 }
 

@@ -20,6 +20,7 @@ import { deflateEngine } from '../compression.ts';
 import { copyToOwn } from '../views.ts';
 import { platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
+import { readOptions } from '../../base/options.ts';
 
 /** Options of `new PerMessageDeflate()`. */
 export interface PerMessageDeflateSettings extends Omit<
@@ -103,7 +104,7 @@ export class PerMessageDeflate {
   #compression: Compression | null = null;
 
   constructor(settings?: PerMessageDeflateSettings) {
-    this.#settings = { ...settings };
+    this.#settings = readOptions(settings);
     const isServer = this.#settings.isServer ?? false;
     this.#deflating = {
       create: () => new ZlibFlow(zlib.createDeflateRaw(this.#zlibOptions(true)), 0),

@@ -15,6 +15,7 @@ import { platform } from './lent.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
 import { immediate } from '../../clock.ts';
+import { readOptions } from '../../base/options.ts';
 
 /** Extensions by name. Only permessage-deflate is known. */
 export interface NegotiatedExtensions {
@@ -80,8 +81,9 @@ export class Receiver extends TypedWritable {
   #done: Done | null = null;
   #fault: PeerError | null = null;
 
-  constructor(options: ReceiverOptions = {}) {
+  constructor(given?: ReceiverOptions) {
     super();
+    const options = readOptions(given);
     const { extensions, maxPayload = 0, maxFragments = 0, maxBufferedChunks = 0 } = options;
     this.#binaryType = options.binaryType ?? 'nodebuffer';
     this.#isSynchronous = options.allowSynchronousEvents ?? true;

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { EMPTY, isBlob, toBytes, toReason } from '../../api/ws/data.ts';
+import { EMPTY, toBytes, toReason } from '../../api/ws/data.ts';
 import { isValidCloseCode } from '../../base/close-codes.ts';
 import {
   MAXIMUM_CONTROL_PAYLOAD,
@@ -17,6 +17,8 @@ import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
+import { isArrayBuffer, isBlob } from '../../base/realms.ts';
+import { ownOptions } from '../../base/options.ts';
 
 /** Told when the stream has taken a frame, or why it will not. */
 export type WriteCallback = (error?: Error | null) => void;
@@ -46,7 +48,7 @@ interface Waiting {
 
 /** The payload, and whether it lies in memory of the program. */
 function payloadOf(data: SenderData): { bytes: Buffer; isBorrowed: boolean } {
-  const isView = ArrayBuffer.isView(data) || data instanceof ArrayBuffer || data instanceof SharedArrayBuffer;
+  const isView = ArrayBuffer.isView(data) || isArrayBuffer(data) || data instanceof SharedArrayBuffer;
   return { bytes: toBytes(data), isBorrowed: isView };
 }
 
@@ -96,7 +98,7 @@ export class Sender {
    * @throws {TypeError} for what has no bytes.
    */
   send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
-    const { binary = false, compress = false, fin = false, mask = false } = options;
+    const { binary = false, compress = false, fin = false, mask = false } = ownOptions(options);
     const blob = isBlob(data) ? data : null;
     const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
     const length = blob ? blob.size : bytes.length;

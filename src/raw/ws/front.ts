@@ -13,9 +13,7 @@ import type { Listener, RawNetwork, RawTransport, ServerTls } from '../network.t
 import { RawMessage } from './message.ts';
 import { RawSocket } from './socket.ts';
 import { nextTick } from '../../clock.ts';
-
-/** As the `headersTimeout` of node:http. */
-const DEFAULT_HEADERS_TIMEOUT = 60_000;
+import { DEFAULT_HEADERS_TIMEOUT } from '../../base/options.ts';
 
 /** How a front listens. */
 export interface FrontOptions {

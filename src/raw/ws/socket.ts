@@ -11,6 +11,7 @@ import { copyToOwn } from '../../nodejs/views.ts';
 import type { RawTransport } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
 import { nextTick } from '../../clock.ts';
+import { isUint8Array } from '../../base/realms.ts';
 
 /** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
 const LINGER = 5000;
@@ -200,8 +201,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   /** Sends FIN behind what was written. */
   end(data?: string | Uint8Array | Done, encoding?: BufferEncoding | Done, callback?: Done): this {
     const done = [data, encoding, callback].find((value) => typeof value === 'function');
-    if (typeof data === 'string' || data instanceof Uint8Array)
-      this.write(data, typeof encoding === 'string' ? encoding : undefined);
+    if (typeof data === 'string' || isUint8Array(data)) this.write(data, typeof encoding === 'string' ? encoding : undefined);
     if (this.#isEnding || this.destroyed) return this;
     if (done) this.once('finish', done);
     this.#isEnding = true;

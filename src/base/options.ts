@@ -1,0 +1,102 @@
+// Options objects: which properties count, what limits and times may be, and the defaults that hold where an option is left out.
+//
+// One rule for all of them: own, enumerable properties count, as in the `{ ...options }` of ws. What a polluted Object.prototype, a class
+// or another object hands down is no option.
+
+/** Largest message, in bytes. */
+export const DEFAULT_MAX_PAYLOAD = 104_857_600;
+/** Most payload bytes that may wait for the peer: far above what a program that looks at `bufferedAmount` ever reaches. */
+export const DEFAULT_MAX_BUFFERED_AMOUNT = 1_073_741_824;
+/** Milliseconds for the closing handshake. */
+export const DEFAULT_CLOSE_TIMEOUT = 30_000;
+/** Milliseconds for the opening handshake, where there is a limit by default. Browsers wait longer, but a user can stop them. */
+export const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
+/** Milliseconds for the head of a request, as the `headersTimeout` of node:http. */
+export const DEFAULT_HEADERS_TIMEOUT = 60_000;
+export const DEFAULT_MAX_REDIRECTS = 10;
+
+/** What a limit or a time must be. */
+type Check = (name: string, value: unknown) => void;
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * Checks a limit or a count, such as `maxPayload`: a whole number of 0 or more, or Infinity.
+ *
+ * @throws {RangeError} that names the option.
+ */
+export function checkLimit(name: string, value: unknown): void {
+  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0)) return;
+  throw new RangeError(`The "${name}" option must be a whole number of 0 or more, not ${describe(value)}`);
+}
+
+/**
+ * Checks a time, such as `closeTimeout`: a number of 0 or more, or Infinity. Timers wait for 24.8 days at most (src/clock.ts).
+ *
+ * @throws {RangeError} that names the option.
+ */
+export function checkTime(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0) return;
+  throw new RangeError(`The "${name}" option must be a number of 0 or more, not ${describe(value)}`);
+}
+
+/** The options that are numbers, which mean the same wherever there is one of that name. */
+const CHECKS: ReadonlyMap<string, Check> = new Map([
+  ...[
+    'fragmentationThreshold',
+    'maxBufferedAmount',
+    'maxBufferedChunks',
+    'maxFragments',
+    'maxPayload',
+    'maxReceivedFrameSize',
+    'maxReceivedMessageSize',
+    'maxRedirects',
+    'maxSize',
+  ].map((name) => [name, checkLimit] as const),
+  ...['closeTimeout', 'handshakeTimeout', 'headersTimeout', 'idleTimeout', 'keepaliveGracePeriod', 'keepaliveInterval'].map(
+    (name) => [name, checkTime] as const,
+  ),
+]);
+
+/** What to do with a message beyond `maxBufferedAmount`. */
+const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
+
+/**
+ * The own, enumerable properties of `given`, in an object without a prototype. Empty for null and undefined.
+ *
+ * What a getter of `given` throws is thrown.
+ */
+export function ownOptions<Options extends object>(given: Options | null | undefined): Options {
+  return { __proto__: null, ...given } as Options;
+}
+
+/**
+ * The options that a program gave: {@link ownOptions}, checked. An option that is null or undefined counts as left out.
+ *
+ * @throws {RangeError} that names the limit or time which is none.
+ * @throws {TypeError} for a `bufferPolicy` that there is not.
+ */
+export function readOptions<Options extends object>(given: Options | null | undefined): Options {
+  const options = ownOptions(given);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue;
+    CHECKS.get(name)?.(name, value);
+    if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
+      throw new TypeError(`The "bufferPolicy" option must be 'close', 'drop' or 'throw', not ${describe(value)}`);
+    }
+  }
+  return options;
+}
+
+const { hasOwnProperty } = Object.prototype;
+
+/** `options[name]` if it is an own property. For options that come with each message, where a copy would cost 90 ns. */
+export function ownOption<Options extends object, Name extends keyof Options>(
+  options: Options,
+  name: Name,
+): Options[Name] | undefined {
+  const value = options[name];
+  return value !== undefined && hasOwnProperty.call(options, name) ? value : undefined;
+}

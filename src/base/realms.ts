@@ -1,0 +1,74 @@
+// What a value is, be it made in this realm or in another: a vm context, a frame, the sandbox of a test runner. `instanceof` knows one realm.
+
+const { toString } = Object.prototype;
+const typedArrayName = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+)!.get as (this: unknown) => string | undefined;
+const arrayBufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get as (
+  this: unknown,
+) => number;
+
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || typedArrayName.call(value) === 'Uint8Array';
+}
+
+/** False for a SharedArrayBuffer. */
+export function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  if (value instanceof ArrayBuffer) return true;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  try {
+    arrayBufferLength.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Also true of a DOMException, which is no Error for `Object.prototype.toString`. */
+export function isError(value: unknown): value is Error {
+  if (value instanceof Error) return true;
+  const tag = toString.call(value);
+  return tag === '[object Error]' || tag === '[object DOMException]';
+}
+
+/** `value` if it is an error, else one that says what it is. */
+export function toError(value: unknown): Error {
+  return isError(value) ? value : new Error(String(value));
+}
+
+export function isRegExp(value: unknown): value is RegExp {
+  return toString.call(value) === '[object RegExp]';
+}
+
+/** What a Blob has: a File too, and what a library puts in the place of the class. */
+export interface BlobLike {
+  readonly size: number;
+  readonly type: string;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  stream(): unknown;
+}
+
+export function isBlob(value: unknown): value is BlobLike {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  const { arrayBuffer, stream, type } = value as Partial<BlobLike>;
+  const tag: unknown = (value as Record<symbol, unknown>)[Symbol.toStringTag];
+  return (
+    typeof arrayBuffer === 'function' &&
+    typeof stream === 'function' &&
+    typeof type === 'string' &&
+    (tag === 'Blob' || tag === 'File')
+  );
+}
+
+/** Whether `value` can be used as an AbortSignal. */
+export function isAbortSignal(value: unknown): value is AbortSignalLike {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener } = value as Partial<AbortSignalLike>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+}
+
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+}

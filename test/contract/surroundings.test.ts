@@ -1,0 +1,288 @@
+// What surrounds a program: a polluted Object.prototype, options of every shape, values from another realm. On each runtime.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createContext, runInContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type * as NodeWs from '../../adapters/node/index.ts';
+import type * as NodeW3C from '../../adapters/node/w3c.ts';
+
+const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+const { WebSocket, WebSocketServer, broadcast } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
+const { WebSocket: W3CWebSocket } = (await import(`../../adapters/${runtime}/w3c.ts`)) as typeof NodeW3C;
+
+type Socket = InstanceType<typeof WebSocket>;
+
+let wss: NodeWs.WebSocketServer;
+let url: string;
+/** What the server has received: text as strings, bytes as lists of numbers, and the ends of connections. */
+let received: unknown[];
+
+beforeEach(async () => {
+  const seen: unknown[] = [];
+  received = seen;
+  wss = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true });
+  wss.on('connection', (ws) => {
+    ws.on('message', (data, isBinary) => seen.push(isBinary ? [...(data as Buffer)] : (data as Buffer).toString()));
+    ws.on('ping', (data) => seen.push(`ping ${data.toString()}`));
+    ws.on('close', (code, reason) => seen.push(`${code} ${reason.toString()}`));
+  });
+  await once(wss as never, 'listening');
+  url = `ws://127.0.0.1:${(wss.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  for (const client of wss.clients) client.terminate();
+  await new Promise((resolve) => {
+    wss.close(resolve);
+  });
+});
+
+async function open(options?: object | null): Promise<Socket> {
+  const ws = new WebSocket(url, [], options as object);
+  await once(ws as never, 'open');
+  return ws;
+}
+
+async function end(ws: Pick<Socket, 'close' | 'readyState'>): Promise<void> {
+  ws.close();
+  while (wss.clients.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Names and values that would be noticed if they counted. */
+const POLLUTION = {
+  allowSynchronousEvents: false,
+  allowedOrigins: ['http://nobody.example'],
+  autoPong: false,
+  binary: true,
+  bufferPolicy: 'throw',
+  compress: true,
+  closeTimeout: 1,
+  deliverFrames: true,
+  fin: false,
+  firstByte: 0x89,
+  handshakeTimeout: 1,
+  heartbeat: { interval: 1, timeout: 1 },
+  interval: 1,
+  mask: false,
+  maxBufferedAmount: 1,
+  maxBufferedChunks: 1,
+  maxFragments: 1,
+  maxFramePayload: 1,
+  maxPayload: 1,
+  maxRedirects: 0,
+  perMessageDeflate: { threshold: 0 },
+  protocolVersion: 8,
+  serverMaxWindowBits: 7,
+  shared: {},
+  skipUTF8Validation: true,
+  threshold: 0,
+  timeout: 1,
+  unix: '/nowhere',
+} as const;
+
+describe('a polluted Object.prototype', () => {
+  beforeEach(() => {
+    for (const [name, value] of Object.entries(POLLUTION)) {
+      // Not enumerable: the test runner has to live with it.
+      Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+    }
+    // With Node.js's own HTTP an idle time; its `http.request` reads what is inherited.
+    if (runtime === 'node') delete (Object.prototype as { timeout?: unknown }).timeout;
+    return () => {
+      for (const name of Object.keys(POLLUTION)) delete (Object.prototype as Record<string, unknown>)[name];
+    };
+  });
+
+  test('changes nothing of what a client sends', async () => {
+    for (const options of [undefined, {}, { heartbeat: {} }, { perMessageDeflate: {} }]) {
+      received.length = 0;
+      const ws = await open(options);
+      ws.send('text');
+      ws.send('text', {});
+      ws.send(Buffer.from([1]), {});
+      ws.send(Buffer.from([2]), { compress: false });
+      broadcast([ws], 'text', {});
+      ws.ping('x');
+      await end(ws);
+      expect(received).toEqual(['text', 'text', [1], [2], 'text', 'ping x', '1005 ']);
+    }
+  });
+
+  test('changes nothing of what a server and a W3C client do', async () => {
+    const other = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(other as never, 'listening');
+    other.on('connection', (ws) => ws.on('message', (data) => ws.send((data as Buffer).toString(), {})));
+    const ws = new W3CWebSocket(`ws://127.0.0.1:${(other.address() as AddressInfo).port}`);
+    const messages: unknown[] = [];
+    ws.addEventListener('message', ({ data }) => messages.push(data));
+    await once(ws, 'open');
+    ws.send('long enough for every limit of one byte');
+    await once(ws, 'message');
+    ws.close(1000, 'done');
+    const [{ code, reason }] = (await once(ws, 'close')) as [{ code: number; reason: string }];
+    expect([messages, code, reason]).toEqual([['long enough for every limit of one byte'], 1000, 'done']);
+    other.close();
+  });
+});
+
+describe('options', () => {
+  test('that a class or another object hands down are none', async () => {
+    class Mine {
+      get binary(): boolean {
+        return true;
+      }
+      get maxPayload(): number {
+        return 1;
+      }
+    }
+    const ws = await open(new Mine());
+    ws.send('text', new Mine() as object);
+    ws.send('text', Object.create({ binary: true, fin: false }) as object);
+    wss.clients.forEach((client) => client.send('more than one byte'));
+    await once(ws as never, 'message');
+    await end(ws);
+    expect(received).toEqual(['text', 'text', '1005 ']);
+  });
+
+  test('may be frozen, null, or have no prototype', async () => {
+    for (const options of [Object.freeze({ maxPayload: 10 }), null, Object.assign(Object.create(null), { maxPayload: 10 })]) {
+      const ws = await open(options as object | null);
+      ws.send('text', options as never);
+      await end(ws);
+    }
+    expect(received.filter((message) => message === 'text')).toHaveLength(3);
+    const frozen = new WebSocketServer(Object.freeze({ noServer: true, perMessageDeflate: Object.freeze({}) }));
+    expect(frozen.options.noServer).toBe(true);
+    expect(() => new WebSocketServer(null as never)).toThrow(TypeError);
+  });
+
+  test('whose getters throw throw at once', () => {
+    const bad = {
+      get maxPayload(): number {
+        throw new Error('no such luck');
+      },
+    };
+    expect(() => new WebSocket(url, bad)).toThrow('no such luck');
+    expect(
+      () =>
+        new WebSocketServer(
+          Object.defineProperty({ port: 0 }, 'maxPayload', { ...Object.getOwnPropertyDescriptor(bad, 'maxPayload') }),
+        ),
+    ).toThrow('no such luck');
+    expect(() => new W3CWebSocket(url, bad)).toThrow('no such luck');
+  });
+
+  const limits = ['maxPayload', 'maxFragments', 'maxBufferedChunks', 'maxBufferedAmount', 'maxRedirects'];
+  const times = ['closeTimeout', 'handshakeTimeout'];
+  test.each(
+    [...limits, ...times].flatMap((name) => [-1, Number.NaN, -Infinity, '5', {}].map((value) => [name, value] as const)),
+  )('client and server refuse %s: %o', (name, value) => {
+    expect(() => new WebSocket(url, { [name]: value })).toThrow(RangeError);
+    expect(() => new WebSocket(url, { [name]: value })).toThrow(`"${name}"`);
+    expect(() => new WebSocketServer({ noServer: true, [name]: value })).toThrow(RangeError);
+    expect(() => new W3CWebSocket(url, { [name]: value } as object)).toThrow(RangeError);
+  });
+
+  test.each(limits)('a fraction is no %s', (name) => {
+    expect(() => new WebSocketServer({ noServer: true, [name]: 1.5 })).toThrow(RangeError);
+  });
+
+  test('a heartbeat has times above 0, and a server headers in time', () => {
+    for (const value of [0, -1, Number.NaN, Infinity, 2 ** 31, '5']) {
+      for (const name of ['interval', 'timeout']) {
+        expect(() => new WebSocket(url, { heartbeat: { [name]: value } } as object)).toThrow(`"heartbeat.${name}"`);
+      }
+    }
+    expect(() => new WebSocketServer({ port: 0, headersTimeout: -1 })).toThrow('"headersTimeout"');
+  });
+
+  test.each([0, Infinity, 2 ** 31, 2 ** 40])('a time of %d is long, or none, and never short', async (time) => {
+    const ws = await open({ closeTimeout: time, handshakeTimeout: time });
+    for (const client of wss.clients) client.pause();
+    ws.close(1000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(ws.readyState).toBe(2);
+    for (const client of wss.clients) client.resume();
+    await once(ws as never, 'close');
+  });
+
+  test.each([0, Infinity])('a limit of %d is none', async (limit) => {
+    const ws = await open({ maxPayload: limit, maxFragments: limit, maxBufferedChunks: limit, maxBufferedAmount: limit });
+    wss.clients.forEach((client) => client.send('x'.repeat(100_000)));
+    const [data] = (await once(ws as never, 'message')) as [Buffer];
+    expect(data).toHaveLength(100_000);
+    await end(ws);
+  });
+});
+
+describe('values from another realm', () => {
+  const foreign = createContext({ Blob: undefined });
+  const make = (code: string): unknown => runInContext(code, foreign);
+
+  test.each([
+    ['Uint8Array', 'new Uint8Array([1, 2, 3])', [1, 2, 3]],
+    ['part of a Uint8Array', 'new Uint8Array([0, 1, 2, 3]).subarray(1)', [1, 2, 3]],
+    ['Uint16Array', 'new Uint16Array([513])', [1, 2]],
+    ['DataView', 'new DataView(new Uint8Array([0, 1, 2]).buffer, 1)', [1, 2]],
+    ['ArrayBuffer', 'new Uint8Array([1, 2]).buffer', [1, 2]],
+    ['SharedArrayBuffer', 'new SharedArrayBuffer(2)', [0, 0]],
+    ['array', '[1, 2]', [1, 2]],
+  ])('%s is sent as the bytes that it has', async (_, code, expected) => {
+    const ws = await open();
+    ws.send(make(code) as Buffer);
+    ws.send(make(code) as Buffer, make('({ binary: true })') as object);
+    await end(ws);
+    expect(received).toEqual([expected, expected, '1005 ']);
+  });
+
+  test.each([
+    ['Uint8Array', 'new Uint8Array([1, 2, 3])', [1, 2, 3]],
+    ['Float32Array', 'new Float32Array([1])', [0, 0, 128, 63]],
+    ['DataView', 'new DataView(new Uint8Array([0, 1, 2]).buffer, 1)', [1, 2]],
+    ['ArrayBuffer', 'new Uint8Array([1, 2]).buffer', [1, 2]],
+  ])('W3C class sends a %s', async (_, code, expected) => {
+    const ws = new W3CWebSocket(url, make('[]') as string[]);
+    await once(ws, 'open');
+    ws.send(make(code) as ArrayBuffer);
+    ws.close();
+    await once(ws, 'close');
+    expect(received[0]).toEqual(expected);
+  });
+
+  test('a close reason, a Ping, a Blob, subprotocols, an URL, an error and options', async () => {
+    const address = { toString: () => url };
+    const ws = new WebSocket(
+      address as unknown as URL,
+      make('["one", "two"]') as string[],
+      make('({ maxPayload: 10 })') as object,
+    );
+    await once(ws as never, 'open');
+    expect(ws.protocol).toBe('one');
+    ws.ping(make('new Uint8Array([65])'));
+    const blob = { size: 1, type: '', stream() {}, arrayBuffer: () => Promise.resolve(make('new Uint8Array([7]).buffer')) };
+    ws.send(Object.defineProperty(blob, Symbol.toStringTag, { value: 'Blob' }) as unknown as Buffer);
+    ws.close(1000, make('new Uint8Array([66])') as Buffer);
+    await once(ws as never, 'close');
+    while (received.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(received).toEqual(['ping A', [7], '1000 B']);
+  });
+
+  test('a W3C Blob and an AbortSignal, whose reason is an error of that realm', async () => {
+    const blob = { size: 1, type: '', stream() {}, arrayBuffer: () => Promise.resolve(make('new Uint8Array([7]).buffer')) };
+    const listeners: (() => void)[] = [];
+    const signal = {
+      aborted: false,
+      reason: make('new TypeError("enough")'),
+      addEventListener: (_: string, listener: () => void) => listeners.push(listener),
+      removeEventListener() {},
+    };
+    const ws = new W3CWebSocket(url, { signal: signal as unknown as AbortSignal });
+    await once(ws, 'open');
+    ws.send(Object.defineProperty(blob, Symbol.toStringTag, { value: 'Blob' }) as unknown as Blob);
+    ws.close();
+    await once(ws, 'close');
+    expect(received[0]).toEqual([7]);
+    expect(listeners).toHaveLength(1);
+  });
+});
