@@ -81,7 +81,7 @@ export class Receiver extends TypedWritable {
   #done: Done | null = null;
   #fault: PeerError | null = null;
 
-  constructor(given?: ReceiverOptions) {
+  constructor(given: ReceiverOptions = {}) {
     super();
     const options = readOptions(given);
     const { extensions, maxPayload = 0, maxFragments = 0, maxBufferedChunks = 0 } = options;

@@ -18,7 +18,7 @@ import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
 import { isArrayBuffer, isBlob } from '../../base/realms.ts';
-import { ownOptions } from '../../base/options.ts';
+import { ownOption } from '../../base/options.ts';
 
 /** Told when the stream has taken a frame, or why it will not. */
 export type WriteCallback = (error?: Error | null) => void;
@@ -98,7 +98,10 @@ export class Sender {
    * @throws {TypeError} for what has no bytes.
    */
   send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
-    const { binary = false, compress = false, fin = false, mask = false } = ownOptions(options);
+    const binary = ownOption(options, 'binary') ?? false;
+    const compress = ownOption(options, 'compress') ?? false;
+    const fin = ownOption(options, 'fin') ?? false;
+    const mask = ownOption(options, 'mask') ?? false;
     const blob = isBlob(data) ? data : null;
     const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
     const length = blob ? blob.size : bytes.length;

@@ -8,6 +8,12 @@ import { expectBytes } from '../../support/bytes.ts';
 import { hex, utf8 } from '../../support/frames.ts';
 import { finish, noise, records, spyOnZlib } from './support.ts';
 
+// The clock that slices go by cannot be faked, which the tests here need.
+vi.mock('../../../src/clock.ts', async (load) => ({
+  ...(await load<typeof import('../../../src/clock.ts')>()),
+  now: () => Date.now(),
+}));
+
 const KEPT: ContextOptions = { windowBits: 15, noContextTakeover: false };
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 

@@ -72,13 +72,13 @@ describe('readArguments', () => {
   });
 
   test.each([
-    ['a negative limit', { maxPayload: -1 }],
-    ['a fractional limit', { maxPayload: 1.5 }],
-    ['a time without end', { handshakeTimeout: Infinity }],
-    ['a limit in a string', { maxPayload: '100' }],
-    ['a signal that is none', { signal: {} }],
-  ])('client refuses %s as options', (_name, options) => {
-    expect(() => readArguments(undefined, options as never)).toThrow(TypeError);
+    ['a negative limit', { maxPayload: -1 }, RangeError],
+    ['a fractional limit', { maxPayload: 1.5 }, RangeError],
+    ['a negative time', { handshakeTimeout: -1 }, RangeError],
+    ['a limit in a string', { maxPayload: '100' }, RangeError],
+    ['a signal that is none', { signal: {} }, TypeError],
+  ])('client refuses %s as options', (_name, options, error) => {
+    expect(() => readArguments(undefined, options as never)).toThrow(error);
   });
 });
 

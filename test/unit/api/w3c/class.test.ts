@@ -109,7 +109,7 @@ describe('request', () => {
     expect(thrownBy(() => new WebSocket('ws://example.test', ['a', 'a']))).toBe('SyntaxError');
     expect(thrownBy(() => new WebSocket('ws://example.test', { protocols: 'a b' }))).toBe('SyntaxError');
     expect(() => new WebSocket('ws://example.test', [], { headers: { 'a b': '1' } })).toThrow(TypeError);
-    expect(() => new WebSocket('ws://example.test', [], { maxPayload: -1 })).toThrow(TypeError);
+    expect(() => new WebSocket('ws://example.test', [], { maxPayload: -1 })).toThrow(RangeError);
     expect(connector.attempts).toEqual([]);
   });
 
