@@ -96,8 +96,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     if (typeof given !== 'object' || (given as unknown) === null) {
       throw new TypeError('WebSocketServer options must be an object');
     }
-    const options = ownOptions(given);
-    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = options;
+    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = ownOptions(given);
     if (!(server instanceof HttpServer) && !((server as unknown) instanceof HttpsServer)) {
       throw new TypeError('WebSocketServer requires an http.Server instance');
     }
@@ -107,7 +106,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     this.server = server;
     this.path = path;
     this.clients = clientTracking ? new Set() : null;
-    this.options = options;
+    this.options = given;
     Attachments.of(server as HttpServer).add(path, {
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
       hear: (error) => this.emit('error', error),
@@ -160,13 +159,13 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   }
 
   #verify(check: AcceptableRequest, req: ServerRequest): boolean {
-    const { verifyClient } = this.options;
+    const { verifyClient } = ownOptions(this.options);
     const info = { origin: check.origin ?? '', req };
     return !verifyClient || callHook('verifyClient', () => verifyClient.call(this.options, info)) !== false;
   }
 
   #selectProtocol(asked: readonly string[], request: ServerRequest): string {
-    const { handleProtocols } = this.options;
+    const { handleProtocols } = ownOptions(this.options);
     if (!handleProtocols) return '';
     const protocols = new RequestedProtocols();
     protocols.push(...asked);
