@@ -129,7 +129,6 @@ export function checkResponse(response: HandshakeResponse, expected: ExpectedRes
   const { status, headers } = response;
   if (status !== 101) return { accepted: false, message: `Unexpected server response: ${status}`, status };
   if (!equalsIgnoringCase(readHeader(headers, 'upgrade') ?? '', 'websocket')) return fail('Invalid Upgrade header');
-  if (!listContains(readHeader(headers, 'connection') ?? '', 'upgrade')) return fail('Invalid Connection header');
   if (readHeader(headers, 'sec-websocket-accept') !== acceptKey(expected.key))
     return fail('Invalid Sec-WebSocket-Accept header');
 
@@ -142,6 +141,8 @@ export function checkResponse(response: HandshakeResponse, expected: ExpectedRes
   const extensionsHeader = readHeader(headers, 'sec-websocket-extensions');
   const extensions = checkExtensions(extensionsHeader, offeredExtensions);
   if (typeof extensions === 'string') return fail(extensions);
+  // ws does not look at it: what ws finds fault with is named first.
+  if (!listContains(readHeader(headers, 'connection') ?? '', 'upgrade')) return fail('Invalid Connection header');
   return { accepted: true, protocol: protocol ?? '', extensionsHeader, extensions };
 }
 

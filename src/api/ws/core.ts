@@ -278,7 +278,7 @@ export class SocketCore implements ShapingSink {
 
   #queueUp(): SendQueue {
     this.#queue ??= new SendQueue({
-      isClosed: () => this.#readyState === CLOSED,
+      isClosed: () => this.#readyState === CLOSED || this.#socket?.destroyed === true,
       onEmpty: () => (this.#queue = null),
       onFailure: (error) => {
         if (this.#readyState === CLOSED) return;

@@ -18,6 +18,8 @@ import { nextTick } from '../../clock.ts';
 export interface HttpServer extends EventEmitter {
   /** @param at A port, or the path of a Unix domain socket. */
   listen(at?: number | string, host?: string, backlog?: number, onListening?: () => void): unknown;
+  /** Most fields of a request's head; 0 or nothing for the runtime's own limit. */
+  readonly maxHeadersCount?: number | null;
   /** What it listens on; null when it does not. */
   address(): AddressInfo | string | null;
   /** Takes no more connections. @param onClosed Called once all are gone. */

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAnswer } from '../../deflate/parameters.ts';
 import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
-import { refusalHead } from '../../handshake/refusal.ts';
+import { refusalHead, refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import { coreOf } from './core.ts';
 import { ask, type Answer } from './hooks.ts';
@@ -39,6 +39,8 @@ export interface UpgradingServer {
     callback: Connected,
   ): void;
 }
+
+const TOO_MANY_FIELDS = refuse(400, 'Too many header fields');
 
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
@@ -77,7 +79,7 @@ export class Upgrade {
     const server = this.#server;
     const request = this.#request;
     this.#socket.on('error', destroyFailed);
-    const check = checkRequest(readable(request));
+    const check = this.#hasTooManyFields() ? TOO_MANY_FIELDS : checkRequest(readable(request));
     if (!check.accepted) {
       if (server.listenerCount('wsClientError') === 0) return refuseUpgrade(this.#socket, check);
       const error = new Error(check.reason);
@@ -92,6 +94,12 @@ export class Upgrade {
         else refuseUpgrade(this.#socket, { status: 400 });
       },
     );
+  }
+
+  /** Node.js drops the fields beyond its limit, other runtimes know none. */
+  #hasTooManyFields(): boolean {
+    const limit = serverCoreOf(this.#server).httpServer?.maxHeadersCount;
+    return Boolean(limit) && this.#request.rawHeaders?.length > 2 * limit!;
   }
 
   #checkOrigin(check: AcceptableRequest): void {

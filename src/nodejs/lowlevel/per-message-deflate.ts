@@ -90,7 +90,10 @@ function readElement(parsed: ParsedParameters, isOffer: boolean): DeflateElement
 }
 
 function parametersOf({ parameters }: DeflateElement): DeflateParameters {
-  return Object.fromEntries(parameters.map(({ name, value }) => [name, value === undefined ? true : Number(value)]));
+  // Without a prototype, as the objects of `extension.parse`.
+  const named = Object.create(null) as Record<string, number | true>;
+  for (const { name, value } of parameters) named[name] = value === undefined ? true : Number(value);
+  return named;
 }
 
 /** permessage-deflate on one side of one connection. */
@@ -199,11 +202,9 @@ export class PerMessageDeflate {
     const answer = elements[0] ?? { name: PERMESSAGE_DEFLATE, parameters: [] };
     this.#agreement = agreeToDeflate(answer, this.#settings);
     const { clientMaxWindowBits } = this.#settings;
-    this.params = {
-      ...(typeof clientMaxWindowBits === 'number' && { [CLIENT_BITS]: clientMaxWindowBits }),
-      ...parametersOf(answer),
-    };
-    return this.params;
+    const parameters = parametersOf(answer);
+    if (typeof clientMaxWindowBits === 'number') parameters[CLIENT_BITS] ??= clientMaxWindowBits;
+    return (this.params = parameters);
   }
 
   #agreed(): DeflateAgreement {

@@ -24,6 +24,8 @@ export interface FrontOptions {
 
 /** Events: `listening`, `upgrade` (request, socket, head), `error`, `close`. */
 export class RawHttpFront extends EventEmitter implements HttpServer {
+  /** Most fields of a request's head, as in node:http; a request with more is answered 400. 0 for no limit. */
+  maxHeadersCount: number = 2000;
   readonly #network: RawNetwork;
   readonly #platform: Platform;
   readonly #options: FrontOptions;
