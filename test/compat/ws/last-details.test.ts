@@ -51,13 +51,13 @@ describe('terminate()', () => {
       const log: unknown[] = [];
       const callback = (name: string) => (error?: Error) =>
         log.push([name, comparesMessages ? error?.message : error instanceof Error]);
-      ws.send(make() as never, callback('first'));
+      ws.send(make(), callback('first'));
       ws.send('behind it', callback('second'));
       ws.terminate();
       await closed(ws);
       await sleep(50);
       for (const client of server.clients) client.terminate();
-      await new Promise((resolve) => void server.close(resolve));
+      await new Promise((resolve) => server.close(resolve));
       return log;
     });
   });
@@ -71,6 +71,6 @@ test.each([
     const deflate = new PerMessageDeflate({ ...settings });
     const withoutPrototype = parsed.map((parameters) => Object.assign(Object.create(null) as object, parameters));
     const accepted = deflate.accept(withoutPrototype.map((parameters) => ({ __proto__: null, ...parameters })) as never);
-    return [Object.getPrototypeOf(accepted), Object.getPrototypeOf(deflate.params), { ...accepted }];
+    return [accepted, deflate.params].map((value) => [Object.getPrototypeOf(value) === null, { ...value }]);
   }),
 );
