@@ -10,6 +10,7 @@ import { minify } from 'terser';
 import { denoEntry, entriesWith, isClassRequired } from './.ci/exports.mjs';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
+const { imports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
 /** Empties dist/ once all modules have been read: nothing stale is packed, and a failed build leaves the last good one. */
 const clean = {
@@ -70,10 +71,14 @@ const ownConstants = {
   },
 };
 
-/** The codec's module for runtimes that import it: the import stays as it is, and the file lies beside it. */
-const codecModule = {
-  name: 'codec-module',
-  resolveId: (source) => (source === './core.wasm' ? { id: './core.wasm', external: true } : null),
+/** The codec in workers: "imports" of package.json chooses between its files, and core.wasm lies beside them. */
+const edgeCodec = {
+  name: 'edge-codec',
+  resolveId(source, importer) {
+    if (source === './core.wasm') return { id: source, external: true };
+    const isEdge = importer?.startsWith(posix.join(ROOT, 'adapters/edge/'));
+    return isEdge && source === './codec.ts' ? { id: '#edge-codec', external: true } : null;
+  },
   generateBundle() {
     this.emitFile({
       type: 'asset',
@@ -149,7 +154,7 @@ const commonJsEntry = {
   },
 };
 
-const plugins = [codecModule, ownConstants, esbuild({ target: 'es2022', sourceMap: false, tsconfig: false })];
+const plugins = [ownConstants, esbuild({ target: 'es2022', sourceMap: false, tsconfig: false })];
 const common = {
   external: [/^node:/, /^cloudflare:/],
   // A warning here (an unresolved import, an import cycle) is a package that breaks at its user's.
@@ -177,14 +182,16 @@ function commonJs(paths, chunks) {
   };
 }
 
+/** The source of an entry point, or of a file below dist/. */
+const sourceOf = (path) => `${path.replace('./dist/', '').replace(/\.js$/, '')}.ts`;
 const isForPages = (path) => path.includes('browser');
 
 /** @type {import('rollup').RollupOptions[]} */
 export default [
   {
     ...common,
-    input: entriesWith('.js').map((path) => `${path}.ts`),
-    plugins: [...plugins, joints, clean],
+    input: [...entriesWith('.js'), ...Object.values(imports['#edge-codec'])].map(sourceOf),
+    plugins: [edgeCodec, ...plugins, joints, clean],
     output: {
       dir: 'dist',
       format: 'es',

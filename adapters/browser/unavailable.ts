@@ -23,11 +23,11 @@ export function createWebSocketStream(..._values: unknown[]): never {
   );
 }
 
-/** @throws {TypeError} always: there is no WebSocketPair. */
+/** @throws {TypeError} always. A worker that could do it has been bundled without the condition that brings its own entry point. */
 export function upgrade(..._values: unknown[]): never {
   throw unavailable(
-    'upgrade: this runtime has no WebSocketPair, so it cannot accept a WebSocket',
-    'run that handler on Cloudflare Workers, Node.js, Deno or Bun',
+    'upgrade: the entry point of browsers accepts no WebSocket',
+    'run that handler on Node.js, Deno or Bun; in a worker import "wasock/edge", or bundle with the condition "workerd"',
   );
 }
 

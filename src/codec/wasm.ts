@@ -13,7 +13,11 @@ export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {
 
 /** Instantiates `module`, which has no imports and no start function: this runs none of its code yet. */
 export function kernelOfModule(module: WebAssembly.Module, name: Kernel['name']): Kernel {
-  const { exports } = new WebAssembly.Instance(module);
+  return kernelOfExports(new WebAssembly.Instance(module).exports, name);
+}
+
+/** @param exports Of an instance that nobody else uses. */
+export function kernelOfExports(exports: Readonly<Record<string, unknown>>, name: Kernel['name']): Kernel {
   const memory = (exports['memory'] as WebAssembly.Memory).buffer;
   if (memory.byteLength !== MEMORY_PAGES * PAGE_BYTES) {
     throw new Error(

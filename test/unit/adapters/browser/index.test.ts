@@ -17,7 +17,7 @@ test.each([
   ['WebSocketServer', () => new browser.WebSocketServer({ port: 80 }), /cannot listen/],
   ['Server', () => new browser.Server(), /upgrade\(\)/],
   ['createWebSocketStream', () => browser.createWebSocketStream(null), /no Node.js streams/],
-  ['upgrade', () => browser.upgrade(null), /no WebSocketPair/],
+  ['upgrade', () => browser.upgrade(null), /"workerd"/],
   ['broadcast', () => browser.broadcast([], 'text'), /use WebSocket/],
 ])('%s throws, and says what to do instead', (_, call, message) => {
   expect(call).toThrow(TypeError);

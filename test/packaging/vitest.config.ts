@@ -1,0 +1,16 @@
+// The package in the hands of other tools: `npm run test:packaging`. Apart from the suite, since it installs them first.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: {
+    include: ['*.test.mjs'],
+    globalSetup: ['setup.mjs'],
+    pool: 'forks',
+    maxWorkers: '100%',
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
