@@ -43,7 +43,7 @@ async function talk(port) {
   ws.close();
   await once(ws, 'close');
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  server.on('connection', (socket) => socket.on('message', (data) => socket.send(data, { binary: false })));
+  server.on('connection', (socket) => socket.on('message', (line) => socket.send(line, { binary: false })));
   await once(server, 'listening');
   const response = await fetch(`http://127.0.0.1:${port}/?to=ws://127.0.0.1:${server.address().port}/`);
   const answer = await response.text();
