@@ -5,7 +5,7 @@ import { codecOf } from '../../../../adapters/edge/kernel.ts';
 import { edgeCodec } from '../../../../adapters/edge/inline-codec.ts';
 import { codecBytes } from '../../../support/mini-runner/bundle.ts';
 
-const compiled = new WebAssembly.Module(codecBytes());
+const compiled = new WebAssembly.Module(codecBytes().slice());
 
 test.each([
   ['a compiled module', compiled, 'wasm-simd'],

@@ -1,0 +1,2 @@
+import WebSocket = require('wasock');
+export = WebSocket;

@@ -1,0 +1,2 @@
+export * from 'wasock';
+export { default } from 'wasock';
