@@ -35,6 +35,6 @@ export default function setup({ provide }) {
     execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE, stdio: 'inherit' });
   }
   const folder = mkdtempSync(join(tmpdir(), 'wasock-packed-'));
-  provide('tarballs', { wasock: pack(ROOT, folder) });
+  provide('tarballs', { wasock: pack(ROOT, folder), 'wasock-ws': pack(join(ROOT, 'packages/ws'), folder) });
   return () => rmSync(folder, { recursive: true, force: true });
 }
