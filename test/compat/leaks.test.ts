@@ -198,4 +198,24 @@ describe.each(Object.entries(FACADES))('%s', (_name, make) => {
       return noted.filter((ref) => ref.deref() !== undefined).length <= 5;
     });
   });
+
+  test('keeps no closed connection of a program that keeps the requests', async () => {
+    const http = createServer();
+    const port = await listen(http);
+    onTestFinished(() => http.close().closeAllConnections());
+    const requests: object[] = [];
+    http.on('upgrade', (request) => requests.push(request));
+    const noted: WeakRef<object>[] = [];
+    make(http, (connection) => {
+      if (!requests.includes(connection)) noted.push(new WeakRef(connection));
+    });
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([...'12345678'].map(() => churn(port, ENDINGS['closed by the client'])));
+    }
+    expect(requests).toHaveLength(40);
+    await until('all collected', () => {
+      collect();
+      return noted.filter((ref) => ref.deref() !== undefined).length <= 5;
+    });
+  });
 });

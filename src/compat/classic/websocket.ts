@@ -330,7 +330,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     });
     this.#readyState = OPEN;
     // A peer can reset its connection at will; that must not end a program that does not listen.
-    socket.on('error', (error) => void (this.listenerCount('error') > 0 && this.emit('error', error)));
+    const onError = (error: Error): void => void (this.listenerCount('error') > 0 && this.emit('error', error));
+    socket.on('error', onError);
     session.attach({
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onPing: (payload) => this.#receiveControl('ping', payload),
@@ -344,6 +345,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       onDrain: () => {},
       onEnd: (code, reason, wasClean) => {
         this.#wasClean = wasClean;
+        // A program may keep the request, which has the socket, for long.
+        socket.removeListener('error', onError);
         this.#end(code === CLOSE_NO_STATUS ? CLOSE_NORMAL : code, viewOf(reason, 0, reason.length).toString());
       },
     });

@@ -75,6 +75,20 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   readonly #session: Session;
   readonly #keepalive: Keepalive | undefined;
   #socketError: (Error & { syscall?: string; code?: string }) | undefined;
+  readonly #socketListeners: Readonly<Record<string, (error: Error) => void>> = {
+    error: (error) => {
+      this.#socketError = error;
+      if (!this.closeEventEmitted && this.listenerCount('error') > 0) this.emit('error', error);
+    },
+    pause: () => {
+      this.inputPaused = true;
+      this.emit('pause');
+    },
+    resume: () => {
+      this.inputPaused = false;
+      this.emit('resume');
+    },
+  };
 
   /** @param maskOutgoingPackets Whether this is a client. */
   constructor(
@@ -100,18 +114,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
       ping: () => this.ping(),
       giveUp: () => this.drop(CLOSE_ABNORMAL, 'Peer not responding.', true),
     });
-    socket.on('error', (error) => {
-      this.#socketError = error;
-      if (!this.closeEventEmitted && this.listenerCount('error') > 0) this.emit('error', error);
-    });
-    socket.on('pause', () => {
-      this.inputPaused = true;
-      this.emit('pause');
-    });
-    socket.on('resume', () => {
-      this.inputPaused = false;
-      this.emit('resume');
-    });
+    for (const [event, listener] of Object.entries(this.#socketListeners)) socket.on(event, listener);
   }
 
   /** @deprecated */
@@ -335,6 +338,8 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   }
 
   #end(code: number, reason: Buffer, wasClean: boolean): void {
+    // A program may keep the request, which has the socket, for long.
+    for (const [event, listener] of Object.entries(this.#socketListeners)) this.socket.removeListener(event, listener);
     this.wasClean = wasClean;
     const hasCloseFrame = code !== CLOSE_ABNORMAL;
     if (hasCloseFrame && !this.assembleFragments && this.state !== 'ending') {

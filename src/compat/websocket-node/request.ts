@@ -105,7 +105,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   readonly #onSocketEnd = (): void => {
     this._socketIsClosing = true;
     this.socket.destroy();
-    this._onSettled?.();
+    this.#settle();
   };
 
   /** @param head Bytes that came behind the request. */
@@ -120,6 +120,8 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     [this.remoteAddress] = this.remoteAddresses;
     this.#head = head;
     this.#offer = offerOf(socket);
+    // Another server has answered, and takes care of the socket.
+    if (this._isAnswered) return;
     this.#offer.requests.push(this);
     // The HTTP server has let go of the socket: nobody else would hear its errors.
     socket.on('error', this.#onSocketEnd);
@@ -181,7 +183,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
       this.reject(500);
       throw error;
     }
-    if (this.#offer.isAnswered) this._socketIsClosing = true;
+    if (this._isAnswered || this.socket.destroyed) this._socketIsClosing = true;
     this.#offer.isAccepted = true;
     this.#resolve();
     const { socket } = this;
@@ -209,10 +211,15 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
    */
   reject(status?: number, reason?: string, extraHeaders?: object): void {
     this._verifyResolution();
-    const { isAnswered } = this.#offer;
+    const isAnswered = this._isAnswered;
     this.#resolve();
     if (!isAnswered) this.#writeRejection(status, reason, extraHeaders);
     this.emit('requestRejected', this);
+  }
+
+  /** Whether this server, or another one on the same HTTP server, has answered. @internal */
+  get _isAnswered(): boolean {
+    return this.#offer.isAnswered;
   }
 
   /** @throws {Error} when the request is resolved already. */

@@ -122,7 +122,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
       this.emit('upgradeError', fault);
       return;
     }
-    this.pendingRequests.push(request);
+    if (!request._isAnswered) this.pendingRequests.push(request);
     request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection));
     request._onSettled = () => this.handleRequestResolved(request);
     if (!config.autoAcceptConnections && this.listenerCount('request') > 0) {

@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { WebSocketConnection, WebSocketRequest } from '../../../src/compat/websocket-node/index.ts';
+import { frame, hex } from '../../support/frames.ts';
 import { listen, ours, rawPeer, requestOf, sameWithBoth, sleep, until, type Listening, type RawPeer } from './oracle.ts';
 
 const SWITCHING = 'HTTP/1.1 101';
@@ -73,6 +74,25 @@ describe('two servers on one HTTP server', () => {
     expect(connection.connected).toBe(true);
     peer.socket.destroy();
     await until(() => socket.destroyed);
+    listening.close();
+  });
+
+  test('leave a connection alone whose client ends its side, if the other one has accepted at once', async () => {
+    const listening = await listen(ours);
+    const second = new ours.server({ httpServer: listening.http, keepalive: false });
+    listening.server.on('request', (request) => {
+      const connection = request.accept(null, null);
+      connection.on('message', () => connection.sendUTF('answer'));
+    });
+    second.on('request', () => {});
+    const peer = rawPeer(connect({ port: listening.port, host: '127.0.0.1', allowHalfOpen: true }));
+    peer.socket.write(requestOf());
+    await until(() => peer.text().startsWith(SWITCHING));
+    expect(second.pendingRequests).toEqual([]);
+    peer.socket.end(frame({ payload: 'last', key: hex('00 00 00 00') }));
+    await until(() => peer.socket.readableEnded);
+    expect(peer.frames()).toBe(`81 ${Buffer.from('answer').toString('hex')};`);
+    peer.socket.destroy();
     listening.close();
   });
 
