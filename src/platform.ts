@@ -72,6 +72,8 @@ export interface SendOptions {
    * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
    */
   readonly firstByte?: number | undefined;
+  /** Whether nobody changes the payload until it was sent, so that it need not be copied. Default false. */
+  readonly isLasting?: boolean | undefined;
   /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
   readonly shared?: SharedFrame | undefined;
 }
@@ -93,7 +95,7 @@ export interface Session {
   /**
    * Sends bytes, as the first or only frame of a message.
    *
-   * @param payload Kept until `callback`: do not change it before. With a client it is copied.
+   * @param payload The caller's again once the call has returned, unless `options` say that it lasts.
    * @param isText Whether the bytes are UTF-8 text.
    */
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void;

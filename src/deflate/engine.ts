@@ -11,12 +11,17 @@ export interface DeflateJob {
    * @throws {InflateError} when the input is no deflate stream, or the output would be longer than allowed.
    */
   step(): Uint8Array | null;
+  /**
+   * Copies what it has still to read: called once, after the first step that returned null, because the caller gets its memory back.
+   * Left out: a job whose input is its own.
+   */
+  detach?(copy: (source: Uint8Array, start: number, end: number) => Uint8Array): void;
 }
 
 /** Compresses the messages of one direction of one connection. One job at a time. */
 export interface Deflator {
   /**
-   * @param data Kept until the job is done.
+   * @param data Read in the job's first step, and until {@link DeflateJob.detach}.
    * @param isFinal Whether this ends the message: only then are the four bytes of the flush left out (RFC 7692 section 7.2.1).
    */
   deflate(data: Uint8Array, isFinal: boolean): DeflateJob;

@@ -155,8 +155,7 @@ class Context {
 
 class DeflateRun implements DeflateJob {
   readonly #context: Context;
-  readonly #data: Uint8Array;
-  readonly #length: number;
+  #data: Uint8Array;
   readonly #isFinal: boolean;
   readonly #resets: boolean;
   readonly #output: Output = new Output();
@@ -166,7 +165,6 @@ class DeflateRun implements DeflateJob {
   constructor(context: Context, data: Uint8Array, isFinal: boolean, resets: boolean) {
     this.#context = context;
     this.#data = data;
-    this.#length = data.length;
     this.#isFinal = isFinal;
     this.#resets = resets;
   }
@@ -182,13 +180,16 @@ class DeflateRun implements DeflateJob {
     return this.#output.length < TAIL.length ? emptyMessage() : this.#output.take(TAIL.length);
   }
 
+  detach(copy: (source: Uint8Array, start: number, end: number) => Uint8Array): void {
+    this.#data = copy(this.#data, this.#at, this.#data.length);
+    this.#at = 0;
+  }
+
   /** @returns Whether all input is deflated. */
   #run(): boolean {
     const data = this.#data;
     const output = this.#output;
     const pause = this.#at + DEFLATE_SLICE;
-    // zlib would read behind the end, which ends the process.
-    if (data.length !== this.#length) throw new Error('The memory of a message was transferred while it was being compressed');
     const started = data.length > PIECE_BYTES ? now() : 0;
     while (!this.#isDone) {
       const end = Math.min(data.length, this.#at + PIECE_BYTES);

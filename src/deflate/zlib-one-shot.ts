@@ -47,19 +47,24 @@ class OneShotDeflator implements Deflator {
   }
 
   deflate(data: Uint8Array, isFinal: boolean): DeflateJob {
+    let input = data;
     const parts: Uint8Array[] = [];
     let at = 0;
     const step = (): Uint8Array | null => {
-      const end = Math.min(data.length, at + DEFLATE_SLICE);
-      parts.push(this.#run(data.subarray(at, end)));
+      const end = Math.min(input.length, at + DEFLATE_SLICE);
+      parts.push(this.#run(input.subarray(at, end)));
       at = end;
-      if (end < data.length) return null;
+      if (end < input.length) return null;
       if (isFinal && this.#options.noContextTakeover) this.#window = NONE;
       const bytes = concat(parts);
       if (!isFinal) return bytes;
       return bytes.length < TAIL.length ? emptyMessage() : bytes.subarray(0, bytes.length - TAIL.length);
     };
-    return { isOwned: true, step };
+    const detach: DeflateJob['detach'] = (copy) => {
+      input = copy(input, at, input.length);
+      at = 0;
+    };
+    return { isOwned: true, step, detach };
   }
 
   #run(data: Uint8Array): Uint8Array {

@@ -181,7 +181,7 @@ export class NativeSession implements Session {
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
     if (this.#fragments === null && options?.fin !== false) this.#sendWhole(payload, isText, callback);
-    else this.#addFragment(payload.slice(), isText, options, callback);
+    else this.#addFragment(this.#platform.copy(payload, 0, payload.length), isText, options, callback);
   }
 
   /** @throws {UsageError} always, unless there is a callback to tell. */

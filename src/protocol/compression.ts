@@ -51,7 +51,7 @@ export class Compression {
   /**
    * Compresses the payload of one frame.
    *
-   * @param data Kept until `done` or `failed`.
+   * @param data Copied, where this does not finish at once.
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
   deflate(data: Uint8Array, isFinal: boolean, done: JobDone, failed: (error: unknown) => void): boolean {
@@ -62,7 +62,7 @@ export class Compression {
       noContextTakeover: this.#sendsAfresh,
       zlib: zlibDeflateOptions,
     });
-    return this.#run(this.#deflator.deflate(data, isFinal), done, failed);
+    return this.#run(this.#deflator.deflate(data, isFinal), done, failed, true);
   }
 
   /**
@@ -104,7 +104,7 @@ export class Compression {
     return this.#role === 'server' ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover;
   }
 
-  #run(job: DeflateJob, done: JobDone, failed: (error: unknown) => void): boolean {
+  #run(job: DeflateJob, done: JobDone, failed: (error: unknown) => void, isFirst: boolean = false): boolean {
     let bytes: Uint8Array | null;
     try {
       bytes = job.step();
@@ -116,6 +116,7 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
+    if (isFirst) job.detach?.(this.#platform.copy);
     this.#later(job, done, failed);
     return false;
   }

@@ -59,6 +59,8 @@ export interface ConnectionSink {
   onOutput(): void;
   /** A message could not be sent, and nothing can be after it: give the connection up. */
   onOutputFailure(error: Error): void;
+  /** As in OutboundOwner. */
+  onFull?(): void;
 }
 
 const NO_BYTES = new Uint8Array(0);

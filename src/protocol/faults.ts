@@ -15,15 +15,7 @@ import {
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
 import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
-import {
-  CapacityError,
-  CompressionError,
-  ProtocolError,
-  UsageError,
-  Utf8Error,
-  type ErrorCode,
-  type PeerError,
-} from '../base/errors.ts';
+import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
 import { InflateError } from '../deflate/engine.ts';
 
 function invalidFrame(code: ErrorCode, detail: string): ProtocolError {
@@ -115,9 +107,4 @@ export function tooMuchOutput(waiting: number, limit: number): CapacityError {
     message: `${waiting} bytes wait for the peer, more than maxBufferedAmount (${limit})`,
     closeCode: CLOSE_POLICY_VIOLATION,
   });
-}
-
-/** The error for a payload that was not copied, and whose memory is gone. */
-export function payloadTransferred(): UsageError {
-  return new UsageError('The memory of a payload was transferred before it was sent');
 }

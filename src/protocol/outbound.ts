@@ -11,7 +11,7 @@ import {
 } from '../base/opcodes.ts';
 import type { Platform, SendCallback, SendOptions } from '../platform.ts';
 import type { Compression } from './compression.ts';
-import { Outbox } from './outbox.ts';
+import { BORROWED, LASTING, Outbox, OWNED, REFERENCE_FROM, type Ownership } from './outbox.ts';
 
 /** Something that waits for a message that is being compressed. */
 interface Waiting {
@@ -27,6 +27,8 @@ export interface OutboundOwner {
   onOutput(): void;
   /** A message could not be compressed; the connection is of no use any more. */
   onOutputFailure(error: Error): void;
+  /** Memory is short in the middle of a frame: what the outbox holds may be written, if that calls nobody. */
+  onFull?(): void;
 }
 
 export class Outbound {
@@ -48,7 +50,7 @@ export class Outbound {
 
   /** @param owner Told when something was queued outside of a call to this object. */
   constructor(platform: Platform, masks: boolean, compression: Compression | null, owner: OutboundOwner) {
-    this.outbox = new Outbox(platform);
+    this.outbox = new Outbox(platform, () => owner.onFull?.());
     this.#platform = platform;
     this.#masks = masks;
     this.#compression = compression;
@@ -70,22 +72,35 @@ export class Outbound {
     if (this.#compression !== null) {
       const payload = this.#platform.allocate(this.#platform.byteLength(text));
       this.#platform.writeText(text, payload, 0);
-      return this.sendBytes(payload, true, options, callback);
+      return this.#send(payload, true, options, callback, OWNED);
     }
     const first = this.#firstByte(OPCODE_TEXT, options?.fin ?? true);
     this.outbox.count(this.outbox.addText(first, text, options?.mask ?? this.#masks), callback);
   }
 
-  /** Queues bytes in the same way. `payload` is kept until the batch is written. */
+  /** Queues bytes in the same way. @param payload Copied, unless the options say that it lasts. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback)) return;
+    this.#send(payload, isText, options, callback, options?.isLasting === true ? LASTING : BORROWED);
+  }
+
+  #send(
+    payload: Uint8Array,
+    isText: boolean,
+    options: SendOptions | undefined,
+    callback: SendCallback | undefined,
+    given: Ownership,
+  ): void {
+    if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback, given)) return;
     const shared = options?.shared;
     // What waits for long is copied after all: each small frame would keep all of the memory alive that it lies in.
     if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.isCongested) {
       this.outbox.addShared(shared);
     } else {
       const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
-      this.outbox.addBytes(first, payload, options?.mask ?? this.#masks);
+      // While the transport takes nothing, a long payload gets memory of its own: the arena is for what leaves soon.
+      const isKept = this.isCongested && given === BORROWED && payload.length >= REFERENCE_FROM;
+      const bytes = isKept ? this.#platform.copy(payload, 0, payload.length) : payload;
+      this.outbox.addBytes(first, bytes, options?.mask ?? this.#masks, isKept ? OWNED : given);
     }
     this.outbox.count(payload.length, callback);
   }
@@ -96,10 +111,12 @@ export class Outbound {
     isText: boolean,
     options: SendOptions | undefined,
     callback: SendCallback | undefined,
+    given: Ownership,
   ): boolean {
     const compression = this.#compression!;
     if (this.#waiting !== null) {
-      const run = (): void => this.sendBytes(payload, isText, options, callback);
+      const kept = given === BORROWED ? this.#platform.copy(payload, 0, payload.length) : payload;
+      const run = (): void => this.#send(kept, isText, options, callback, given === BORROWED ? OWNED : given);
       this.#wait({ length: payload.length, callback, run });
       return true;
     }
@@ -162,7 +179,7 @@ export class Outbound {
       if (this.#isAbandoned) return;
       // The outbox keeps long payloads, and a lent one changes with the next message.
       const lasting = isOwned || bytes.length < 4096 ? bytes : this.#platform.copy(bytes, 0, bytes.length);
-      this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned);
+      this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned ? OWNED : BORROWED);
       this.outbox.count(length, callback);
       if (waiting !== null) this.#goOn(waiting);
     };

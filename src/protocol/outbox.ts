@@ -9,8 +9,18 @@ import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 export const MAXIMUM_HEADER = 14;
-/** From this size on an unmasked payload is passed to the transport as it is; copying fewer bytes takes less than a microsecond. */
+/** From this size on a payload that stays as it is goes to the transport uncopied. Copying fewer bytes takes less than a microsecond. */
 export const REFERENCE_FROM = 16384;
+/** Slots of the output arena that long payloads leave to others. */
+const RESERVED_SLOTS = 3;
+
+/** What may be done with the memory of a payload: it is the caller's, who may change it once the call has returned. */
+export const BORROWED = 0;
+/** Nobody changes it any more. */
+export const LASTING = 1;
+/** Nobody else uses it: it may be overwritten. */
+export const OWNED = 2;
+export type Ownership = typeof BORROWED | typeof LASTING | typeof OWNED;
 /** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 128;
 /** At least this long is what follows a chunk that was too short. */
@@ -29,8 +39,6 @@ export interface Batch {
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
-  /** Whether a payload that was passed on as it is has another length than its header says: its memory was transferred. */
-  readonly isTorn: boolean;
 }
 
 const NO_SLOTS: readonly OutputSlot[] = [];
@@ -38,6 +46,7 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 
 export class Outbox {
   readonly #platform: Platform;
+  readonly #onFull: (() => void) | undefined;
   /** Where the chunk being filled is: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
   #region: Region | null = null;
   #bytes: Uint8Array | null = null;
@@ -47,13 +56,18 @@ export class Outbox {
   #chunks: Uint8Array[] | null = null;
   #slots: OutputSlot[] | null = null;
   #callbacks: SendCallback[] | null = null;
-  /** Payloads that are not copied, and how long they were. */
-  #references: { payload: Uint8Array; length: number }[] | null = null;
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
-  constructor(platform: Platform) {
+  /** @param onFull Asked, in the middle of a frame, to write what is here, so that slots become free. It need not. */
+  constructor(platform: Platform, onFull?: () => void) {
     this.#platform = platform;
+    this.#onFull = onFull;
+  }
+
+  /** Whether what is here should leave before the turn is over: memory for more is short. */
+  get isPressing(): boolean {
+    return this.#payloadBytes > REFERENCE_FROM * 4 || this.#platform.codec.freeSlots <= RESERVED_SLOTS * 2;
   }
 
   get isEmpty(): boolean {
@@ -92,13 +106,15 @@ export class Outbox {
   /**
    * Adds a frame with bytes for payload.
    *
-   * @param payload Kept until the batch is written when it is long and not masked; else copied.
-   * @param isOwned Whether `payload` may be overwritten.
+   * @param payload Copied, unless it is long and `ownership` allows to keep it until the batch is written.
    */
-  addBytes(first: number, payload: Uint8Array, masked: boolean, isOwned: boolean = false): void {
+  addBytes(first: number, payload: Uint8Array, masked: boolean, ownership: Ownership = BORROWED): void {
     const { length } = payload;
-    if (length >= REFERENCE_FROM && (!masked || length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK)) {
-      this.#addLong(first, payload, masked, isOwned);
+    if (
+      length >= REFERENCE_FROM &&
+      (length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED))
+    ) {
+      this.#addLong(first, payload, masked, ownership);
       return;
     }
     const bytes = this.#reserve(length + MAXIMUM_HEADER);
@@ -140,9 +156,7 @@ export class Outbox {
       slots: this.#slots ?? NO_SLOTS,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
-      isTorn: this.#references !== null && this.#references.some(({ payload, length }) => payload.length !== length),
     };
-    this.#references = null;
     this.#region = this.#bytes = null;
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#callbacks = null;
@@ -173,45 +187,57 @@ export class Outbox {
     const length = this.#platform.byteLength(text);
     const payload = this.#platform.allocate(length);
     this.#platform.writeText(text, payload, 0);
-    this.addBytes(first, payload, masked, true);
+    this.addBytes(first, payload, masked, OWNED);
     return length;
   }
 
-  #addLong(first: number, payload: Uint8Array, masked: boolean, isOwned: boolean): void {
+  #addLong(first: number, payload: Uint8Array, masked: boolean, ownership: Ownership): void {
     const key = masked ? this.#platform.maskingKey() : 0;
     const header = this.#reserve(MAXIMUM_HEADER);
     this.#used = writeHeader(header, this.#used, first, payload.length, masked, key);
-    if (masked) {
-      this.#addMasked(payload, key, isOwned);
+    if (ownership === OWNED || (ownership === LASTING && !masked)) {
+      if (masked) this.#platform.codec.maskBytes(payload, 0, payload.length, key);
+      this.#addChunk(payload);
     } else {
-      this.#finishChunk();
-      (this.#chunks ??= []).push(payload);
-      (this.#references ??= []).push({ payload, length: payload.length });
+      this.#addInPieces(payload, masked, key);
     }
   }
 
-  /** Masks a payload that no chunk can hold: through free slots of the arena, and the heap for what they cannot take. */
-  #addMasked(payload: Uint8Array, key: number, isOwned: boolean): void {
+  /**
+   * Copies a payload that no chunk can hold: through slots of the arena, whose memory is warm, as long as the system takes what is in them,
+   * and the rest to memory of its own.
+   */
+  #addInPieces(payload: Uint8Array, masked: boolean, key: number): void {
     const { codec } = this.#platform;
     let rotated = key;
     let at = 0;
-    if (!isOwned) {
-      while (at < payload.length && (this.#isInArena || codec.freeSlots > 0)) {
-        const bytes = this.#reserve(MAXIMUM_HEADER);
-        if (!this.#isInArena) break;
-        const piece = payload.subarray(at, at + this.#limit - this.#used);
-        bytes.set(piece, this.#used);
-        rotated = codec.kernel.mask(this.#used, piece.length, rotated);
-        this.#used += piece.length;
-        at += piece.length;
-      }
-      if (at === payload.length) return;
+    while (at < payload.length && this.#makeRoom()) {
+      const bytes = this.#bytes!;
+      const piece = payload.subarray(at, at + this.#limit - this.#used);
+      bytes.set(piece, this.#used);
+      if (masked) rotated = codec.kernel.mask(this.#used, piece.length, rotated);
+      this.#used += piece.length;
+      at += piece.length;
     }
-    let rest = payload.subarray(at);
-    if (!isOwned) rest = this.#platform.copy(rest, 0, rest.length);
-    codec.maskBytes(rest, 0, rest.length, rotated);
+    if (at === payload.length) return;
+    const rest = this.#platform.copy(payload, at, payload.length);
+    if (masked) codec.maskBytes(rest, 0, rest.length, rotated);
+    this.#addChunk(rest);
+  }
+
+  /** @returns Whether there is room in a slot of the arena. */
+  #makeRoom(): boolean {
+    if (this.#isInArena && this.#used < this.#limit) return true;
+    const { codec } = this.#platform;
+    if (codec.freeSlots <= RESERVED_SLOTS) this.#onFull?.();
+    if (codec.freeSlots <= RESERVED_SLOTS) return false;
+    this.#nextChunk(MAXIMUM_HEADER);
+    return true;
+  }
+
+  #addChunk(chunk: Uint8Array): void {
     this.#finishChunk();
-    (this.#chunks ??= []).push(rest);
+    (this.#chunks ??= []).push(chunk);
   }
 
   /** Whether the chunk being filled is in codec memory, where the kernel can mask. */

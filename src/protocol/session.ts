@@ -15,10 +15,10 @@ import type {
   TransportEvents,
 } from '../platform.ts';
 import { Connection, type ConnectionSink } from './connection.ts';
-import { payloadTransferred, tooMuchOutput } from './faults.ts';
+import { tooMuchOutput } from './faults.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
-import { settle, type Batch } from './outbox.ts';
+import { REFERENCE_FROM, settle, type Batch } from './outbox.ts';
 import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions } from '../base/options.ts';
@@ -38,6 +38,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   /** Whether the system has kept a batch waiting since all was last handed over. */
   #hasWaited = false;
   #isFlushPlanned = false;
+  /** Whether a call of the program is on the stack, in which its callbacks must not be called. */
+  #isInCall = false;
+  /** Callbacks of what was written in such a call. */
+  #told: SendCallback[] | null = null;
   /** What the transport reported before the start, in order: nothing that arrived is lost, even if the peer has left. Null after it. */
   #early: (() => void)[] | null = [];
   #isReceiving = false;
@@ -98,12 +102,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendText(text, options, callback);
+    if (text.length >= REFERENCE_FROM) this.#relieve();
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
+    if (payload.length >= REFERENCE_FROM) this.#relieve();
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
@@ -127,7 +133,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   terminate(): void {
     if (this.#isOver) return;
     // What this turn has sent goes out, as far as the system takes it at once.
-    this.#flush();
+    this.#flushInCall();
     this.#isOutputOver = true;
     this.#connection.receiveEnd();
     this.#beginClosing();
@@ -196,7 +202,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
    * made it; or has done so.
    */
   get #mustWait(): boolean {
-    return this.#early !== null || this.#postponed > 0 || this.#platform.codec.isDelivering;
+    return this.#early !== null || this.#isInCall || this.#postponed > 0 || this.#platform.codec.isDelivering;
   }
 
   /** Keeps reports in order: while one waits, so do all that follow. */
@@ -243,6 +249,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#isOver = true;
     this.#beginClosing();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#tell();
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
     if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
     this.#settle(connection.outbox.take(), lost);
@@ -309,6 +316,10 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     this.#planFlush();
   }
 
+  onFull(): void {
+    this.#flushInCall();
+  }
+
   // The closing side.
 
   get #mustAsk(): boolean {
@@ -318,7 +329,7 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   /** Whether another message may wait; if not, does what the policy says. */
   #admits(callback: SendCallback | undefined): boolean {
     // What this turn has sent may be taken at once.
-    if (this.bufferedAmount > this.#maxBufferedAmount) this.#flush();
+    if (this.bufferedAmount > this.#maxBufferedAmount) this.#flushInCall();
     if (this.#isOver || this.#isClosing) {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return false;
@@ -378,14 +389,41 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     return (isAtOnce) => this.#endWrite(isAtOnce);
   }
 
+  /** Writes a long message before the turn is over where it would make memory short: fresh memory costs more than a write. */
+  #relieve(): void {
+    if (this.#connection.outbox.isPressing) this.#flushInCall();
+  }
+
+  /** Flushes in a call of the program. Its callbacks come later, and so does what the transport reports meanwhile. */
+  #flushInCall(): void {
+    this.#isInCall = true;
+    try {
+      this.#writeAll();
+    } finally {
+      this.#isInCall = false;
+    }
+  }
+
   #flush(): void {
+    this.#tell();
+    this.#writeAll();
+  }
+
+  /** Calls back for what was written in a call. */
+  #tell(): void {
+    const callbacks = this.#told;
+    if (callbacks === null) return;
+    this.#told = null;
+    for (const callback of callbacks) guard(this.#platform, () => callback());
+  }
+
+  #writeAll(): void {
     if (this.#inFlight !== null || this.#isOutputOver || this.#isOver) return;
     const { outbox } = this.#connection;
     // More than once if the transport delivers inside write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
-      if (batch.isTorn) return this.onOutputFailure(payloadTransferred());
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
         // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
         this.#outbound.isCongested = true;
@@ -414,6 +452,9 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   #settle(batch: Batch, error?: Error): void {
     this.#inFlight = null;
-    settle(this.#platform, batch, error);
+    if (!this.#isInCall || batch.callbacks.length === 0) return settle(this.#platform, batch, error);
+    settle(this.#platform, { ...batch, callbacks: [] });
+    (this.#told ??= []).push(...batch.callbacks);
+    this.#planFlush();
   }
 }

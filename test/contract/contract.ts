@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pattern } from '../support/frames.ts';
 import { Endpoint, type ClientSocket, type Message, type WsStyleSocket } from './endpoint.ts';
 import { DEFAULTS, type Capabilities, type ClientOptions, type ContractRuntime, type RunningServer } from './runtime.ts';
-import { BURST, ContractScript, FRAGMENTS, transfer, type Sighting } from './script.ts';
+import { BURST, ContractScript, FRAGMENTS, SCRATCH, transfer, type Sighting } from './script.ts';
 
 /** One of a runtime's clients. */
 interface Face {
@@ -195,6 +195,26 @@ function describeMessages(context: Context, face: Face): void {
     expectSame(await last.exchange(pattern(100)), pattern(100));
     last.socket.close();
     expect(await last.closed).toMatchObject({ code: 1005, reason: '' });
+  });
+
+  test('receives what the memory of a message held when the server sent it', async () => {
+    const client = await connect(context, face, '/scratch');
+    for (const [index, size] of SCRATCH.entries()) expectSame(await client.next(), new Uint8Array(size).fill(index));
+    expectSame(await client.next(), new Uint8Array(200_000).fill(1));
+    const joined = new Uint8Array(40_000).fill(2).fill(3, 20_000);
+    expectSame(await client.next(), joined);
+  });
+
+  test('sends what the memory of a message holds at that time', async () => {
+    const client = await connect(context, face, '/echo');
+    const scratch = new Uint8Array(Math.max(...SCRATCH));
+    for (const [index, size] of SCRATCH.entries()) client.socket.send(scratch.fill(index).subarray(0, size));
+    const transferred = new Uint8Array(200_000).fill(1);
+    client.socket.send(transferred);
+    transfer(transferred);
+    scratch.fill(0xff);
+    for (const [index, size] of SCRATCH.entries()) expectSame(await client.next(), new Uint8Array(size).fill(index));
+    expectSame(await client.next(), new Uint8Array(200_000).fill(1));
   });
 
   test.runIf(serverPings)('answers a Ping with its payload', async () => {

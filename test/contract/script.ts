@@ -43,6 +43,10 @@ export function transfer({ buffer }: Uint8Array): void {
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
 }
 
+const SIZES = [100, 16_383, 16_384, 65_536, 131_072, 300_000, 1_048_576];
+/** How long the messages are that `/scratch` sends; the index of each is all that it consists of. */
+export const SCRATCH: readonly number[] = Array.from({ length: 28 }, (_, index) => SIZES[index % SIZES.length]);
+
 type Behaviour = (ws: ServerSocket, query: URLSearchParams, request: ServerRequest) => void;
 
 const decoder = new TextDecoder();
@@ -103,11 +107,24 @@ export class ContractScript {
     // Echoes, then takes the memory of all that it was given away.
     transfer: (ws) => {
       ws.on('message', (data, isBinary) => {
-        ws.send(new Uint8Array(data), { binary: isBinary });
+        ws.send(data, { binary: isBinary });
         transfer(data);
       });
       ws.on('ping', transfer);
       ws.on('close', (_code, reason) => transfer(reason));
+    },
+    // Sends the same memory again and again, filled anew each time, far more than the system takes at once.
+    scratch: (ws) => {
+      const scratch = new Uint8Array(Math.max(...SCRATCH));
+      for (const [index, size] of SCRATCH.entries()) {
+        ws.send(scratch.fill(index).subarray(0, size), { binary: true });
+      }
+      const transferred = new Uint8Array(200_000).fill(1);
+      ws.send(transferred, { binary: true });
+      transfer(transferred);
+      ws.send(scratch.fill(2).subarray(0, 20_000), { binary: true, fin: false });
+      ws.send(scratch.fill(3).subarray(0, 20_000), { binary: true, fin: true });
+      scratch.fill(0xff);
     },
     // Tells how long the ArrayBuffer of a message or Ping is, and whether another connection had it before.
     memory: (ws) => {

@@ -59,7 +59,7 @@ export class SendQueue {
     this.#kept += bodyLength(body, this.#platform);
   }
 
-  /** Sends one message. Bytes are copied unless the session does it. */
+  /** Sends one message. Bytes are copied. */
   send(body: Body): void {
     const session = this.#session;
     if (session === null) return this.discard(body);
@@ -79,7 +79,7 @@ export class SendQueue {
 
   #pass(session: Session, body: string | Uint8Array): void {
     if (typeof body === 'string') session.sendText(body);
-    else session.sendBytes(session.role === 'server' ? this.#platform.copy(body, 0, body.length) : body, false);
+    else session.sendBytes(body, false);
   }
 
   /** Reads the Blob at the head, sends it, and whatever comes before the next Blob. */

@@ -23,7 +23,7 @@ export interface BroadcastOptions {
  *
  * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.
  *
- * @param data Copied, or kept until it was sent from 16 KiB on: do not change it before.
+ * @param data Copied, once for all.
  * @throws {TypeError} for what has no bytes, such as a Blob: read it first.
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
@@ -34,8 +34,9 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, give
   const bytes = toBytes(normalize(data));
   const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
   // A connection that compresses may have to keep it for a while.
-  const payload = shared === undefined ? bytes : shared.region.bytes.subarray(shared.end - bytes.length, shared.end);
-  const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared };
+  const payload =
+    shared === undefined ? new Uint8Array(bytes) : shared.region.bytes.subarray(shared.end - bytes.length, shared.end);
+  const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared, isLasting: true };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;

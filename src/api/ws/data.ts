@@ -49,7 +49,7 @@ export function frameOptions(options: MessageOptions | null | undefined): SendOp
   const compress = ownOption(options, 'compress');
   const mask = ownOption(options, 'mask');
   if (fin === undefined && compress === undefined && mask === undefined) return undefined;
-  return { fin, compress, mask, firstByte: undefined, shared: undefined };
+  return { fin, compress, mask, firstByte: undefined, shared: undefined, isLasting: undefined };
 }
 
 /** Whether a message goes out as text. `binary: undefined` is a false `binary`, as in ws. */

@@ -29,12 +29,14 @@ export class SendQueue {
 
   /** Sends `data` after everything before it. */
   add(data: BlobLike | Uint8Array, send: SendTask, callback: SendCallback | undefined): void {
-    const size = data instanceof Uint8Array ? data.length : data.size;
+    // The caller may change its memory as soon as this has returned.
+    const content = data instanceof Uint8Array ? new Uint8Array(data) : data;
+    const size = content instanceof Uint8Array ? content.length : content.size;
     this.bytes += size;
     this.run(async () => {
       let bytes: Uint8Array;
       try {
-        bytes = data instanceof Uint8Array ? data : new Uint8Array(await data.arrayBuffer());
+        bytes = content instanceof Uint8Array ? content : new Uint8Array(await content.arrayBuffer());
       } catch (error) {
         // In a turn of its own, where what a listener throws is an uncaught exception and not a rejected promise.
         nextTick(() => {

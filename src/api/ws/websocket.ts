@@ -120,7 +120,7 @@ export abstract class WebSocketBase extends ListeningBase {
   /**
    * Sends a message.
    *
-   * @param data Text, or bytes, which must not be changed before `callback`.
+   * @param data Text, or bytes, which are the caller's again once this has returned.
    * @param callback Called once the message was handed to the operating system, or with what prevented it.
    * @throws {Error} while connecting.
    */

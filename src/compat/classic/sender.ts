@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { EMPTY, normalize, toBytes } from '../../api/ws/data.ts';
 import { CLOSE_INTERNAL_ERROR } from '../../base/close-codes.ts';
+import { copyToOwn } from '../../nodejs/views.ts';
 import type { Session } from '../../platform.ts';
 import { isSource, SourcePump } from './source.ts';
 import type { FragmentSender, SendCallback, SendOptions, StreamCallback } from './types.ts';
@@ -115,7 +116,9 @@ export class Sender {
           () => this.#sendSource(pump, settings, callback),
         );
       } else {
-        const content = contentOf(data);
+        const given = contentOf(data);
+        // The caller may change its memory meanwhile.
+        const content = isDelayed && typeof given !== 'string' ? copyToOwn(given) : given;
         this.#schedule(Buffer.byteLength(content), fail, () => this.#sendFrame(content, settings, true, callback));
       }
     } catch (error) {

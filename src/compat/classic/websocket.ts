@@ -167,7 +167,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   /**
    * Sends a message; behind the one that is being streamed, if there is one.
    *
-   * @param data Text, bytes, which must not be changed before `callback`, or a readable stream, which becomes one message.
+   * @param data Text, bytes, which are the caller's again once this has returned, or a readable stream, which becomes one message.
    * @throws {Error} without a callback: 'not opened' unless open.
    */
   send(data: unknown, options?: SendOptions | SendCallback | null, callback?: SendCallback): void {

@@ -122,7 +122,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   /**
    * Sends a message: text for a string, a number or another primitive value, else binary.
    *
-   * @param data Bytes must not be changed in this turn of the event loop, nor while the system does not take them.
+   * @param data Bytes are the caller's again once this has returned.
    * @throws {UsageError} unless the connection is open; its message names the state.
    * @throws {TypeError} when it is neither text nor bytes.
    */

@@ -15,7 +15,7 @@ import { deprecation } from './deprecation.ts';
 import type { ConnectionEvents, ConnectionState } from './connection-events.ts';
 import { receivedFrame, WebSocketFrame } from './frame.ts';
 import { makeKeepalive, type Keepalive } from './keepalive.ts';
-import { controlPayload, isBuffer, lasting, viewOfBytes } from './payloads.ts';
+import { controlPayload, isBuffer, viewOfBytes } from './payloads.ts';
 import type { ConnectionConfig, IExtension, IStringified, SendCallback } from './types.ts';
 
 const FIN = 0x80;
@@ -160,9 +160,9 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     }
     const { fragmentOutgoingMessages, fragmentationThreshold } = this.config;
     if ((fragmentOutgoingMessages ?? true) && data.length > (fragmentationThreshold ?? DEFAULT_THRESHOLD)) {
-      return this.#sendFragments(lasting(data, this.maskOutgoingPackets), false, callback);
+      return this.#sendFragments(data, false, callback);
     }
-    this.#session.sendBytes(lasting(data, this.maskOutgoingPackets), false, undefined, callback as never);
+    this.#session.sendBytes(data, false, undefined, callback as never);
     this.#noteOutput();
   }
 
@@ -201,8 +201,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   /** Sends a message in frames of at most `fragmentationThreshold` bytes. @throws {Error} for a control frame. */
   fragmentAndSend(frame: WebSocketFrame, callback?: SendCallback): void {
     if (frame.opcode > 0x07) throw new Error('You cannot fragment control frames.');
-    const payload = lasting(frame.binaryPayload, this.maskOutgoingPackets);
-    this.#sendFragments(payload, frame.opcode === OPCODE_TEXT, callback);
+    this.#sendFragments(frame.binaryPayload, frame.opcode === OPCODE_TEXT, callback);
   }
 
   /** Sends a Close frame and nothing more: `close` is the closing handshake. */

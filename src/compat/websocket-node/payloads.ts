@@ -6,8 +6,6 @@ import type { IStringified } from './types.ts';
 
 /** Longest payload of `ping` and `pong`; WebSocket-Node cuts there, one byte below what RFC 6455 section 5.5 allows. */
 const LONGEST_PING = 124;
-/** From this length on a session may keep what it is given, unless it masks. */
-const KEPT_FROM = 16384;
 
 /** Whether `data` is a Buffer. Narrows, where `Buffer.isBuffer` would leave `never` behind. */
 export function isBuffer(data: unknown): data is Buffer {
@@ -23,9 +21,4 @@ export function viewOfBytes(bytes: Uint8Array): Buffer {
 export function controlPayload(data: Buffer | IStringified): Buffer {
   const bytes = isBuffer(data) ? data : Buffer.from(String(data));
   return bytes.subarray(0, LONGEST_PING);
-}
-
-/** Bytes that stay as they are: programs of WebSocket-Node reuse theirs once they are sent. */
-export function lasting(bytes: Buffer, isMasked: boolean): Buffer {
-  return isMasked || bytes.length < KEPT_FROM ? bytes : Buffer.from(bytes);
 }

@@ -15,6 +15,7 @@ import {
 } from '../../base/opcodes.ts';
 import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
 import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
+import { copyToOwn } from '../views.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
 import { isArrayBuffer, isBlob } from '../../base/realms.ts';
@@ -47,7 +48,12 @@ interface Waiting {
 }
 
 /** The payload, and whether it lies in memory of the program. */
-function payloadOf(data: SenderData): { bytes: Buffer; isBorrowed: boolean } {
+interface Payload {
+  readonly bytes: Buffer;
+  readonly isBorrowed: boolean;
+}
+
+function payloadOf(data: SenderData): Payload {
   const isView = ArrayBuffer.isView(data) || isArrayBuffer(data) || data instanceof SharedArrayBuffer;
   return { bytes: toBytes(data), isBorrowed: isView };
 }
@@ -94,7 +100,7 @@ export class Sender {
   /**
    * Sends a message, or a fragment of one.
    *
-   * @param data Kept until `callback`, and not changed.
+   * @param data What the stream does not take at once is kept until `callback`: do not change it before.
    * @throws {TypeError} for what has no bytes.
    */
   send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
@@ -103,8 +109,8 @@ export class Sender {
     const fin = ownOption(options, 'fin') ?? false;
     const mask = ownOption(options, 'mask') ?? false;
     const blob = isBlob(data) ? data : null;
-    const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
-    const length = blob ? blob.size : bytes.length;
+    const given = payloadOf(blob ? EMPTY : (data as SenderData));
+    const length = blob ? blob.size : given.bytes.length;
     const isFirst = this.#isFirst;
     this.#isFirst = fin;
     if (isFirst) {
@@ -113,6 +119,7 @@ export class Sender {
     }
     const isCompressed = this.#isCompressed;
     if (fin) this.#isCompressed = false;
+    const { bytes, isBorrowed } = isCompressed ? this.#keep(given) : this.#keepWhileWaiting(given);
     const frame: FrameOptions = {
       fin,
       mask,
@@ -168,12 +175,21 @@ export class Sender {
 
   #control(opcode: number, data: SenderData | Blob, mask: boolean = false, callback: WriteCallback | undefined): void {
     const blob = isBlob(data) ? data : null;
-    const { bytes, isBorrowed } = payloadOf(blob ? EMPTY : (data as SenderData));
+    const { bytes, isBorrowed } = this.#keepWhileWaiting(payloadOf(blob ? EMPTY : (data as SenderData)));
     const length = blob ? blob.size : bytes.length;
     if (length > MAXIMUM_CONTROL_PAYLOAD) throw new RangeError('The data size must not be greater than 125 bytes');
     const frame = { fin: true, mask, opcode, readOnly: isBorrowed };
     const write = (payload: Buffer): boolean => this.#write(payload, frame, callback);
     this.#add({ length, callback, run: () => (blob ? this.#read(blob, write) : write(bytes)) });
+  }
+
+  #keepWhileWaiting(payload: Payload): Payload {
+    return this.#waiting.length === 0 ? payload : this.#keep(payload);
+  }
+
+  /** What is written later is copied: the caller may change its memory as soon as the call has returned. */
+  #keep({ bytes, isBorrowed }: Payload): Payload {
+    return { bytes: isBorrowed ? copyToOwn(bytes) : bytes, isBorrowed: false };
   }
 
   #add(entry: Waiting): void {

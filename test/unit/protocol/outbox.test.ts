@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS, OUTPUT_SLOT_BYTES } from '../../../assembly/layout.ts';
 import type { OutputSlot } from '../../../src/codec/codec.ts';
-import { Outbox, type Batch } from '../../../src/protocol/outbox.ts';
+import { LASTING, Outbox, type Batch, OWNED } from '../../../src/protocol/outbox.ts';
 import { expectBytes, parseFrames } from '../../support/bytes.ts';
 import { concat, pattern, toHex, utf8 } from '../../support/frames.ts';
 import { KERNELS } from '../../support/kernels.ts';
@@ -124,24 +124,49 @@ describe('outbox', () => {
     expect(platform.allocations).toEqual([]);
   });
 
-  test('server refers to a long payload, and copies a short one', () => {
+  test('server refers to a long payload that lasts, and copies a short one', () => {
     const platform = new ManualPlatform();
     const outbox = new Outbox(platform);
     const long = pattern(16384);
     const short = pattern(16383);
-    outbox.addBytes(0x82, long, false);
-    outbox.addBytes(0x82, short, false);
+    outbox.addBytes(0x82, long, false, LASTING);
+    outbox.addBytes(0x82, short, false, LASTING);
     const { chunks } = outbox.take();
     expect(chunks[1]).toBe(long);
     short.fill(0);
     expectBytes(concat(...chunks).subarray(-16383), pattern(16383));
   });
 
+  test.each([false, true])('a borrowed payload of any length is the caller’s again at once (masked: %s)', (masked) => {
+    const platform = new ManualPlatform();
+    const outbox = new Outbox(platform);
+    const lengths = [16_383, 16_384, 131_058, 131_059, 200_000, 3_000_000];
+    for (const [seed, length] of lengths.entries()) {
+      const payload = pattern(length, seed);
+      outbox.addBytes(0x82, payload, masked);
+      payload.fill(0xff);
+    }
+    expect(platform.codec.freeSlots).toBeGreaterThan(0);
+    const { bytes } = leave(platform, outbox);
+    for (const [seed, { payload }] of parseFrames(bytes).entries()) expectBytes(payload, pattern(lengths[seed], seed));
+  });
+
+  test('a long payload goes through the same slots again while they are emptied', () => {
+    const platform = new ManualPlatform();
+    const written: Uint8Array[] = [];
+    const outbox: Outbox = new Outbox(platform, () => written.push(leave(platform, outbox).bytes));
+    outbox.addBytes(0x82, pattern(10_000_000), true);
+    written.push(leave(platform, outbox).bytes);
+    expect(platform.allocations).toEqual([]);
+    expect(written.length).toBeGreaterThan(5);
+    expectBytes(parseFrames(concat(...written))[0].payload, pattern(10_000_000));
+  });
+
   test('client may mask in place only what it owns', () => {
     const platform = new ManualPlatform();
     const outbox = new Outbox(platform);
     const owned = pattern(200_000);
-    outbox.addBytes(0x82, owned, true, true);
+    outbox.addBytes(0x82, owned, true, OWNED);
     const batch = outbox.take();
     expect(batch.chunks.map(({ buffer }) => buffer)).toContain(owned.buffer);
     expectBytes(parseFrames(concat(...batch.chunks))[0].payload, pattern(200_000));
@@ -190,7 +215,7 @@ describe('outbox', () => {
     expect(outbox.payloadBytes).toBe(5);
     expect(outbox.take()).toMatchObject({ payloadBytes: 5, callbacks });
     expect(outbox.payloadBytes).toBe(0);
-    expect(outbox.take()).toEqual({ chunks: [], slots: [], payloadBytes: 0, callbacks: [], isTorn: false });
+    expect(outbox.take()).toEqual({ chunks: [], slots: [], payloadBytes: 0, callbacks: [] });
   });
 
   test('a batch like the one before fits in one chunk of the heap', () => {

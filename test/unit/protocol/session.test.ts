@@ -114,6 +114,7 @@ describe('what leaves', () => {
     expect(platform.codec.freeSlots).toBe(0);
     const expected = concat(hex('81 05'), utf8('hello'), hex('82 7e 4e 20'), pattern(20_000), hex('82 7e 01 2c'), pattern(300));
     for (const { transport } of ends) {
+      transport.isHeld = false;
       transport.release();
       expectBytes(transport.bytes, expected);
     }
@@ -206,6 +207,20 @@ describe('backpressure', () => {
     send();
     writes.shift()!();
     expect(sink.events).toEqual([['drain'], ['drain']]);
+  });
+
+  test('callbacks of what is written within a call come after it, in order', () => {
+    const bench = new Bench();
+    const { session, transport } = bench.end;
+    session.sendText('a', undefined, bench.callback('a'));
+    const before = transport.bytes.length;
+    session.sendBytes(pattern(300_000), false, undefined, bench.callback('b'));
+    expect(transport.bytes.length).toBeGreaterThan(before + 300_000);
+    expect(session.bufferedAmount).toBe(0);
+    session.sendText('c', undefined, bench.callback('c'));
+    expect(bench.results).toEqual([]);
+    bench.platform.runDeferred();
+    expect(bench.results).toEqual(['a', 'b', 'c']);
   });
 
   test('a callback may send, and drain waits for that too', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { ProtocolError } from '../../../../src/base/errors.ts';
-import { createWebSocketClass, type W3CWebSocket as WebSocket } from '../../../../src/api/w3c/index.ts';
-import { FakeConnector, FakeSession, fakePlatform, passTurns, type SessionCall } from '../../../support/fake-session.ts';
+import type { W3CWebSocket as WebSocket } from '../../../../src/api/w3c/index.ts';
+import { FakeConnector, FakeSession, passTurns, type SessionCall } from '../../../support/fake-session.ts';
 import { bind, connecting, logOf, opened, settle, thrownBy } from './support.ts';
 
 const ABNORMAL = ['error in 3', 'close in 3: 1006 "" not clean'];
@@ -309,15 +309,5 @@ describe('end of the connection', () => {
     socket.onclose = (event) => names.push(event.constructor.name, String(event instanceof Event));
     session.receiveEnd(1000);
     expect(names).toEqual(['CloseEvent', 'true']);
-  });
-
-  test('server side of the class copies what it sends', () => {
-    const connector = new FakeConnector();
-    const socket = new (createWebSocketClass(connector.connect, fakePlatform))('ws://example.test');
-    const session = connector.open(new FakeSession('server'));
-    const bytes = Uint8Array.of(1);
-    socket.send(bytes);
-    bytes[0] = 2;
-    expect(session.lastBytes).toEqual(Uint8Array.of(1));
   });
 });

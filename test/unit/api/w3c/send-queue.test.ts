@@ -29,15 +29,6 @@ test('client passes text and bytes on at once', () => {
   expect(session.lastBytes).toBe(bytes);
 });
 
-test('server copies bytes, which its session would keep', () => {
-  const session = new FakeSession('server');
-  const { queue } = queueOver(session);
-  const bytes = Uint8Array.of(1, 2);
-  queue.send(bytes);
-  bytes.fill(9);
-  expect(session.lastBytes).toEqual(Uint8Array.of(1, 2));
-});
-
 test('client keeps the order of calls around Blobs', async () => {
   const session = new FakeSession();
   const { queue } = queueOver(session);
