@@ -132,7 +132,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
   /**
    * Sends a text message. Never throws: what cannot be sent is told by 'error'.
    *
-   * @param data Text; or its UTF-8, which must not be changed in this turn of the event loop, nor while the system does not take it.
+   * @param data Text; or its UTF-8, which is the caller's again once this has returned.
    */
   send(data: string | ArrayBufferView | ArrayBuffer): void {
     if (this.#readyState !== OPEN) return void this.emit('error', new Error(NOT_OPEN));
