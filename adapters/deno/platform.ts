@@ -1,5 +1,6 @@
 // What Deno lends to the shared code: what its node: modules give, except where something of its own is better.
 
+import { flush } from '../../src/nodejs/exit.ts';
 import { platform as nodePlatform } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
 
@@ -10,6 +11,9 @@ import type { Platform } from '../../src/platform.ts';
 const TEXT_DECODER_FROM = 128;
 // RFC 6455 section 5.6 knows no byte order mark: it is text like any other.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+// Deno emits no 'exit' after an uncaught exception, nor does it run microtasks.
+for (const event of ['error', 'unhandledrejection']) globalThis.addEventListener(event, flush);
 
 export const platform: Platform = {
   ...nodePlatform,

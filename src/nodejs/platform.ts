@@ -6,8 +6,11 @@ import { sharedCodec } from '../codec/load.ts';
 import { createSlabs } from '../protocol/slabs.ts';
 import type { Platform } from '../platform.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
+import { flushOnExit } from './exit.ts';
 import { createCopyMessage } from './message-copies.ts';
 import { copyToOwn, makeView } from './views.ts';
+
+flushOnExit();
 
 /** Keys drawn at once: a call into OpenSSL for each would cost more than masking a short message. */
 const KEYS = 2048;

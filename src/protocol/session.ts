@@ -23,6 +23,18 @@ import type { BufferPolicy, SessionOptions } from './session-options.ts';
 import { UNATTACHED } from './unattached.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions } from '../base/options.ts';
 
+/** The session whose read is being delivered. */
+let receiving: RawSession | null = null;
+
+function setReceiving(session: RawSession | null): void {
+  receiving = session;
+}
+
+/** Hands over what listeners of the read on the stack have sent: the process ends, and the read with it. */
+export function flushReceiving(): void {
+  receiving?.flushInRead();
+}
+
 export class RawSession implements Session, TransportEvents, ConnectionSink {
   readonly role: Role;
   readonly #platform: Platform;
@@ -179,9 +191,11 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   receiveInput(length: number): void {
     this.#heartbeat?.sign();
     this.#isReceiving = true;
+    setReceiving(this);
     try {
       this.#connection.receiveInput(length);
     } finally {
+      setReceiving(null);
       this.#isReceiving = false;
       this.#flush();
     }
@@ -218,9 +232,11 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
   #receiveNow(chunk: Uint8Array): void {
     this.#heartbeat?.sign();
     this.#isReceiving = true;
+    setReceiving(this);
     try {
       this.#connection.receive(chunk);
     } finally {
+      setReceiving(null);
       this.#isReceiving = false;
       this.#flush();
     }
@@ -383,6 +399,12 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
       this.#isFlushPlanned = false;
       this.#flush();
     };
+  }
+
+  /** The read on the stack will not come to its end. */
+  flushInRead(): void {
+    this.#isReceiving = false;
+    this.#flush();
   }
 
   #makeWritten(): (isAtOnce?: boolean) => void {

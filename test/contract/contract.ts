@@ -443,6 +443,42 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(await client.next()).toBe('text');
   });
 
+  // One after the other: workerd opens no more than six connections at a time.
+  const TIMES = 10;
+
+  test('hears what the server sends at once behind `await ready`', async () => {
+    for (let index = 0; index < TIMES; index++) {
+      const client = context.track(create(context.url('/greet'), [], {}));
+      const { socket } = client;
+      await socket.ready;
+      const greeting = new Promise((resolve) => {
+        socket.on('message', (data: Uint8Array) => resolve(new TextDecoder().decode(data)));
+      });
+      expect(await Promise.race([greeting, client.closed])).toBe('welcome');
+      socket.close();
+      await client.closed;
+    }
+  });
+
+  test('hears it in a loop behind `await ready`, however deep the `await`', async () => {
+    for (let index = 0; index < TIMES; index++) {
+      const client = context.track(create(context.url('/greet'), [], {}));
+      const ready = async (): Promise<WsStyleSocket> => await client.socket.ready;
+      const socket = await (async () => await ready())();
+      const received: unknown[] = [];
+      for await (const message of socket) if (received.push(message) === 2) break;
+      expect(received).toEqual(['welcome', 'again']);
+      socket.close();
+      await client.closed;
+    }
+  });
+
+  test('is heard by a server that listens behind `await ready`', async () => {
+    const client = context.track(create(context.url('/ready'), [], {}));
+    client.socket.on('open', () => client.socket.send('at once'));
+    expect(await client.next()).toBe('at once');
+  });
+
   test('works behind a Proxy, and through an object that inherits', async () => {
     const { socket, closed } = await open('/echo');
     for (const standIn of [new Proxy(socket, {}), Object.create(socket) as WsStyleSocket]) {

@@ -20,6 +20,8 @@ export interface WsStyleSocket extends ClientSocket {
   ping(data?: Uint8Array): void;
   pong(data?: Uint8Array): void;
   terminate(): void;
+  readonly ready: Promise<WsStyleSocket>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<unknown>;
 }
 
 /** How a connection ended. */

@@ -11,6 +11,8 @@ export interface ServerSocket {
   ping(data?: Uint8Array): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
+  /** Not with servers of others. */
+  readonly ready?: Promise<unknown>;
 }
 
 /** What the script asks of an upgrade request. */
@@ -82,6 +84,15 @@ export class ContractScript {
   readonly #behaviours: Readonly<Record<string, Behaviour | undefined>> = {
     echo: (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })),
     watch: () => {},
+    // Sends at once.
+    greet: (ws) => {
+      ws.send('welcome');
+      ws.send('again');
+    },
+    // Listens behind `ready`.
+    ready: (ws) => {
+      void Promise.resolve(ws.ready).then(() => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
+    },
     seen: (ws, query) => this.#tell(ws, query.get('of') ?? ''),
     close: (ws, query) => {
       const code = query.get('code');

@@ -17,7 +17,7 @@ import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { nextTick } from '../../clock.ts';
+import { immediate, nextTick } from '../../clock.ts';
 import { isBlob } from '../../base/realms.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
@@ -187,8 +187,18 @@ export class SocketCore implements ShapingSink {
     ws.emit('open');
   }
 
-  /** Lets bytes flow, unless the program has paused. `head` are bytes that came with the handshake. Kept. */
+  /**
+   * Lets bytes flow, unless the program has paused. A program that has asked for `ready` adds its listeners behind an `await`, so it gets
+   * a turn of the event loop first.
+   *
+   * @param head Bytes that came with the handshake. Kept.
+   */
   start(head: Uint8Array): void {
+    if (this.#readiness === null) this.#start(head);
+    else immediate(() => this.#start(head));
+  }
+
+  #start(head: Uint8Array): void {
     this.#isStartDue = this.#isPaused;
     if (!this.#isPaused) this.#session!.start(head);
     // Back to where it came from, so that the end of the connection does not overtake it.
@@ -332,7 +342,7 @@ export class SocketCore implements ShapingSink {
     if (this.#readyState === CONNECTING || this.#readyState === CLOSED) return;
     this.#isPaused = false;
     this.#session?.resume();
-    if (this.#isStartDue) nextTick(() => this.#isStartDue && this.start(EMPTY));
+    if (this.#isStartDue) nextTick(() => this.#isStartDue && this.#start(EMPTY));
   }
 
   // From the session.

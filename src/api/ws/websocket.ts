@@ -86,7 +86,8 @@ export abstract class WebSocketBase extends ListeningBase {
   }
 
   /**
-   * Resolves with the WebSocket once it is open; whenever it is asked for. If it never opens, a client's rejects with the error, and one on a
+   * Resolves with the WebSocket once it is open; whenever it is asked for. If that is before the first message, messages wait for one turn of
+   * the event loop, so that none is missed by listeners that are added, and loops that are begun, right behind the `await`. If it never opens, a client's rejects with the error, and one on a
    * server's side resolves with the closed WebSocket. Made when asked for, so programs that do not are spared an unhandled rejection. A
    * program may assign a value of its own.
    */

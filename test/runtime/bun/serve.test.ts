@@ -434,3 +434,16 @@ describe('sockets that the program upgrades by itself, beside ours', () => {
     expect((await once(ours, 'close'))[0]).toBe(1009);
   });
 });
+
+test("hears behind `await ready` what came together with the client's request", async () => {
+  const port = serve((socket) => {
+    void socket.ready.then(() => socket.on('message', (data) => socket.send(`heard ${(data as Buffer).toString()}`)));
+  });
+  // Frames masked with zeros: 'Hello'.
+  const extra = Buffer.from('81850000000048656c6c6f', 'hex');
+  const peers = await Promise.all(Array.from({ length: 10 }, () => connectRaw(port, { extra, allowHalfOpen: true })));
+  for (const peer of peers) {
+    expect((await peer.readBytes(13)).toString('latin1')).toBe('\x81\x0bheard Hello');
+    peer.socket.destroy();
+  }
+});

@@ -34,6 +34,10 @@ function handle(request: Request): Response {
   });
   if (socket === null) return response;
   sockets.set(pathname, socket);
+  if (pathname === '/ready') {
+    void socket.ready.then(() => socket.on('message', (data) => socket.send(`heard ${(data as Buffer).toString()}`)));
+    return response;
+  }
   events.push(socket.readyState);
   socket.on('open', () => events.push('open'));
   socket.on('message', (data, isBinary) => {
@@ -323,4 +327,16 @@ describe('ends', () => {
     await until('the end of TCP', () => peer.hasEnded || peer.hasClosed);
     expect(seen).toEqual(['error', 'close', 1006, '']);
   });
+});
+
+test("hears behind `await ready` what came together with the client's request", async () => {
+  // Frames masked with zeros: 'Hello'.
+  const extra = Buffer.from('81850000000048656c6c6f', 'hex');
+  const peers = await Promise.all(
+    Array.from({ length: 10 }, () => connectRaw(server.addr.port, { path: '/ready', extra, allowHalfOpen: true })),
+  );
+  for (const peer of peers) {
+    expect((await peer.readBytes(13)).toString('latin1')).toBe('\x81\x0bheard Hello');
+    peer.socket.destroy();
+  }
 });

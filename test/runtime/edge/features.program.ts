@@ -75,6 +75,13 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
     socket.send(`${socket.readyState} ${messageOf(() => socket.ping())}`);
     return response;
   },
+  '/ready': async (request) => {
+    const { response, socket } = upgrade(request);
+    if (socket === null) return response;
+    await socket.ready;
+    socket.on('message', (data) => socket.send(`heard ${(data as Buffer).toString()}`));
+    return response;
+  },
   '/throwing': (request) => {
     const { response, socket } = upgrade(request);
     socket?.on('message', (data) => {

@@ -52,6 +52,17 @@ describe.runIf(hasWorkerd)('worker', () => {
     ]);
   });
 
+  test('hears behind `await ready` what the client sends at once', async () => {
+    const answers = Array.from({ length: 10 }, async () => {
+      const ws = open('/ready');
+      ws.on('open', () => ws.send('Hello'));
+      const answer = await next(ws);
+      ws.close();
+      return answer;
+    });
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['heard Hello']));
+  });
+
   test('client exchanges messages in many requests at the same time', async () => {
     const sizes = Array.from({ length: 40 }, (_, index) => index * 7001);
     const answers = await Promise.all(sizes.map((size) => ask(`/exchange?to=${echo}&size=${size}`)));
