@@ -3,13 +3,13 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { viewOf } from '../../api/ws/data.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
 import type { PeerError } from '../../base/errors.ts';
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../base/opcodes.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Session } from '../../platform.ts';
+import type { Session } from '../../platform.ts';
+import { contentOf } from '../shared/sessions.ts';
 import { CLOSE_DESCRIPTIONS, describeFault, reasonBytes } from './close-reasons.ts';
 import { deprecation } from './deprecation.ts';
 import type { ConnectionEvents, ConnectionState } from './connection-events.ts';
@@ -298,14 +298,8 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
     this.#keepalive?.noteData();
     if (!this.connected) return;
-    if ((kind & MESSAGE_TEXT) !== 0) {
-      const utf8Data = platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
-      this.emit('message', { type: 'utf8', utf8Data });
-      return;
-    }
-    const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const bytes = isOwned ? viewOf(source, start, end) : viewOfBytes(this.#session.copyMessage(source, start, end));
-    this.emit('message', { type: 'binary', binaryData: bytes });
+    const data = contentOf(platform, this.#session, source, start, end, kind);
+    this.emit('message', typeof data === 'string' ? { type: 'utf8', utf8Data: data } : { type: 'binary', binaryData: data });
   }
 
   #emitFrame(first: number, payload: Buffer, closeStatus: number = -1): void {
