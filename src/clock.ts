@@ -111,9 +111,12 @@ function report(error: unknown): void {
 export const nextTick: <Values extends unknown[]>(task: (...values: Values) => void, ...values: Values) => void =
   realNextTick ?? ((task, ...values) => defer(() => task(...values)));
 
-/** Runs `task` in a turn of its own, after I/O had its chance. */
-export const immediate: (task: Task) => void =
-  realSetImmediate ?? (realSetTimeout ? (task) => void realSetTimeout(task, 0) : defer);
+const setTurn = realSetImmediate ?? (realSetTimeout && ((task: Task): unknown => realSetTimeout(task, 0))) ?? defer;
+
+/** Runs `task` in a turn of its own, after I/O had its chance. A function of ours: workerd's refuses to be a method of another object. */
+export function immediate(task: Task): void {
+  setTurn(task);
+}
 
 /** A timer of {@link setTimer}: what the runtime's setTimeout returned, or a timer that is borrowed from another clock. */
 export type Timer = unknown;

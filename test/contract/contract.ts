@@ -250,6 +250,29 @@ function describeHandshake(context: Context, face: Face): void {
     expect(sent['sec-websocket-key']).toMatch(/^[A-Za-z0-9+/]{22}==$/);
   });
 
+  test('calls each event handler attribute once an event', async () => {
+    const calls: string[] = [];
+    const listenTo = (client: Endpoint): void => {
+      for (const name of ['onopen', 'onmessage', 'onerror', 'onclose']) {
+        Object.assign(client.socket, { [name]: (event: Event) => calls.push(`${name} ${event.type}`) });
+      }
+    };
+    const client = context.track(face.create(context.url('/close?code=1000'), [], {}));
+    listenTo(client);
+    await client.closed;
+    const echoing = context.track(face.create(context.url('/echo'), [], {}));
+    listenTo(echoing);
+    await echoing.opened;
+    await echoing.exchange('x');
+    echoing.socket.close();
+    await echoing.closed;
+    const refused = context.track(face.create(context.url('/refuse'), [], {}));
+    listenTo(refused);
+    await refused.closed;
+    const whole = ['onopen open', 'onmessage message', 'onclose close'];
+    expect(calls).toEqual(['onopen open', 'onclose close', ...whole, 'onerror error', 'onclose close']);
+  });
+
   test('fails when the server refuses', async () => {
     const client = context.track(face.create(context.url('/refuse'), [], {}));
     expect(await client.closed).toEqual({ code: clientAbnormalCode, reason: '', wasClean: false });

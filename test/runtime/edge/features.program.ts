@@ -98,6 +98,16 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
     });
     return response;
   },
+  // Listens only after the microtasks behind `open`.
+  '/w3c-late-listener': (request) => {
+    const { response, socket } = upgradeW3C(request);
+    socket?.addEventListener('open', () => {
+      let microtask = Promise.resolve();
+      for (let count = 0; count < 20; count++) microtask = microtask.then(() => {});
+      void microtask.then(() => socket.addEventListener('message', ({ data }) => socket.send(data as string)));
+    });
+    return response;
+  },
   '/stream': (request) => {
     const { response, socket } = upgrade(request);
     if (socket === null) return response;

@@ -1,10 +1,11 @@
 // What the contract does not ask of a worker: limits, options, and many requests at a time over one codec.
 
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect, type AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWebSocketStream, WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
 import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { requestHead } from '../../support/sockets.ts';
 import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
 
 describe.runIf(hasWorkerd)('worker', () => {
@@ -121,6 +122,16 @@ describe.runIf(hasWorkerd)('worker', () => {
     ws.close(1000);
     expect((await closed)[0]).toBe(1000);
     expect(messages).toEqual(['before', 'after']);
+  });
+
+  test('server hears what came with the request, although the client has closed, and may answer it', async () => {
+    const socket = connect(worker.port, '127.0.0.1');
+    const frames = Buffer.from('81810000000061818100000000628882000000000bb8', 'hex');
+    socket.write(Buffer.concat([Buffer.from(requestHead('/w3c-late-listener')), frames]));
+    let received = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
+    await vi.waitFor(() => expect(received.toString('hex')).toContain('0d0a0d0a81016181016288020bb8'), 10_000);
+    socket.destroy();
   });
 
   test('server can be a stream', async () => {

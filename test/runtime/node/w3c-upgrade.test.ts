@@ -5,10 +5,11 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from '../../../adapters/node/index.ts';
 import { upgrade, WebSocket as W3CWebSocket, type UpgradeOptions } from '../../../adapters/node/w3c.ts';
 import { certificate, key } from '../../support/certificates.ts';
+import { describeEarlyFrames } from '../../support/early-frames.ts';
 import { describeHostileRequests } from '../../support/hostile-requests.ts';
 import { Cleanup, connectRaw, until } from '../../support/sockets.ts';
 import { describeUpgradeOptions } from '../../support/upgrade-options.ts';
@@ -17,6 +18,17 @@ const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** A server that all tests use. */
+async function startForAll(onUpgrade: OnUpgrade): Promise<number> {
+  const server = createServer().on('upgrade', onUpgrade).listen(0, '127.0.0.1');
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
 
 async function start(onUpgrade: OnUpgrade, server: ReturnType<typeof createServer> = createServer()): Promise<number> {
   server.on('upgrade', onUpgrade);
@@ -46,6 +58,13 @@ describeUpgradeOptions('Node.js, W3C style', {
       }
     }),
 });
+
+describeEarlyFrames('Node.js', (onSocket) =>
+  startForAll((request, socket, head) => {
+    const { socket: ws } = upgrade(request, socket, head);
+    if (ws !== null) onSocket(ws);
+  }),
+);
 
 describeHostileRequests('upgrade() of the W3C entry point', async () => ({ host: '127.0.0.1', port: await start(echo()) }));
 

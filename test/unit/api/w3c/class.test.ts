@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
-import { bind, thrownBy } from './support.ts';
+import type { HeaderFields } from '../../../../src/api/w3c/index.ts';
+import { bind, connecting, opened, settle, thrownBy } from './support.ts';
 
 describe('class', () => {
   const { WebSocket } = bind();
@@ -67,6 +68,35 @@ describe('class', () => {
   });
 });
 
+describe('disposal', () => {
+  test('Symbol.dispose closes', () => {
+    const { session, socket } = opened();
+    socket[Symbol.dispose]();
+    expect(socket.readyState).toBe(2);
+    expect(session.calls.at(-1)).toEqual(['close', undefined, '']);
+  });
+
+  test('Symbol.asyncDispose closes, and waits for the event', async () => {
+    const { session, socket, log } = opened();
+    let isDisposed = false;
+    const disposal = socket[Symbol.asyncDispose]().then(() => (isDisposed = true));
+    await settle();
+    expect([socket.readyState, isDisposed]).toEqual([2, false]);
+    session.receiveEnd(1005);
+    await disposal;
+    expect(log).toEqual(['close in 3: 1005 "" clean']);
+    await socket[Symbol.asyncDispose]();
+  });
+
+  test('both give up a connection that is being made', async () => {
+    const [one, other] = [connecting(), connecting()];
+    one.socket[Symbol.dispose]();
+    await other.socket[Symbol.asyncDispose]();
+    expect([one.connector.attempt.isAborted, other.connector.attempt.isAborted]).toEqual([true, true]);
+    expect(other.log).toEqual(['error in 3', 'close in 3: 1006 "" not clean']);
+  });
+});
+
 describe('request', () => {
   test('client asks for the parsed URL', () => {
     const { connector, WebSocket } = bind();
@@ -101,6 +131,30 @@ describe('request', () => {
     expect(socket.protocol).toBe('');
     expect(connector.attempt.request).toMatchObject({ protocols: ['chat'], options: { maxPayload: 5 } });
     expect({ ...connector.attempt.request.headers }).toEqual({ 'X-One': '1' });
+  });
+
+  test.each<[string, HeaderFields]>([
+    ['an object', { 'X-One': '1', Cookie: 'a=b' }],
+    ['a Headers', new Headers({ 'X-One': '1', Cookie: 'a=b' })],
+    [
+      'a Map',
+      new Map([
+        ['X-One', '1'],
+        ['Cookie', 'a=b'],
+      ]),
+    ],
+    [
+      'pairs',
+      [
+        ['X-One', '1'],
+        ['Cookie', 'a=b'],
+      ],
+    ],
+  ])('client takes header fields as %s', (_name, headers) => {
+    const { connector, WebSocket } = bind();
+    new WebSocket('ws://example.test', { headers });
+    const entries = Object.entries(connector.attempt.request.headers).map(([name, value]) => [name.toLowerCase(), value]);
+    expect(Object.fromEntries(entries)).toEqual({ 'x-one': '1', cookie: 'a=b' });
   });
 
   test('client asks for nothing when an argument is of no use', () => {
