@@ -152,7 +152,7 @@ describe('request', () => {
     ],
   ])('client takes header fields as %s', (_name, headers) => {
     const { connector, WebSocket } = bind();
-    new WebSocket('ws://example.test', { headers });
+    expect(new WebSocket('ws://example.test', { headers }).readyState).toBe(0);
     const entries = Object.entries(connector.attempt.request.headers).map(([name, value]) => [name.toLowerCase(), value]);
     expect(Object.fromEntries(entries)).toEqual({ 'x-one': '1', cookie: 'a=b' });
   });
