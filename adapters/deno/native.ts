@@ -34,6 +34,9 @@ const RULES: OptionRules = {
   },
 };
 
+/** Seconds. Deno's timer counts milliseconds up to 2³¹, and fires at once for more. */
+const LONGEST_IDLE_TIMEOUT = 4_294_967;
+
 /** A request that was accepted. */
 export interface Upgraded<Socket> {
   /** The handler of Deno.serve must return it. */
@@ -60,7 +63,7 @@ export function upgradeNatively(request: Request, given?: UpgradeOptions | null)
   const { idleTimeout, maxPayload = 0, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
   const { protocol, headers } = answerFor(check.protocols, request, options);
   const { socket, response } = deno.upgradeWebSocket<NativeSocket>(request, {
-    ...(idleTimeout !== undefined && { idleTimeout }),
+    ...(idleTimeout !== undefined && { idleTimeout: idleTimeout > LONGEST_IDLE_TIMEOUT ? 0 : idleTimeout }),
   });
   // Not by Deno's `protocol` option, which finds no name in a list without spaces (Deno 2.9).
   if (protocol !== '') headers.set('Sec-WebSocket-Protocol', protocol);

@@ -69,7 +69,9 @@ export function readUpgradeOptions<Options extends object>(
   const options = readOptions(given);
   const own = new Map(Object.entries(advice));
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
+    // So that the defaults of whoever takes them apart count.
+    if (value === null) delete options[name as keyof Options];
+    if (value === undefined || value === null || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
     if (!COMMON.includes(name) && !names.includes(name)) {
       throw new TypeError(`${name}: ${own.get(name) ?? ADVICE.get(name) ?? 'upgrade() has no such option'}`);
     }

@@ -274,6 +274,23 @@ describe('ends', () => {
     peer.socket.destroy();
   });
 
+  test('after an idleTimeout, be it longer than a timer can be', async () => {
+    for (const idleTimeout of [4_294_967, 4_294_968, 1e12, Infinity]) {
+      const seen: unknown[] = [];
+      const port = start((request) => {
+        const { response, socket } = upgrade(request, { idleTimeout });
+        listening(socket, seen);
+        return response;
+      });
+      const client = new WebSocket(`ws://127.0.0.1:${port}`);
+      await once(client, 'open');
+      await sleep(20);
+      client.close(4000);
+      await until('the close', () => seen.includes('close'));
+      expect(seen, `${idleTimeout}`).toEqual(['open', 'close', 4000, '']);
+    }
+  });
+
   test('by terminate() cut TCP, with no Close frame', async () => {
     const { peer, socket } = await mute();
     const closed = once(socket, 'close');
