@@ -201,6 +201,8 @@ export interface Platform {
   writeText(text: string, target: Uint8Array, offset: number): number;
   /** A fresh, unpredictable masking key (RFC 6455 section 10.3), as a 32-bit integer. */
   maskingKey(): number;
+  /** `callback`, to be called in the asynchronous context of now (AsyncLocalStorage), however many senders one write serves. */
+  bind(callback: SendCallback): SendCallback;
   /** Runs `task` when the current turn's code has finished, before any I/O. */
   defer(task: () => void): void;
   /** Runs `task` in a later turn, after I/O had its chance, one task a turn: for work that would hold up the loop if done at once. */

@@ -219,7 +219,7 @@ export class ServedSession implements Session {
     const fragments = (this.#fragments ??= { isText, pieces: [], callbacks: [], bytes: 0 });
     fragments.pieces.push(bytes);
     fragments.bytes += bytes.length;
-    if (callback !== undefined) fragments.callbacks.push(callback);
+    if (callback !== undefined) fragments.callbacks.push(platform.bind(callback));
     if (options?.fin === false) return;
     this.#fragments = null;
     const whole = platform.allocate(fragments.bytes);
@@ -237,10 +237,11 @@ export class ServedSession implements Session {
   #sent(result: number, length: number, callback: SendCallback | undefined): void {
     if (result < 0) {
       this.#isWaiting = true;
-      if (callback !== undefined) this.#callbacks.push(callback);
+      if (callback !== undefined) this.#callbacks.push(platform.bind(callback));
     } else if (callback !== undefined) {
       const error = result === 0 && length > 0 ? new Error('Bun has dropped the message: see backpressureLimit') : undefined;
-      platform.defer(() => callback(error));
+      const bound = platform.bind(callback);
+      platform.defer(() => bound(error));
     }
   }
 }

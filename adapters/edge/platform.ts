@@ -33,6 +33,8 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
     maskingKey,
+    // A worker has no AsyncLocalStorage of its own accord.
+    bind: (callback) => callback,
     defer,
     // A timer for each task: workerd ties what a task does to the request that set its timer.
     nextTurn: immediate,

@@ -329,7 +329,7 @@ export class NativeSession implements Session {
     if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.#fail)) return;
     this.#socket.send(data);
     this.#sent += length;
-    if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback });
+    if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback: this.#platform.bind(callback) });
     if (this.#isWatching) return;
     this.#isWatching = true;
     this.#wait = SHORTEST_WAIT;
@@ -347,7 +347,7 @@ export class NativeSession implements Session {
     const fragments = (this.#fragments ??= []);
     fragments.push(bytes);
     this.#fragmentBytes += bytes.length;
-    if (callback !== undefined) this.#fragmentCallbacks.push(callback);
+    if (callback !== undefined) this.#fragmentCallbacks.push(this.#platform.bind(callback));
     if (options?.fin === false) return;
     const callbacks = this.#fragmentCallbacks;
     this.#fragments = null;

@@ -1,5 +1,6 @@
 // What Node.js's built-in modules lend to the shared code: Buffers, clocks, randomness. Deno and Bun have them too.
 
+import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
@@ -57,6 +58,10 @@ export const platform: Platform = {
       nextKey = 0;
     }
     return keys[nextKey++];
+  },
+  bind(callback) {
+    const context = new AsyncResource('WebSocketSend');
+    return (error) => context.runInAsyncScope(callback, undefined, error);
   },
   defer,
   nextTurn(task) {

@@ -111,31 +111,36 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
 
   // Commands.
 
-  sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
+  sendText(text: string, options?: SendOptions, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendText(text, options, callback);
     if (text.length >= REFERENCE_FROM) this.#relieve();
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
-  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
     if (payload.length >= REFERENCE_FROM) this.#relieve();
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 
-  ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+  ping(payload: Uint8Array, given?: SendCallback, mask?: boolean): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (this.#admits(callback)) this.#connection.ping(payload, callback, mask);
     this.#planFlush();
   }
 
-  pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+  pong(payload: Uint8Array, given?: SendCallback, mask?: boolean): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (this.#admits(callback)) this.#connection.pong(payload, callback, mask);
     this.#planFlush();
   }
 
-  close(code?: number, reason?: Uint8Array, callback?: SendCallback): void {
+  close(code?: number, reason?: Uint8Array, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (this.#isOver || this.#isClosing) return;
     this.#connection.close(code, reason, callback);
     this.#beginClosing();

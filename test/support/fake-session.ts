@@ -48,6 +48,7 @@ export const fakePlatform: Platform = {
   byteLength: (text) => encoder.encode(text).length,
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
   maskingKey: () => 0x01020304,
+  bind: (callback) => callback,
   defer: (task) => queueMicrotask(task),
   nextTurn(task) {
     turns.push(task);

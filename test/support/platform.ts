@@ -3,7 +3,7 @@
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
 import { createSlabs } from '../../src/protocol/slabs.ts';
 import { loadKernel } from '../../src/codec/load.ts';
-import type { Platform, Region, Timer } from '../../src/platform.ts';
+import type { Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
 
 interface ManualTimer {
   readonly task: () => void;
@@ -70,6 +70,10 @@ export class ManualPlatform implements Platform {
     this.#key = (Math.imul(this.#key, 1664525) + 1013904223) | 0;
     this.keys.push(this.#key);
     return this.#key;
+  }
+
+  bind(callback: SendCallback): SendCallback {
+    return callback;
   }
 
   defer(task: () => void): void {
