@@ -64,10 +64,27 @@ sockets.close();
 process.exit();
 `;
 
+/** Our client at the development server of Vite. */
+const VITE = `
+import { createServer } from 'vite';
+import WebSocket from 'ws';
+
+const server = await createServer({ configFile: false, logLevel: 'error', server: { host: '127.0.0.1', port: 0 } });
+await server.listen();
+const { port } = server.httpServer.address();
+const ws = new WebSocket('ws://127.0.0.1:' + port + '/?token=' + server.config.webSocketToken, 'vite-hmr');
+ws.on('message', (data) => {
+  console.log(JSON.parse(data).type);
+  process.exit();
+});
+`;
+
 const ALIAS = 'npm:wasock-ws@^8.23.0';
 const managers = [
   {
     name: 'npm',
+    // It carries its own ws, and must install and serve beside ours.
+    others: { vite: '8.3.8' },
     manifest: { overrides: { ws: '$ws' } },
     install: (folder, registry) => run(folder, 'npm', ['install', '--no-audit', '--no-fund', `--registry=${registry}`]),
   },
@@ -164,16 +181,17 @@ describe('installed', () => {
   });
   afterAll(() => server.close());
 
-  test.each(managers)('by $name it is the only ws', async ({ manifest: own = {}, files = {}, install }) => {
-    const dependencies = { ...PINNED, ws: ALIAS, wasock: '^0.1.0' };
+  test.each(managers)('by $name it is the only ws', async ({ manifest: own = {}, others = {}, files = {}, install }) => {
+    const dependencies = { ...PINNED, ...others, ws: ALIAS, wasock: '^0.1.0' };
     const folder = project({
       packages: {},
       manifest: { name: 'program', private: true, type: 'module', dependencies, ...own },
-      files: { ...files, 'program.mjs': PROGRAM },
+      files: { ...files, 'program.mjs': PROGRAM, 'vite.mjs': VITE },
     });
     await install(folder, registry);
     expect(copiesOf(folder)).toEqual(['wasock-ws']);
     expect(await run(folder, process.execPath, ['program.mjs'])).toBe('graphql socket.io');
+    if ('vite' in others) expect(await run(folder, process.execPath, ['vite.mjs'])).toBe('connected');
   });
 
   test('on Bun, a preload file as documented gives it to what requires ws', async () => {
