@@ -23,7 +23,12 @@ export abstract class ListeningBase extends TypedEmitter<SocketEvents> {
     listener: Listener<WebSocketEventMap[Kind]>,
     options: EventListenerOptions = {},
   ): void {
-    addListener(this as unknown as WebSocketBase, type, { listener, isAttribute: false, once: options.once });
+    addListener(this as unknown as WebSocketBase, type, {
+      listener,
+      isAttribute: false,
+      once: options.once,
+      signal: options.signal,
+    });
   }
 
   removeEventListener<Kind extends keyof WebSocketEventMap>(type: Kind, listener: Listener<WebSocketEventMap[Kind]>): void {

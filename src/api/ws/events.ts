@@ -2,6 +2,7 @@
 // Registrations live in the emitter's own listeners, so `removeAllListeners` and the like see them.
 
 import type { EventEmitter } from 'node:events';
+import { checkSignal } from './signal.ts';
 import { coreOf } from './core.ts';
 import type { Event as EventMembers, Handler, MessageData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
@@ -121,9 +122,11 @@ function find(target: EventEmitter, type: string, matches: (registration: Regist
 export function addListener(
   target: WebSocketBase,
   type: string,
-  registration: Registration & { readonly once?: boolean | undefined },
+  registration: Registration & { readonly once?: boolean | undefined; readonly signal?: AbortSignal | null | undefined },
 ): void {
-  const { listener, isAttribute, once } = registration;
+  const { listener, isAttribute, once, signal } = registration;
+  checkSignal(signal);
+  if (signal?.aborted) return;
   const wrap = Object.hasOwn(WRAPS, type) ? WRAPS[type] : undefined;
   if (wrap === undefined || listener === null || listener === undefined) return;
   if (!isAttribute && find(target, type, (other) => !other.isAttribute && other.listener === listener) !== undefined) return;
@@ -136,6 +139,12 @@ export function addListener(
   wrapper[registered] = { listener, isAttribute };
   if (once) target.once(type, wrapper);
   else target.on(type, wrapper);
+  if (signal) removeOnAbort(signal, new WeakRef(target), type, wrapper);
+}
+
+/** The signal may outlive many sockets, so it does not hold this one. */
+function removeOnAbort(signal: AbortSignal, target: WeakRef<EventEmitter>, type: string, wrapper: Wrapper): void {
+  signal.addEventListener('abort', () => target.deref()?.removeListener(type, wrapper as never), { once: true });
 }
 
 export function removeListener(target: WebSocketBase, type: string, listener: unknown): void {

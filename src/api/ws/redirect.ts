@@ -20,6 +20,12 @@ export interface RequestFields {
   readonly auth: string | undefined;
 }
 
+/** Header fields by name, of an object, a Map or a `Headers`. */
+function fieldsOf(headers: ClientOptions['headers']): Record<string, unknown> {
+  const isIterable = typeof headers === 'object' && headers !== null && Symbol.iterator in headers && !Array.isArray(headers);
+  return isIterable ? Object.fromEntries(headers as Iterable<[string, unknown]>) : { ...headers };
+}
+
 /** One client's way from address to address. */
 export class Redirects<Target extends RedirectTarget> {
   readonly #origin: Target;
@@ -36,7 +42,7 @@ export class Redirects<Target extends RedirectTarget> {
     this.#origin = origin;
     this.#options = options;
     this.#parse = parse;
-    this.#headers = { ...options.headers };
+    this.#headers = fieldsOf(options.headers);
   }
 
   /** How many have been followed. */

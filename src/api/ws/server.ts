@@ -122,6 +122,15 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     else nextTick(emitClose);
   }
 
+  /** Closes the server and its clients, with 1001, and waits for the end, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (serverCoreOf(this).state === 'closed') return;
+    const closed = new Promise<void>((resolve) => this.once('close', () => resolve()));
+    this.close();
+    for (const ws of (this.clients as Set<WebSocketBase> | undefined) ?? []) ws.close(1001);
+    await closed;
+  }
+
   /** Whether a request is for this server: by `path`. Override to decide otherwise; a promise is awaited. */
   shouldHandle(request: InstanceType<Request>): boolean | Promise<boolean> {
     const { path } = this.options;

@@ -80,6 +80,8 @@ export interface WebSocketEventMap {
 export interface EventListenerOptions {
   /** Remove the listener after its first event. Default false. */
   once?: boolean | undefined;
+  /** Remove the listener when it is aborted; once it is, none is added. */
+  signal?: AbortSignal | undefined;
 }
 
 /** An event listener, or an object that has one. */
@@ -139,7 +141,7 @@ export type FinishRequestCallback = (request: ClientRequest, websocket: WebSocke
 /** What a client passes on to the HTTP request. The rest of what `http.request` and `https.request` take is passed on as well. */
 export interface RequestSettings {
   agent?: Agent | undefined;
-  headers?: { [name: string]: string } | undefined;
+  headers?: { [name: string]: string } | Headers | ReadonlyMap<string, string | readonly string[]> | undefined;
   host?: string | undefined;
   family?: number | undefined;
   localAddress?: string | undefined;

@@ -12,7 +12,7 @@ import { MessageIterator } from './messages.ts';
 import type { ClientOptions } from './options.ts';
 import { sendAsync } from './promises.ts';
 import { checkSignal } from './signal.ts';
-import type { ReadyState } from './states.ts';
+import { CLOSED, type ReadyState } from './states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { readOptions } from '../../base/options.ts';
@@ -179,6 +179,21 @@ export abstract class WebSocketBase extends ListeningBase {
     findCore(this)?.resume();
   }
 
+  /** Closes, for `using`: an error of the opening handshake that this ends goes unheard. */
+  [Symbol.dispose](): void {
+    this.on('error', ignore);
+    this.close();
+  }
+
+  /** Closes, and waits for the end, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { readyState } = this;
+    if (readyState === undefined || readyState === CLOSED) return;
+    const closed = new Promise<void>((resolve) => this.once('close', () => resolve()));
+    this[Symbol.dispose]();
+    await closed;
+  }
+
   /**
    * The messages from now on, text as strings and the rest as `binaryType` says: `for await (const message of ws)`. Reading stops while
    * more than a few wait. Ends when the connection does; a client's throws what 'error' says. Leaving the loop does not close.
@@ -187,6 +202,8 @@ export abstract class WebSocketBase extends ListeningBase {
     return new MessageIterator(this);
   }
 }
+
+function ignore(): void {}
 
 /** Gives one object a property of its own in the place of an accessor: programs of ws keep what they like on their sockets. */
 function define(ws: WebSocketBase, name: string, value: unknown): void {
