@@ -23,7 +23,9 @@ export interface RequestFields {
 /** Header fields by name, of an object, a Map or a `Headers`. */
 function fieldsOf(headers: ClientOptions['headers']): Record<string, unknown> {
   const isIterable = typeof headers === 'object' && headers !== null && Symbol.iterator in headers && !Array.isArray(headers);
-  return isIterable ? Object.fromEntries(headers as Iterable<[string, unknown]>) : { ...headers };
+  return isIterable
+    ? Object.fromEntries(headers as Iterable<[string, unknown]>)
+    : { ...(headers as Record<string, unknown> | undefined) };
 }
 
 /** One client's way from address to address. */
