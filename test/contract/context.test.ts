@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
+import { WebSocket, WebSocketServer } from '../../adapters/node/index.ts';
 
 test('a callback of send, ping and pong sees the store of its own call', async () => {
   const storage = new AsyncLocalStorage<string>();
