@@ -48,8 +48,13 @@ export class WebSocket extends RawWebSocket {
 expose(WebSocket);
 lendToSockets(WebSocket, rawSessionMaker(runtime));
 
+/** The class by a name that the namespace below does not hide. */
+interface Self extends WebSocket {}
+
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {
+  /** What `import * as ws from 'ws'` names by `ws.WebSocket`. A program may augment it. */
+  interface WebSocket extends Self {}
   type RawData = types.RawData;
   type Data = types.Data;
   type CertMeta = types.CertMeta;

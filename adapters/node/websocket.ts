@@ -183,8 +183,13 @@ export class WebSocket extends WebSocketBase {
 expose(WebSocket);
 lendToSockets(WebSocket, (socket, options, generateMask) => createSession(socket, options, withMasks(platform, generateMask)));
 
+/** The class by a name that the namespace below does not hide. */
+interface Self extends WebSocket {}
+
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {
+  /** What `import * as ws from 'ws'` names by `ws.WebSocket`. A program may augment it. */
+  interface WebSocket extends Self {}
   type RawData = types.RawData;
   type Data = types.Data;
   type CertMeta = types.CertMeta;

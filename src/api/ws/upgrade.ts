@@ -270,7 +270,7 @@ export class Upgrade {
 function readable(request: IncomingMessage): HandshakeRequest {
   if (request.rawHeaders?.length > 0) return request;
   const { method, httpVersion, headers } = request;
-  const fields = { host: 'localhost', ...headers } as Record<string, string | number | undefined>;
+  const fields: NodeJS.Dict<string | string[] | number> = { host: 'localhost', ...headers };
   return { method, httpVersion, headers: (name) => fields[name]?.toString() };
 }
 

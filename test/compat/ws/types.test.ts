@@ -158,6 +158,48 @@ const STATICS = `
   WebSocket.createWebSocketStream(ws).end();
   console.log(other, Mine, typed.clients.size);`;
 
+/** Programs in CommonJS, as their types for require() allow. */
+const COMMONJS: Readonly<Record<string, string>> = {
+  'namespace.cts': `
+    import * as wslib from 'ws';
+    const ws: wslib.WebSocket = new wslib.WebSocket('ws://x');
+    const typed: wslib.Server<typeof wslib.WebSocket> = new wslib.WebSocketServer({ noServer: true });
+    const server: wslib.WebSocketServer = typed;
+    ws.on('message', (data: wslib.RawData) => console.log(data));
+    server.on('connection', (socket: wslib.WebSocket, request) => socket.send(request.url ?? ''));
+    wslib.createWebSocketStream(ws);`,
+  'equals.cts': `
+    import WebSocket = require('ws');
+    const ws: WebSocket = new WebSocket('ws://x');
+    const other: WebSocket.WebSocket = ws;
+    class Mine extends WebSocket { mine = 1 }
+    const server: WebSocket.Server<typeof Mine> = new WebSocket.Server({ noServer: true, WebSocket: Mine });
+    server.on('connection', (socket) => socket.mine.toFixed());
+    const options: WebSocket.ServerOptions = {};
+    const second: WebSocket.WebSocketServer = new WebSocket.WebSocketServer(options);
+    other.close(); second.close();`,
+};
+
+/** Programs that add to the types. Apart from the others: they change them for all that is compiled with them. */
+const AUGMENTED: Readonly<Record<string, string>> = {
+  'augmented.cts': `
+    import WebSocket = require('ws');
+    import { WebSocket as Named } from 'ws';
+    declare module 'ws' { interface WebSocket { userId?: string } }
+    const ws: WebSocket.WebSocket = new Named('ws://x');
+    ws.userId = 'x';`,
+};
+
+/** Hooks that are no part of ws's types. */
+const HOOKS = `
+  import { WebSocketServer } from 'ws';
+  new WebSocketServer({ noServer: true, verifyClient: ({ secure }) => !secure });
+  new WebSocketServer({ noServer: true, verifyClient: ({ secure }, done) => done(secure, 402, 'x') });
+  new WebSocketServer({ noServer: true, verifyClient: async ({ req }) => ({ user: req.url }) });
+  new WebSocketServer({ noServer: true, verifyClient: async ({ secure }, done) => done({ secure }) });
+  const server = new WebSocketServer({ noServer: true, handleProtocols: async (protocols) => [...protocols][0] });
+  server.on('connection', (ws, request) => ws.send(request.context.user));`;
+
 async function compile(
   programs: Readonly<Record<string, string>>,
   paths: Record<string, string[]>,
@@ -215,6 +257,17 @@ describe('programs typed against ws', () => {
     async () => expect(await compile({ ...PROGRAMS, statics: STATICS }, OURS, 'preserve')).toBe(''),
     60_000,
   );
+  test.each(['nodenext', 'preserve'])(
+    'in CommonJS compile with both: module %s',
+    async (module) => {
+      for (const programs of [COMMONJS, AUGMENTED]) {
+        expect(await compile(programs, {}, module)).toBe('');
+        expect(await compile(programs, { ws: [join(ROOT, 'dist/adapters/node/index.d.cts')] }, module)).toBe('');
+      }
+    },
+    120_000,
+  );
+  test('may have async hooks', async () => expect(await compile({ HOOKS }, OURS, 'nodenext')).toBe(''), 60_000);
   test('are still checked', async () => {
     const wrong = `import WebSocket from 'ws'; const ws = new WebSocket(5); ws.send(); ws.binaryType = 'x'; ws.on('close', (code: string) => code.at(0)); ws.readyState = 1;`;
     const messages = await compile({ wrong }, OURS, 'nodenext');
