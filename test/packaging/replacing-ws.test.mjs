@@ -93,7 +93,7 @@ const managers = [
     files: { 'pnpm-workspace.yaml': `overrides:\n  ws: ${ALIAS}\nminimumReleaseAge: 0\n` },
     install: (folder, registry) =>
       run(folder, NODE[24], [
-        join(HERE, 'node_modules/pnpm/bin/pnpm.mjs'),
+        join(HERE, 'node_modules/pnpm/bin/pnpm.cjs'),
         'install',
         `--registry=${registry}`,
         `--store-dir=${join(folder, '.store')}`,
