@@ -1,7 +1,7 @@
 // What Bun lends to the classes over raw sockets.
 
 import { withMasks } from '../../src/api/ws/client.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { platform } from './platform.ts';
 import { platform as socketPlatform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
@@ -14,5 +14,5 @@ export const runtime: RawRuntime = {
   deflateEngine,
   createDuplexSession: (socket, options, generateMask) =>
     createSession(socket, options, withMasks(socketPlatform, generateMask)),
-  checkDeflateOptions: checkZlibOptions,
+  checkDeflateOptions,
 };

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { connect } from 'cloudflare:sockets';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import type { Platform } from '../../src/platform.ts';
 import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
@@ -29,7 +29,7 @@ const runtime: RawRuntime = {
   createDuplexSession() {
     throw new TypeError('A worker accepts no sockets: call upgrade(request) in its fetch handler');
   },
-  checkDeflateOptions: checkZlibOptions,
+  checkDeflateOptions,
 };
 
 /** The WebSocket of ws 8 in a worker; see {@link RawWebSocket}. One lives no longer than the request that made it. */

@@ -6,7 +6,7 @@ import { compressionSettings, deflateSettings, sessionSettings } from '../../src
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers, type HttpServer } from '../../src/api/ws/server-core.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
 import { WebSocket } from './websocket.ts';
@@ -35,11 +35,12 @@ export class WebSocketServer<
 
 lendToServers(WebSocketServer, {
   WebSocket,
-  checkDeflateOptions: checkZlibOptions,
+  checkDeflateOptions,
   createHttpServer,
   createSession(socket, options, agreement) {
     const deflate = deflateSettings(options.perMessageDeflate);
-    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    const compression =
+      agreement && deflate && compressionSettings(deflate, agreement, deflateEngine(deflate.engine), 'server');
     return createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
   },
 });

@@ -10,7 +10,7 @@ import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { Session } from '../../src/platform.ts';
 
@@ -81,7 +81,7 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   try {
     options = readUpgradeOptions(given, RULES);
     deflate = deflateSettings(options.perMessageDeflate);
-    checkZlibOptions(deflate);
+    checkDeflateOptions(deflate);
     answer = answerFor(check.protocols, request, options);
   } catch (error) {
     refuse(socket, { status: 500, reason: 'Internal Server Error', headers: {} });
@@ -93,7 +93,8 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`);
   taken.add(socket);
   socket.write(formatHead(acceptanceHead({ key: check.key, protocol, extensions, headers })), 'latin1');
-  const compression = agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine());
+  const compression =
+    agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine(deflate.engine), 'server');
   const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
   socket.removeListener('error', destroyFailed);
   return { url, protocol, extensions, session };

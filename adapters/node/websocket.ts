@@ -19,7 +19,7 @@ import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../src/deflate/parameters.ts';
 import { parseAddress, type Target } from '../../src/api/address.ts';
 import { startHandshake, type HandshakePlan, type OpenedHandshake, type RunningHandshake } from '../../src/nodejs/client.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { platform } from '../../src/nodejs/platform.ts';
@@ -123,7 +123,8 @@ class Opener implements Opening {
   #open(socket: Duplex, { protocol, agreement, head }: OpenedHandshake): void {
     const { allowSynchronousEvents, generateMask } = this.#options;
     const deflate = this.#deflate;
-    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    const compression =
+      agreement && deflate && compressionSettings(deflate, agreement, deflateEngine(deflate.engine), 'client');
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = createSession(socket, settings, withMasks(platform, generateMask));
@@ -142,7 +143,7 @@ function targetOf(address: string | URL, options: ClientSettings): Target {
 
 function connect(ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientSettings): void {
   checkedVersion(options);
-  checkZlibOptions(deflateSettings(options.perMessageDeflate));
+  checkDeflateOptions(deflateSettings(options.perMessageDeflate));
   const target = targetOf(address, options);
   coreOf(ws).url = target.href;
   const opener = new Opener(ws, checkedProtocols(protocols), options, target);

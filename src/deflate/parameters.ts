@@ -20,6 +20,28 @@ export interface DeflateOptions {
   readonly serverMaxWindowBits?: number | false | undefined;
   /** The same for the client. `true`: a client says that it may be asked, its default. */
   readonly clientMaxWindowBits?: number | boolean | undefined;
+  /**
+   * Bytes that a connection may keep for compression while it is idle: the windows of both directions. Default 8,192, so 12 bits for each.
+   * A server asks clients for a window that fits, if they can be asked. Where the option is set and they cannot, it asks them to start
+   * each message afresh.
+   */
+  readonly maxMemoryPerConnection?: number | undefined;
+}
+
+/** Default of {@link DeflateOptions.maxMemoryPerConnection}, and what fits it: docs/performance.md has what other sizes cost and save. */
+export const DEFAULT_WINDOW_MEMORY = 8192;
+export const DEFAULT_WINDOW_BITS = 12;
+
+/** Window bits for each direction that fit so many bytes; 0 when none do. */
+export function windowBitsWithin(memory: number): number {
+  const bits = Math.min(MAXIMUM_WINDOW_BITS, Math.floor(Math.log2(memory / 2)));
+  return bits >= MINIMUM_WINDOW_BITS ? bits : 0;
+}
+
+/** The largest window that a side's own compressor uses: what its options name for it, else what fits the memory. 0: none. */
+export function ownWindowBits(options: DeflateOptions, role: 'server' | 'client'): number {
+  const named = role === 'server' ? options.serverMaxWindowBits : options.clientMaxWindowBits;
+  return typeof named === 'number' ? named : windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY);
 }
 
 /** What was agreed on. */
@@ -82,7 +104,8 @@ function readParameters(element: DeflateElement, isOffer: boolean): Parameters {
 
 /** The client's offer (RFC 7692 section 7.1). */
 export function offerDeflate(options: DeflateOptions): DeflateElement {
-  const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits = true } = options;
+  const { serverNoContextTakeover, clientNoContextTakeover, clientMaxWindowBits = true } = options;
+  const serverMaxWindowBits = serverBitsToAskFor(options);
   const parameters: { name: string; value?: string }[] = [];
   if (serverNoContextTakeover === true) parameters.push({ name: 'server_no_context_takeover' });
   if (clientNoContextTakeover === true) parameters.push({ name: 'client_no_context_takeover' });
@@ -95,6 +118,14 @@ export function offerDeflate(options: DeflateOptions): DeflateElement {
     parameters.push({ name: 'client_max_window_bits' });
   }
   return { name: PERMESSAGE_DEFLATE, parameters };
+}
+
+/** The window that a client asks its server for: what the options name, or the largest that fits the memory that they name. */
+function serverBitsToAskFor({ serverMaxWindowBits, maxMemoryPerConnection }: DeflateOptions): number | undefined {
+  if (typeof serverMaxWindowBits === 'number') return serverMaxWindowBits;
+  if (maxMemoryPerConnection === undefined) return undefined;
+  const bits = windowBitsWithin(maxMemoryPerConnection) || MINIMUM_WINDOW_BITS;
+  return bits === MAXIMUM_WINDOW_BITS ? undefined : bits;
 }
 
 /** The server's side of a negotiation. */
@@ -139,15 +170,13 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
       return undefined;
   }
 
-  const serverNoContextTakeover = asked.serverNoContextTakeover || options.serverNoContextTakeover === true;
-  const clientNoContextTakeover = asked.clientNoContextTakeover || options.clientNoContextTakeover === true;
   const serverBits = typeof ownServerBits === 'number' ? ownServerBits : asked.serverMaxWindowBits;
-  const clientBits =
-    typeof ownClientBits === 'number'
-      ? ownClientBits
-      : ownClientBits === false || asked.clientMaxWindowBits === true
-        ? undefined
-        : asked.clientMaxWindowBits;
+  const clientBits = typeof ownClientBits === 'number' ? ownClientBits : clientBitsFor(asked, options);
+  const serverNoContextTakeover = asked.serverNoContextTakeover || options.serverNoContextTakeover === true;
+  const clientNoContextTakeover =
+    asked.clientNoContextTakeover ||
+    options.clientNoContextTakeover === true ||
+    (options.clientNoContextTakeover !== false && exceedsMemory(clientBits, options));
   const parameters: { name: string; value?: string }[] = [];
   if (serverNoContextTakeover) parameters.push({ name: 'server_no_context_takeover' });
   if (clientNoContextTakeover) parameters.push({ name: 'client_no_context_takeover' });
@@ -164,6 +193,19 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
   };
 }
 
+/** The window to ask a client for: the largest that fits the memory, if the client can be asked. */
+function clientBitsFor({ clientMaxWindowBits: asked }: Parameters, options: DeflateOptions): number | undefined {
+  if (asked === undefined || options.clientMaxWindowBits === false) return undefined;
+  const most = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY) || MINIMUM_WINDOW_BITS;
+  const bits = asked === true ? most : Math.min(asked, most);
+  return asked === true && bits === MAXIMUM_WINDOW_BITS ? undefined : bits;
+}
+
+/** Whether a client's window is larger than the program has allowed in so many words. */
+function exceedsMemory(bits: number | undefined, { maxMemoryPerConnection: memory }: DeflateOptions): boolean {
+  return memory !== undefined && (bits ?? MAXIMUM_WINDOW_BITS) > windowBitsWithin(memory);
+}
+
 /**
  * Checks a server's answer to {@link offerDeflate} with the same options.
  *
@@ -171,7 +213,8 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
  */
 export function agreeToDeflate(answer: DeflateElement, options: DeflateOptions): DeflateAgreement {
   const given = readParameters(answer, false);
-  const { clientMaxWindowBits = true, serverMaxWindowBits } = options;
+  const { clientMaxWindowBits = true } = options;
+  const serverMaxWindowBits = serverBitsToAskFor(options);
   if (options.clientNoContextTakeover === false && given.clientNoContextTakeover) {
     throw new Error('Unexpected parameter "client_no_context_takeover"');
   }

@@ -1,28 +1,50 @@
-// permessage-deflate: the engine over node:zlib, made when a connection first negotiates it.
+// permessage-deflate where node:zlib is: our own engine, and zlib for what only zlib can do.
 
 import zlib from 'node:zlib';
-import type { DeflateEngine } from '../deflate/engine.ts';
+import type { ContextOptions, DeflateEngine } from '../deflate/engine.ts';
+import { sharedDeflateKernel } from '../deflate/load.ts';
+import { createWasmEngine } from '../deflate/wasm-engine.ts';
 import { createZlibEngine } from '../deflate/zlib-engine.ts';
 
-/** Options of node:zlib for each direction. */
-interface ZlibSettings {
+/** What is checked of a program's options. */
+interface DeflateSettings {
+  readonly engine?: string | undefined;
+  readonly maxMemoryPerConnection?: number | undefined;
   readonly zlibDeflateOptions?: object | undefined;
   readonly zlibInflateOptions?: object | undefined;
 }
 
-let engine: DeflateEngine | undefined;
+const zlibEngine = createZlibEngine(zlib);
+const wasmEngine = createWasmEngine(sharedDeflateKernel);
 
-/** The engine of this thread. */
-export function deflateEngine(): DeflateEngine {
-  return (engine ??= createZlibEngine(zlib));
+/** Whether our own engine has no such thing: `strategy` and `dictionary` are zlib's alone. */
+function needsZlib(options: ContextOptions['zlib']): boolean {
+  return Boolean(options?.['strategy'] || options?.['dictionary']);
+}
+
+const engine: DeflateEngine = {
+  createDeflator: (options) => (needsZlib(options.zlib) ? zlibEngine : wasmEngine).createDeflator(options),
+  createInflator: (options) => (needsZlib(options.zlib) ? zlibEngine : wasmEngine).createInflator(options),
+};
+
+/** @param name `'zlib'`: node:zlib for all of it. */
+export function deflateEngine(name?: 'zlib' | 'wasm'): DeflateEngine {
+  return name === 'zlib' ? zlibEngine : engine;
 }
 
 /**
- * Tries out zlib options where a program names them, so that it hears of a bad one there and not when a peer compresses.
+ * Checks the options of permessage-deflate where a program names them, so that it hears of a bad one there and not when a peer compresses.
  *
- * @throws {RangeError | TypeError} as node:zlib does.
+ * @throws {RangeError | TypeError} for zlib's as node:zlib does, for others by name.
  */
-export function checkZlibOptions(settings: ZlibSettings | undefined): void {
-  if (settings?.zlibDeflateOptions) zlib.createDeflateRaw(settings.zlibDeflateOptions).close();
-  if (settings?.zlibInflateOptions) zlib.createInflateRaw(settings.zlibInflateOptions).close();
+export function checkDeflateOptions(settings: DeflateSettings | undefined): void {
+  const { engine: name, maxMemoryPerConnection: memory, zlibDeflateOptions, zlibInflateOptions } = settings ?? {};
+  if (name !== undefined && name !== 'wasm' && name !== 'zlib') {
+    throw new TypeError(`The "perMessageDeflate.engine" option must be 'wasm' or 'zlib'`);
+  }
+  if (memory !== undefined && !(Number.isInteger(memory) && memory >= 0)) {
+    throw new RangeError('The "perMessageDeflate.maxMemoryPerConnection" option must be a whole number of bytes from 0 on');
+  }
+  if (zlibDeflateOptions) zlib.createDeflateRaw(zlibDeflateOptions).close();
+  if (zlibInflateOptions) zlib.createInflateRaw(zlibInflateOptions).close();
 }

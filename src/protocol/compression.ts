@@ -1,7 +1,7 @@
 // permessage-deflate on one connection, RFC 7692 section 6: contexts that are made when first needed, and the order of messages
 // while one of them takes more than a turn.
 
-import type { DeflateAgreement } from '../deflate/parameters.ts';
+import { DEFAULT_WINDOW_BITS, type DeflateAgreement } from '../deflate/parameters.ts';
 import type { DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
 import type { Platform, Role } from '../platform.ts';
 
@@ -9,6 +9,8 @@ import type { Platform, Role } from '../platform.ts';
 export interface CompressionOptions {
   readonly engine: DeflateEngine;
   readonly agreement: DeflateAgreement;
+  /** Largest window that our own messages refer back in, 8 to 15; 0: each starts afresh. Default 12, and never more than was agreed on. */
+  readonly windowBits?: number | undefined;
   /** Smallest message that is compressed when each starts afresh, in bytes. Default 1,024, as in ws. */
   readonly threshold?: number | undefined;
   /** Passed on to zlib. */
@@ -56,9 +58,10 @@ export class Compression {
    */
   deflate(data: Uint8Array, isFinal: boolean, done: JobDone, failed: (error: unknown) => void): boolean {
     if (this.#isClosed) return false;
-    const { agreement, zlibDeflateOptions } = this.#options;
+    const { agreement, windowBits, zlibDeflateOptions } = this.#options;
+    const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
     this.#deflator ??= this.#options.engine.createDeflator({
-      windowBits: this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits,
+      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
       noContextTakeover: this.#sendsAfresh,
       zlib: zlibDeflateOptions,
     });
@@ -100,7 +103,8 @@ export class Compression {
   }
 
   get #sendsAfresh(): boolean {
-    const { agreement } = this.#options;
+    const { agreement, windowBits } = this.#options;
+    if (windowBits === 0) return true;
     return this.#role === 'server' ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover;
   }
 

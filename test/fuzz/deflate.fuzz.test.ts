@@ -1,5 +1,5 @@
-// permessage-deflate with parameters and bytes that nobody thought of: the negotiation beside that of ws, the two engines beside
-// each other and zlib.
+// permessage-deflate with parameters and bytes that nobody thought of: the negotiation beside that of ws, the engines beside each
+// other and zlib.
 
 import zlib from 'node:zlib';
 import fc from 'fast-check';
@@ -13,6 +13,8 @@ import {
   type DeflateElement,
   type DeflateOptions,
 } from '../../src/deflate/parameters.ts';
+import { loadDeflateKernel, sharedDeflateKernel } from '../../src/deflate/load.ts';
+import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import { createZlibEngine, type ZlibModule } from '../../src/deflate/zlib-engine.ts';
 import { expectBytes } from '../support/bytes.ts';
 import { finish } from '../unit/deflate/support.ts';
@@ -107,7 +109,8 @@ describe('the negotiation', () => {
         // A malformed offer makes ws refuse all of them; we pass it by (RFC 7692 section 7.1).
         const wellFormed = offers.filter((offer) => !isMalformed(ask(true, {}, [offer])));
         const expected = ask(true, settings, wellFormed);
-        const answer = answerDeflate(offers, settings);
+        // With room for the largest windows; otherwise smaller ones are asked for, which ws does not.
+        const answer = answerDeflate(offers, { ...settings, maxMemoryPerConnection: 65536 });
         if (expected instanceof Error) {
           expect(answer).toBeUndefined();
           return;
@@ -189,8 +192,10 @@ function isMalformed(result: Accepted | Error): boolean {
 }
 
 const node: ZlibModule = zlib;
-const handle = createZlibEngine(node);
-const oneShot = createZlibEngine(node, false);
+const byZlib = createZlibEngine(node);
+const scalarKernel = loadDeflateKernel(false);
+const simd = createWasmEngine(sharedDeflateKernel);
+const scalar = createWasmEngine(() => scalarKernel);
 
 /** Mixes of what repeats, near and far, and what does not. */
 const payload = fc
@@ -237,7 +242,7 @@ describe('the engines', () => {
   it(
     'understand each other, message for message and fragment for fragment',
     () => {
-      const engines = fc.constantFrom(handle, oneShot);
+      const engines = fc.constantFrom(simd, scalar, byZlib);
       const message = fc.record({ parts: fc.array(payload, { minLength: 1, maxLength: 3 }) });
       fc.assert(
         fc.property(
@@ -270,8 +275,11 @@ describe('the engines', () => {
     () => {
       fc.assert(
         fc.property(fc.oneof(nearly, fc.uint8Array({ maxLength: 200 })), fc.constantFrom(0, 1, 100, 5000), (bytes, limit) => {
-          const one = outcome(handle, bytes, limit);
-          const other = outcome(oneShot, bytes, limit);
+          const one = outcome(simd, bytes, limit);
+          expect(outcome(scalar, bytes, limit)).toEqual(one);
+          const other = outcome(byZlib, bytes, limit);
+          // zlib does not tell that a message has no end.
+          if ('reason' in one && one.reason === 'Z_BUF_ERROR' && 'bytes' in other) return;
           if ('bytes' in one && limit > 0) expect(one.bytes.length).toBeLessThanOrEqual(limit);
           // What is both too long and malformed may be called either: they look at different moments.
           if ('reason' in one && 'reason' in other && limit > 0) return;

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
-import { checkZlibOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers } from '../../src/api/ws/server-core.ts';
@@ -13,7 +13,7 @@ import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
 import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
 
 export const network: NodeNetwork = createNodeNetwork({ readsDirectly: 'alternately' });
-const runtime = { ...nodeRawRuntime(network), checkDeflateOptions: checkZlibOptions };
+const runtime = { ...nodeRawRuntime(network), checkDeflateOptions };
 
 export class WebSocket extends RawWebSocket {
   constructor(address: string | URL | null, protocols?: string | string[] | ClientOptions, options?: ClientOptions) {

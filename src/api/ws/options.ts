@@ -4,7 +4,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import type { DeflateAgreement } from '../../deflate/parameters.ts';
+import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
 import { heartbeatSettings, type HeartbeatOptions } from './heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
@@ -121,11 +121,13 @@ export function compressionSettings(
   settings: PerMessageDeflateOptions,
   agreement: DeflateAgreement,
   engine: CompressionOptions['engine'],
+  role: 'server' | 'client',
 ): CompressionOptions {
   const { threshold, zlibDeflateOptions, zlibInflateOptions } = settings;
   return {
     engine,
     agreement,
+    windowBits: ownWindowBits(settings, role),
     threshold,
     zlibDeflateOptions: { ...ownOptions(zlibDeflateOptions) },
     zlibInflateOptions: { ...ownOptions(zlibInflateOptions) },

@@ -160,7 +160,18 @@ export interface PerMessageDeflateOptions {
   zlibInflateOptions?: ZlibSettings | undefined;
   /** Messages of fewer bytes are not compressed when no context is kept. Default 1024. */
   threshold?: number | undefined;
+  /** Accepted for ws's sake, without effect: compression takes turns by itself. */
   concurrencyLimit?: number | undefined;
+  /**
+   * Most bytes that a connection keeps for compression while it is idle, for both directions together. Default 8,192: windows of 4 KiB.
+   * More memory makes messages that resemble each other smaller, up to 65,536. 0: each message starts afresh.
+   */
+  maxMemoryPerConnection?: number | undefined;
+  /**
+   * What compresses. Default `'wasm'`: our own module, but for `strategy` and `dictionary`, which are zlib's alone. `'zlib'`: node:zlib, on
+   * runtimes that have it.
+   */
+  engine?: 'wasm' | 'zlib' | undefined;
 }
 
 /** Settings of Node.js's zlib. */

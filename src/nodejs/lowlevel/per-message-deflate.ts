@@ -13,7 +13,7 @@ import {
   type DeflateAgreement,
   type DeflateElement,
 } from '../../deflate/parameters.ts';
-import { emptyMessage, TAIL } from '../../deflate/zlib-module.ts';
+import { emptyMessage, TAIL } from '../../deflate/messages.ts';
 import { Compression } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/faults.ts';
 import { deflateEngine } from '../compression.ts';
@@ -57,6 +57,8 @@ export const deflateInternals: DeflateInternals = {} as DeflateInternals;
 
 const CLIENT_BITS = 'client_max_window_bits';
 const DEFAULT_THRESHOLD = 1024;
+/** Two of the largest windows. */
+const ALL_MEMORY = 65536;
 
 /** What one call of `compress` or `decompress` asks for. */
 interface Job {
@@ -107,7 +109,8 @@ export class PerMessageDeflate {
   #compression: Compression | null = null;
 
   constructor(settings?: PerMessageDeflateSettings) {
-    this.#settings = readOptions(settings);
+    // Negotiates as ws does unless the program names a memory.
+    this.#settings = { maxMemoryPerConnection: ALL_MEMORY, ...readOptions(settings) };
     const isServer = this.#settings.isServer ?? false;
     this.#deflating = {
       create: () => new ZlibFlow(zlib.createDeflateRaw(this.#zlibOptions(true)), 0),

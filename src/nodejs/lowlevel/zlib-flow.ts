@@ -4,8 +4,9 @@
 import { Buffer } from 'node:buffer';
 import type { DeflateRaw, InflateRaw } from 'node:zlib';
 import { InflateError } from '../../deflate/engine.ts';
-import { Z_SYNC_FLUSH } from '../../deflate/zlib-module.ts';
 import { copyToOwn } from '../views.ts';
+
+const Z_SYNC_FLUSH = 2;
 
 /** Receives the output of one job, which is its own to keep, or why there is none. */
 export type FlowDone = (error: Error | null, output?: Buffer) => void;

@@ -13,7 +13,8 @@ export interface RawRuntime {
   /** A plain object: a program's `generateMask` goes into a copy of it. */
   readonly platform: Platform;
   /** Called when a connection negotiates permessage-deflate. */
-  deflateEngine(): DeflateEngine;
+  /** @param name `'zlib'`: over node:zlib. */
+  deflateEngine(name?: 'wasm' | 'zlib'): DeflateEngine;
   /** Makes a session over a socket that is not ours: that of a node:http server, with the `server` and `noServer` options. */
   createDuplexSession(socket: Duplex, options: SessionOptions, generateMask: ClientOptions['generateMask']): Session;
   /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */

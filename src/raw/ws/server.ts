@@ -19,7 +19,8 @@ export function rawServerPlatform(runtime: RawRuntime, WebSocket: new (address: 
     createHttpServer: (options) => new RawHttpFront(network, platform, options),
     createSession(socket, settings, agreement) {
       const deflate = deflateSettings(settings.perMessageDeflate);
-      const compression = agreement && deflate && compressionSettings(deflate, agreement, runtime.deflateEngine());
+      const compression =
+        agreement && deflate && compressionSettings(deflate, agreement, runtime.deflateEngine(deflate.engine), 'server');
       return createSession(socket, { role: 'server', compression, ...sessionSettings(settings) }, undefined);
     },
   };

@@ -143,7 +143,8 @@ class Opener implements Opening {
     const { platform, deflateEngine } = this.#runtime;
     const { allowSynchronousEvents, generateMask } = this.#options;
     const deflate = this.#deflate;
-    const compression = agreement && deflate && compressionSettings(deflate, agreement, deflateEngine());
+    const compression =
+      agreement && deflate && compressionSettings(deflate, agreement, deflateEngine(deflate.engine), 'client');
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = socket.createSession(withMasks(platform, generateMask), settings);

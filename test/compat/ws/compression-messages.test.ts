@@ -1,5 +1,6 @@
 // permessage-deflate: what is sent, and when. RFC 7692 sections 6 and 7.2.
 
+import { constants, inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { pattern, toHex } from '../../support/frames.ts';
 import { messagesIn, withCompression } from './lowlevel/compressed-peer.ts';
@@ -22,7 +23,41 @@ import type { Role } from './raw-peer.ts';
 const LONG = 'wasock and ws '.repeat(5000);
 type Send = readonly [data: unknown, options?: Parameters<Socket_['send']>[1]];
 
-/** What a WebSocket writes for some messages, and how many of them its callbacks told of. */
+/** The frames in `bytes`: the first header byte of each, and the payload, inflated. Each message may refer to those before it. */
+function framesIn(bytes: Buffer, isMasked: boolean): [number, string][] {
+  const frames: [number, string][] = [];
+  let window = Buffer.alloc(0);
+  let parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at];
+    const short = bytes[at + 1] & 0x7f;
+    const size = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    at += (short < 126 ? 2 : short === 126 ? 4 : 10) + (isMasked ? 4 : 0);
+    const payload = bytes.subarray(at, (at += size));
+    const isCompressed = (first & 0x40) !== 0 || parts.length > 0;
+    if (!isCompressed || (first & 0x08) !== 0) {
+      frames.push([first, toHex(payload)]);
+      continue;
+    }
+    // The fragments of a message, of which the last lacks the four bytes of the flush (RFC 7692 section 7.2.1).
+    parts.push(payload);
+    if ((first & 0x80) === 0) {
+      frames.push([first, 'a fragment']);
+      continue;
+    }
+    const packed = Buffer.concat([...parts, Buffer.from([0, 0, 0xff, 0xff])]);
+    const plain = inflateRawSync(packed, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      ...(window.length > 0 && { dictionary: window }),
+    });
+    window = Buffer.concat([window, plain]).subarray(-32768);
+    parts = [];
+    frames.push([first, toHex(plain)]);
+  }
+  return frames;
+}
+
+/** What a WebSocket writes for some messages, inflated, and how many of them its callbacks told of. */
 async function written(
   library: Library,
   role: Role,
@@ -44,7 +79,7 @@ async function written(
   ws.terminate();
   socket.destroy();
   end();
-  return [order, toHex(Buffer.concat(received))];
+  return [order, framesIn(Buffer.concat(received), role === 'client')];
 }
 
 describe.each(['client', 'server'] as const)('a %s', (role) => {
@@ -74,7 +109,7 @@ describe.each(['client', 'server'] as const)('a %s', (role) => {
     ['with windowBits for zlib, which the agreement overrides', { zlibDeflateOptions: { windowBits: 9 } }, ''],
     ['with a small chunkSize', { zlibDeflateOptions: { chunkSize: 64 } }, ''],
     ['with concurrencyLimit', { concurrencyLimit: 1 }, ''],
-  ])('sends the same bytes %s', (_, options, parameters) =>
+  ])('sends the same frames and messages %s', (_, options, parameters) =>
     sameWithBoth((library) =>
       written(
         library,
@@ -90,15 +125,15 @@ describe.each(['client', 'server'] as const)('a %s', (role) => {
     sameWithBoth((library) => written(library, role, [[''], ['x'], ['']], {}, `; ${own}_no_context_takeover`)));
 
   // A long one is cut into stored blocks by the size of the buffers that zlib happens to be given.
-  test('sends the same bytes without compressing', () =>
+  test('sends the same frames and messages without compressing', () =>
     sameWithBoth((library) =>
       written(library, role, [['hello'], [Buffer.from(pattern(500))], ['hello']], { zlibDeflateOptions: { level: 0 } }),
     ));
 
   test('of ours takes compress: undefined for the default, as it does with all options', async () => {
-    const [, plain] = (await written(theirs, role, [['hello', { compress: undefined }]])) as [unknown, string];
-    const [, packed] = (await written(ours, role, [['hello', { compress: undefined }]])) as [unknown, string];
-    expect([plain.slice(0, 2), packed.slice(0, 2)]).toEqual(['81', 'c1']);
+    const [, plain] = (await written(theirs, role, [['hello', { compress: undefined }]])) as [unknown, [number, string][]];
+    const [, packed] = (await written(ours, role, [['hello', { compress: undefined }]])) as [unknown, [number, string][]];
+    expect([plain[0][0], packed[0][0]]).toEqual([0x81, 0xc1]);
   });
 
   test.each<[string, object]>([

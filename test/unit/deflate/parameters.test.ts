@@ -29,6 +29,8 @@ describe('offerDeflate', () => {
     [{ serverMaxWindowBits: false }, 'client_max_window_bits'],
     [{ serverNoContextTakeover: true }, 'server_no_context_takeover; client_max_window_bits'],
     [{ serverNoContextTakeover: false }, 'client_max_window_bits'],
+    [{ maxMemoryPerConnection: 8192 }, 'server_max_window_bits=12; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 65536 }, 'client_max_window_bits'],
     [{ clientNoContextTakeover: true }, 'client_no_context_takeover; client_max_window_bits'],
     [{ clientNoContextTakeover: false }, 'client_max_window_bits'],
     [
@@ -63,7 +65,16 @@ describe('answerDeflate', () => {
     [{ serverMaxWindowBits: 10 }, '', 'server_max_window_bits=10'],
     [{ serverMaxWindowBits: false }, '', ''],
     // Section 7.1.2.2: only where the client said that it can, and no larger than it said.
-    [{}, 'client_max_window_bits', ''],
+    [{}, 'client_max_window_bits', 'client_max_window_bits=12'],
+    [{}, 'client_max_window_bits=15', 'client_max_window_bits=12'],
+    [{ maxMemoryPerConnection: 65536 }, 'client_max_window_bits', ''],
+    [{ maxMemoryPerConnection: 65535 }, 'client_max_window_bits', 'client_max_window_bits=14'],
+    [{ maxMemoryPerConnection: 1024 }, 'client_max_window_bits', 'client_max_window_bits=9'],
+    [{ maxMemoryPerConnection: 100 }, 'client_max_window_bits', 'client_no_context_takeover; client_max_window_bits=8'],
+    [{ maxMemoryPerConnection: 0 }, '', 'client_no_context_takeover'],
+    // A client that cannot be asked for a smaller window starts afresh where the program has named a memory.
+    [{ maxMemoryPerConnection: 8192 }, '', 'client_no_context_takeover'],
+    [{ maxMemoryPerConnection: 8192, clientNoContextTakeover: false }, '', ''],
     [{}, 'client_max_window_bits=10', 'client_max_window_bits=10'],
     [{ clientMaxWindowBits: true }, 'client_max_window_bits=10', 'client_max_window_bits=10'],
     [{ clientMaxWindowBits: false }, 'client_max_window_bits=10', ''],

@@ -1,8 +1,7 @@
-// Messages, zlib's own streams as the oracle, and a zlib whose handles tell what they do.
+// Messages, and zlib's own streams as the oracle.
 
 import zlib from 'node:zlib';
 import type { DeflateJob } from '../../../src/deflate/engine.ts';
-import type { ZlibModule } from '../../../src/deflate/zlib-engine.ts';
 
 /** Runs a job to its end. @returns A copy of its result. */
 export function finish(job: DeflateJob): Uint8Array {
@@ -64,47 +63,4 @@ export async function unpack(
   }
   stream.close();
   return results;
-}
-
-interface SpiedStream {
-  _handle: { writeSync(...parameters: unknown[]): void };
-  _writeState: Uint32Array;
-}
-
-export interface ZlibSpy {
-  readonly zlib: ZlibModule;
-  /** Calls of `writeSync`. */
-  writes: number;
-  /** Bytes that `writeSync` has put out. */
-  written: number;
-  /** Calls of the public one-shot functions. */
-  oneShots: number;
-}
-
-/** A zlib that counts. `onWrite` is called at each `writeSync`. */
-export function spyOnZlib(onWrite: () => unknown = () => {}): ZlibSpy {
-  const watch = <Stream>(stream: Stream): Stream => {
-    const { _handle: handle, _writeState: state } = stream as unknown as SpiedStream;
-    const original = handle.writeSync;
-    handle.writeSync = (...parameters) => {
-      spy.writes++;
-      original.apply(handle, parameters);
-      spy.written += (parameters[6] as number) - state[0];
-      onWrite();
-    };
-    return stream;
-  };
-  const count = <Result>(result: Result): Result => {
-    spy.oneShots++;
-    return result;
-  };
-  const module = {
-    ...zlib,
-    createDeflateRaw: (options: zlib.ZlibOptions) => watch(zlib.createDeflateRaw(options)),
-    createInflateRaw: (options: zlib.ZlibOptions) => watch(zlib.createInflateRaw(options)),
-    deflateRawSync: (data: Uint8Array, options: zlib.ZlibOptions) => count(zlib.deflateRawSync(data, options)),
-    inflateRawSync: (data: Uint8Array, options: zlib.ZlibOptions) => count(zlib.inflateRawSync(data, options)),
-  };
-  const spy: ZlibSpy = { zlib: module, writes: 0, written: 0, oneShots: 0 };
-  return spy;
 }

@@ -1,0 +1,533 @@
+// Deflater: RFC 1951 with levels as zlib has them, and the flush of RFC 7692 section 7.2.1.
+//
+// Data is appended behind the history of the connection at hand, becomes tokens (a literal, or a match with its distance), and the
+// tokens of a block become the cheapest of a stored, a fixed and a dynamic block.
+
+import {
+  ALL_LENGTHS,
+  BLOCK_BYTES,
+  DEFLATE_DATA,
+  DEFLATE_DATA_BYTES,
+  DEFLATE_OUT,
+  DISTANCE_CODES,
+  DISTANCE_COUNTS,
+  DISTANCE_LENGTHS,
+  DISTANCE_SYMBOLS,
+  FIXED_CODES,
+  FIXED_LENGTHS,
+  LENGTH_SYMBOLS,
+  LITERAL_CODES,
+  LITERAL_COUNTS,
+  LITERAL_LENGTHS,
+  RECENT_COUNTS,
+  RUN_CODES,
+  RUN_COUNTS,
+  RUN_LENGTHS,
+  RUNS,
+  SETTLED_COUNTS,
+  TOKENS,
+  TOKENS_MAXIMUM,
+  WINDOW_BYTES,
+} from "./layout";
+import { areUnused, makeCodes, makeLengths } from "./huffman";
+import {
+  base,
+  findMatch,
+  insertUntil,
+  matchDistance,
+  moveWindow,
+  rebase,
+  setBase,
+  setWindow,
+  trimWindow,
+  windowStart,
+} from "./matches";
+import { distanceBase, distanceExtra, lengthBase, lengthExtra } from "./tables";
+
+const DATA_END: usize = DEFLATE_DATA + DEFLATE_DATA_BYTES;
+const LONGEST_MATCH: u32 = 258;
+/** Data that has to lie ahead while more is to come, so that a match is as long as it can be. */
+const LOOKAHEAD: usize = 512;
+/** Positions that fit 16 bits with a match behind them. */
+const POSITIONS: usize = 65000;
+const END_OF_BLOCK: u32 = 256;
+/** Bits of a fixed block below which a dynamic one, whose header takes some 100 bits or more, is not tried. */
+const FIXED_SUFFICES: u32 = 200;
+/** A block may end where the tokens are of another kind: looked at every so many of them. */
+const SPLIT_TOKENS: u32 = 512;
+/** Kinds of tokens that are told apart there: literals by their upper three bits, short and long matches. */
+const SPLIT_KINDS: u32 = 10;
+/** Tokens that a block has at least before it is split, since each dynamic block has a header of some 60 bytes. */
+const SPLIT_MINIMUM: u32 = 2048;
+const SPLIT_SHARE: f64 = 0.4;
+
+/** Of each level: shortest match after which less is tried, longest that may be put off, length that ends a search, how many are tried. */
+const LEVELS = memory.data<u16>([
+  0, 0, 0, 0, 4, 0, 32, 4, 4, 0, 32, 8, 4, 0, 64, 24, 4, 4, 16, 16, 8, 16, 64, 16, 8, 16, 128, 128, 8, 32, 128, 256, 32, 128, 258,
+  1024, 32, 258, 258, 4096,
+]);
+
+let level: u32 = 5;
+/** Next byte to make a token of, and the end of the data. */
+let next: usize = DEFLATE_DATA;
+let end: usize = DEFLATE_DATA;
+let blockStart: usize = DEFLATE_DATA;
+let tokens: u32 = 0;
+/** Tokens at the last decision on a split. */
+let settled: u32 = 0;
+let output: usize = DEFLATE_OUT;
+let bits: u64 = 0;
+let bitCount: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function word(array: usize, index: u32): u32 {
+  return load<u32>(array + (<usize>index << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function count(array: usize, index: u32): void {
+  const at = array + (<usize>index << 2);
+  store<u32>(at, load<u32>(at) + 1);
+}
+
+/** Makes the tables that never change. Called once, before all else. */
+export function prepareDeflate(): void {
+  for (let symbol: u32 = 0; symbol < 29; symbol++) {
+    memory.fill(LENGTH_SYMBOLS + lengthBase(symbol) - 3, <u8>symbol, symbol === 28 ? 1 : 1 << lengthExtra(symbol));
+  }
+  for (let symbol: u32 = 0; symbol < 30; symbol++) {
+    const first = distanceBase(symbol) - 1;
+    const size = 1 << distanceExtra(symbol);
+    if (first < 256) memory.fill(DISTANCE_SYMBOLS + first, <u8>symbol, size);
+    else memory.fill(DISTANCE_SYMBOLS + 256 + (first >> 7), <u8>symbol, size >> 7);
+  }
+  memory.fill(FIXED_LENGTHS, 8, 144);
+  memory.fill(FIXED_LENGTHS + 144, 9, 112);
+  memory.fill(FIXED_LENGTHS + 256, 7, 24);
+  memory.fill(FIXED_LENGTHS + 280, 8, 8);
+  memory.fill(FIXED_LENGTHS + 288, 5, 32);
+  makeCodes(FIXED_LENGTHS, 288, FIXED_CODES);
+  makeCodes(FIXED_LENGTHS + 288, 32, FIXED_CODES + 1152);
+  // Position 0 is none.
+  setBase(DEFLATE_DATA - 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function distanceSymbol(distance: u32): u32 {
+  const index = distance - 1;
+  return load<u8>(DISTANCE_SYMBOLS + (index < 256 ? index : 256 + (index >> 7)));
+}
+
+/**
+ * Starts with the history of a connection; what came before is out of reach.
+ *
+ * @param length Bytes of its history, 32,768 at most. Write them to the address that is returned.
+ * @param windowBytes Farthest distance: a power of two up to 32,768.
+ * @param withLevel 0 to 9.
+ * @returns Where the history goes.
+ */
+export function startDeflate(length: usize, windowBytes: usize, withLevel: u32): usize {
+  level = withLevel;
+  if (end + length > DATA_END) moveToFront(end);
+  setWindow(end, min<usize>(windowBytes, WINDOW_BYTES - 1));
+  end += length;
+  next = end;
+  // Of a message that was given up.
+  startBlock();
+  output = DEFLATE_OUT;
+  takeBits();
+  while (end - base > POSITIONS) rebase();
+  return end - length;
+}
+
+/** Moves the data from `first` on to where all data begins. */
+function moveToFront(first: usize): void {
+  const by = first - DEFLATE_DATA;
+  memory.copy(DEFLATE_DATA, first, end - first);
+  moveWindow(by);
+  next -= by;
+  end -= by;
+  blockStart -= by;
+}
+
+/**
+ * Makes room for more data; ends the block at hand if need be.
+ *
+ * @param length At most 32,768.
+ * @returns Where the data goes, before {@link deflate} is called for it.
+ */
+export function makeRoom(length: usize): usize {
+  if (end + length > DATA_END) {
+    endBlock();
+    moveToFront(max(windowStart, next - WINDOW_BYTES));
+    trimWindow(DEFLATE_DATA);
+  }
+  return end;
+}
+
+/**
+ * Deflates what was written into the room, as far as it can be known that no longer match is to come.
+ *
+ * @param flushes Whether all of it goes out, behind an empty stored block (RFC 7692 section 7.2.1).
+ */
+export function deflate(length: usize, flushes: bool): void {
+  end += length;
+  const stop = flushes ? end : max(next, end - min(LOOKAHEAD, end - next));
+  if (level === 0) takeStored(stop);
+  else takeTokens(stop);
+  if (!flushes) return;
+  endBlock();
+  putBits(0, 3);
+  alignOutput();
+  putBits(0xffff0000, 32);
+  flushBits();
+}
+
+/** Ends the block at hand, so that nothing but the history and the bits of {@link takeBits} has to be kept. */
+export function suspendDeflate(): void {
+  takeTokens(end);
+  endBlock();
+}
+
+/** How many bytes of output there are, from DEFLATE_OUT on. They are forgotten with this call. */
+export function takeOutput(): usize {
+  flushBits();
+  const length = output - DEFLATE_OUT;
+  output = DEFLATE_OUT;
+  return length;
+}
+
+/** Less than a byte of output that is not complete: `count << 8 | bits`. */
+export function takeBits(): u32 {
+  const rest = (bitCount << 8) | <u32>bits;
+  bitCount = 0;
+  bits = 0;
+  return rest;
+}
+
+/** Puts back what {@link takeBits} gave. */
+export function restoreBits(rest: u32): void {
+  bitCount = rest >> 8;
+  bits = rest & 0xff;
+}
+
+/** Bytes of history that may still be referred to; they lie before the address that {@link historyEnd} gives. */
+export function historyLength(): usize {
+  return next - windowStart;
+}
+
+export function historyEnd(): usize {
+  return next;
+}
+
+// Tokens.
+
+/** Data that is only stored has no tokens. */
+function takeStored(stop: usize): void {
+  while (next < stop) {
+    next = min(stop, blockStart + BLOCK_BYTES);
+    if (next - blockStart >= <usize>BLOCK_BYTES) endBlock();
+  }
+}
+
+function takeTokens(stop: usize): void {
+  if (level === 0) return takeStored(stop);
+  while (next < stop) {
+    takeRun(min(stop, base + POSITIONS));
+    if (next - base >= POSITIONS) rebase();
+  }
+}
+
+/** Makes tokens until the next byte is at or behind `stop`. */
+function takeRun(stop: usize): void {
+  const row = LEVELS + (<usize>level << 3);
+  const good: u32 = load<u16>(row);
+  const lazy: u32 = load<u16>(row + 2);
+  const nice: u32 = load<u16>(row + 4);
+  const depth: u32 = load<u16>(row + 6);
+  while (next < stop) {
+    if (tokens >= <u32>TOKENS_MAXIMUM - LONGEST_MATCH || next - blockStart >= <usize>BLOCK_BYTES) endBlock();
+    else if (tokens - settled >= SPLIT_TOKENS && isOfAnotherKind()) endBlock();
+    insertUntil(next, end);
+    let length: u32 = 0;
+    if (end - next >= 4) length = findMatch(next, 2, <u32>min<usize>(LONGEST_MATCH, end - next), nice, depth);
+    if (length === 0) {
+      putLiteral();
+      continue;
+    }
+    while (length < lazy && next + 4 < stop) {
+      insertUntil(next + 1, end);
+      const longest = <u32>min<usize>(LONGEST_MATCH, end - next - 1);
+      const longer = findMatch(next + 1, length, longest, nice, length >= good ? depth >> 2 : depth);
+      if (longer === 0) break;
+      putLiteral();
+      length = longer;
+    }
+    putMatch(length, matchDistance);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function putToken(token: u32): void {
+  store<u32>(TOKENS + (tokens << 2), token);
+  tokens++;
+}
+
+function putLiteral(): void {
+  const literal: u32 = load<u8>(next++);
+  putToken(literal);
+  count(LITERAL_COUNTS, literal);
+  count(RECENT_COUNTS, literal >> 5);
+}
+
+function putMatch(length: u32, distance: u32): void {
+  next += length;
+  putToken((length << 16) | distance);
+  count(LITERAL_COUNTS, END_OF_BLOCK + 1 + load<u8>(LENGTH_SYMBOLS + length - 3));
+  count(DISTANCE_COUNTS, distanceSymbol(distance));
+  count(RECENT_COUNTS, length < 9 ? 8 : 9);
+}
+
+/**
+ * Whether the tokens since the last look are of another kind than those of the block before: the sum of the differences of their shares is
+ * above 0.4 of at most 2. Tokens that are not go into the block's.
+ */
+function isOfAnotherKind(): bool {
+  const recent = tokens - settled;
+  let difference: u32 = 0;
+  for (let kind: u32 = 0; kind < SPLIT_KINDS; kind++) {
+    const before = word(SETTLED_COUNTS, kind) * recent;
+    const now = word(RECENT_COUNTS, kind) * settled;
+    difference += before > now ? before - now : now - before;
+  }
+  if (settled >= SPLIT_MINIMUM && <f64>difference > <f64>recent * <f64>settled * SPLIT_SHARE) return true;
+  for (let kind: u32 = 0; kind < SPLIT_KINDS; kind++) {
+    const at: usize = SETTLED_COUNTS + (kind << 2);
+    store<u32>(at, load<u32>(at) + word(RECENT_COUNTS, kind));
+  }
+  memory.fill(RECENT_COUNTS, 0, SPLIT_KINDS << 2);
+  settled = tokens;
+  return false;
+}
+
+// Blocks.
+
+// @ts-ignore: decorator
+@inline
+function putBits(value: u32, length: u32): void {
+  bits |= (<u64>value) << bitCount;
+  bitCount += length;
+  if (bitCount >= 32) flushBits();
+}
+
+/** Writes the whole bytes out. */
+// @ts-ignore: decorator
+@inline
+function flushBits(): void {
+  store<u64>(output, bits);
+  output += bitCount >> 3;
+  bits >>= bitCount & 0x38;
+  bitCount &= 7;
+}
+
+function alignOutput(): void {
+  bitCount = (bitCount + 7) & ~7;
+  flushBits();
+}
+
+/** Writes the block at hand in its shortest form, if there is anything in it. */
+function endBlock(): void {
+  const length = next - blockStart;
+  if (length > 0) {
+    const stored = storedBits(length);
+    if (level === 0) putStored(length);
+    else putTokens(length, stored);
+  }
+  startBlock();
+}
+
+function startBlock(): void {
+  blockStart = next;
+  tokens = 0;
+  settled = 0;
+  memory.fill(LITERAL_COUNTS, 0, SETTLED_COUNTS + 64 - LITERAL_COUNTS);
+}
+
+/** Bits of stored blocks: three and the padding, then two lengths and the bytes, at most 65,535 a block. */
+function storedBits(length: usize): u32 {
+  const blocks = <u32>((length + 65534) / 65535);
+  const padding = (5 - bitCount) & 7;
+  return 3 + padding + (blocks - 1) * 8 + blocks * 32 + (<u32>length << 3);
+}
+
+function putStored(length: usize): void {
+  let from = blockStart;
+  for (let left = length; left > 0; ) {
+    const size = min<usize>(left, 65535);
+    putBits(0, 3);
+    alignOutput();
+    putBits(<u32>size | (~(<u32>size) << 16), 32);
+    flushBits();
+    memory.copy(output, from, size);
+    output += size;
+    from += size;
+    left -= size;
+  }
+}
+
+function putTokens(length: usize, stored: u32): void {
+  store<u32>(LITERAL_COUNTS + (END_OF_BLOCK << 2), 1);
+  const extra = extraBits();
+  const fixed: u32 = 3 + extra + fixedBits();
+  if (fixed > FIXED_SUFFICES) {
+    const literals = makeLengths(LITERAL_COUNTS, 286, LITERAL_LENGTHS, 15);
+    const distances = makeLengths(DISTANCE_COUNTS, 30, DISTANCE_LENGTHS, 15);
+    const dynamic: u32 = 3 + headerBits() + literals + distances + extra;
+    if (dynamic < fixed && dynamic < stored) {
+      makeCodes(LITERAL_LENGTHS, 286, LITERAL_CODES);
+      makeCodes(DISTANCE_LENGTHS, 30, DISTANCE_CODES);
+      putBits(2 << 1, 3);
+      putHeader();
+      putSymbols(LITERAL_LENGTHS, LITERAL_CODES, DISTANCE_LENGTHS, DISTANCE_CODES);
+      return;
+    }
+  }
+  if (stored < fixed) return putStored(length);
+  putBits(1 << 1, 3);
+  putSymbols(FIXED_LENGTHS, FIXED_CODES, FIXED_LENGTHS + 288, FIXED_CODES + 1152);
+}
+
+/** Bits behind the codes of lengths and distances. */
+function extraBits(): u32 {
+  let sum: u32 = 0;
+  for (let symbol: u32 = 8; symbol < 28; symbol++) sum += word(LITERAL_COUNTS, END_OF_BLOCK + 1 + symbol) * lengthExtra(symbol);
+  for (let symbol: u32 = 4; symbol < 30; symbol++) sum += word(DISTANCE_COUNTS, symbol) * distanceExtra(symbol);
+  return sum;
+}
+
+/** Bits of the block at hand in the fixed code. */
+function fixedBits(): u32 {
+  let sum: u32 = 0;
+  for (let four = 0; four < 288; four += 4) {
+    if (areUnused(LITERAL_COUNTS, four)) continue;
+    for (let symbol = four; symbol < four + 4; symbol++) sum += word(LITERAL_COUNTS, symbol) * load<u8>(FIXED_LENGTHS + symbol);
+  }
+  for (let symbol = 0; symbol < 30; symbol++) sum += 5 * word(DISTANCE_COUNTS, symbol);
+  return sum;
+}
+
+function putSymbols(literalLengths: usize, literalCodes: usize, distanceLengths: usize, distanceCodes: usize): void {
+  for (let index: u32 = 0; index < tokens; index++) {
+    const token = word(TOKENS, index);
+    if (token < 256) {
+      putBits(word(literalCodes, token), load<u8>(literalLengths + token));
+      continue;
+    }
+    const length = token >> 16;
+    const distance = token & 0xffff;
+    const lengthSymbol: u32 = load<u8>(LENGTH_SYMBOLS + length - 3);
+    const symbol = END_OF_BLOCK + 1 + lengthSymbol;
+    putBits(word(literalCodes, symbol), load<u8>(literalLengths + symbol));
+    putBits(length - lengthBase(lengthSymbol), lengthExtra(lengthSymbol));
+    const back = distanceSymbol(distance);
+    putBits(word(distanceCodes, back), load<u8>(distanceLengths + back));
+    putBits(distance - distanceBase(back), distanceExtra(back));
+  }
+  putBits(word(literalCodes, END_OF_BLOCK), load<u8>(literalLengths + END_OF_BLOCK));
+  flushBits();
+}
+
+// The header of a dynamic block (section 3.2.7): code lengths as runs of (symbol, extra bits' value).
+
+const ORDER = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
+let literalsUsed: u32 = 0;
+let distancesUsed: u32 = 0;
+let lengthsUsed: u32 = 0;
+let runs: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function runExtra(symbol: u32): u32 {
+  return symbol < 16 ? 0 : symbol === 16 ? 2 : symbol === 17 ? 3 : 7;
+}
+
+/** Makes the runs and their code. @returns Bits of the header, but for the three of the block. */
+function headerBits(): u32 {
+  literalsUsed = 286;
+  while (literalsUsed > 257 && load<u8>(LITERAL_LENGTHS + literalsUsed - 1) === 0) literalsUsed--;
+  distancesUsed = 30;
+  while (distancesUsed > 1 && load<u8>(DISTANCE_LENGTHS + distancesUsed - 1) === 0) distancesUsed--;
+  memory.fill(RUN_COUNTS, 0, 19 << 2);
+  runs = 0;
+  // Both alphabets in a row: a run may go on from the one into the other. Behind them stands a length that there is not.
+  const total = literalsUsed + distancesUsed;
+  memory.copy(ALL_LENGTHS, LITERAL_LENGTHS, literalsUsed);
+  memory.copy(ALL_LENGTHS + literalsUsed, DISTANCE_LENGTHS, distancesUsed);
+  store<u8>(ALL_LENGTHS + total, 0xff);
+  for (let index: u32 = 0; index < total; ) {
+    const length: u32 = load<u8>(ALL_LENGTHS + index);
+    let size: u32 = 1;
+    if (length === 0) while (load<u64>(ALL_LENGTHS + index + size) === 0) size += 8;
+    while (load<u8>(ALL_LENGTHS + index + size) === length) size++;
+    index += size;
+    putRuns(length, size);
+  }
+  makeLengths(RUN_COUNTS, 19, RUN_LENGTHS, 7);
+  lengthsUsed = 19;
+  while (lengthsUsed > 4 && load<u8>(RUN_LENGTHS + load<u8>(ORDER + lengthsUsed - 1)) === 0) lengthsUsed--;
+  let sum = 14 + 3 * lengthsUsed;
+  for (let symbol: u32 = 0; symbol < 19; symbol++) {
+    sum += word(RUN_COUNTS, symbol) * (load<u8>(RUN_LENGTHS + symbol) + runExtra(symbol));
+  }
+  return sum;
+}
+
+/** Writes `size` equal lengths as runs. */
+function putRuns(length: u32, size: u32): void {
+  let left = size;
+  if (length === 0) {
+    while (left >= 11) {
+      const times = min(left, 138);
+      putRun(18, times - 11);
+      left -= times;
+    }
+    if (left >= 3) {
+      putRun(17, left - 3);
+      left = 0;
+    }
+  } else {
+    putRun(length, 0);
+    left--;
+    while (left >= 3) {
+      // The rest of 7 in two runs, rather than one of 6 and a single length.
+      const times = left === 7 ? 4 : min(left, 6);
+      putRun(16, times - 3);
+      left -= times;
+    }
+  }
+  for (; left > 0; left--) putRun(length, 0);
+}
+
+function putRun(symbol: u32, extra: u32): void {
+  const at: usize = RUNS + (runs << 1);
+  store<u8>(at, <u8>symbol);
+  store<u8>(at, <u8>extra, 1);
+  runs++;
+  count(RUN_COUNTS, symbol);
+}
+
+function putHeader(): void {
+  makeCodes(RUN_LENGTHS, 19, RUN_CODES);
+  putBits((literalsUsed - 257) | ((distancesUsed - 1) << 5) | ((lengthsUsed - 4) << 10), 14);
+  for (let index: u32 = 0; index < lengthsUsed; index++) putBits(load<u8>(RUN_LENGTHS + load<u8>(ORDER + index)), 3);
+  for (let index: u32 = 0; index < runs; index++) {
+    const at: usize = RUNS + (index << 1);
+    const symbol: u32 = load<u8>(at);
+    putBits(word(RUN_CODES, symbol), load<u8>(RUN_LENGTHS + symbol));
+    putBits(load<u8>(at, 1), runExtra(symbol));
+  }
+}

@@ -1,0 +1,149 @@
+// Match finder of the deflater: chains of earlier positions with the same hash of four bytes, and the newest with the same three.
+//
+// The tables hold positions relative to `base`, in 16 bits, so 0 is no position. They are never cleared: what is older than the
+// window of the connection at hand is below `windowStart`, and positions only grow. Once they would not fit any more, all shrink by
+// 32,768 and the oldest become 0.
+
+import { CHAINS, HASH3, HASH3_BITS, HASH4, HASH4_BITS, TOKENS, WINDOW_BYTES } from "./layout";
+
+const MIXER: u32 = 0x9e3779b1;
+/** Farthest back that a match of three bytes pays for its distance. */
+const NEAR: usize = 4096;
+
+/** Address that position 0 stands for. */
+export let base: usize = 0;
+/** Address of the oldest byte that may be referred to. */
+export let windowStart: usize = 0;
+/** Address of the next byte that is not in the tables. */
+export let inserted: usize = 0;
+/** Farthest distance. */
+export let farthest: usize = 0;
+/** Distance of the last match found. */
+export let matchDistance: u32 = 0;
+
+/** Starts a window whose bytes from `start` on are still to be put into the tables. */
+export function setWindow(start: usize, distance: usize): void {
+  windowStart = start;
+  inserted = start;
+  farthest = distance;
+}
+
+/** Forgets what is older than `start`. */
+export function trimWindow(start: usize): void {
+  windowStart = max(windowStart, start);
+}
+
+export function setBase(address: usize): void {
+  base = address;
+}
+
+/** Lowers all addresses, since the data has moved. */
+export function moveWindow(by: usize): void {
+  base -= by;
+  windowStart -= by;
+  inserted -= by;
+}
+
+// @ts-ignore: decorator
+@inline
+function hash4(address: usize): usize {
+  return HASH4 + (((load<u32>(address) * MIXER) >> (32 - HASH4_BITS)) << 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function hash3(address: usize): usize {
+  return HASH3 + ((((load<u32>(address) << 8) * MIXER) >> (32 - HASH3_BITS)) << 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function chainOf(position: usize): usize {
+  return <usize>CHAINS + ((position & (<usize>WINDOW_BYTES - 1)) << 1);
+}
+
+/** Puts the positions up to `until` into the tables, as far as four bytes lie before `end`. */
+export function insertUntil(until: usize, end: usize): void {
+  const last = min(until, end - 3);
+  for (; inserted < last; inserted++) {
+    const position = inserted - base;
+    const newest = hash4(inserted);
+    store<u16>(chainOf(position), load<u16>(newest));
+    store<u16>(newest, <u16>position);
+    store<u16>(hash3(inserted), <u16>position);
+  }
+}
+
+/** Subtracts 32,768 from all positions; those that are older become 0. */
+export function rebase(): void {
+  for (let at: usize = HASH4; at < <usize>TOKENS; at += 16) {
+    if (ASC_FEATURE_SIMD) {
+      v128.store(at, i16x8.sub_sat_u(v128.load(at), i16x8.splat(-32768)));
+    } else {
+      for (let halfword = at; halfword < at + 16; halfword += 2) {
+        const position = <i32>load<u16>(halfword) - WINDOW_BYTES;
+        store<u16>(halfword, <u16>max(position, 0));
+      }
+    }
+  }
+  base += WINDOW_BYTES;
+  inserted = max(inserted, base + 1);
+}
+
+/**
+ * Finds the longest match for the bytes at `address`, of which four at least are there.
+ *
+ * @param above Only a longer match counts; 2 at least.
+ * @param longest Bytes that may match, 258 at most.
+ * @param nice Length that ends the search.
+ * @param depth How many positions are tried.
+ * @returns Its length, with its distance in {@link matchDistance}; 0 when there is none.
+ */
+export function findMatch(address: usize, above: u32, longest: u32, nice: u32, depth: u32): u32 {
+  const origin = base;
+  const oldest = max(max(windowStart, address - farthest), origin + 1) - origin;
+  const bytes = load<u32>(address);
+  let best: u32 = above;
+  let found: u32 = 0;
+  if (best < 3) {
+    const position: usize = load<u16>(hash3(address));
+    const candidate = origin + position;
+    if (position >= oldest && address - candidate <= NEAR && ((load<u32>(candidate) ^ bytes) & 0xffffff) === 0) {
+      found = 3;
+      matchDistance = <u32>(address - candidate);
+    }
+    best = 3;
+  }
+  let position: usize = load<u16>(hash4(address));
+  // The last four bytes of a longer match, which differ most often.
+  let last = load<u32>(address + best - 3);
+  while (position >= oldest && depth-- > 0) {
+    const candidate = origin + position;
+    if (load<u32>(candidate + best - 3) === last && load<u32>(candidate) === bytes) {
+      const length = lengthOf(candidate, address, longest);
+      if (length > best) {
+        found = best = length;
+        matchDistance = <u32>(address - candidate);
+        if (length >= nice || length === longest) break;
+        last = load<u32>(address + best - 3);
+      }
+    }
+    const next: usize = load<u16>(chainOf(position));
+    if (next >= position) break;
+    position = next;
+  }
+  return found;
+}
+
+/** How many bytes match, of which the first four do. Reads up to 8 bytes behind the longest. */
+// @ts-ignore: decorator
+@inline
+function lengthOf(candidate: usize, address: usize, longest: u32): u32 {
+  let length: u32 = 4;
+  while (length < longest) {
+    const difference = load<u64>(candidate + length) ^ load<u64>(address + length);
+    if (difference !== 0) return min(longest, length + (<u32>ctz<u64>(difference) >> 3));
+    length += 8;
+  }
+  return longest;
+}

@@ -1,0 +1,28 @@
+// Makes the DEFLATE kernel of a thread from the module that is embedded: the build with SIMD where the runtime has it.
+
+import { bytesOfBase64 } from '../codec/wasm.ts';
+import { DEFLATE_SCALAR_MODULE, DEFLATE_SIMD_MODULE } from './embedded.ts';
+import { DeflateKernel } from './kernel.ts';
+
+let shared: DeflateKernel | undefined;
+
+/**
+ * The module of this thread, compiled at the first call.
+ *
+ * @throws {Error} where the runtime allows no WebAssembly.
+ */
+export function sharedDeflateKernel(): DeflateKernel {
+  return (shared ??= loadDeflateKernel());
+}
+
+/** Makes a kernel with a memory of its own. @param allowsSimd False: the build without SIMD, for tests. */
+export function loadDeflateKernel(allowsSimd: boolean = true): DeflateKernel {
+  return new DeflateKernel(instantiate(allowsSimd));
+}
+
+/** An instance of the module, which has no imports and no start function. */
+export function instantiate(allowsSimd: boolean): WebAssembly.Exports {
+  const simd = bytesOfBase64(DEFLATE_SIMD_MODULE);
+  const bytes = allowsSimd && WebAssembly.validate(simd) ? simd : bytesOfBase64(DEFLATE_SCALAR_MODULE);
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
+}

@@ -1,0 +1,394 @@
+// A DeflateEngine over our own DEFLATE module. A connection keeps the bytes of its windows and nothing else; the module's one working
+// memory holds the window of the connection that was last, so a run of messages of one connection copies none.
+
+import {
+  DEFLATE_OUT,
+  INFLATE_BIT_COUNT,
+  INFLATE_FAILED,
+  INFLATE_HISTORY,
+  INFLATE_IN,
+  INFLATE_IN_BYTES,
+  INFLATE_INPUT,
+  INFLATE_INPUT_END,
+  INFLATE_MODE,
+  INFLATE_NEEDS_INPUT,
+  INFLATE_OUT,
+  INFLATE_OUT_BYTES,
+  INFLATE_OUTPUT,
+  INFLATE_OUTPUT_END,
+  INFLATE_STREAM_END,
+  LENGTHS,
+  LENGTHS_BYTES,
+  WINDOW_BYTES,
+} from '../../assembly/deflate/layout.ts';
+import { now } from '../clock.ts';
+import {
+  InflateError,
+  type ContextOptions,
+  type DeflateEngine,
+  type DeflateJob,
+  type Deflator,
+  type Inflator,
+} from './engine.ts';
+import type { DeflateKernel, Resident } from './kernel.ts';
+import { closedError, concat, DEFAULT_LEVEL, DEFLATE_SLICE, TAIL } from './messages.ts';
+
+const NONE = new Uint8Array(0);
+const INFLATE_END = INFLATE_OUT + INFLATE_OUT_BYTES;
+/** Room that a message finds before history is moved to the front. A longer message is gathered in pieces. */
+const INFLATE_ROOM = 65536;
+/** Most input that one call of the inflater gets: 1 ms of blocks made to be slow to inflate. */
+const INFLATE_PIECE = INFLATE_IN_BYTES;
+/** Most output of one slice, where the clock stands. */
+const INFLATE_SLICE = 1048576;
+/** Most data that one call of the deflater gets: 0.3 ms of JSON at level 5. */
+const DEFLATE_PIECE = 16384;
+/** When a slice takes no other piece. It ends after 2 to 3 ms, for data differ in cost by a factor of a hundred. */
+const SLICE_MILLISECONDS = 2;
+
+/** What is wrong with the input, by the module's results from INFLATE_FAILED on. The words are zlib's, which programs of ws know. */
+const FAULTS = [
+  'invalid block type',
+  'invalid stored block lengths',
+  'too many length or distance symbols',
+  'invalid code lengths set',
+  'invalid bit length repeat',
+  'invalid code -- missing end-of-block',
+  'invalid literal/lengths set',
+  'invalid distances set',
+  'invalid literal/length code',
+  'invalid distance code',
+  'invalid distance too far back',
+];
+
+/** Whether a slice that began then is over; so it is when the clock was set back. */
+function isOver(started: number): boolean {
+  const spent = now() - started;
+  return spent >= SLICE_MILLISECONDS || spent < 0;
+}
+
+/** An inflater's state in the middle of a message. */
+interface Suspended {
+  readonly state: Uint32Array;
+  readonly lengths: Uint8Array;
+}
+
+class WasmInflator implements Inflator, Resident {
+  readonly kernel: DeflateKernel;
+  readonly windowBytes: number;
+  readonly #startsAfresh: boolean;
+  /** The window, while it is not in the module's memory; null once closed. */
+  #window: Uint8Array | null = NONE;
+  #suspended: Suspended | null = null;
+
+  constructor(kernel: DeflateKernel, { windowBits, noContextTakeover }: ContextOptions) {
+    this.kernel = kernel;
+    this.windowBytes = 2 ** windowBits;
+    this.#startsAfresh = noContextTakeover;
+  }
+
+  inflate(data: Uint8Array, limit: number, isFinal: boolean = true): DeflateJob {
+    return new InflateRun(this, data, limit, isFinal);
+  }
+
+  /** Puts the window into the module's memory, if it is not there. */
+  admit(): void {
+    if (this.#window === null) throw closedError();
+    if (!this.kernel.admitInflator(this)) return;
+    const { memory, state, exports } = this.kernel;
+    const window = this.#window;
+    state.fill(0);
+    if (this.#suspended !== null) {
+      state.set(this.#suspended.state);
+      memory.set(this.#suspended.lengths, LENGTHS);
+      exports.restoreInflate();
+      this.#suspended = null;
+    }
+    memory.set(window, INFLATE_OUT);
+    state[INFLATE_HISTORY] = INFLATE_OUT;
+    state[INFLATE_OUTPUT] = INFLATE_OUT + window.length;
+    this.#window = NONE;
+  }
+
+  evict(): void {
+    const { memory, state } = this.kernel;
+    const end = state[INFLATE_OUTPUT];
+    this.#window = memory.slice(Math.max(state[INFLATE_HISTORY], end - this.windowBytes), end);
+    if (state[INFLATE_MODE] !== 0 || state[INFLATE_BIT_COUNT] !== 0) {
+      this.#suspended = { state: state.slice(), lengths: memory.slice(LENGTHS, LENGTHS + LENGTHS_BYTES) };
+    }
+  }
+
+  /** Ends a message. */
+  finish(): void {
+    if (!this.#startsAfresh) return;
+    this.kernel.release(this);
+    this.#window = NONE;
+  }
+
+  close(): void {
+    this.kernel.release(this);
+    this.#window = null;
+    this.#suspended = null;
+  }
+}
+
+class InflateRun implements DeflateJob {
+  isOwned: boolean = false;
+  readonly #inflator: WasmInflator;
+  readonly #data: Uint8Array;
+  readonly #limit: number;
+  readonly #isFinal: boolean;
+  /** The next byte, of the data or of the four behind a message. */
+  #at = 0;
+  #length = 0;
+  readonly #chunks: Uint8Array[] = [];
+  /** Where output begins that is in no chunk. */
+  #start = 0;
+  /** Added to an address in the module's input, it gives an offset into the data. */
+  #origin = 0;
+
+  constructor(inflator: WasmInflator, data: Uint8Array, limit: number, isFinal: boolean) {
+    this.#inflator = inflator;
+    this.#data = data;
+    this.#limit = limit;
+    this.#isFinal = isFinal;
+  }
+
+  step(): Uint8Array | null {
+    const inflator = this.#inflator;
+    inflator.admit();
+    const { state, memory } = inflator.kernel;
+    this.#start = state[INFLATE_OUTPUT];
+    this.#makeRoom(INFLATE_ROOM);
+    this.#loadPiece();
+    const pause = this.#length + INFLATE_SLICE;
+    let started = 0;
+    while (!this.#hasEnded() && !this.#run()) {
+      if (started === 0) started = now();
+      if (this.#length >= pause || isOver(started)) {
+        this.#keep();
+        return null;
+      }
+      this.#makeRoom(1);
+    }
+    if (this.#isFinal) inflator.finish();
+    if (this.#chunks.length === 0) return memory.subarray(this.#start, state[INFLATE_OUTPUT]);
+    this.#keep();
+    this.isOwned = true;
+    return concat(this.#chunks);
+  }
+
+  /** Copies what comes next of the data, or of the four bytes behind it, to where the module reads. */
+  #loadPiece(): void {
+    const { state, memory } = this.#inflator.kernel;
+    const data = this.#data;
+    const at = this.#at;
+    let piece = data;
+    if (at >= data.length) piece = TAIL.subarray(at - data.length);
+    else if (at > 0 || data.length > INFLATE_PIECE) piece = data.subarray(at, at + INFLATE_PIECE);
+    memory.set(piece, INFLATE_IN);
+    state[INFLATE_INPUT] = INFLATE_IN;
+    state[INFLATE_INPUT_END] = INFLATE_IN + piece.length;
+    this.#origin = at - INFLATE_IN;
+  }
+
+  /** Runs the module once. @returns Whether all is inflated. */
+  #run(): boolean {
+    const { windowBytes, kernel } = this.#inflator;
+    const { state, exports } = kernel;
+    const from = state[INFLATE_OUTPUT];
+    const room = this.#limit > 0 ? this.#limit - this.#length + 1 : INFLATE_OUT_BYTES;
+    state[INFLATE_OUTPUT_END] = Math.min(INFLATE_END, from + room);
+    const result = exports.inflate(windowBytes);
+    const input = state[INFLATE_INPUT];
+    this.#at = this.#origin + input;
+    this.#length += state[INFLATE_OUTPUT] - from;
+    if (result >= INFLATE_FAILED) fail(FAULTS[result - INFLATE_FAILED], 'Z_DATA_ERROR');
+    if (this.#limit > 0 && this.#length > this.#limit) {
+      throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
+    }
+    if (result === INFLATE_STREAM_END) {
+      // What follows a block with BFINAL is another stream (RFC 7692 section 7.2.3.4).
+      state[INFLATE_HISTORY] = state[INFLATE_OUTPUT];
+      if (this.#at >= this.#data.length) return true;
+    } else if (result === INFLATE_NEEDS_INPUT && this.#hasEnded()) {
+      return true;
+    }
+    // Bytes that were read ahead may have been given back from the piece before.
+    if (input < INFLATE_IN || input === state[INFLATE_INPUT_END]) this.#loadPiece();
+    return false;
+  }
+
+  /** Whether all input is used. A message has to end between two blocks, with the four bytes behind it or without them. */
+  #hasEnded(): boolean {
+    if (this.#at < this.#data.length) return false;
+    if (!this.#isFinal) return true;
+    const { state } = this.#inflator.kernel;
+    if (state[INFLATE_MODE] === 0 && state[INFLATE_BIT_COUNT] === 0) return true;
+    if (this.#at < this.#data.length + TAIL.length) return false;
+    return fail('unexpected end of file', 'Z_BUF_ERROR');
+  }
+
+  /** Moves the history to the front where less than `bytes` are left behind it. */
+  #makeRoom(bytes: number): void {
+    const { state, memory } = this.#inflator.kernel;
+    const end = state[INFLATE_OUTPUT];
+    if (INFLATE_END - end >= bytes) return;
+    this.#keep();
+    const history = Math.max(state[INFLATE_HISTORY], end - WINDOW_BYTES);
+    memory.copyWithin(INFLATE_OUT, history, end);
+    state[INFLATE_HISTORY] = INFLATE_OUT;
+    state[INFLATE_OUTPUT] = this.#start = INFLATE_OUT + end - history;
+  }
+
+  /** Copies output out of the module's memory. */
+  #keep(): void {
+    const { state, memory } = this.#inflator.kernel;
+    const end = state[INFLATE_OUTPUT];
+    if (end > this.#start) this.#chunks.push(memory.slice(this.#start, end));
+    this.#start = end;
+  }
+}
+
+function fail(message: string, code: string): never {
+  throw new InflateError({ message, isTooLong: false, code });
+}
+
+class WasmDeflator implements Deflator, Resident {
+  readonly kernel: DeflateKernel;
+  readonly #windowBytes: number;
+  readonly #level: number;
+  readonly #startsAfresh: boolean;
+  /** The window, while it is not in the module's memory; null once closed. */
+  #window: Uint8Array | null = NONE;
+  /** Less than a byte of output, in the middle of a message. */
+  #bits = 0;
+  /** The job that has begun and is not done. */
+  running: DeflateRun | null = null;
+
+  constructor(kernel: DeflateKernel, { windowBits, noContextTakeover, zlib }: ContextOptions) {
+    this.kernel = kernel;
+    this.#windowBytes = 2 ** windowBits;
+    this.#level = levelOf(zlib?.['level']);
+    this.#startsAfresh = noContextTakeover;
+  }
+
+  deflate(data: Uint8Array, isFinal: boolean): DeflateJob {
+    return new DeflateRun(this, data, isFinal);
+  }
+
+  /** Puts the window into the module's memory, if it is not there. */
+  admit(): void {
+    if (this.#window === null) throw closedError();
+    if (!this.kernel.admitDeflator(this)) return;
+    const { memory, exports } = this.kernel;
+    const window = this.#window;
+    const address = exports.startDeflate(window.length, this.#windowBytes, this.#level);
+    if (window.length > 0) memory.set(window, address);
+    exports.restoreBits(this.#bits);
+    this.#bits = 0;
+    this.#window = NONE;
+  }
+
+  evict(): void {
+    const { memory, exports } = this.kernel;
+    if (this.running !== null) {
+      exports.suspendDeflate();
+      this.running.keep();
+    }
+    this.#bits = exports.takeBits();
+    const end = exports.historyEnd();
+    this.#window = memory.slice(end - Math.min(this.#windowBytes, exports.historyLength()), end);
+  }
+
+  /** Ends a frame. @param isFinal Whether it ends the message. */
+  finish(isFinal: boolean): void {
+    this.running = null;
+    if (!isFinal || !this.#startsAfresh) return;
+    this.kernel.release(this);
+    this.#window = NONE;
+  }
+
+  close(): void {
+    this.kernel.release(this);
+    this.#window = null;
+    this.running = null;
+  }
+}
+
+class DeflateRun implements DeflateJob {
+  isOwned: boolean = false;
+  readonly #deflator: WasmDeflator;
+  #data: Uint8Array;
+  readonly #isFinal: boolean;
+  readonly #chunks: Uint8Array[] = [];
+  #at = 0;
+
+  constructor(deflator: WasmDeflator, data: Uint8Array, isFinal: boolean) {
+    this.#deflator = deflator;
+    this.#data = data;
+    this.#isFinal = isFinal;
+  }
+
+  detach(copy: (source: Uint8Array, start: number, end: number) => Uint8Array): void {
+    this.#data = copy(this.#data, this.#at, this.#data.length);
+    this.#at = 0;
+  }
+
+  step(): Uint8Array | null {
+    const deflator = this.#deflator;
+    const data = this.#data;
+    deflator.admit();
+    deflator.running = this;
+    const { memory, exports } = deflator.kernel;
+    const started = data.length > DEFLATE_PIECE ? now() : 0;
+    const pause = this.#at + DEFLATE_SLICE;
+    for (;;) {
+      const end = Math.min(data.length, this.#at + DEFLATE_PIECE);
+      const size = end - this.#at;
+      memory.set(size === data.length ? data : data.subarray(this.#at, end), exports.makeRoom(size));
+      this.#at = end;
+      const isLast = end === data.length;
+      exports.deflate(size, isLast);
+      if (isLast) break;
+      this.keep();
+      if (end >= pause || isOver(started)) return null;
+    }
+    deflator.finish(this.#isFinal);
+    if (this.#chunks.length === 0) return memory.subarray(DEFLATE_OUT, DEFLATE_OUT + exports.takeOutput() - this.#left());
+    this.keep();
+    this.isOwned = true;
+    const bytes = concat(this.#chunks);
+    return bytes.subarray(0, bytes.length - this.#left());
+  }
+
+  /** Bytes of the flush that the wire leaves out (RFC 7692 section 7.2.1). */
+  #left(): number {
+    return this.#isFinal ? TAIL.length : 0;
+  }
+
+  /** Copies output out of the module's memory. */
+  keep(): void {
+    const { memory, exports } = this.#deflator.kernel;
+    const length = exports.takeOutput();
+    if (length > 0) this.#chunks.push(memory.slice(DEFLATE_OUT, DEFLATE_OUT + length));
+  }
+}
+
+/** @throws {RangeError} unless it is a level of zlib's: 0 to 9, or -1 for 6. */
+function levelOf(level: unknown): number {
+  if (level === undefined) return DEFAULT_LEVEL;
+  if (typeof level !== 'number' || !Number.isInteger(level) || level < -1 || level > 9) {
+    throw new RangeError(`The value of "level" is out of range: it must be an integer from -1 to 9, and is ${JSON.stringify(level)}`);
+  }
+  return level === -1 ? 6 : level;
+}
+
+/** Makes the engine. @param load Called when a connection first compresses. */
+export function createWasmEngine(load: () => DeflateKernel): DeflateEngine {
+  return {
+    createDeflator: (options) => new WasmDeflator(load(), options),
+    createInflator: (options) => new WasmInflator(load(), options),
+  };
+}

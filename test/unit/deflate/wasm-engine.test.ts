@@ -1,0 +1,209 @@
+// The engine over our own module: what its jobs lend, where they pause, what an idle connection holds, and whose window is where.
+
+import zlib from 'node:zlib';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { INFLATE_OUT, INFLATE_OUT_BYTES } from '../../../assembly/deflate/layout.ts';
+import { type ContextOptions, type DeflateEngine, type DeflateJob } from '../../../src/deflate/engine.ts';
+import { DeflateKernel, type DeflateExports } from '../../../src/deflate/kernel.ts';
+import { instantiate, loadDeflateKernel } from '../../../src/deflate/load.ts';
+import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
+import { expectBytes } from '../../support/bytes.ts';
+import { hex, pattern, utf8 } from '../../support/frames.ts';
+import { finish, noise, records, unpack } from './support.ts';
+
+const KEPT: ContextOptions = { windowBits: 15, noContextTakeover: false };
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+let clock: number | undefined;
+
+vi.mock('../../../src/clock.ts', async (load) => {
+  const real: typeof import('../../../src/clock.ts') = await load();
+  return { ...real, now: () => clock ?? real.now() };
+});
+
+afterEach(() => {
+  clock = undefined;
+});
+
+const kernel = loadDeflateKernel();
+const engine = createWasmEngine(() => kernel);
+
+/** An engine whose module tells of each call that does work. */
+function watch(onCall: (name: keyof DeflateExports) => void): DeflateEngine {
+  const exports: Record<string, unknown> = { ...instantiate(true) };
+  for (const name of ['inflate', 'deflate'] as const) {
+    const original = exports[name] as (...values: unknown[]) => never;
+    exports[name] = (...values: unknown[]) => {
+      onCall(name);
+      return original(...values);
+    };
+  }
+  const watched = new DeflateKernel(exports as WebAssembly.Exports);
+  return createWasmEngine(() => watched);
+}
+
+describe('a job of the engine', () => {
+  it('lends a short result until the next job, and gives a long one away', () => {
+    const deflator = engine.createDeflator(KEPT);
+    const inflator = engine.createInflator(KEPT);
+    const short = deflator.deflate(utf8('Hello'), true);
+    const lent = short.step()!;
+    expect(short.isOwned).toBe(false);
+    expect(toHex(lent)).toBe('f248cdc9c90700');
+    const long = deflator.deflate(noise(70_000), true);
+    let owned: Uint8Array | null = null;
+    while (owned === null) owned = long.step();
+    expect(long.isOwned).toBe(true);
+    expect(toHex(lent)).not.toBe('f248cdc9c90700');
+    const copy = owned.slice();
+    finish(inflator.inflate(zlib.deflateRawSync(new Uint8Array(3_000_000).fill(0xee)), 0));
+    expectBytes(owned, copy);
+  });
+
+  it('takes turns with the jobs of other contexts', () => {
+    const messages = [noise(900_000, 1), records(900_000), new Uint8Array(900_000).fill(1), noise(900_000, 2)];
+    const packed: Uint8Array[] = [];
+    const plain: Uint8Array[] = [];
+    const run = (jobs: DeflateJob[], results: Uint8Array[]): number => {
+      const waiting = new Set(jobs.keys());
+      let rounds = 0;
+      for (; waiting.size > 0; rounds++) {
+        for (const index of waiting) {
+          const bytes = jobs[index].step();
+          if (bytes === null) continue;
+          results[index] = bytes.slice();
+          waiting.delete(index);
+        }
+      }
+      return rounds;
+    };
+    const deflations = messages.map((message) => engine.createDeflator(KEPT).deflate(message, true));
+    expect(run(deflations, packed)).toBeGreaterThan(5);
+    const long = zlib.deflateRawSync(records(5_000_000));
+    const inflations = [...packed, long].map((message) => engine.createInflator(KEPT).inflate(message, 0));
+    expect(run(inflations, plain)).toBeGreaterThan(3);
+    messages.forEach((message, index) => expectBytes(plain[index], message));
+    expect(plain[4]).toHaveLength(5_000_000);
+  });
+
+  it('ends its turn after 128 KiB of input or 1 MiB of output, even when the clock stands', () => {
+    clock = 0;
+    const count = (job: DeflateJob): number => {
+      let steps = 1;
+      while (job.step() === null) steps++;
+      return steps;
+    };
+    const packed = (length: number): Uint8Array => zlib.deflateRawSync(new Uint8Array(length));
+    expect(
+      [131072, 131073, 262144, 1_000_000].map((size) => count(engine.createDeflator(KEPT).deflate(noise(size), true))),
+    ).toEqual([1, 2, 2, 8]);
+    expect(
+      [1048575, 1048577, 10 * 1048576 - 1].map((size) => count(engine.createInflator(KEPT).inflate(packed(size), 0))),
+    ).toEqual([1, 1, 9]);
+  });
+
+  it('ends its turn when the module takes long', () => {
+    clock = 0;
+    const pass = (milliseconds: number): void => void (clock! += milliseconds);
+    const slow = watch(() => pass(2));
+    const steps = (job: DeflateJob): number[] => {
+      const spent: number[] = [];
+      for (let bytes: Uint8Array | null = null; bytes === null;) {
+        const before = clock!;
+        bytes = job.step();
+        spent.push(clock! - before);
+      }
+      return spent;
+    };
+    expect(Math.max(...steps(slow.createDeflator(KEPT).deflate(noise(600_000), true)))).toBeLessThanOrEqual(4);
+    expect(
+      Math.max(...steps(slow.createInflator(KEPT).inflate(zlib.deflateRawSync(records(3_000_000)), 0))),
+    ).toBeLessThanOrEqual(4);
+    // Input that gives nothing costs time as well: blocks that are empty and the last of their stream.
+    let calls = 0;
+    const fine = watch(() => ++calls % 100 === 0 && pass(1));
+    const hollow = Buffer.alloc(65536, hex('0300'));
+    expect(Math.max(...steps(fine.createInflator(KEPT).inflate(hollow, 0)))).toBeLessThanOrEqual(3);
+    // A clock that is set back must not hold it up either.
+    const backward = watch(() => pass(-1000));
+    expect(steps(backward.createDeflator(KEPT).deflate(noise(600_000), true)).length).toBeGreaterThan(4);
+  });
+
+  it('costs a bomb no more than the limit', () => {
+    const bomb = zlib.deflateRawSync(new Uint8Array(100_000_000));
+    const inflator = engine.createInflator(KEPT);
+    for (const limit of [1, 1000, 200_000, 5_000_000]) {
+      const before = kernel.memory.slice(INFLATE_OUT + limit + 300, INFLATE_OUT + INFLATE_OUT_BYTES);
+      expect(() => finish(engine.createInflator(KEPT).inflate(bomb, limit))).toThrow('Max payload size exceeded');
+      // What lies behind the limit, and the overrun of a copy, is as it was.
+      if (limit < 200_000)
+        expectBytes(kernel.memory.subarray(INFLATE_OUT + limit + 300, INFLATE_OUT + INFLATE_OUT_BYTES), before);
+    }
+    inflator.close();
+  });
+
+  it('reads input once, however many streams it has', () => {
+    let calls = 0;
+    const counting = watch(() => calls++);
+    const started = performance.now();
+    expect(finish(counting.createInflator(KEPT).inflate(Buffer.alloc(2_000_000, hex('0300')), 0))).toHaveLength(0);
+    expect(calls).toBeLessThanOrEqual(1_000_200);
+    // A copy of the piece at each of them would take minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+});
+
+describe('what zlib has deflated', () => {
+  it.each([9, 12, 15])('in many small blocks, with a window of %i bits, over thousands of pieces of input', (windowBits) => {
+    const message = pattern(8_000_000);
+    for (const level of [0, 1, 6]) {
+      const packed = zlib.deflateRawSync(message, { level, windowBits });
+      expectBytes(finish(engine.createInflator({ windowBits, noContextTakeover: false }).inflate(packed, 0)), message);
+    }
+  });
+});
+
+describe('contexts of one module', () => {
+  const messages = Array.from({ length: 6 }, (_, index) => records(3000 + 500 * index).slice(index * 40));
+
+  it('do not mix when their messages take turns', async () => {
+    const contexts = [8, 9, 12, 15].map((windowBits) => {
+      const options = { windowBits, noContextTakeover: false };
+      return {
+        windowBits,
+        deflator: engine.createDeflator(options),
+        inflator: engine.createInflator(options),
+        packed: [] as Uint8Array[],
+      };
+    });
+    for (const message of messages) {
+      for (const { deflator, inflator, packed } of contexts) {
+        packed.push(finish(deflator.deflate(message, true)));
+        expectBytes(finish(inflator.inflate(packed.at(-1)!, message.length)), message);
+      }
+    }
+    for (const { windowBits, packed } of contexts) {
+      const plain = await unpack(packed, Math.max(windowBits, 9), false);
+      messages.forEach((message, index) => expectBytes(plain[index], message));
+    }
+  });
+
+  it('go on after a job of another one that was given up in the middle', () => {
+    const kept = [engine.createDeflator(KEPT), engine.createInflator(KEPT)] as const;
+    for (let round = 0; round < 20; round++) {
+      const message = messages[round % messages.length];
+      expectBytes(finish(kept[1].inflate(finish(kept[0].deflate(message, true)), 0)), message);
+      const given = [engine.createDeflator(KEPT), engine.createInflator(KEPT)] as const;
+      expect(given[0].deflate(noise(400_000 + round), true).step()).toBeNull();
+      given[1].inflate(zlib.deflateRawSync(records(3_000_000)), 0).step();
+      if (round % 2 === 0) for (const context of given) context.close();
+    }
+  });
+
+  it('read nothing of each other: a distance behind their own bytes is refused', () => {
+    const secret = engine.createInflator(KEPT);
+    finish(secret.inflate(zlib.deflateRawSync(utf8('a secret of somebody else, forty bytes..')), 0));
+    // A fixed block: a literal, then a match of three bytes at distance 2.
+    expect(() => finish(engine.createInflator(KEPT).inflate(hex('4a 04 41 00'), 0))).toThrow('invalid distance too far back');
+  });
+});
