@@ -380,7 +380,9 @@ class DeflateRun implements DeflateJob {
 function levelOf(level: unknown): number {
   if (level === undefined) return DEFAULT_LEVEL;
   if (typeof level !== 'number' || !Number.isInteger(level) || level < -1 || level > 9) {
-    throw new RangeError(`The value of "level" is out of range: it must be an integer from -1 to 9, and is ${JSON.stringify(level)}`);
+    throw new RangeError(
+      `The value of "level" is out of range: it must be an integer from -1 to 9, and is ${JSON.stringify(level)}`,
+    );
   }
   return level === -1 ? 6 : level;
 }

@@ -1,6 +1,7 @@
 // permessage-deflate where node:zlib is: our own engine, and zlib for what only zlib can do.
 
 import zlib from 'node:zlib';
+import { checkLimit } from '../base/options.ts';
 import type { ContextOptions, DeflateEngine } from '../deflate/engine.ts';
 import { sharedDeflateKernel } from '../deflate/load.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
@@ -42,9 +43,7 @@ export function checkDeflateOptions(settings: DeflateSettings | undefined): void
   if (name !== undefined && name !== 'wasm' && name !== 'zlib') {
     throw new TypeError(`The "perMessageDeflate.engine" option must be 'wasm' or 'zlib'`);
   }
-  if (memory !== undefined && !(Number.isInteger(memory) && memory >= 0)) {
-    throw new RangeError('The "perMessageDeflate.maxMemoryPerConnection" option must be a whole number of bytes from 0 on');
-  }
+  if (memory !== undefined && memory !== null) checkLimit('perMessageDeflate.maxMemoryPerConnection', memory);
   if (zlibDeflateOptions) zlib.createDeflateRaw(zlibDeflateOptions).close();
   if (zlibInflateOptions) zlib.createInflateRaw(zlibInflateOptions).close();
 }
