@@ -191,7 +191,7 @@ describe.each(RUNTIMES)('on $name', ({ name: runtime, binary, before }) => {
     for (const [index, code] of servers.entries()) {
       const port = await freePort();
       const file = join(folder, `${runtime}-${index}.mjs`);
-      // The first one ends by itself, when its client is done.
+      // The first one has a client of its own: leave it out.
       const program = code.replace(/\nconst client[^]*/, '').replaceAll('8080', String(port));
       // Deno's own Pings come every 30 s: here every second, for the peer that never answers.
       const served = program
