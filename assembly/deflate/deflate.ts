@@ -32,12 +32,12 @@ import {
 import { areUnused, makeCodes, makeLengths } from "./huffman";
 import {
   base,
+  clearTables,
   findMatch,
   insertUntil,
   matchDistance,
   moveWindow,
   rebase,
-  setBase,
   setWindow,
   trimWindow,
   windowStart,
@@ -110,8 +110,7 @@ export function prepareDeflate(): void {
   memory.fill(FIXED_LENGTHS + 288, 5, 32);
   makeCodes(FIXED_LENGTHS, 288, FIXED_CODES);
   makeCodes(FIXED_LENGTHS + 288, 32, FIXED_CODES + 1152);
-  // Position 0 is none.
-  setBase(DEFLATE_DATA - 1);
+  clearTables(DEFLATE_DATA - 1);
 }
 
 // @ts-ignore: decorator
@@ -164,6 +163,8 @@ export function makeRoom(length: usize): usize {
     endBlock();
     moveToFront(max(windowStart, next - WINDOW_BYTES));
     trimWindow(DEFLATE_DATA);
+    // Nothing else bounds the positions of data that make no tokens.
+    if (level === 0) clearTables(DEFLATE_DATA - 1);
   }
   return end;
 }

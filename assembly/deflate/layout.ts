@@ -57,7 +57,8 @@ export const INFLATE_OUTPUT_END = 14;
 export const INFLATE_HISTORY = 15;
 
 export const CODE_LENGTHS = 2112;
-export const LENGTHS_BYTES = 320;
+/** With {@link LENGTHS} behind them: 32 and 320 bytes. */
+export const CODE_LENGTHS_BYTES = 352;
 /** Code lengths of both alphabets, one byte a symbol; those of the code-length code stand before them. */
 export const LENGTHS = 2144;
 

@@ -33,7 +33,9 @@ export function trimWindow(start: usize): void {
   windowStart = max(windowStart, start);
 }
 
-export function setBase(address: usize): void {
+/** Empties the tables. @param address Of position 0, which is none. */
+export function clearTables(address: usize): void {
+  memory.fill(HASH4, 0, TOKENS - HASH4);
   base = address;
 }
 

@@ -32,10 +32,11 @@ export interface Deflator {
 /** Decompresses the messages of one direction of one connection. One job at a time. */
 export interface Inflator {
   /**
-   * @param data A whole message, without the four bytes of the flush. Kept until the job is done.
-   * @param limit Most bytes of output; 0 for no limit. Checked while inflating: a bomb costs no more than this.
+   * @param data A message, or the next part of one, without the four bytes of the flush. Kept until the job is done.
+   * @param limit Most bytes of output of this job; 0 for no limit. Checked while inflating: a bomb costs no more than this.
+   * @param isFinal Whether this ends the message. Default true.
    */
-  inflate(data: Uint8Array, limit: number): DeflateJob;
+  inflate(data: Uint8Array, limit: number, isFinal?: boolean): DeflateJob;
   /** Frees the context. */
   close(): void;
 }

@@ -2,6 +2,8 @@
 // memory holds the window of the connection that was last, so a run of messages of one connection copies none.
 
 import {
+  CODE_LENGTHS,
+  CODE_LENGTHS_BYTES,
   DEFLATE_OUT,
   INFLATE_BIT_COUNT,
   INFLATE_FAILED,
@@ -17,8 +19,6 @@ import {
   INFLATE_OUTPUT,
   INFLATE_OUTPUT_END,
   INFLATE_STREAM_END,
-  LENGTHS,
-  LENGTHS_BYTES,
   WINDOW_BYTES,
 } from '../../assembly/deflate/layout.ts';
 import { now } from '../clock.ts';
@@ -100,7 +100,7 @@ class WasmInflator implements Inflator, Resident {
     state.fill(0);
     if (this.#suspended !== null) {
       state.set(this.#suspended.state);
-      memory.set(this.#suspended.lengths, LENGTHS);
+      memory.set(this.#suspended.lengths, CODE_LENGTHS);
       exports.restoreInflate();
       this.#suspended = null;
     }
@@ -115,7 +115,7 @@ class WasmInflator implements Inflator, Resident {
     const end = state[INFLATE_OUTPUT];
     this.#window = memory.slice(Math.max(state[INFLATE_HISTORY], end - this.windowBytes), end);
     if (state[INFLATE_MODE] !== 0 || state[INFLATE_BIT_COUNT] !== 0) {
-      this.#suspended = { state: state.slice(), lengths: memory.slice(LENGTHS, LENGTHS + LENGTHS_BYTES) };
+      this.#suspended = { state: state.slice(), lengths: memory.slice(CODE_LENGTHS, CODE_LENGTHS + CODE_LENGTHS_BYTES) };
     }
   }
 
@@ -158,13 +158,15 @@ class InflateRun implements DeflateJob {
   step(): Uint8Array | null {
     const inflator = this.#inflator;
     inflator.admit();
-    const { state, memory } = inflator.kernel;
+    const { state } = inflator.kernel;
     this.#start = state[INFLATE_OUTPUT];
     this.#makeRoom(INFLATE_ROOM);
     this.#loadPiece();
     const pause = this.#length + INFLATE_SLICE;
     let started = 0;
-    while (!this.#hasEnded() && !this.#run()) {
+    // A message without bytes has nothing to run, unless fragments came before it.
+    if (this.#at === 0 && this.#data.length === 0 && this.#hasEnded()) return this.#finish();
+    while (!this.#run()) {
       if (started === 0) started = now();
       if (this.#length >= pause || isOver(started)) {
         this.#keep();
@@ -172,6 +174,12 @@ class InflateRun implements DeflateJob {
       }
       this.#makeRoom(1);
     }
+    return this.#finish();
+  }
+
+  #finish(): Uint8Array {
+    const inflator = this.#inflator;
+    const { state, memory } = inflator.kernel;
     if (this.#isFinal) inflator.finish();
     if (this.#chunks.length === 0) return memory.subarray(this.#start, state[INFLATE_OUTPUT]);
     this.#keep();
@@ -269,8 +277,9 @@ class WasmDeflator implements Deflator, Resident {
 
   constructor(kernel: DeflateKernel, { windowBits, noContextTakeover, zlib }: ContextOptions) {
     this.kernel = kernel;
-    this.#windowBytes = 2 ** windowBits;
     this.#level = levelOf(zlib?.['level']);
+    // What is only stored refers to nothing.
+    this.#windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
     this.#startsAfresh = noContextTakeover;
   }
 

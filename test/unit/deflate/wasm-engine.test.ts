@@ -200,6 +200,34 @@ describe('contexts of one module', () => {
     }
   });
 
+  it('take a message byte by byte, in turns: the middle of a block header is kept as well', () => {
+    const plain = [records(3000), Buffer.from(toHex(noise(900)))];
+    const packed = plain.map((bytes) => zlib.deflateRawSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH }));
+    // The second one is a few bytes behind, so that the two are in different parts of their headers.
+    for (let behind = 0; behind < 40; behind++) {
+      const inflators = [engine.createInflator(KEPT), engine.createInflator(KEPT)];
+      const outputs: Uint8Array[][] = [[], []];
+      const feed = (index: number, at: number): void => {
+        const bytes = packed[index].subarray(0, -4);
+        if (at < 0 || at >= bytes.length) return;
+        const job = inflators[index].inflate(bytes.subarray(at, at + 1), 0, at === bytes.length - 1);
+        outputs[index].push(finish(job));
+      };
+      for (let at = 0; at < 2000; at++) {
+        feed(0, at);
+        feed(1, at - behind);
+      }
+      outputs.forEach((output, index) => expectBytes(Buffer.concat(output), plain[index]));
+    }
+  });
+
+  it('give all that a fragment stands for before the next one comes, however much it is', () => {
+    for (let length = INFLATE_OUT_BYTES - 1000; length < INFLATE_OUT_BYTES + 8000; length += 500) {
+      const packed = zlib.deflateRawSync(new Uint8Array(length), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+      expect(finish(engine.createInflator(KEPT).inflate(packed, 0, false))).toHaveLength(length);
+    }
+  });
+
   it('read nothing of each other: a distance behind their own bytes is refused', () => {
     const secret = engine.createInflator(KEPT);
     finish(secret.inflate(zlib.deflateRawSync(utf8('a secret of somebody else, forty bytes..')), 0));
