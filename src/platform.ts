@@ -99,6 +99,15 @@ export interface Session {
    * @param isText Whether the bytes are UTF-8 text.
    */
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void;
+  /**
+   * Sends a frame that the program has laid out itself, as it is: nothing of it is checked, masked or compressed. Sessions of a runtime's
+   * own WebSocket cannot.
+   *
+   * @param pieces The frame, header included, in one or more pieces. Copied.
+   */
+  sendFrame?(pieces: readonly Uint8Array[], callback?: SendCallback): void;
+  /** Largest message, in bytes; 0 for no limit. Counts from the next frame on. Left out: the session has none that can be set. */
+  maxPayload?: number;
   /** Sends a Ping. `payload` is copied. @throws {UsageError} above 125 bytes. */
   ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void;
   /** Sends a Pong. `payload` is copied. @throws {UsageError} above 125 bytes. */

@@ -11,7 +11,7 @@ import {
   sessionSettings,
   type ClientOptions as ClientSettings,
 } from '../../src/api/ws/options.ts';
-import { lendToSockets } from '../../src/api/ws/set-socket.ts';
+import { lendToSockets } from '../../src/api/ws/internals.ts';
 import { Redirects } from '../../src/api/ws/redirect.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import type * as types from '../../src/api/ws/types.ts';
@@ -54,6 +54,10 @@ class Opener implements Opening {
     this.#protocols = protocols;
     this.#options = options;
     this.#redirects = new Redirects(target, options, (address) => targetOf(address, options));
+  }
+
+  get request(): unknown {
+    return this.#handshake?.request;
   }
 
   abort(): void {

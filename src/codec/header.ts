@@ -36,3 +36,10 @@ export function writeHeader(
   if (masked) for (let shift = 0; shift < 32; shift += 8) target[next++] = key >>> shift;
   return next;
 }
+
+/** Bytes of the frame header that `bytes` begin with; 0 where there is none. */
+export function headerLength(bytes: Uint8Array | undefined): number {
+  if (bytes === undefined || bytes.length < 2) return 0;
+  const length = bytes[1] & 0x7f;
+  return 2 + (length === 126 ? 2 : length === 127 ? 8 : 0) + (bytes[1] >>> 7) * 4;
+}

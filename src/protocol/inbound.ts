@@ -26,8 +26,8 @@ import { faultOfInflate, faultOfStatus, frameTooLarge, messageTooLarge, tooManyC
 
 export interface InboundOptions {
   readonly expectMask: boolean;
-  /** Largest message, in bytes, before and after decompression; 0 for none. */
-  readonly maxPayload: number;
+  /** Largest message, in bytes, before and after decompression; 0 for none. May change. */
+  maxPayload: number;
   /** Largest payload of one data frame, in bytes; 0 for none. */
   readonly maxFramePayload: number;
   /** Whether frames are passed on one by one, by `onFrame`, instead of messages. */
@@ -86,6 +86,10 @@ interface Held {
   readonly chunks: Uint8Array[];
 }
 
+function largestWhole({ maxPayload, maxFramePayload }: InboundOptions): number {
+  return Math.min(maxPayload || NO_LIMIT, maxFramePayload || NO_LIMIT);
+}
+
 export class Inbound {
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
   isDeaf: boolean = false;
@@ -98,7 +102,7 @@ export class Inbound {
   readonly #decoder: DecoderState;
   readonly #compression: Compression | null;
   /** Largest message in one frame. */
-  readonly #maxWhole: number;
+  #maxWhole: number;
   /** What is looked at to find messages in one frame; 0 finds none. */
   readonly #wholeMask: number;
   #assembler: MessageAssembler | null = null;
@@ -129,10 +133,18 @@ export class Inbound {
     this.#owner = owner;
     this.#options = options;
     this.#compression = compression;
-    const { maxPayload, maxFramePayload } = options;
-    this.#maxWhole = Math.min(maxPayload || NO_LIMIT, maxFramePayload || NO_LIMIT);
+    this.#maxWhole = largestWhole(options);
     this.#wholeMask = options.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
     this.#decoder = new DecoderState({ ...options, allowRsv1: compression !== null });
+  }
+
+  get maxPayload(): number {
+    return this.#options.maxPayload;
+  }
+
+  set maxPayload(limit: number) {
+    this.#options.maxPayload = limit;
+    this.#maxWhole = largestWhole(this.#options);
   }
 
   /** Whether a message is being decompressed. */

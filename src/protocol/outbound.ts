@@ -9,6 +9,7 @@ import {
   OPCODE_TEXT,
   RSV1_BIT,
 } from '../base/opcodes.ts';
+import { headerLength } from '../codec/header.ts';
 import type { Platform, SendCallback, SendOptions } from '../platform.ts';
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, REFERENCE_FROM, type Ownership } from './outbox.ts';
@@ -81,6 +82,25 @@ export class Outbound {
   /** Queues bytes in the same way. @param payload Copied, unless the options say that it lasts. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     this.#send(payload, isText, options, callback, options?.isLasting === true ? LASTING : BORROWED);
+  }
+
+  /** Queues a frame that the program has laid out. @param pieces Copied. */
+  sendFrame(pieces: readonly Uint8Array[], callback: SendCallback | undefined): void {
+    this.#sendPieces(pieces, callback, BORROWED);
+  }
+
+  #sendPieces(pieces: readonly Uint8Array[], callback: SendCallback | undefined, given: Ownership): void {
+    const length = payloadLength(pieces);
+    const copy = (piece: Uint8Array): Uint8Array => this.#platform.copy(piece, 0, piece.length);
+    if (this.#waiting !== null) {
+      const kept = pieces.map((piece) => copy(piece));
+      return this.#wait({ length, callback, run: () => this.#sendPieces(kept, callback, OWNED) });
+    }
+    for (const piece of pieces) {
+      const isKept = this.isCongested && given === BORROWED && piece.length >= REFERENCE_FROM;
+      this.outbox.addPiece(isKept ? copy(piece) : piece, isKept ? OWNED : given);
+    }
+    this.outbox.count(length, callback);
   }
 
   #send(
@@ -209,4 +229,11 @@ export class Outbound {
     }
     this.#owner.onOutput();
   }
+}
+
+/** Payload bytes of a frame: all but its header (RFC 6455 section 5.2). */
+function payloadLength(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return Math.max(0, length - headerLength(pieces[0]));
 }

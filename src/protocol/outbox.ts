@@ -129,6 +129,15 @@ export class Outbox {
     this.#used = start + length;
   }
 
+  /** Adds bytes of a frame that a program has laid out. @param bytes Copied, unless nobody changes them any more. */
+  addPiece(bytes: Uint8Array, ownership: Ownership): void {
+    const { length } = bytes;
+    if (length >= REFERENCE_FROM && ownership !== BORROWED) return this.#addChunk(bytes);
+    if (length > LARGEST_HEAP_CHUNK) return this.#addInPieces(bytes, false, 0);
+    set.call(this.#reserve(length), bytes, this.#used);
+    this.#used += length;
+  }
+
   /** Adds a frame that is laid out already. Those that lie back to back leave as one piece. */
   addShared({ region, start, end }: SharedFrame): void {
     if (region !== this.#region || start !== this.#used) {

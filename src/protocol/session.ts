@@ -90,6 +90,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     return this.#connection.outbound.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
   }
 
+  get maxPayload(): number {
+    return this.#connection.inbound.maxPayload;
+  }
+
+  set maxPayload(limit: number) {
+    this.#connection.inbound.maxPayload = limit;
+  }
+
   attach(sink: SessionSink): void {
     this.#sink = sink;
     this.#connection.inbound.receiver = sink;
@@ -124,6 +132,14 @@ export class RawSession implements Session, TransportEvents, ConnectionSink {
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
     if (payload.length >= REFERENCE_FROM) this.#relieve();
+    if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
+  }
+
+  sendFrame(pieces: readonly Uint8Array[], given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (this.#mustAsk && !this.#admits(callback)) return;
+    this.#outbound.sendFrame(pieces, callback);
+    if (pieces.some(({ length }) => length >= REFERENCE_FROM)) this.#relieve();
     if (!this.#isReceiving && !this.#isFlushPlanned) this.#planFlush();
   }
 

@@ -85,6 +85,34 @@ async function broadcastsToRooms() {
   await until('members gone', async () => (await io.in('room').fetchSockets()).length === 0);
 }
 
+/** A broadcast's frame is encoded once, without compression, and each socket's sender gets the same one. */
+async function sendsEncodedBroadcasts(isExpected) {
+  const members = [await pair(), await pair(), await pair()];
+  const heard = members.map(() => []);
+  const frames = [];
+  for (const [index, [socket, client]] of members.entries()) {
+    client.on('news', (value) => heard[index].push(value));
+    const { _sender: sender } = socket.conn.transport.socket;
+    const { sendFrame } = sender;
+    sender.sendFrame = function (list, callback) {
+      // ws sends its own frames by it as well.
+      if (list.length === 2 && list[1].toString('latin1').startsWith('42["news"')) frames.push(list);
+      return sendFrame.call(this, list, callback);
+    };
+  }
+  const texts = ['first', 'é🙂'.repeat(100), 'x'.repeat(70_000)];
+  for (const text of texts) io.emit('news', text);
+  // Sent one by one, in between.
+  for (const [socket] of members) socket.emit('news', 'own');
+  io.emit('news', 'last');
+  await until('news', () => heard.every((values) => values.length === 5));
+  for (const values of heard) assert.deepEqual(values, [...texts, 'own', 'last']);
+  const shared = new Set(frames.filter((list) => !list[1].includes('own')).map((list) => list[1]));
+  if (isExpected) assert.equal(shared.size, 4, 'each broadcast is one frame for all');
+  note(`frames of 4 broadcasts to 3 sockets: ${shared.size}`);
+  for (const [socket] of members) socket.disconnect(true);
+}
+
 async function reconnects() {
   const [socket, client] = await pair();
   const { id } = client;
@@ -144,6 +172,7 @@ async function run(perMessageDeflate) {
   adminClient.emit('hello', 'admin');
   assert.deepEqual(await next(admin, 'hello'), ['admin']);
   await broadcastsToRooms();
+  await sendsEncodedBroadcasts(perMessageDeflate === false);
   await reconnects();
   await refuses();
   for (const each of clients.splice(0)) each.disconnect();

@@ -25,6 +25,8 @@ export type Callback = (error?: Error) => void;
 
 /** A client's opening handshake under way. */
 export interface Opening {
+  /** Its HTTP request, as far as it has begun. */
+  readonly request?: unknown;
   /** Gives up; nothing is reported any more. */
   abort(): void;
 }
@@ -103,6 +105,16 @@ export class SocketCore implements ShapingSink {
 
   get socket(): Duplex | null {
     return this.#socket;
+  }
+
+  /** What it runs over, once open. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  /** The HTTP request of a client's opening handshake while that is under way, else null; undefined on a server's side. */
+  get request(): unknown {
+    return this.#isServer ? undefined : (this.#opening?.request ?? null);
   }
 
   get url(): string | undefined {
@@ -244,6 +256,16 @@ export class SocketCore implements ShapingSink {
     const session = this.#session!;
     if (this.#queue === null) session.sendBytes(bytes, isText, options);
     else this.#queue.add(bytes, (content) => session.sendBytes(content, isText, options), undefined);
+  }
+
+  /** Sends a frame that the program has laid out, in order with its messages, where the session can. */
+  sendFrame(list: readonly unknown[], callback: Callback | undefined): void {
+    const pieces = list.map((piece) => toBytes(normalize(piece)));
+    if (pieces.reduce((sum, { length }) => sum + length, 0) < 2) throw new TypeError('A frame has two bytes or more');
+    if (this.#readyState !== OPEN) return callback && nextTick(callback, notOpen(this.#readyState));
+    const session = this.#session!;
+    if (this.#queue === null) session.sendFrame!(pieces, callback as never);
+    else this.#queue.add(Buffer.concat(pieces), (frame) => session.sendFrame!([frame], callback as never), callback as never);
   }
 
   /** Apart from `send`, so that V8 inlines all of that in a listener. */

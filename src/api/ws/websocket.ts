@@ -206,7 +206,7 @@ export abstract class WebSocketBase extends ListeningBase {
 function ignore(): void {}
 
 /** Gives one object a property of its own in the place of an accessor: programs of ws keep what they like on their sockets. */
-function define(ws: WebSocketBase, name: string, value: unknown): void {
+export function define(ws: object, name: string, value: unknown): void {
   Object.defineProperty(ws, name, { configurable: true, enumerable: true, value, writable: true });
 }
 

@@ -3,7 +3,7 @@
 import { compressionSettings, deflateSettings, sessionSettings } from '../../api/ws/options.ts';
 import { withMasks } from '../../api/ws/client.ts';
 import type { ServerPlatform } from '../../api/ws/server-core.ts';
-import type { SessionMaker } from '../../api/ws/set-socket.ts';
+import type { SessionMaker } from '../../api/ws/internals.ts';
 import type { WebSocketBase } from '../../api/ws/websocket.ts';
 import { RawHttpFront } from './front.ts';
 import type { RawRuntime } from './runtime.ts';

@@ -12,7 +12,7 @@ import { PERMESSAGE_DEFLATE } from '../../deflate/parameters.ts';
 import type { HeaderValues } from '../../handshake/headers.ts';
 import type { ResponseHead } from '../../handshake/http-head.ts';
 import type { RawTransport } from '../network.ts';
-import { startOpening, withCredentials, type Opened, type OpeningPlan } from '../opening.ts';
+import { startOpening, withCredentials, type Opened, type OpeningPlan, type RunningOpening } from '../opening.ts';
 import type { ResponseBody } from '../response-body.ts';
 import { readClientTls } from '../tls.ts';
 import { RawMessage } from './message.ts';
@@ -54,7 +54,8 @@ class Opener implements Opening {
   readonly #protocols: readonly string[];
   readonly #options: ClientOptions;
   readonly #redirects: Redirects<Target>;
-  #opening: Opening | null = null;
+  #opening: RunningOpening | null = null;
+  #request: RawClientRequest | null = null;
   #socket: RawSocket | null = null;
 
   constructor(
@@ -67,6 +68,10 @@ class Opener implements Opening {
     this.#protocols = client.protocols;
     this.#options = client.options;
     this.#redirects = new Redirects(client.target, client.options, parseAddress);
+  }
+
+  get request(): unknown {
+    return this.#request;
   }
 
   abort(): void {
@@ -86,6 +91,7 @@ class Opener implements Opening {
     });
     this.#opening = opening;
     const request = new RawClientRequest(target, plan.headers, opening);
+    this.#request = request;
     if (this.#redirects.count > 0) ws.emit('redirect', target.href, request);
     const { finishRequest } = this.#options;
     if (finishRequest) finishRequest(request as never, ws);

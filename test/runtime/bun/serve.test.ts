@@ -115,6 +115,11 @@ test('joins fragments that it sends', async () => {
   expect(calls).toBe(2);
 });
 
+test('has no sender of frames, as programs find out by its absence', async () => {
+  const { peer } = await pair();
+  expect(peer).toMatchObject({ _sender: undefined, _receiver: undefined, _req: undefined });
+});
+
 test('sends and hears Pings and Pongs', async () => {
   const { client, peer } = await pair();
   const pong = once(peer, 'pong');

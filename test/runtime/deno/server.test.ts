@@ -3,10 +3,11 @@
 import * as entry from '../../../adapters/deno/index.ts';
 import { describeReleased } from '../../support/released.ts';
 import { describeServerHooks } from '../../support/server-hooks.ts';
-import { describeSetSocket } from '../../support/set-socket.ts';
+import { describeHandles, describeInternals } from '../../support/internals.ts';
 import { describeWrappedServer } from '../../support/server-wrapped.ts';
 
 describeServerHooks('Deno', entry);
 describeWrappedServer('Deno', entry);
 describeReleased('Deno', entry);
-describeSetSocket('Deno', entry);
+describeInternals('Deno', entry);
+describeHandles('Deno', entry);

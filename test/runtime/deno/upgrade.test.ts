@@ -175,6 +175,12 @@ describe('server inside of Deno.serve', () => {
     client.terminate();
   });
 
+  test('has no sender of frames, as programs find out by its absence', async () => {
+    const client = await connect('/frames');
+    expect(sockets.get('/frames')).toMatchObject({ _sender: undefined, _receiver: undefined, _req: undefined });
+    client.terminate();
+  });
+
   test('hears 1006 when the client goes away', async () => {
     const client = await connect('/lost');
     const closed = new Promise((resolve) => sockets.get('/lost')!.on('close', resolve));
