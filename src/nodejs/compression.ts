@@ -18,14 +18,26 @@ interface DeflateSettings {
 const zlibEngine = createZlibEngine(zlib);
 const wasmEngine = createWasmEngine(sharedDeflateKernel);
 
-/** Whether our own engine has no such thing: `strategy` and `dictionary` are zlib's alone. */
-function needsZlib(options: ContextOptions['zlib']): boolean {
-  return Boolean(options?.['strategy'] || options?.['dictionary']);
+/** Our own engine, where the runtime compiles its module: workerd does not while it runs, and `node --jitless` has no WebAssembly. */
+let standard: DeflateEngine | undefined;
+
+function chooseStandard(): DeflateEngine {
+  try {
+    sharedDeflateKernel();
+    return wasmEngine;
+  } catch {
+    return zlibEngine;
+  }
+}
+
+/** `strategy` and `dictionary` are zlib's alone. */
+function engineFor({ zlib: options }: ContextOptions): DeflateEngine {
+  return options?.['strategy'] || options?.['dictionary'] ? zlibEngine : (standard ??= chooseStandard());
 }
 
 const engine: DeflateEngine = {
-  createDeflator: (options) => (needsZlib(options.zlib) ? zlibEngine : wasmEngine).createDeflator(options),
-  createInflator: (options) => (needsZlib(options.zlib) ? zlibEngine : wasmEngine).createInflator(options),
+  createDeflator: (options) => engineFor(options).createDeflator(options),
+  createInflator: (options) => engineFor(options).createInflator(options),
 };
 
 /** @param name `'zlib'`: node:zlib for all of it. */
