@@ -98,13 +98,14 @@ function specifier(from, to) {
 const COMPLETE = `for (const name of Object.keys(named)) if (!(name in main)) main[name] = named[name];`;
 
 /**
- * CommonJS over the ES module. The parentheses are for publint: it takes each file under the condition "module" for an ES module, and
- * looks for `module.exports` and `exports.` at the start of words.
+ * CommonJS over the ES module. Runtimes add `__esModule` to an ES module that is required; as a static property it would make transpiled
+ * programs look for `default` on the class. The parentheses are for publint: it takes each file under the condition "module" for an
+ * ES module, and looks for `module.exports` and `exports.` at the start of words.
  */
 function requireEntry(path, names) {
   const required = `(require('${specifier(path, `${path}.js`)}'))`;
   const exported = isClassRequired(path)
-    ? `const { default: main, ...named } = ${required};\n${COMPLETE}\n(module.exports = main);`
+    ? `const { default: main, __esModule: _, ...named } = ${required};\n${COMPLETE}\n(module.exports = main);`
     : [
         `const all = ${required};\n(Object.defineProperty(exports, '__esModule', { value: true }));`,
         ...names.map((name) => `(exports.${name} = all.${name});`),

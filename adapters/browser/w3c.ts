@@ -50,12 +50,20 @@ function refuseOptions(options: W3CWebSocketOptions): void {
   }
 }
 
+/** A constructor of ours for the native class: what CommonJS adds to it as static properties must not be on the page's own class. */
+function createClass(): WebSocketConstructor {
+  function WebSocket(...given: readonly unknown[]): object {
+    if (new.target === undefined) throw new TypeError('WebSocket is a class: call it with new');
+    return Reflect.construct(native, nativeArguments(given), new.target) as object;
+  }
+  Object.setPrototypeOf(WebSocket, Object.getPrototypeOf(native) as object);
+  return Object.defineProperties(WebSocket, Object.getOwnPropertyDescriptors(native)) as unknown as WebSocketConstructor;
+}
+
 /**
  * The native WebSocket, with the constructor of the other runtimes' W3C entry point: an options object may name the subprotocols.
  * Every other option is a TypeError that says what to do instead. Everything else, `prototype` included, is the native class's own.
  */
-export const WebSocket: WebSocketConstructor = /* @__PURE__ */ new Proxy(native, {
-  construct: (target, given, newTarget) => Reflect.construct(target, nativeArguments(given), newTarget) as object,
-}) as unknown as WebSocketConstructor;
+export const WebSocket: WebSocketConstructor = /* @__PURE__ */ createClass();
 export type WebSocket = W3CWebSocket;
 export default WebSocket;

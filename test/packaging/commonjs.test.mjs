@@ -9,7 +9,7 @@ import { rollup as rollup4 } from 'rollup';
 import { build as buildByVite } from 'vite';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from '../../dist/adapters/node/index.mjs';
-import { BUN, buildByWebpack, HERE, NODE, project, run } from './support.mjs';
+import { BUN, buildByWebpack, DENO, HERE, NODE, project, run } from './support.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -38,6 +38,7 @@ const FILES = {
     const check = (what, isTrue) => isTrue || faults.push(what);
     const WebSocket = required.main;
     check('class', typeof WebSocket === 'function');
+    check('class for transpiled programs', WebSocket.__esModule === undefined && WebSocket.default === undefined);
     check('constants', WebSocket.OPEN === 1 && WebSocket.CLOSED === 3);
     check('itself', WebSocket.WebSocket === WebSocket && WebSocket === imported.main.default);
     check('classic', typeof required.classic.Server === 'function' && required.classic.CLOSED === 3);
@@ -63,6 +64,14 @@ const FILES = {
       });
     });`,
 };
+
+test('Deno runs it', async () => {
+  expect(await run(project({ files: FILES }), DENO, ['run', '-A', '--node-modules-dir=manual', 'program.mjs'])).toBe('echo');
+});
+
+test('Bun runs it', async () => {
+  expect(await run(project({ files: FILES }), BUN, ['program.mjs'])).toBe('echo');
+});
 
 const runs = Object.entries(NODE).flatMap(([version, binary]) => [
   [version, binary, []],
@@ -179,8 +188,10 @@ describe('jest', () => {
     await runJest(
       'jsdom',
       `
+      const names = Object.getOwnPropertyNames(window.WebSocket);
       const WebSocket = require('wasock');
       test('talks', async () => {
+        expect(Object.getOwnPropertyNames(window.WebSocket)).toEqual(names);
         expect(WebSocket.prototype).toBeInstanceOf(EventTarget);
         expect(() => new WebSocket.WebSocketServer()).toThrow('cannot listen');
         expect(require('wasock/w3c').WebSocket).toBe(WebSocket);

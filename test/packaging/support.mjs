@@ -13,6 +13,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 const RUNTIMES = join(ROOT, 'test/runtimes/node_modules');
 export const BUN = join(RUNTIMES, '.bin/bun');
+export const DENO = join(RUNTIMES, '.bin/deno');
 /** Paths of Node.js by version. */
 export const NODE = {
   own: process.execPath,

@@ -39,6 +39,16 @@ test('client is the native one', () => {
   expect(Object.getPrototypeOf(WebSocket)).toBe(EventTarget);
 });
 
+test('what is kept on the class is not on the native one, which belongs to the page', () => {
+  Object.assign(WebSocket, { Server: class {} });
+  expect(WebSocket).toHaveProperty('Server');
+  expect(NativeWebSocket).not.toHaveProperty('Server');
+});
+
+test('class cannot be called without new', () => {
+  expect(() => (WebSocket as unknown as () => void)()).toThrow(TypeError);
+});
+
 test.each([
   ['one', 'one'],
   [
