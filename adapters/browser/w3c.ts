@@ -53,8 +53,8 @@ function refuseOptions(options: W3CWebSocketOptions): void {
 /** A constructor of ours for the native class: what CommonJS adds to it as static properties must not be on the page's own class. */
 function createClass(): WebSocketConstructor {
   function WebSocket(...given: readonly unknown[]): object {
-    if (new.target === undefined) throw new TypeError('WebSocket is a class: call it with new');
-    return Reflect.construct(native, nativeArguments(given), new.target) as object;
+    // Without `new` this is a TypeError, as it is in the native class.
+    return Reflect.construct(native, nativeArguments(given), new.target as unknown as () => void) as object;
   }
   Object.setPrototypeOf(WebSocket, Object.getPrototypeOf(native) as object);
   return Object.defineProperties(WebSocket, Object.getOwnPropertyDescriptors(native)) as unknown as WebSocketConstructor;
