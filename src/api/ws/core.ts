@@ -1,7 +1,5 @@
 // The part of a ws-style WebSocket that works: its state, its session, and the way of each event to its listeners.
-//
-// The public class keeps it in one property and forwards to it. A private field of the public class would be missing on every object that
-// only stands for it: a Proxy, Vue's `reactive(ws)`, `Object.create(ws)`, an instance that a test library stubs.
+// The public class keeps it in one property and forwards to it: see base/core.ts.
 
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
@@ -18,6 +16,7 @@ import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts'
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { immediate, nextTick } from '../../clock.ts';
+import { findCore as findObjectCore, markCores } from '../../base/core.ts';
 import { isBlob } from '../../base/realms.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
@@ -44,12 +43,9 @@ export interface OpenSettings {
   readonly onError?: ((error: Error, ws: WebSocketBase) => void) | undefined;
 }
 
-/** Where a WebSocket keeps its core. A symbol: no name of ours meets one that a program or its subclass uses. */
-export const CORE: unique symbol = Symbol('core');
-
 /** The core of what should be a WebSocket; undefined for an object that has only the prototype. */
 export function findCore(ws: object): SocketCore | undefined {
-  return (ws as { readonly [CORE]?: SocketCore })[CORE];
+  return findObjectCore(ws) as SocketCore | undefined;
 }
 
 /** The core of a WebSocket, for adapters and servers. */
@@ -417,8 +413,7 @@ export class SocketCore implements ShapingSink {
   }
 }
 
-// Libraries that wrap what they hand out, such as Vue, wrap plain objects and go by this tag; a wrapped core would have no private fields.
-Object.defineProperty(SocketCore.prototype, Symbol.toStringTag, { value: 'WebSocketCore' });
+markCores(SocketCore, 'WebSocketCore');
 
 /** The error of sending while not open. @param state undefined for an object without a core. */
 export function notOpen(state: ReadyState | undefined): Error {

@@ -3,7 +3,7 @@
 
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { CORE, findCore, notOpen, SocketCore, type Callback } from './core.ts';
+import { findCore, notOpen, SocketCore, type Callback } from './core.ts';
 import type { Sendable } from './data.ts';
 import { shapeListeners } from './emitter.ts';
 import { ListeningBase } from './event-target.ts';
@@ -15,6 +15,7 @@ import { checkSignal } from './signal.ts';
 import { CLOSED, type ReadyState } from './states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
+import { keepCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
 
 /** Starts a client's opening handshake. @throws {SyntaxError} on an invalid address or subprotocol. */
@@ -43,8 +44,7 @@ export abstract class WebSocketBase extends ListeningBase {
     super();
     shapeListeners(this);
     const core = new SocketCore(this, address === null);
-    // Not enumerable: copies, comparisons and print-outs of the program's sockets have no use for it.
-    Object.defineProperty(this, CORE, { value: core });
+    keepCore(this, core);
     if (address === null) return;
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
     const settings = readOptions(isOptions ? (protocols as ClientOptions) : options);

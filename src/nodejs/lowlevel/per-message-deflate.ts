@@ -20,6 +20,7 @@ import { deflateEngine } from '../compression.ts';
 import { copyToOwn } from '../views.ts';
 import { platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
+import { keepCore, markCores, requireCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
 
 /** Options of `new PerMessageDeflate()`. */
@@ -43,17 +44,6 @@ export type ParsedParameters = Record<string, readonly (string | true)[]>;
 export type DeflateParameters = Record<string, number | true>;
 /** Receives what `compress` and `decompress` made, which is its own to keep. */
 export type DeflateCallback = (error: Error | null, data?: Buffer) => void;
-
-/** What Receiver and Sender may ask and programs need not. Filled by the class. */
-export interface DeflateInternals {
-  /** The contexts that a Receiver inflates with; made anew after `cleanup`. */
-  compressionOf(deflate: PerMessageDeflate): Compression;
-  /** Most bytes that a message may inflate to; 0 for no limit. */
-  maxPayloadOf(deflate: PerMessageDeflate): number;
-  /** Whether a message whose first frame has `length` bytes is worth compressing. */
-  isWorthwhile(deflate: PerMessageDeflate, length: number): boolean;
-}
-export const deflateInternals: DeflateInternals = {} as DeflateInternals;
 
 const CLIENT_BITS = 'client_max_window_bits';
 const DEFAULT_THRESHOLD = 1024;
@@ -98,17 +88,15 @@ function parametersOf({ parameters }: DeflateElement): DeflateParameters {
   return named;
 }
 
-/** permessage-deflate on one side of one connection. */
-export class PerMessageDeflate {
-  /** What was agreed on; null before {@link accept}. */
-  params: DeflateParameters | null = null;
+/** What a {@link PerMessageDeflate} works with. */
+export class DeflateCore {
   readonly #settings: PerMessageDeflateSettings;
   #agreement: DeflateAgreement | null = null;
   readonly #deflating: Lane;
   readonly #inflating: Lane;
   #compression: Compression | null = null;
 
-  constructor(settings?: PerMessageDeflateSettings) {
+  constructor(settings: PerMessageDeflateSettings | null | undefined) {
     // Negotiates as ws does unless the program names a memory.
     this.#settings = { maxMemoryPerConnection: ALL_MEMORY, ...readOptions(settings) };
     const isServer = this.#settings.isServer ?? false;
@@ -119,30 +107,17 @@ export class PerMessageDeflate {
       jobs: [],
     };
     this.#inflating = {
-      create: () => new ZlibFlow(zlib.createInflateRaw(this.#zlibOptions(false)), this.#limit),
+      create: () => new ZlibFlow(zlib.createInflateRaw(this.#zlibOptions(false)), this.limit),
       resets: (agreement) => (isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover),
       flow: null,
       jobs: [],
     };
   }
 
-  /** `permessage-deflate`: its key in `extensions`. */
-  static get extensionName(): 'permessage-deflate' {
-    return PERMESSAGE_DEFLATE;
-  }
-
-  /** What a client offers, for `extension.format`. */
   offer(): DeflateParameters {
     return parametersOf(offerDeflate(this.#settings));
   }
 
-  /**
-   * Takes the first acceptable offer (a server), or the answer to the offer (a client).
-   *
-   * @param configurations As `extension.parse` gives them. Not changed.
-   * @returns What was agreed on, for `extension.format`.
-   * @throws {Error} when a parameter is malformed, no offer is acceptable, or the answer does not fit the offer.
-   */
   accept(configurations: readonly ParsedParameters[]): DeflateParameters {
     const { isServer = false } = this.#settings;
     const elements = configurations.map((parsed) => readElement(parsed, isServer));
@@ -150,15 +125,9 @@ export class PerMessageDeflate {
     const answer = answerDeflate(elements, this.#settings);
     if (answer === undefined) throw new Error('None of the extension offers can be accepted');
     this.#agreement = answer.agreement;
-    return (this.params = parametersOf(answer.element));
+    return parametersOf(answer.element);
   }
 
-  /**
-   * Compresses the payload of one frame.
-   *
-   * @param data Kept until `callback`. Text is encoded as UTF-8.
-   * @param fin Whether it ends the message: then the four bytes of the flush are left out (RFC 7692 section 7.2.1).
-   */
   compress(data: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
     this.#enqueue(this.#deflating, {
       parts: [data],
@@ -167,12 +136,6 @@ export class PerMessageDeflate {
     });
   }
 
-  /**
-   * Decompresses the payload of one frame.
-   *
-   * @param data Kept until `callback`.
-   * @param fin Whether it ends the message.
-   */
   decompress(data: Uint8Array, fin: boolean, callback: DeflateCallback): void {
     this.#enqueue(this.#inflating, {
       parts: fin ? [data, TAIL] : [data],
@@ -181,7 +144,6 @@ export class PerMessageDeflate {
     });
   }
 
-  /** Frees the contexts. What is under way, or waits, gets an error. */
   cleanup(): void {
     this.#compression?.close();
     this.#compression = null;
@@ -189,15 +151,8 @@ export class PerMessageDeflate {
     this.#clear(this.#deflating, 'deflate');
   }
 
-  static {
-    Object.assign(deflateInternals, {
-      compressionOf: (deflate) => deflate.#compressionForReceiver(),
-      maxPayloadOf: (deflate) => deflate.#limit,
-      isWorthwhile: (deflate, length) => deflate.#isWorthwhile(length),
-    } satisfies DeflateInternals);
-  }
-
-  get #limit(): number {
+  /** Most bytes that a message may inflate to; 0 for no limit. */
+  get limit(): number {
     return this.#settings.maxPayload ?? 0;
   }
 
@@ -207,7 +162,7 @@ export class PerMessageDeflate {
     const { clientMaxWindowBits } = this.#settings;
     const parameters = parametersOf(answer);
     if (typeof clientMaxWindowBits === 'number') parameters[CLIENT_BITS] ??= clientMaxWindowBits;
-    return (this.params = parameters);
+    return parameters;
   }
 
   #agreed(): DeflateAgreement {
@@ -223,7 +178,8 @@ export class PerMessageDeflate {
     return { ...((isOutput ? zlibDeflateOptions : zlibInflateOptions) as ZlibOptions | undefined), windowBits };
   }
 
-  #compressionForReceiver(): Compression {
+  /** The contexts that a Receiver inflates with; made anew after `cleanup`. */
+  get compression(): Compression {
     const { isServer, zlibInflateOptions } = this.#settings;
     return (this.#compression ??= new Compression(platform, isServer ? 'server' : 'client', {
       engine: deflateEngine(),
@@ -232,8 +188,11 @@ export class PerMessageDeflate {
     }));
   }
 
-  /** With a context that is kept, even a short message is: it resembles those before it. */
-  #isWorthwhile(length: number): boolean {
+  /**
+   * Whether a message whose first frame has `length` bytes is worth compressing. With a context that is kept, even a short one is: it
+   * resembles those before it.
+   */
+  isWorthwhile(length: number): boolean {
     return !this.#deflating.resets(this.#agreed()) || length >= (this.#settings.threshold ?? DEFAULT_THRESHOLD);
   }
 
@@ -261,6 +220,68 @@ export class PerMessageDeflate {
     lane.flow?.close();
     lane.flow = null;
     for (const { done } of jobs) done(new Error(`The ${verb} stream was closed while data was being processed`));
+  }
+}
+markCores(DeflateCore, 'DeflateCore');
+
+/** The core of `deflate`, for Receiver and Sender, which may ask more than programs. */
+export function deflateCoreOf(deflate: PerMessageDeflate): DeflateCore {
+  return requireCore(deflate) as DeflateCore;
+}
+
+/** permessage-deflate on one side of one connection. */
+export class PerMessageDeflate {
+  /** What was agreed on; null before {@link accept}. */
+  params: DeflateParameters | null = null;
+
+  constructor(settings?: PerMessageDeflateSettings | null) {
+    keepCore(this, new DeflateCore(settings));
+  }
+
+  /** `permessage-deflate`: its key in `extensions`. */
+  static get extensionName(): 'permessage-deflate' {
+    return PERMESSAGE_DEFLATE;
+  }
+
+  /** What a client offers, for `extension.format`. */
+  offer(): DeflateParameters {
+    return deflateCoreOf(this).offer();
+  }
+
+  /**
+   * Takes the first acceptable offer (a server), or the answer to the offer (a client).
+   *
+   * @param configurations As `extension.parse` gives them. Not changed.
+   * @returns What was agreed on, for `extension.format`.
+   * @throws {Error} when a parameter is malformed, no offer is acceptable, or the answer does not fit the offer.
+   */
+  accept(configurations: readonly ParsedParameters[]): DeflateParameters {
+    return (this.params = deflateCoreOf(this).accept(configurations));
+  }
+
+  /**
+   * Compresses the payload of one frame.
+   *
+   * @param data Kept until `callback`. Text is encoded as UTF-8.
+   * @param fin Whether it ends the message: then the four bytes of the flush are left out (RFC 7692 section 7.2.1).
+   */
+  compress(data: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
+    deflateCoreOf(this).compress(data, fin, callback);
+  }
+
+  /**
+   * Decompresses the payload of one frame.
+   *
+   * @param data Kept until `callback`.
+   * @param fin Whether it ends the message.
+   */
+  decompress(data: Uint8Array, fin: boolean, callback: DeflateCallback): void {
+    deflateCoreOf(this).decompress(data, fin, callback);
+  }
+
+  /** Frees the contexts. What is under way, or waits, gets an error. */
+  cleanup(): void {
+    deflateCoreOf(this).cleanup();
   }
 }
 

@@ -12,9 +12,10 @@ import type { Compression } from '../../protocol/compression.ts';
 import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
 import { platform } from './lent.ts';
-import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
+import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
 import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
 import { immediate } from '../../clock.ts';
+import { keepCore, markCores, requireCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
 
 /** Extensions by name. Only permessage-deflate is known. */
@@ -57,11 +58,12 @@ function stricter(one: number, other: number): number {
 
 /** Inflates with the contexts of `deflate`, whichever it has at that time. */
 function inflatingWith(deflate: PerMessageDeflate): Compression {
-  const { compressionOf, maxPayloadOf } = deflateInternals;
   const inflating: Pick<Compression, 'inflate' | 'beginTurn'> = {
-    inflate: (data, limit, done, failed) =>
-      compressionOf(deflate).inflate(data, stricter(limit, maxPayloadOf(deflate)), done, failed),
-    beginTurn: () => compressionOf(deflate).beginTurn(),
+    inflate: (data, limit, done, failed) => {
+      const core = deflateCoreOf(deflate);
+      return core.compression.inflate(data, stricter(limit, core.limit), done, failed);
+    },
+    beginTurn: () => deflateCoreOf(deflate).compression.beginTurn(),
   };
   // All that the receiving half uses.
   return inflating as Compression;
@@ -72,8 +74,9 @@ interface Listener extends InboundOwner {
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
 }
 
-/** Reads the frames of one connection. */
-export class Receiver extends TypedWritable {
+/** What a {@link Receiver} works with. */
+class ReceiverCore {
+  readonly #receiver: Receiver;
   readonly #binaryType: string;
   readonly #isSynchronous: boolean;
   readonly #inbound: Inbound;
@@ -81,8 +84,8 @@ export class Receiver extends TypedWritable {
   #done: Done | null = null;
   #fault: PeerError | null = null;
 
-  constructor(given: ReceiverOptions = {}) {
-    super();
+  constructor(receiver: Receiver, given: ReceiverOptions | null | undefined) {
+    this.#receiver = receiver;
     const options = readOptions(given);
     const { extensions, maxPayload = 0, maxFragments = 0, maxBufferedChunks = 0 } = options;
     this.#binaryType = options.binaryType ?? 'nodebuffer';
@@ -100,21 +103,19 @@ export class Receiver extends TypedWritable {
     if (this.#binaryType === 'fragments') this.#inbound.fragmentEnds = [];
   }
 
-  /** @param chunk Borrowed until `callback`. */
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Done): void {
-    this.#done = callback;
+  write(chunk: Buffer, done: Done): void {
+    this.#done = done;
     this.#receive(chunk);
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+  destroy(): void {
     this.#inbound.end();
     this.#pending.length = 0;
     this.#done = null;
-    callback(error);
   }
 
   #receive(chunk: Buffer): void {
-    if (this.destroyed) return;
+    if (this.#receiver.destroyed) return;
     // A listener of some connection writes here: what is being delivered lies in the input arena.
     if (platform.codec.isDelivering) return platform.defer(() => this.#receive(chunk));
     this.#inbound.receive(chunk);
@@ -171,7 +172,7 @@ export class Receiver extends TypedWritable {
 
   /** Emits an event, or keeps it for a turn of its own. */
   #emit(name: keyof ReceiverEvents, ...values: unknown[]): void {
-    if (this.destroyed) return;
+    if (this.#receiver.destroyed) return;
     const isConclusion = name === 'conclude';
     if (this.#pending.length > 0 || (!this.#isSynchronous && !isConclusion)) {
       if (this.#pending.push({ name, values }) === 1) immediate(this.#emitNext);
@@ -182,9 +183,9 @@ export class Receiver extends TypedWritable {
 
   #emitNow({ name, values }: Pending): void {
     try {
-      this.emit(name, ...values);
+      this.#receiver.emit(name, ...values);
     } finally {
-      if (name === 'conclude') this.end();
+      if (name === 'conclude') this.#receiver.end();
     }
   }
 
@@ -209,5 +210,24 @@ export class Receiver extends TypedWritable {
     if (done === null || isWaiting || platform.codec.isDelivering) return;
     this.#done = null;
     done(this.#fault);
+  }
+}
+markCores(ReceiverCore, 'ReceiverCore');
+
+/** Reads the frames of one connection. */
+export class Receiver extends TypedWritable {
+  constructor(options: ReceiverOptions | null = {}) {
+    super();
+    keepCore(this, new ReceiverCore(this, options));
+  }
+
+  /** @param chunk Borrowed until `callback`. */
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Done): void {
+    (requireCore(this) as ReceiverCore).write(chunk, callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    (requireCore(this) as ReceiverCore).destroy();
+    callback(error);
   }
 }

@@ -14,11 +14,12 @@ import {
   OPCODE_TEXT,
 } from '../../base/opcodes.ts';
 import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
-import { deflateInternals, PerMessageDeflate } from './per-message-deflate.ts';
+import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
 import { copyToOwn } from '../views.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
 import { isArrayBuffer, isBlob } from '../../base/realms.ts';
+import { findCore, keepCore, markCores, requireCore } from '../../base/core.ts';
 import { ownOption } from '../../base/options.ts';
 
 /** Told when the stream has taken a frame, or why it will not. */
@@ -58,11 +59,8 @@ function payloadOf(data: SenderData): Payload {
   return { bytes: toBytes(data), isBorrowed: isView };
 }
 
-/**
- * Writes frames to `socket`, in the order of the calls. Every frame is written at once, unless it is behind a message that is being
- * compressed or a Blob that is being read.
- */
-export class Sender {
+/** What a {@link Sender} works with. Its methods are told the object that they were called on: it writes the frames. */
+class SenderCore {
   readonly #socket: Duplex;
   readonly #deflate: PerMessageDeflate | undefined;
   readonly #mask: Pick<FrameOptions, 'generateMask' | 'maskBuffer'>;
@@ -73,37 +71,23 @@ export class Sender {
   /** What is being compressed or read, and what has to wait for it. */
   #waiting: Waiting[] = [];
   #bufferedBytes = 0;
-  /** Called when a message cannot be sent, so that nothing behind it can. */
-  onerror: (error: Error) => void = () => {};
 
-  /**
-   * @param socket The stream to write to, of which `cork`, `uncork`, `write` and `destroyed` are used.
-   * @param extensions What the opening handshake agreed on.
-   * @param generateMask Makes masking keys. Default: unpredictable bytes.
-   */
-  constructor(socket: Duplex, extensions?: NegotiatedExtensions, generateMask?: GenerateMask) {
+  constructor(
+    socket: Duplex,
+    extensions: NegotiatedExtensions | null | undefined,
+    generateMask: GenerateMask | null | undefined,
+  ) {
     this.#socket = socket;
     this.#deflate = extensions?.[PerMessageDeflate.extensionName];
     this.#mask = generateMask ? { generateMask, maskBuffer: Buffer.alloc(4) } : {};
   }
 
-  /** Makes the bytes of one frame; see {@link makeFrame}. */
-  static frame(data: Buffer | string, options: FrameOptions): Buffer[] {
-    return makeFrame(data, options);
-  }
-
   /** Payload bytes that wait for a message to be compressed, or for a Blob to be read. */
-  get _bufferedBytes(): number {
+  get bufferedBytes(): number {
     return this.#bufferedBytes;
   }
 
-  /**
-   * Sends a message, or a fragment of one.
-   *
-   * @param data What the stream does not take at once is kept until `callback`: do not change it before.
-   * @throws {TypeError} for what has no bytes.
-   */
-  send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
+  send(sender: Sender, data: SenderData | Blob, options: SenderOptions, callback: WriteCallback | undefined): void {
     const binary = ownOption(options, 'binary') ?? false;
     const compress = ownOption(options, 'compress') ?? false;
     const fin = ownOption(options, 'fin') ?? false;
@@ -115,7 +99,7 @@ export class Sender {
     this.#isFirst = fin;
     if (isFirst) {
       const deflate = this.#deflate;
-      this.#isCompressed = compress && deflate !== undefined && deflateInternals.isWorthwhile(deflate, length);
+      this.#isCompressed = compress && deflate !== undefined && deflateCoreOf(deflate).isWorthwhile(length);
     }
     const isCompressed = this.#isCompressed;
     if (fin) this.#isCompressed = false;
@@ -128,28 +112,18 @@ export class Sender {
       rsv1: isFirst && isCompressed,
     };
     const pass = (payload: Buffer): boolean =>
-      isCompressed ? this.#compress(payload, frame, callback) : this.#write(payload, frame, callback);
-    const run = (): boolean => (blob ? this.#read(blob, pass) : pass(bytes));
+      isCompressed ? this.#compress(sender, payload, frame, callback) : this.#write(sender, payload, frame, callback);
+    const run = (): boolean => (blob ? this.#read(sender, blob, pass) : pass(bytes));
     this.#add({ length, callback, run });
   }
 
-  /** Sends a Ping. @throws {RangeError} above 125 bytes. */
-  ping(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
-    this.#control(OPCODE_PING, data, mask, callback);
-  }
-
-  /** Sends a Pong. @throws {RangeError} above 125 bytes. */
-  pong(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
-    this.#control(OPCODE_PONG, data, mask, callback);
-  }
-
-  /**
-   * Sends a Close frame. Nothing keeps a program from sending more after it.
-   *
-   * @param code Left out: a frame without a status code.
-   * @throws {TypeError} when the code may not be sent. @throws {RangeError} when the reason is longer than 123 bytes.
-   */
-  close(code?: number, reason?: string | Uint8Array, mask?: boolean, callback?: WriteCallback): void {
+  close(
+    sender: Sender,
+    code: number | undefined,
+    reason: string | Uint8Array | undefined,
+    mask: boolean | undefined,
+    callback: WriteCallback | undefined,
+  ): void {
     let payload = EMPTY;
     if (code !== undefined) {
       if (!isValidCloseCode(code)) throw new TypeError('First argument must be a valid error code number');
@@ -160,27 +134,27 @@ export class Sender {
       payload = Buffer.concat([Buffer.from([code >>> 8, code & 0xff]), bytes]);
     }
     const frame = { fin: true, mask: mask ?? false, opcode: OPCODE_CLOSE };
-    this.#add({ length: payload.length, callback, run: () => this.#write(payload, frame, callback) });
+    this.#add({ length: payload.length, callback, run: () => this.#write(sender, payload, frame, callback) });
   }
 
-  /** Writes what {@link Sender.frame} has made, past everything that waits. @param list Kept until `callback`. */
-  sendFrame(list: readonly (Uint8Array | string)[], callback?: WriteCallback): void {
-    const socket = this.#socket;
-    const last = list.length - 1;
-    if (last > 0) socket.cork();
-    for (let index = 0; index < last; index++) socket.write(list[index]);
-    socket.write(list[last], callback);
-    if (last > 0) socket.uncork();
+  get socket(): Duplex {
+    return this.#socket;
   }
 
-  #control(opcode: number, data: SenderData | Blob, mask: boolean = false, callback: WriteCallback | undefined): void {
+  control(
+    sender: Sender,
+    opcode: number,
+    data: SenderData | Blob,
+    mask: boolean | undefined,
+    callback: WriteCallback | undefined,
+  ): void {
     const blob = isBlob(data) ? data : null;
     const { bytes, isBorrowed } = this.#keepWhileWaiting(payloadOf(blob ? EMPTY : (data as SenderData)));
     const length = blob ? blob.size : bytes.length;
     if (length > MAXIMUM_CONTROL_PAYLOAD) throw new RangeError('The data size must not be greater than 125 bytes');
-    const frame = { fin: true, mask, opcode, readOnly: isBorrowed };
-    const write = (payload: Buffer): boolean => this.#write(payload, frame, callback);
-    this.#add({ length, callback, run: () => (blob ? this.#read(blob, write) : write(bytes)) });
+    const frame = { fin: true, mask: mask ?? false, opcode, readOnly: isBorrowed };
+    const write = (payload: Buffer): boolean => this.#write(sender, payload, frame, callback);
+    this.#add({ length, callback, run: () => (blob ? this.#read(sender, blob, write) : write(bytes)) });
   }
 
   #keepWhileWaiting(payload: Payload): Payload {
@@ -206,41 +180,41 @@ export class Sender {
     } while (this.#waiting.length > 0 && this.#waiting[0].run());
   }
 
-  #read(blob: Blob, pass: (payload: Buffer) => boolean): boolean {
+  #read(sender: Sender, blob: Blob, pass: (payload: Buffer) => boolean): boolean {
     blob.arrayBuffer().then(
       (memory) => {
         if (this.#socket.destroyed) this.#abandon(new Error('The socket was closed while the blob was being read'));
         else if (pass(Buffer.from(memory))) this.#goOn();
       },
       // In a turn of its own, where what a callback throws is an uncaught exception and not a rejected promise.
-      (error: Error) => nextTick(() => this.#fail(error)),
+      (error: Error) => nextTick(() => this.#fail(sender, error)),
     );
     return false;
   }
 
-  #compress(payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
+  #compress(sender: Sender, payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
     this.#deflate!.compress(payload, frame.fin ?? false, (error, output) => {
       if (this.#socket.destroyed) {
         this.#abandon(new Error('The socket was closed while data was being compressed'));
       } else if (error !== null) {
-        this.#fail(error);
+        this.#fail(sender, error);
       } else {
-        this.#write(output!, { ...frame, readOnly: false }, callback);
+        this.#write(sender, output!, { ...frame, readOnly: false }, callback);
         this.#goOn();
       }
     });
     return false;
   }
 
-  #write(payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
-    this.sendFrame(makeFrame(payload, { ...this.#mask, ...frame }), callback);
+  #write(sender: Sender, payload: Buffer, frame: FrameOptions, callback: WriteCallback | undefined): boolean {
+    sender.sendFrame(makeFrame(payload, { ...this.#mask, ...frame }), callback);
     return true;
   }
 
   /** Nothing that waits can be sent: the peer's context would no longer match ours, or a message would be missing. */
-  #fail(error: Error): void {
+  #fail(sender: Sender, error: Error): void {
     this.#abandon(error);
-    this.onerror(error);
+    sender.onerror(error);
   }
 
   #abandon(error: Error): void {
@@ -249,4 +223,77 @@ export class Sender {
     this.#bufferedBytes = 0;
     for (const { callback } of lost) callback?.(error);
   }
+}
+markCores(SenderCore, 'SenderCore');
+
+/**
+ * Writes frames to `socket`, in the order of the calls. Every frame is written at once, unless it is behind a message that is being
+ * compressed or a Blob that is being read.
+ */
+export class Sender {
+  /** Called when a message cannot be sent, so that nothing behind it can. */
+  onerror: (error: Error) => void = () => {};
+
+  /**
+   * @param socket The stream to write to, of which `cork`, `uncork`, `write` and `destroyed` are used.
+   * @param extensions What the opening handshake agreed on.
+   * @param generateMask Makes masking keys. Default: unpredictable bytes.
+   */
+  constructor(socket: Duplex, extensions?: NegotiatedExtensions | null, generateMask?: GenerateMask | null) {
+    keepCore(this, new SenderCore(socket, extensions, generateMask));
+  }
+
+  /** Makes the bytes of one frame; see {@link makeFrame}. */
+  static frame(data: Buffer | string, options: FrameOptions): Buffer[] {
+    return makeFrame(data, options);
+  }
+
+  /** Payload bytes that wait for a message to be compressed, or for a Blob to be read. */
+  get _bufferedBytes(): number {
+    return (findCore(this) as SenderCore | undefined)?.bufferedBytes as number;
+  }
+
+  /**
+   * Sends a message, or a fragment of one.
+   *
+   * @param data What the stream does not take at once is kept until `callback`: do not change it before.
+   * @throws {TypeError} for what has no bytes.
+   */
+  send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
+    coreOf(this).send(this, data, options, callback);
+  }
+
+  /** Sends a Ping. @throws {RangeError} above 125 bytes. */
+  ping(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
+    coreOf(this).control(this, OPCODE_PING, data, mask, callback);
+  }
+
+  /** Sends a Pong. @throws {RangeError} above 125 bytes. */
+  pong(data: SenderData, mask?: boolean, callback?: WriteCallback): void {
+    coreOf(this).control(this, OPCODE_PONG, data, mask, callback);
+  }
+
+  /**
+   * Sends a Close frame. Nothing keeps a program from sending more after it.
+   *
+   * @param code Left out: a frame without a status code.
+   * @throws {TypeError} when the code may not be sent. @throws {RangeError} when the reason is longer than 123 bytes.
+   */
+  close(code?: number, reason?: string | Uint8Array, mask?: boolean, callback?: WriteCallback): void {
+    coreOf(this).close(this, code, reason, mask, callback);
+  }
+
+  /** Writes what {@link Sender.frame} has made, past everything that waits. @param list Kept until `callback`. */
+  sendFrame(list: readonly (Uint8Array | string)[], callback?: WriteCallback): void {
+    const { socket } = coreOf(this);
+    const last = list.length - 1;
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index++) socket.write(list[index]);
+    socket.write(list[last], callback);
+    if (last > 0) socket.uncork();
+  }
+}
+
+function coreOf(sender: Sender): SenderCore {
+  return requireCore(sender) as SenderCore;
 }
