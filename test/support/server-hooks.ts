@@ -52,6 +52,12 @@ const HOOKS: readonly [string, Options, number][] = [
   ],
   ['verifyClient: a rejection', { verifyClient: laterOops }, 500],
   ['verifyClient: a rejection with nothing', { verifyClient: () => Promise.reject(undefined) }, 500],
+  ['verifyClient: a rejection with a value without a text', { verifyClient: () => Promise.reject(Object.create(null)) }, 500],
+  [
+    'verifyClient: a rejection with a value whose stack throws',
+    { verifyClient: () => Promise.reject(Object.defineProperty({}, 'stack', { get: oops })) },
+    500,
+  ],
   ['verifyClient: an exception', { verifyClient: oops }, 500],
   ['verifyClient: a `then` that throws', { verifyClient: () => thenable({ get: oops }) }, 500],
   [

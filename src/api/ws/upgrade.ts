@@ -257,12 +257,20 @@ export class Upgrade {
         const fault = error instanceof Error ? error : new Error('A hook of the server failed', { cause: error });
         server.emit('wsClientError', fault, socket, this.#request);
       } else {
-        const detail = String((error as { stack?: unknown } | null | undefined)?.stack ?? error);
-        process.emitWarning('A hook of a WebSocketServer failed', { type: 'WebSocketServerWarning', detail });
+        process.emitWarning('A hook of a WebSocketServer failed', { type: 'WebSocketServerWarning', detail: textOf(error) });
       }
     } finally {
       if (!taken.has(socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
     }
+  }
+}
+
+/** What a warning says of a thrown value, which may be anything: an object without a prototype has no text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String((thrown as { stack?: unknown } | null | undefined)?.stack ?? thrown);
+  } catch {
+    return 'It threw a value that has no text';
   }
 }
 
