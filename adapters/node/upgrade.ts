@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
 import { formatExtensions } from '../../src/handshake/extensions.ts';
@@ -49,6 +50,8 @@ export interface AcceptedUpgrade {
   readonly session: Session;
 }
 
+const FAILED: Pick<Refusal, 'status' | 'reason' | 'headers'> = { status: 500, reason: 'Internal Server Error', headers: {} };
+
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
 
@@ -58,10 +61,11 @@ function destroyFailed(this: Duplex): void {
 }
 
 /**
- * Answers `request` on its socket: with 101, or with what says why not.
+ * Answers `request` on its socket: with 101, or with what says why not. When `handleProtocols` fails, or picks what was not offered, the
+ * client gets a 500, and the program a warning.
  *
  * @returns null when it was refused, or the client has left.
- * @throws {TypeError} for an option of no use, and when `handleProtocols` picks what was not offered; the client gets a 500.
+ * @throws {TypeError} for an option of no use; the client gets a 500.
  * @throws {Error} when the socket carries a WebSocket already.
  */
 export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: UpgradeOptions | null): AcceptedUpgrade | null {
@@ -82,10 +86,18 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
     options = readUpgradeOptions(given, RULES);
     deflate = deflateSettings(options.perMessageDeflate);
     checkDeflateOptions(deflate);
-    answer = answerFor(check.protocols, request, options);
+    // Without an offer the hook is not asked.
+    answer = answerFor([], request, options);
   } catch (error) {
-    refuse(socket, { status: 500, reason: 'Internal Server Error', headers: {} });
+    refuse(socket, FAILED);
     throw error;
+  }
+  try {
+    if (check.protocols.length > 0) answer = answerFor(check.protocols, request, options);
+  } catch (error) {
+    // It depends on what the peer offers, and Node.js ends the process when an 'upgrade' listener throws.
+    warnOfHook('upgrade()', error);
+    return refuse(socket, FAILED);
   }
   const agreed = deflate && answerDeflate(check.extensions, deflate);
   const extensions = agreed ? formatExtensions([agreed.element]) : '';

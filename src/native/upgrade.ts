@@ -74,7 +74,11 @@ export function selectProtocol<Message>(offered: readonly string[], request: Mes
   if (offered.length === 0) return '';
   if (protocol !== undefined) return offered.includes(protocol) ? protocol : '';
   const selected: unknown = (handleProtocols ? handleProtocols(new Set(offered), request) : offered[0]) || '';
-  if (typeof selected === 'object') throw new TypeError('handleProtocols must answer at once: await before you call upgrade()');
+  if (typeof selected === 'object') {
+    // A rejection must not be an unhandled one beside the error.
+    Promise.resolve(selected).catch(() => {});
+    throw new TypeError('handleProtocols must answer at once: await before you call upgrade()');
+  }
   if (selected === '' || offered.includes(selected as string)) return selected as string;
   throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { WebSocket as NodeWebSocket } from '../../adapters/node/index.ts';
-import { connectRaw, until } from './sockets.ts';
+import { connectRaw, sleep, until } from './sockets.ts';
 
 type Client = InstanceType<typeof NodeWebSocket>;
 
@@ -18,6 +18,8 @@ export interface UpgradeSubject {
    * @returns Its port.
    */
   serve(options: object, thrown: unknown[]): number | Promise<number>;
+  /** Whether `upgrade()` warns of a hook that fails, where an exception in the program's handler would end the process. Default: it throws. */
+  readonly warnsOfHooks?: boolean;
   /** Options that do nothing there, and words of the error that says so. */
   readonly refused: Readonly<Record<string, readonly [value: unknown, words: RegExp]>>;
 }
@@ -78,8 +80,6 @@ export function describeUpgradeOptions(name: string, subject: UpgradeSubject): v
       ['a field of the handshake', { headers: { 'Sec-WebSocket-Accept': 'x' } }, /sec-websocket-accept/],
       ['another field of it', { headers: { Connection: 'close' } }, /connection/],
       ['two subprotocols', { protocol: 'first', headers: { 'Sec-WebSocket-Protocol': 'first' } }, /excludes/],
-      ['an async handleProtocols', { handleProtocols: () => Promise.resolve('first') }, /before you call upgrade/],
-      ['a subprotocol that was not offered', { handleProtocols: () => 'other' }, /did not offer/],
     ])('%s is a TypeError, before the request is upgraded', async (_, options, words) => {
       const thrown: unknown[] = [];
       const port = await subject.serve(options, thrown);
@@ -88,6 +88,34 @@ export function describeUpgradeOptions(name: string, subject: UpgradeSubject): v
       expect(thrown).toEqual([expect.any(TypeError)]);
       expect((thrown[0] as Error).message).toMatch(words);
       peer.socket.destroy();
+    });
+
+    test.each([
+      ['an async handleProtocols', () => Promise.resolve('first'), /before you call upgrade/],
+      ['an async handleProtocols that fails', () => Promise.reject(new Error('oops')), /before you call upgrade/],
+      ['a subprotocol that was not offered', () => 'other', /did not offer/],
+    ])('%s is a TypeError, which ends no process', async (_, handleProtocols, words) => {
+      const errors: unknown[] = [];
+      const warnings: string[] = [];
+      const onWarning = (warning: Error & { detail?: string }): number => warnings.push(warning.detail ?? '');
+      const onUncaught = (error: unknown): number => errors.push(error);
+      process.on('warning', onWarning).on('unhandledRejection', onUncaught);
+      try {
+        const thrown: unknown[] = [];
+        const port = await subject.serve({ handleProtocols }, thrown);
+        const peer = await connectRaw(port, { fields: ['Sec-WebSocket-Protocol: first'] });
+        expect(peer.head).toMatch(/^HTTP\/1.1 500 /);
+        if (subject.warnsOfHooks) await until('the warning', () => warnings.length > 0);
+        const told = subject.warnsOfHooks ? warnings : thrown.map(String);
+        expect(told).toEqual([expect.stringMatching(/^TypeError: /)]);
+        expect(told[0]).toMatch(words);
+        expect(thrown).toHaveLength(subject.warnsOfHooks ? 0 : 1);
+        await sleep(10);
+        expect(errors).toEqual([]);
+        peer.socket.destroy();
+      } finally {
+        process.off('warning', onWarning).off('unhandledRejection', onUncaught);
+      }
     });
 
     test('maxPayload closes with 1009 at a longer message, in bytes', async () => {

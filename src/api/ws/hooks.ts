@@ -39,3 +39,17 @@ export function ask<Value>(hook: () => Answer<Value>, { onAnswer, onFailure }: S
     (error: unknown) => guard(microtasks, () => onFailure(error)),
   );
 }
+
+/** Tells the program of a hook that has failed: an error with a request of any peer, so it must not be an uncaught exception. */
+export function warnOfHook(place: string, thrown: unknown): void {
+  process.emitWarning(`A hook of ${place} failed`, { type: 'WebSocketServerWarning', detail: textOf(thrown) });
+}
+
+/** A thrown value may be anything: an object without a prototype has no text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String((thrown as { stack?: unknown } | null | undefined)?.stack ?? thrown);
+  } catch {
+    return 'It threw a value that has no text';
+  }
+}

@@ -9,7 +9,7 @@ import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead, refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import { coreOf } from './core.ts';
-import { ask, type Answer } from './hooks.ts';
+import { ask, warnOfHook, type Answer } from './hooks.ts';
 import { deflateSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { serverCoreOf, platformOf } from './server-core.ts';
@@ -257,20 +257,11 @@ export class Upgrade {
         const fault = error instanceof Error ? error : new Error('A hook of the server failed', { cause: error });
         server.emit('wsClientError', fault, socket, this.#request);
       } else {
-        process.emitWarning('A hook of a WebSocketServer failed', { type: 'WebSocketServerWarning', detail: textOf(error) });
+        warnOfHook('a WebSocketServer', error);
       }
     } finally {
       if (!taken.has(socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
     }
-  }
-}
-
-/** What a warning says of a thrown value, which may be anything: an object without a prototype has no text. */
-function textOf(thrown: unknown): string {
-  try {
-    return String((thrown as { stack?: unknown } | null | undefined)?.stack ?? thrown);
-  } catch {
-    return 'It threw a value that has no text';
   }
 }
 

@@ -48,6 +48,7 @@ function echo(options: UpgradeOptions = {}): OnUpgrade {
 
 describeUpgradeOptions('Node.js, W3C style', {
   WebSocket,
+  warnsOfHooks: true,
   refused: { idleTimeout: [5, /heartbeat/] },
   serve: (options, thrown) =>
     start((request, socket, head) => {
