@@ -26,6 +26,7 @@ import {
   INFLATE_FAILED,
   INFLATE_FINAL,
   INFLATE_HISTORY,
+  INFLATE_IN,
   INFLATE_INDEX,
   INFLATE_INPUT,
   INFLATE_INPUT_END,
@@ -439,10 +440,11 @@ function readFast(literals: usize, distances: usize): u32 {
     copy(to, back, length);
     to += length;
   }
-  // Whole bytes that were read ahead go back.
-  input = from - <usize>(count >> 3);
-  bitCount = <u32>count & 7;
-  bits = buffer & ((1 << <u64>bitCount) - 1);
+  // Whole bytes that were read ahead go back, but for those of the piece before, which is not there any more.
+  const unread = min<usize>(<usize>(count >> 3), from - INFLATE_IN);
+  input = from - unread;
+  bitCount = <u32>count - (<u32>unread << 3);
+  bits = buffer & (((<u64>1) << bitCount) - 1);
   output = to;
   return result;
 }

@@ -42,6 +42,21 @@ function watch(onCall: (name: keyof DeflateExports) => void): DeflateEngine {
   return createWasmEngine(() => watched);
 }
 
+/** Steps jobs in turns to their ends. @returns Copies of their results. */
+function inTurns(jobs: readonly DeflateJob[]): Uint8Array[] {
+  const results: Uint8Array[] = [];
+  const waiting = new Set(jobs.keys());
+  while (waiting.size > 0) {
+    for (const index of waiting) {
+      const bytes = jobs[index].step();
+      if (bytes === null) continue;
+      results[index] = bytes.slice();
+      waiting.delete(index);
+    }
+  }
+  return results;
+}
+
 describe('a job of the engine', () => {
   it('lends a short result until the next job, and gives a long one away', () => {
     const deflator = engine.createDeflator(KEPT);
@@ -185,6 +200,39 @@ describe('contexts of one module', () => {
     for (const { windowBits, packed } of contexts) {
       const plain = await unpack(packed, Math.max(windowBits, 9), false);
       messages.forEach((message, index) => expectBytes(plain[index], message));
+    }
+  });
+
+  it('go on where they were, however often and wherever their jobs are interrupted', () => {
+    clock = 0;
+    const paused = watch(() => void (clock! += 2));
+    const messages = [
+      new Uint8Array(1_048_576).fill(6),
+      records(700_000),
+      noise(200_000),
+      Buffer.concat([noise(60_000), records(300_000), new Uint8Array(200_000)]),
+      records(40),
+    ];
+    const contexts = [8, 9, 12, 15].map((windowBits) => {
+      const options = { windowBits, noContextTakeover: false };
+      return { deflator: paused.createDeflator(options), inflator: paused.createInflator(options) };
+    });
+    for (let round = 0; round < messages.length; round++) {
+      const plain = contexts.map((_, index) => messages[(round + index) % messages.length]);
+      const packed = inTurns(contexts.map(({ deflator }, index) => deflator.deflate(plain[index], true)));
+      const unpacked = inTurns(contexts.map(({ inflator }, index) => inflator.inflate(packed[index], plain[index].length)));
+      plain.forEach((message, index) => expectBytes(unpacked[index], message));
+    }
+  });
+
+  it.each([0, 1, 6, 9])('go on in what zlib has deflated at level %i, wherever they are interrupted', (level) => {
+    clock = 0;
+    const paused = watch(() => void (clock! += 2));
+    const messages = [new Uint8Array(1_048_576).fill(6), records(700_000), noise(200_000), pattern(500_000)];
+    for (const memLevel of [1, 8]) {
+      const packed = messages.map((message) => zlib.deflateRawSync(message, { level, memLevel }));
+      const unpacked = inTurns(packed.map((bytes) => paused.createInflator(KEPT).inflate(bytes, 0)));
+      messages.forEach((message, index) => expectBytes(unpacked[index], message));
     }
   });
 
