@@ -109,7 +109,7 @@ function firstDifference(one: Uint8Array, other: Uint8Array): number {
 }
 
 function describeMessages(context: Context, face: Face): void {
-  const { clientWritesAfterTurn, serverPings, serverSendsFragments } = context.capabilities;
+  const { clientOwnsMemory, clientWritesAfterTurn, serverOwnsMemory, serverPings, serverSendsFragments } = context.capabilities;
 
   test.each(SIZES)('exchanges %i bytes of text and binary', async (size) => {
     const client = await connect(context, face, '/echo');
@@ -172,14 +172,14 @@ function describeMessages(context: Context, face: Face): void {
     expect(client.socket.bufferedAmount).toBe(0);
   });
 
-  test('a message of its own chunk is all of its memory, which no other connection has', async () => {
+  test.runIf(serverOwnsMemory)('a message of its own chunk is all of its memory, which no other connection has', async () => {
     const clients = await Promise.all([1, 2, 3].map(() => connect(context, face, '/memory')));
     for (const size of [0, 5, 64, 65, 125, 1000, 2047, 2048, 5000, 20_000, 100_000]) {
       for (const client of clients) expect(await client.exchange(pattern(size))).toBe(`${size}`);
     }
   });
 
-  test('messages follow one whose memory the server has transferred', async () => {
+  test.runIf(serverOwnsMemory)('messages follow one whose memory the server has transferred', async () => {
     const clients = await Promise.all([1, 2].map(() => connect(context, face, '/transfer')));
     const sizes = [0, 3, 100, 100, 100, 64, 65, 2000, 2048, 100, 9000, 0, 70_000, 200, 200];
     for (const { socket } of clients) for (const [seed, size] of sizes.entries()) socket.send(pattern(size, seed));
@@ -197,7 +197,7 @@ function describeMessages(context: Context, face: Face): void {
     expect(await last.closed).toMatchObject({ code: 1005, reason: '' });
   });
 
-  test('receives what the memory of a message held when the server sent it', async () => {
+  test.runIf(serverOwnsMemory)('receives what the memory of a message held when the server sent it', async () => {
     const client = await connect(context, face, '/scratch');
     for (const [index, size] of SCRATCH.entries()) expectSame(await client.next(), new Uint8Array(size).fill(index));
     expectSame(await client.next(), new Uint8Array(200_000).fill(1));
@@ -205,7 +205,7 @@ function describeMessages(context: Context, face: Face): void {
     expectSame(await client.next(), joined);
   });
 
-  test('sends what the memory of a message holds at that time', async () => {
+  test.runIf(clientOwnsMemory)('sends what the memory of a message holds at that time', async () => {
     const client = await connect(context, face, '/echo');
     const scratch = new Uint8Array(Math.max(...SCRATCH));
     for (const [index, size] of SCRATCH.entries()) client.socket.send(scratch.fill(index).subarray(0, size));
@@ -380,7 +380,8 @@ function describeClosing(context: Context, face: Face): void {
 
 function describeControl(context: Context, create: NonNullable<ContractRuntime['createClient']>): void {
   const { capabilities } = context;
-  const { serverAbnormalCode, serverPings, serverTellsError } = capabilities;
+  const { clientHasReady, serverAbnormalCode, serverPings, serverTellsError } = capabilities;
+  const ownsMemory = capabilities.clientOwnsMemory && capabilities.serverOwnsMemory;
   const face: Face = { name: '', create, closeCodes: [], showsParameters: false };
   const open = async (path: string): Promise<Endpoint<WsStyleSocket>> => {
     const client = context.track(create(context.url(path), [], {}));
@@ -409,7 +410,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(pings).toEqual(['hello']);
   });
 
-  test.runIf(serverPings)('messages, Pings and Pongs have memory that no other connection has', async () => {
+  test.runIf(serverPings && ownsMemory)('messages, Pings and Pongs have memory that no other connection has', async () => {
     const clients = await Promise.all([open('/memory'), open('/memory')]);
     const payloads: Uint8Array[] = [];
     for (const { socket } of clients) {
@@ -433,17 +434,20 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(owners.size).toBeGreaterThan(25);
   });
 
-  test.runIf(serverPings)('a Pong carries what its Ping said, whatever the program does with the payload', async () => {
-    const client = await open('/transfer');
-    const pongs: string[] = [];
-    client.socket.on('pong', (payload: Uint8Array) => {
-      pongs.push(new TextDecoder().decode(payload));
-      transfer(payload);
-    });
-    for (const text of ['one', '', 'p'.repeat(100), 'two']) client.socket.ping(encoder.encode(text));
-    await client.exchange('all came');
-    expect(pongs).toEqual(['one', '', 'p'.repeat(100), 'two']);
-  });
+  test.runIf(serverPings && ownsMemory)(
+    'a Pong carries what its Ping said, whatever the program does with the payload',
+    async () => {
+      const client = await open('/transfer');
+      const pongs: string[] = [];
+      client.socket.on('pong', (payload: Uint8Array) => {
+        pongs.push(new TextDecoder().decode(payload));
+        transfer(payload);
+      });
+      for (const text of ['one', '', 'p'.repeat(100), 'two']) client.socket.ping(encoder.encode(text));
+      await client.exchange('all came');
+      expect(pongs).toEqual(['one', '', 'p'.repeat(100), 'two']);
+    },
+  );
 
   test('sends fragments, with a Ping between them', async () => {
     const client = await open('/echo');
@@ -469,7 +473,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
   // One after the other: workerd opens no more than six connections at a time.
   const TIMES = 10;
 
-  test('hears what the server sends at once behind `await ready`', async () => {
+  test.runIf(clientHasReady)('hears what the server sends at once behind `await ready`', async () => {
     for (let index = 0; index < TIMES; index++) {
       const client = context.track(create(context.url('/greet'), [], {}));
       const { socket } = client;
@@ -483,7 +487,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     }
   });
 
-  test('hears it in a loop behind `await ready`, however deep the `await`', async () => {
+  test.runIf(clientHasReady)('hears it in a loop behind `await ready`, however deep the `await`', async () => {
     for (let index = 0; index < TIMES; index++) {
       const client = context.track(create(context.url('/greet'), [], {}));
       const ready = async (): Promise<WsStyleSocket> => await client.socket.ready;

@@ -3,6 +3,9 @@
 import type { ClientSocket, WsStyleSocket } from './endpoint.ts';
 import type { ContractScript } from './script.ts';
 
+/** `extensionParameters` of our servers, which ask clients for windows of 4 KiB. */
+export const OUR_PARAMETERS = '; client_max_window_bits=12';
+
 /** What a pair can do. A flag that is off leaves out the tests that need it. */
 export interface Capabilities {
   /** The client takes header fields, as `options.headers`. */
@@ -41,6 +44,12 @@ export interface Capabilities {
   readonly serverClosesWithoutCode?: boolean;
   /** Both sides can close at once, and the server then tells the client's code. */
   readonly closesCross?: boolean;
+  /** What the server receives has memory that no other connection has, and what it sends is read within `send`. */
+  readonly serverOwnsMemory?: boolean;
+  /** The same for the client. */
+  readonly clientOwnsMemory?: boolean;
+  /** A ws-style client has `ready`. */
+  readonly clientHasReady?: boolean;
 }
 
 /** What holds for a flag that is left out. */
@@ -54,6 +63,9 @@ export const DEFAULTS = {
   serverTerminates: true,
   serverClosesWithoutCode: true,
   closesCross: true,
+  serverOwnsMemory: true,
+  clientOwnsMemory: true,
+  clientHasReady: true,
 } satisfies Partial<Capabilities>;
 
 export interface ClientOptions {

@@ -7,7 +7,7 @@ import { WebSocket as WsWebSocket, WebSocketServer as WsServer } from 'ws';
 import { WebSocket as OurWebSocket, WebSocketServer as OurServer } from '../../adapters/node/index.ts';
 import { WebSocket as OurW3CWebSocket } from '../../adapters/node/w3c.ts';
 import type { ClientSocket, WsStyleSocket } from '../contract/endpoint.ts';
-import type { Capabilities, ContractRuntime, ServerPlan } from '../contract/runtime.ts';
+import { OUR_PARAMETERS, type Capabilities, type ContractRuntime, type ServerPlan } from '../contract/runtime.ts';
 import type { ServerSocket } from '../contract/script.ts';
 
 /** A client of the contract: all but a server. */
@@ -23,14 +23,19 @@ export interface ServerPeer extends Pick<ContractRuntime, 'createServer'> {
   readonly name: string;
   /** Whether it takes permessage-deflate. */
   readonly takesDeflate: boolean;
+  /** The parameters that its answer has then, as clients show them behind the extension's name. Default: those of our servers. */
+  readonly deflateParameters?: string;
+  /** What it lacks. */
+  readonly capabilities?: Partial<Capabilities>;
 }
 
 type WsStyleServer = Pick<WsServer, 'on' | 'close' | 'address'> & { clients: Set<{ terminate(): void }> };
 type ServerClass = new (options: object) => WsStyleServer;
 
-function serverPeer(name: string, Server: ServerClass, options: object = {}): ServerPeer {
+function serverPeer(name: string, Server: ServerClass, options: object = {}, others: Partial<ServerPeer> = {}): ServerPeer {
   return {
     name,
+    ...others,
     takesDeflate: 'perMessageDeflate' in options,
     async createServer({ script, maxPayload }: ServerPlan) {
       const server = new Server({
@@ -63,12 +68,11 @@ export const ourDeflatingServer: ServerPeer = serverPeer(
   OurServer as unknown as ServerClass,
   { perMessageDeflate: true },
 );
+const WS: Partial<ServerPeer> = { deflateParameters: '', capabilities: { serverOwnsMemory: false } };
 /** Servers of others, for our clients. */
 export const otherServers: readonly ServerPeer[] = [
-  serverPeer('the server of ws', WsServer),
-  serverPeer('the server of ws with permessage-deflate', WsServer, {
-    perMessageDeflate: { threshold: 0 },
-  }),
+  serverPeer('the server of ws', WsServer, {}, WS),
+  serverPeer('the server of ws with permessage-deflate', WsServer, { perMessageDeflate: { threshold: 0 } }, WS),
 ];
 
 type WsStyleClass = new (url: string, protocols: string[], options: object) => unknown;
@@ -95,13 +99,13 @@ const w3cClient = (WebSocket: W3CClass): NonNullable<ContractRuntime['createW3CC
 export const otherClients: readonly ClientPeer[] = [
   {
     name: 'the client of ws',
-    capabilities: { clientWritesAfterTurn: false },
+    capabilities: { clientWritesAfterTurn: false, clientOwnsMemory: false, clientHasReady: false },
     offersDeflate: false,
     createClient: wsClient(false),
   },
   {
     name: 'the client of ws with permessage-deflate',
-    capabilities: { clientWritesAfterTurn: false },
+    capabilities: { clientWritesAfterTurn: false, clientOwnsMemory: false, clientHasReady: false },
     offersDeflate: true,
     createClient: wsClient({ threshold: 0 }),
   },
@@ -142,7 +146,14 @@ export function pair(client: ClientPeer, server: ServerPeer): ContractRuntime {
   const clientWritesAfterTurn = extensions !== '' || (capabilities.clientWritesAfterTurn ?? ALL.clientWritesAfterTurn);
   return {
     name: `${name} × ${server.name}`,
-    capabilities: { ...ALL, ...capabilities, extensions, clientWritesAfterTurn },
+    capabilities: {
+      ...ALL,
+      ...server.capabilities,
+      ...capabilities,
+      extensions,
+      extensionParameters: extensions === '' ? '' : (server.deflateParameters ?? OUR_PARAMETERS),
+      clientWritesAfterTurn,
+    },
     createServer: server.createServer,
     ...faces,
   };

@@ -1,5 +1,6 @@
 // The contract and the helpers in Chromium: its own WebSocket, through our entry point, and our server here.
 
+import { OUR_PARAMETERS } from '../../contract/runtime.ts';
 import { bundle } from '../../support/mini-runner/bundle.ts';
 import { hasChromium, startChromium } from '../../support/mini-runner/chromium.ts';
 import type { RunPlan } from '../../support/mini-runner/plan.ts';
@@ -21,7 +22,12 @@ const CAPABILITIES = {
 async function runIn(page: { evaluate<Result>(script: string): Promise<Result> }, peer: ServerPeer): Promise<Outcome[]> {
   const servers = await startServers(peer);
   const extensions = peer.takesDeflate ? 'permessage-deflate' : '';
-  const plan: RunPlan = { name: 'contract', capabilities: { ...CAPABILITIES, extensions }, urls: servers.urls };
+  const extensionParameters = peer.takesDeflate ? OUR_PARAMETERS : '';
+  const plan: RunPlan = {
+    name: 'contract',
+    capabilities: { ...CAPABILITIES, extensions, extensionParameters },
+    urls: servers.urls,
+  };
   try {
     return await page.evaluate<Outcome[]>(`program.run(${JSON.stringify(plan)})`);
   } finally {

@@ -97,6 +97,7 @@ function describeNativeClient(plan: PairPlan, server?: Pick<ContractRuntime, 'cr
     capabilities: {
       ...capabilities,
       extensions: '',
+      extensionParameters: '',
       clientAbnormalCode: 0,
       // It does not notice that a frame is masked, and drops TCP on text that is no UTF-8.
       clientNamesFault: false,

@@ -5,7 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from '../../../adapters/deno/index.ts';
 import { WebSocket as W3CWebSocket } from '../../../adapters/deno/w3c.ts';
 import type { ClientSocket, WsStyleSocket } from '../../contract/endpoint.ts';
-import type { ClientOptions, ContractRuntime, RunningServer, ServerPlan } from '../../contract/runtime.ts';
+import {
+  OUR_PARAMETERS,
+  type ClientOptions,
+  type ContractRuntime,
+  type RunningServer,
+  type ServerPlan,
+} from '../../contract/runtime.ts';
 import type { ServerRequest } from '../../contract/script.ts';
 
 /** How one pair talks. */
@@ -62,6 +68,7 @@ export function denoPair(plan: PairPlan): ContractRuntime {
       serverNamesFault: true,
       clientRepeatsReason: true,
       extensions: plan.deflates ? 'permessage-deflate' : '',
+      extensionParameters: plan.deflates ? OUR_PARAMETERS : '',
       clientReadsToTheEnd: true,
       clientWritesAfterTurn: true,
     },

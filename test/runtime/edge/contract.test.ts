@@ -1,5 +1,6 @@
 // The contract in workerd: our client there, our server here.
 
+import { OUR_PARAMETERS } from '../../contract/runtime.ts';
 import { expect, test } from 'vitest';
 import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
 import { declareOutcomes, type Outcome, whereInstalled } from '../../support/mini-runner/report.ts';
@@ -22,7 +23,12 @@ const CAPABILITIES = {
 /** Runs the contract in a worker, against servers of `peer`. */
 async function runIn(worker: RunningWorker, peer: ServerPeer, extensions: string): Promise<Outcome[]> {
   const servers = await startServers(peer);
-  const plan: RunPlan = { name: 'contract', capabilities: { ...CAPABILITIES, extensions }, urls: servers.urls };
+  const extensionParameters = extensions === '' ? '' : OUR_PARAMETERS;
+  const plan: RunPlan = {
+    name: 'contract',
+    capabilities: { ...CAPABILITIES, extensions, extensionParameters },
+    urls: servers.urls,
+  };
   try {
     const response = await fetch(`http://127.0.0.1:${worker.port}/`, { method: 'POST', body: JSON.stringify(plan) });
     if (!response.ok) throw new Error(`${await response.text()}\n${worker.output()}`);

@@ -206,7 +206,7 @@ describe('contexts of one module', () => {
   it('go on where they were, however often and wherever their jobs are interrupted', () => {
     clock = 0;
     const paused = watch(() => void (clock! += 2));
-    const messages = [
+    const payloads = [
       new Uint8Array(1_048_576).fill(6),
       records(700_000),
       noise(200_000),
@@ -217,8 +217,8 @@ describe('contexts of one module', () => {
       const options = { windowBits, noContextTakeover: false };
       return { deflator: paused.createDeflator(options), inflator: paused.createInflator(options) };
     });
-    for (let round = 0; round < messages.length; round++) {
-      const plain = contexts.map((_, index) => messages[(round + index) % messages.length]);
+    for (let round = 0; round < payloads.length; round++) {
+      const plain = contexts.map((_, index) => payloads[(round + index) % payloads.length]);
       const packed = inTurns(contexts.map(({ deflator }, index) => deflator.deflate(plain[index], true)));
       const unpacked = inTurns(contexts.map(({ inflator }, index) => inflator.inflate(packed[index], plain[index].length)));
       plain.forEach((message, index) => expectBytes(unpacked[index], message));
@@ -228,11 +228,11 @@ describe('contexts of one module', () => {
   it.each([0, 1, 6, 9])('go on in what zlib has deflated at level %i, wherever they are interrupted', (level) => {
     clock = 0;
     const paused = watch(() => void (clock! += 2));
-    const messages = [new Uint8Array(1_048_576).fill(6), records(700_000), noise(200_000), pattern(500_000)];
+    const payloads = [new Uint8Array(1_048_576).fill(6), records(700_000), noise(200_000), pattern(500_000)];
     for (const memLevel of [1, 8]) {
-      const packed = messages.map((message) => zlib.deflateRawSync(message, { level, memLevel }));
+      const packed = payloads.map((message) => zlib.deflateRawSync(message, { level, memLevel }));
       const unpacked = inTurns(packed.map((bytes) => paused.createInflator(KEPT).inflate(bytes, 0)));
-      messages.forEach((message, index) => expectBytes(unpacked[index], message));
+      payloads.forEach((message, index) => expectBytes(unpacked[index], message));
     }
   });
 
