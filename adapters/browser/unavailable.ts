@@ -1,4 +1,4 @@
-// What the other runtimes' entry points have and a browser cannot have: each throws, and says what to do instead.
+// Exports of other entry points that a browser cannot support: each throws an error that names the alternative.
 
 /** An error for what there is not. */
 export function unavailable(what: string, alternative: string): TypeError {

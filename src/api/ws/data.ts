@@ -1,4 +1,4 @@
-// What `send`, `ping` and `pong` take, turned into bytes; and received bytes, turned into what `binaryType` asks for.
+// Converts the data of `send`, `ping` and `pong` to bytes, and received bytes to the type that `binaryType` names.
 
 import { Buffer } from 'node:buffer';
 import type { MessageOptions } from './types.ts';

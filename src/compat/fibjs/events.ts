@@ -1,4 +1,4 @@
-// What listeners of a fibjs Socket get.
+// Event objects of a fibjs Socket.
 
 import type { Buffer } from 'node:buffer';
 import { bytesOf, MessageBody } from './body.ts';

@@ -1,4 +1,4 @@
-// What fibjs's HttpRequest has and the runtime's requests have not.
+// Adds the members of fibjs's HttpRequest to the runtime's requests.
 
 import type { IncomingMessage } from 'node:http';
 import { pathOf } from '../shared/requests.ts';

@@ -1,4 +1,4 @@
-// What every facade does with a Session: start it, and make of its messages what programs get.
+// Shared code of the facades for a Session: starts it, and converts its messages.
 
 import type { Buffer } from 'node:buffer';
 import { viewOf } from '../../api/ws/data.ts';

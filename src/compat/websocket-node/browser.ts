@@ -1,4 +1,4 @@
-// What browsers get of the facade: their own WebSocket.
+// Browser entry point of the facade: exports the browser's own WebSocket.
 
 import { version } from './version.ts';
 

@@ -1,4 +1,4 @@
-// What a connection emits, and the states it goes through.
+// Events and states of a connection.
 
 import type { Buffer } from 'node:buffer';
 import type { WebSocketFrame } from './frame.ts';

@@ -1,4 +1,4 @@
-// What programs send, as bytes that a session may keep; and what it receives, as Buffers.
+// Converts the data of programs to bytes that a session may keep, and received data to Buffers.
 
 import { Buffer } from 'node:buffer';
 import { viewOf } from '../../api/ws/data.ts';

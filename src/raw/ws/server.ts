@@ -1,4 +1,4 @@
-// What a ws-style WebSocketServer over raw sockets is made of.
+// Parts of a ws-style WebSocketServer over raw sockets.
 
 import { compressionSettings, deflateSettings, sessionSettings } from '../../api/ws/options.ts';
 import { withMasks } from '../../api/ws/client.ts';
