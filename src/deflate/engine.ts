@@ -1,4 +1,4 @@
-// Interface between compression and the runtime. Types only.
+// What compression needs of a runtime. Types only.
 
 /** Work that may take several turns, so that a long message does not hold up the event loop. */
 export interface DeflateJob {

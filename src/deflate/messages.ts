@@ -1,4 +1,4 @@
-// Shared code of all compression engines: how messages end, and where they are cut.
+// What all engines have in common: how messages end, and where they cut them.
 
 /** What a sync flush ends with and the wire leaves out (RFC 7692 section 7.2.1). */
 export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);

@@ -193,7 +193,7 @@ class InflateRun implements DeflateJob {
     const data = this.#data;
     const at = this.#at;
     let piece = data;
-    if (at >= data.length) piece = TAIL.subarray(at - data.length);
+    if (at >= data.length) piece = this.#isFinal ? TAIL.subarray(at - data.length) : NONE;
     else if (at > 0 || data.length > INFLATE_PIECE) piece = data.subarray(at, at + INFLATE_PIECE);
     memory.set(piece, INFLATE_IN);
     state[INFLATE_INPUT] = INFLATE_IN;

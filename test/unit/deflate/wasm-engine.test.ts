@@ -269,6 +269,31 @@ describe('contexts of one module', () => {
     }
   });
 
+  it('keep the bits that they have read ahead, wherever a message of many blocks is cut', () => {
+    for (const message of [new Uint8Array(1_200_000).fill(0xee), records(200_000)]) {
+      const packed = finish(engine.createDeflator(KEPT).deflate(message, true));
+      const other = zlib.deflateRawSync(utf8('of another connection'));
+      const step = Math.ceil(packed.length / 400);
+      for (let cut = 1; cut < packed.length; cut += step) {
+        const inflator = engine.createInflator(KEPT);
+        const first = finish(inflator.inflate(packed.subarray(0, cut), 0, false));
+        finish(engine.createInflator(KEPT).inflate(other, 0));
+        const second = finish(inflator.inflate(packed.subarray(cut), 0));
+        expectBytes(Buffer.concat([first, second]), message);
+      }
+    }
+  });
+
+  it('keep them between the slices of a message, too', () => {
+    const slow = watch(() => void (clock! += 3));
+    for (let length = 700_000; length < 1_300_000; length += 2003) {
+      clock = 1;
+      const packed = finish(slow.createDeflator(KEPT).deflate(new Uint8Array(length).fill(0xee), true));
+      const plain = finish(slow.createInflator(KEPT).inflate(packed, 0));
+      expectBytes(plain, new Uint8Array(length).fill(0xee));
+    }
+  });
+
   it('give all that a fragment stands for before the next one comes, however much it is', () => {
     for (let length = INFLATE_OUT_BYTES - 1000; length < INFLATE_OUT_BYTES + 8000; length += 500) {
       const packed = zlib.deflateRawSync(new Uint8Array(length), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
