@@ -1,4 +1,4 @@
-// Exports of other entry points that a browser cannot support: each throws an error that names the alternative.
+// What the other runtimes' entry points have and a browser cannot have: each throws, and says what to do instead.
 
 /** An error for what there is not. */
 export function unavailable(what: string, alternative: string): TypeError {

@@ -1,7 +1,7 @@
-// Platform of Bun: Node.js's built-in modules, and its own ways to create views.
+// What Bun lends to the shared code: Node.js's built-in modules, and its own ways to make views.
 //
-// A view of existing memory costs JavaScriptCore more than the object: the view is added to a list of the ArrayBuffer's users, which
-// the garbage collector walks. So views are reused if possible, and otherwise created by the cheapest call.
+// A view over memory that exists costs JavaScriptCore more than the object: each is entered in a list of the ArrayBuffer's users, which
+// the garbage collector walks. So views are reused where they may be, and made by the cheapest call where not.
 
 import { Buffer } from 'node:buffer';
 import { createCopyMessage } from '../../src/nodejs/message-copies.ts';

@@ -1,4 +1,4 @@
-// Runtime of Bun for the classes over raw sockets.
+// What Bun lends to the classes over raw sockets.
 
 import { withMasks } from '../../src/api/ws/client.ts';
 import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';

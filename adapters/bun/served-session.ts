@@ -1,7 +1,7 @@
-// A WebSocket of Bun.serve as a Session: https://bun.sh/docs/api/websockets. Bun implements RFC 6455; this file forwards the calls of its handlers.
+// A WebSocket of Bun.serve as a Session: https://bun.sh/docs/api/websockets. Bun speaks RFC 6455; this passes on what its handlers hear.
 //
-// Differences from our own sessions: Bun closes TCP right after its Close frame, without waiting for the peer's. It sends whole
-// messages only, so fragments are joined first. Bytes that are sent as text are converted to a string.
+// What Bun does otherwise than our own sessions: it ends TCP right after its Close frame, without waiting for the peer's; it sends whole
+// messages only, so fragments are joined first; bytes that are to go out as text become a string on the way.
 
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';

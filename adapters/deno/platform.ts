@@ -1,4 +1,4 @@
-// Platform of Deno: that of Node.js's built-in modules, with a faster decoder for long text.
+// What Deno lends to the shared code: what its node: modules give, except where something of its own is better.
 
 import { flush } from '../../src/nodejs/exit.ts';
 import { platform as nodePlatform } from '../../src/nodejs/platform.ts';
@@ -9,10 +9,10 @@ import type { Platform } from '../../src/platform.ts';
  * 1,536 bytes 1,392 against 3,482). Latin-1 is best left to Buffer at every size.
  */
 const TEXT_DECODER_FROM = 128;
-// Keep a byte order mark: RFC 6455 section 5.6 gives it no special meaning.
+// RFC 6455 section 5.6 knows no byte order mark: it is text like any other.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-// After an uncaught exception Deno neither emits 'exit' nor runs microtasks, so write the pending output in these events.
+// Deno emits no 'exit' after an uncaught exception, nor does it run microtasks.
 for (const event of ['error', 'unhandledrejection']) globalThis.addEventListener(event, flush);
 
 export const platform: Platform = {

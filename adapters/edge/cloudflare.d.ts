@@ -1,4 +1,4 @@
-// Types of workerd, as far as they are used: https://developers.cloudflare.com/workers/runtime-apis/.
+// What workerd brings along, as far as it is used: https://developers.cloudflare.com/workers/runtime-apis/.
 
 declare module 'cloudflare:sockets' {
   export const connect: import('./transport.ts').SocketConnect;

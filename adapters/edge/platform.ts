@@ -1,4 +1,4 @@
-// Platform over web APIs: no Node.js, and only globals that every worker has.
+// What the web platform lends to the shared code: no Node.js, no global but those of every worker.
 
 import type { Codec } from '../../src/codec/codec.ts';
 import { createSlabs } from '../../src/protocol/slabs.ts';

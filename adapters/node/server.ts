@@ -4,7 +4,6 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { compressionSettings, deflateSettings, sessionSettings } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
-import { DEFAULT_HEADERS_TIMEOUT } from '../../src/base/options.ts';
 import { lendToServers, type HttpServer } from '../../src/api/ws/server-core.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
@@ -18,10 +17,9 @@ const CHECKING_INTERVAL = 30_000;
 function createHttpServer({ tls, headersTimeout }: StandaloneServerOptions): HttpServer {
   const connectionsCheckingInterval = Math.min(CHECKING_INTERVAL, headersTimeout || CHECKING_INTERVAL);
   const timeouts = headersTimeout === undefined ? {} : { headersTimeout, connectionsCheckingInterval };
-  if (tls === undefined) return http.createServer(timeouts, answerUpgradeRequired);
-  // A peer that does not end its TLS handshake sends no head either. Node.js would wait 120 s for it.
-  const handshakeTimeout = headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
-  return https.createServer({ ...timeouts, handshakeTimeout, ...tls }, answerUpgradeRequired);
+  return tls === undefined
+    ? http.createServer(timeouts, answerUpgradeRequired)
+    : https.createServer({ ...timeouts, ...tls }, answerUpgradeRequired);
 }
 
 /** The WebSocketServer of ws 8 on Node.js; see {@link WebSocketServerBase}. */

@@ -1,4 +1,4 @@
-// Type tests for values of any realm: a vm context, a frame, the sandbox of a test runner. `instanceof` recognizes only one realm.
+// What a value is, be it made in this realm or in another: a vm context, a frame, the sandbox of a test runner. `instanceof` knows one realm.
 
 const { toString } = Object.prototype;
 const typedArrayName = Object.getOwnPropertyDescriptor(

@@ -1,4 +1,4 @@
-// Answer to plain HTTP requests on a node:http server that serves only WebSockets.
+// What an HTTP server of node:http that is there for WebSockets alone answers to any other request.
 
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 

@@ -35,10 +35,11 @@ export class MessageAssembler {
    * Appends `source[start, end)`, which is borrowed.
    *
    * @param expected Bytes of the same frame that its header says are still to come; only used to size the buffer.
+   * @param isLast Whether the frame is the last one that goes to this buffer; only used to size the buffer.
    */
-  append(source: Uint8Array, start: number, end: number, expected: number): void {
+  append(source: Uint8Array, start: number, end: number, expected: number, isLast: boolean): void {
     const length = this.#length + end - start;
-    const bytes = this.#reserve(length, expected);
+    const bytes = this.#reserve(length, expected, isLast);
     // A view costs more than a few stores: most pieces of a finely fragmented message are small.
     if (end - start <= 32) {
       for (let from = start, to = this.#length; from < end; from++, to++) bytes[to] = source[from];
@@ -48,11 +49,12 @@ export class MessageAssembler {
     this.#length = length;
   }
 
-  /** Hands over the buffer, of which the first {@link length} bytes are the message and the others zeros, and starts anew. */
+  /**
+   * Hands over the buffer, of which the first {@link length} bytes are the message, and starts anew. The others, which only a message in
+   * fragments may leave, hold anything: programs must not reach them.
+   */
   take(): Uint8Array {
     const bytes = this.#bytes ?? this.#platform.allocate(0);
-    // What a new buffer holds may be anybody's, and programs reach all of it.
-    if (this.#length < bytes.length) bytes.fill(0, this.#length);
     this.#bytes = null;
     this.#length = 0;
     return bytes;
@@ -64,17 +66,17 @@ export class MessageAssembler {
     this.#length = 0;
   }
 
-  #reserve(length: number, expected: number): Uint8Array {
+  #reserve(length: number, expected: number, isLast: boolean): Uint8Array {
     const old = this.#bytes;
     if (old !== null && old.length >= length) return old;
-    const bytes = this.#platform.allocate(this.#capacityFor(length, expected));
+    const bytes = this.#platform.allocate(this.#capacityFor(length, expected, isLast));
     if (old !== null) bytes.set(old.subarray(0, this.#length));
     this.#bytes = bytes;
     return bytes;
   }
 
-  #capacityFor(length: number, expected: number): number {
-    if (expected === 0) return this.#bytes === null ? length : length * DOUBLING;
+  #capacityFor(length: number, expected: number, isLast: boolean): number {
+    if (expected === 0) return isLast || this.#bytes === null ? length : length * DOUBLING;
     const total = length + expected;
     const capacity = total <= (length + HEADER) * AHEAD ? total : length * AHEAD;
     return Math.max(capacity, Math.min(SMALLEST, total));

@@ -300,7 +300,7 @@ export class Inbound {
     // Refused by what the header announces, before any of it is kept.
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
-    assembler.append(memory, start, end, expected);
+    assembler.append(memory, start, end, expected, deliverFrames || (flags & RECORD_FIN) !== 0);
     if (deliverFrames) return this.#deliverFrame(flags, assembler);
     if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;

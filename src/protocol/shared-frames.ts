@@ -1,7 +1,7 @@
-// Frames that many connections send, encoded once in memory that all connections only read.
+// Frames that many connections send: laid out once, in memory that all of them read from and that nobody changes any more.
 //
-// The shared frames of one turn lie back to back, so a connection that sends all of them writes one piece. The next connection that
-// sends the same piece writes the same view.
+// What is shared in one turn lies back to back, so that a connection which sends all of it writes one piece; and as the next connection
+// sends the same piece, both write the same view.
 
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
 import { writeHeader } from '../codec/header.ts';

@@ -1,4 +1,4 @@
-// Interface to the raw sockets of a runtime: streams to listen for and to connect to. Types only.
+// What a runtime with raw sockets lends: streams to listen for and to connect to. Types only.
 
 import type { Transport, TransportEvents } from '../platform.ts';
 

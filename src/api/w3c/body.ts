@@ -1,4 +1,4 @@
-// Converts the data of `send()` and of message events: https://websockets.spec.whatwg.org/#dom-websocket-send and
+// What `send()` takes and what a message event carries: https://websockets.spec.whatwg.org/#dom-websocket-send and
 // https://websockets.spec.whatwg.org/#feedback-from-the-protocol.
 
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../../platform.ts';

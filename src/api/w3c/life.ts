@@ -1,4 +1,4 @@
-// State of a W3C WebSocket and the steps of https://websockets.spec.whatwg.org. The numbers in comments are those of the standard.
+// What stands behind a WebSocket object: its states, and the steps of https://websockets.spec.whatwg.org. Numbered comments are that text's.
 
 import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';

@@ -1,4 +1,4 @@
-// Exports of every W3C entry point besides its class.
+// What every W3C entry point exports besides its class.
 
 export type * from './index.ts';
 export {

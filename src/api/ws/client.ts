@@ -1,4 +1,4 @@
-// Checks and preparations of ws-style clients before they connect, on all runtimes.
+// What clients of all runtimes check and prepare before they connect.
 
 import { Buffer } from 'node:buffer';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
-import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, viewOf } from './data.ts';
+import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
 import { Readiness } from './readiness.ts';
@@ -225,7 +225,7 @@ export class SocketCore implements ShapingSink {
       this.onError(error);
     } finally {
       this.#readyState = CLOSED;
-      this.#ws.emit('close', CLOSE_ABNORMAL, viewOf(EMPTY, 0, 0));
+      this.#ws.emit('close', CLOSE_ABNORMAL, ownBuffer(EMPTY, 0, 0));
     }
   }
 
@@ -368,7 +368,7 @@ export class SocketCore implements ShapingSink {
   onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void {
     const isBinary = (kind & MESSAGE_TEXT) === 0;
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const bytes = isOwned ? viewOf(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
+    const bytes = isOwned ? ownBuffer(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
     if (!isBinary || this.#binaryType === 'nodebuffer') return emitMessage(this.#ws, bytes, isBinary);
     const ends = fragmentEnds ?? (isOwned ? this.#session!.fragmentEnds : undefined);
     this.#ws.emit('message', shape(bytes, this.#binaryType, ends), true);
@@ -409,7 +409,7 @@ export class SocketCore implements ShapingSink {
   onEnd(code: number, reason: Uint8Array, wasClean: boolean): void {
     this.#readyState = CLOSED;
     this.#wasClean = wasClean;
-    this.#ws.emit('close', code, viewOf(reason, 0, reason.length));
+    this.#ws.emit('close', code, ownBuffer(reason));
   }
 }
 

@@ -1,4 +1,4 @@
-// Converts the data of `send`, `ping` and `pong` to bytes, and received bytes to the type that `binaryType` names.
+// What `send`, `ping` and `pong` take, turned into bytes; and received bytes, turned into what `binaryType` asks for.
 
 import { Buffer } from 'node:buffer';
 import type { MessageOptions } from './types.ts';
@@ -71,13 +71,15 @@ export function toReason(reason: unknown): Buffer {
 }
 
 /**
- * `source[start, end)` as a Buffer over the same memory. One of no bytes has memory of its own: `source` may be a constant, which a program
- * must not be able to transfer.
+ * `source[start, end)` as a Buffer whose ArrayBuffer holds these bytes and no others. Without a copy if they are all of the memory of
+ * `source`, which is not used any more then. One of no bytes has memory of its own: `source` may be a constant, which a program must not be
+ * able to transfer.
  */
-export function viewOf(source: Uint8Array, start: number, end: number): Buffer {
+export function ownBuffer(source: Uint8Array, start: number = 0, end: number = source.length): Buffer {
   if (start === end) return Buffer.alloc(0);
-  if (Buffer.isBuffer(source) && start === 0 && end === source.length) return source;
-  return Buffer.from(source.buffer, source.byteOffset + start, end - start);
+  const { buffer, byteOffset } = source;
+  if (end - start < buffer.byteLength) return Buffer.from(buffer.slice(byteOffset + start, byteOffset + end));
+  return Buffer.isBuffer(source) ? source : Buffer.from(buffer);
 }
 
 /**
@@ -93,9 +95,7 @@ export function shape(
 ): ArrayBuffer | Blob | Buffer[] {
   if (binaryType === 'fragments') return fragmentsOf(bytes, fragmentEnds);
   if (binaryType === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (byteLength === buffer.byteLength) return buffer as ArrayBuffer;
-  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+  return ownBuffer(bytes).buffer as ArrayBuffer;
 }
 
 /** A message cut where its fragments end. Empty fragments are left out, as in ws. */

@@ -1,4 +1,4 @@
-// Exports of every ws-style entry point besides its classes.
+// What every ws-style entry point exports besides its classes.
 
 export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';

@@ -1,4 +1,4 @@
-// The `ready` promise of the ws-style WebSocket: settles at the end of the opening handshake.
+// What `ready` of the ws-style WebSocket gives: a promise for the end of the opening handshake.
 
 import type { WebSocketBase } from './websocket.ts';
 

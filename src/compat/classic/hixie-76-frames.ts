@@ -106,7 +106,7 @@ export class HixieDecoder {
       return end;
     }
     const isKept = this.#state === 'text';
-    if (isKept && end > at) this.#message.append(chunk, at, end, 0);
+    if (isKept && end > at) this.#message.append(chunk, at, end, 0, false);
     if (found === -1) return end;
     this.#state = 'type';
     if (isKept) this.#owner.onText(this.#message.take().subarray(0, this.#length));

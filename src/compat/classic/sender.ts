@@ -1,4 +1,4 @@
-// Sends messages in one frame (`send`) or in many (`stream`), and queues the messages that wait for a fragmented one.
+// What `send` and `stream` do: messages in one frame, messages in many, and the queue of those that wait for the latter.
 // RFC 6455 section 5.4: the fragments of a message must not be mixed with another message.
 
 import { Buffer } from 'node:buffer';

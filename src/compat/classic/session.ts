@@ -1,4 +1,4 @@
-// Session of the facade's WebSocket: counts the bytes that it receives.
+// What the facade's WebSocket stands on: a session that counts what it receives.
 
 import type { Duplex } from 'node:stream';
 import { platform } from '../../nodejs/platform.ts';

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { EMPTY, normalize, toBytes, toReason, viewOf } from '../../api/ws/data.ts';
+import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_NORMAL, isValidCloseCode } from '../../base/close-codes.ts';
@@ -347,7 +347,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
         this.#wasClean = wasClean;
         // A program may keep the request, which has the socket, for long.
         socket.removeListener('error', onError);
-        this.#end(code === CLOSE_NO_STATUS ? CLOSE_NORMAL : code, viewOf(reason, 0, reason.length).toString());
+        this.#end(code === CLOSE_NO_STATUS ? CLOSE_NORMAL : code, ownBuffer(reason).toString());
       },
     });
     // Listeners come first: those of 'connection' and 'open' are called in this tick.
@@ -361,7 +361,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 
   #receiveControl(event: 'ping' | 'pong', payload: Uint8Array): void {
-    const data = viewOf(payload, 0, payload.length);
+    const data = ownBuffer(payload);
     this.emit(event, data, flagsOf(data, true, this.#isServer));
   }
 

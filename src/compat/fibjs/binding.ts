@@ -1,4 +1,4 @@
-// Interface between the fibjs facade and a runtime. Types only.
+// What a runtime lends to the fibjs facade. Types only.
 
 import type { Duplex } from 'node:stream';
 import type { Target } from '../../api/address.ts';

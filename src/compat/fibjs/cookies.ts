@@ -1,4 +1,4 @@
-// The `httpClient` option: an object with a cookie jar, an undici Dispatcher, or both.
+// What `httpClient` may be: something with a cookie jar, an undici Dispatcher, or both.
 
 /** The part of a cookie jar that is used; tough-cookie's has it. */
 interface CookieJar {

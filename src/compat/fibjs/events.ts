@@ -1,4 +1,4 @@
-// Event objects of a fibjs Socket.
+// What listeners of a fibjs Socket get.
 
 import type { Buffer } from 'node:buffer';
 import { bytesOf, MessageBody } from './body.ts';

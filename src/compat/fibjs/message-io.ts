@@ -2,6 +2,7 @@
 // here is only how far a message reaches.
 
 import { Buffer } from 'node:buffer';
+import { ownBuffer } from '../../api/ws/data.ts';
 import { isValidCloseCode } from '../../base/close-codes.ts';
 import { UsageError, Utf8Error } from '../../base/errors.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_TEXT, RSV1_BIT } from '../../base/opcodes.ts';
@@ -105,7 +106,7 @@ class MessageReader {
     };
     const receiver = {
       onMessage: (bytes: Uint8Array, start: number, end: number, kind: number) =>
-        this.#settle({ bytes: kind & MESSAGE_OWNED ? bytes.subarray(start, end) : platform.copy(bytes, start, end) }),
+        this.#settle({ bytes: kind & MESSAGE_OWNED ? ownBuffer(bytes, start, end) : platform.copy(bytes, start, end) }),
     };
     const inbound = {
       expectMask: options.masked,

@@ -1,4 +1,4 @@
-// Adds the members of fibjs's HttpRequest to the runtime's requests.
+// What fibjs's HttpRequest has and the runtime's requests have not.
 
 import type { IncomingMessage } from 'node:http';
 import { pathOf } from '../shared/requests.ts';

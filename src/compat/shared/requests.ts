@@ -1,4 +1,4 @@
-// Shared code of the facades for an upgrade request: finds its path, and refuses it.
+// What every facade does with an upgrade request: find its path, and refuse it.
 
 import type { Duplex } from 'node:stream';
 import { refusalHead, type Refusal } from '../../handshake/refusal.ts';

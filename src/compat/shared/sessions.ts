@@ -1,7 +1,7 @@
-// Shared code of the facades for a Session: starts it, and converts its messages.
+// What every facade does with a Session: start it, and make of its messages what programs get.
 
 import type { Buffer } from 'node:buffer';
-import { viewOf } from '../../api/ws/data.ts';
+import { ownBuffer } from '../../api/ws/data.ts';
 import { nextTick } from '../../clock.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
 
@@ -29,5 +29,5 @@ export function contentOf(
   kind: number,
 ): string | Buffer {
   if ((kind & MESSAGE_TEXT) !== 0) return platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0);
-  return (kind & MESSAGE_OWNED) !== 0 ? viewOf(source, start, end) : (session.copyMessage(source, start, end) as Buffer);
+  return (kind & MESSAGE_OWNED) !== 0 ? ownBuffer(source, start, end) : (session.copyMessage(source, start, end) as Buffer);
 }

@@ -1,4 +1,4 @@
-// Browser entry point of the facade: exports the browser's own WebSocket.
+// What browsers get of the facade: their own WebSocket.
 
 import { version } from './version.ts';
 

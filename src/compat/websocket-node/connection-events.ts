@@ -1,4 +1,4 @@
-// Events and states of a connection.
+// What a connection emits, and the states it goes through.
 
 import type { Buffer } from 'node:buffer';
 import type { WebSocketFrame } from './frame.ts';

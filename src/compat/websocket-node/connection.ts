@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { ownBuffer } from '../../api/ws/data.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
 import type { PeerError } from '../../base/errors.ts';
@@ -15,7 +16,7 @@ import { deprecation } from './deprecation.ts';
 import type { ConnectionEvents, ConnectionState } from './connection-events.ts';
 import { receivedFrame, WebSocketFrame } from './frame.ts';
 import { makeKeepalive, type Keepalive } from './keepalive.ts';
-import { controlPayload, isBuffer, viewOfBytes } from './payloads.ts';
+import { controlPayload, isBuffer } from './payloads.ts';
 import type { ConnectionConfig, IExtension, IStringified, SendCallback } from './types.ts';
 
 const FIN = 0x80;
@@ -269,26 +270,26 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
       // Who takes frames puts the text together, and checks it.
       skipUtf8Validation: !assembleFragments,
       closeTimeout: Math.max(1, this.closeTimeout),
-      acceptsPing: (payload) => this.#acceptsPing(viewOfBytes(payload)),
+      acceptsPing: (payload) => this.#acceptsPing(ownBuffer(payload)),
       describeFault: (error) => reasonBytes(describeFault(error)),
     });
     session.attach({
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onFrame: (first, payload) => {
-        if (this.connected) this.#emitFrame(first, viewOfBytes(payload));
+        if (this.connected) this.#emitFrame(first, ownBuffer(payload));
       },
       onPing() {},
       onPong: (payload) => {
         this.#keepalive?.noteData();
         if (!this.connected) return;
-        const bytes = viewOfBytes(payload);
+        const bytes = ownBuffer(payload);
         if (!this.assembleFragments) this.#emitFrame(FIN | OPCODE_PONG, bytes);
         this.emit('pong', bytes);
       },
       onClosing: () => this.#beginClosing(),
       onError: (error) => this.#finish((error as PeerError).closeCode ?? 1006, describeFault(error as PeerError)),
       onDrain: () => this.#drain(),
-      onEnd: (code, reason, wasClean) => this.#end(code, viewOfBytes(reason), wasClean),
+      onEnd: (code, reason, wasClean) => this.#end(code, ownBuffer(reason), wasClean),
     });
     return session;
   }

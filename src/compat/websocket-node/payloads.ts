@@ -1,7 +1,6 @@
-// Converts the data of programs to bytes that a session may keep, and received data to Buffers.
+// What programs send, as bytes that a session may keep; and what it receives, as Buffers.
 
 import { Buffer } from 'node:buffer';
-import { viewOf } from '../../api/ws/data.ts';
 import type { IStringified } from './types.ts';
 
 /** Longest payload of `ping` and `pong`; WebSocket-Node cuts there, one byte below what RFC 6455 section 5.5 allows. */
@@ -10,11 +9,6 @@ const LONGEST_PING = 124;
 /** Whether `data` is a Buffer. Narrows, where `Buffer.isBuffer` would leave `never` behind. */
 export function isBuffer(data: unknown): data is Buffer {
   return Buffer.isBuffer(data);
-}
-
-/** `bytes` as a Buffer over the same memory. */
-export function viewOfBytes(bytes: Uint8Array): Buffer {
-  return viewOf(bytes, 0, bytes.length);
 }
 
 /** The payload of a Ping or Pong. */

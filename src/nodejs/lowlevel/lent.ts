@@ -1,4 +1,4 @@
-// Runtime functions of the low-level classes. The entry point sets them, so an entry point with its own codec bundles no other codec.
+// What the low-level classes use of the runtime. The entry point lends it, so that one that has a codec of its own bundles no other.
 
 import type { Platform } from '../../platform.ts';
 

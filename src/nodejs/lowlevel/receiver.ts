@@ -2,7 +2,7 @@
 // The work is done by the receiving half of a connection; here is only what makes a stream of it.
 
 import { Buffer } from 'node:buffer';
-import { shape, viewOf } from '../../api/ws/data.ts';
+import { shape, ownBuffer } from '../../api/ws/data.ts';
 import type { BinaryType } from '../../api/ws/types.ts';
 import { CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
 import { Utf8Error, type PeerError } from '../../base/errors.ts';
@@ -139,7 +139,7 @@ class ReceiverCore {
   #emitMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     const isBinary = (kind & MESSAGE_TEXT) === 0;
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const bytes = isOwned ? viewOf(source, start, end) : (platform.copyMessage(source, start, end) as Buffer);
+    const bytes = isOwned ? ownBuffer(source, start, end) : (platform.copyMessage(source, start, end) as Buffer);
     const isPlain = !isBinary || this.#binaryType === 'nodebuffer';
     const fragmentEnds = isOwned ? this.#inbound.fragmentEnds : undefined;
     this.#emit('message', isPlain ? bytes : shape(bytes, this.#binaryType, fragmentEnds), isBinary);

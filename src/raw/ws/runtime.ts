@@ -1,4 +1,4 @@
-// Interface between the ws-style classes and a runtime with raw sockets. Types only.
+// What the ws-style classes need of a runtime with raw sockets. Types only.
 
 import type { Duplex } from 'node:stream';
 import type { ClientOptions } from '../../api/ws/options.ts';

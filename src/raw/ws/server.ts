@@ -1,4 +1,4 @@
-// Parts of a ws-style WebSocketServer over raw sockets.
+// What a ws-style WebSocketServer over raw sockets is made of.
 
 import { compressionSettings, deflateSettings, sessionSettings } from '../../api/ws/options.ts';
 import { withMasks } from '../../api/ws/client.ts';

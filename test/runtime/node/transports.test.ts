@@ -108,14 +108,6 @@ describe('a server by port', () => {
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  test('gives up on a TLS handshake that does not come to an end', async () => {
-    const server = serve({ port: 0, host: '127.0.0.1', tls: { cert: certificate, key }, headersTimeout: 100 });
-    await once(server, 'listening');
-    const socket = connect(portOf(server), '127.0.0.1').resume();
-    cleanup.add(() => socket.destroy());
-    await within('the end of TCP', once(socket, 'close'));
-  });
-
   test.each([
     [{ noServer: true, tls: { cert: certificate, key } }, 'The "tls" option goes with "port" or "unix" only'],
     [{ port: 0, unix: '/a' }, 'Only one of the "port" and "unix" options may be specified'],

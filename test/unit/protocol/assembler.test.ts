@@ -14,7 +14,7 @@ function assemble(
   for (const piece of pieces) {
     rest -= piece.length;
     const padded = concat(pattern(7, 9), piece, pattern(5, 9));
-    assembler.append(padded, 7, 7 + piece.length, expected(rest));
+    assembler.append(padded, 7, 7 + piece.length, expected(rest), rest === 0 || expected(rest) > 0);
     padded.fill(0);
   }
   const { length } = assembler;
@@ -30,14 +30,20 @@ function sliced(bytes: Uint8Array, size: number): Uint8Array[] {
 }
 
 describe('MessageAssembler', () => {
-  test('what is behind a message in its memory is zeros, whatever new memory holds', () => {
-    const platform = new ManualPlatform();
-    const assembler = new MessageAssembler(platform);
-    for (let index = 0; index < 5; index++) assembler.append(pattern(100), 0, 100, 0);
-    const { length } = assembler;
-    const bytes = assembler.take();
-    expect([length, bytes.length > length]).toEqual([500, true]);
-    expect(bytes.subarray(length).every((byte) => byte === 0)).toBe(true);
+  test('the memory of a message in one frame is as long as the message, wherever it is cut', () => {
+    for (const first of [0, 1, 63, 64, 500, 2046]) {
+      const { bytes } = assemble([pattern(first), pattern(2047 - first)], (rest) => rest);
+      expect([first, bytes.buffer.byteLength]).toEqual([first, 2047]);
+    }
+    const { bytes } = assemble(sliced(pattern(1_048_577), 65_536), (rest) => rest);
+    expect(bytes.buffer.byteLength).toBe(1_048_577);
+  });
+
+  test('the memory of a message in fragments is as long as the message if its last fragment finds no room', () => {
+    const assembler = new MessageAssembler(new ManualPlatform());
+    assembler.append(pattern(100), 0, 100, 0, false);
+    assembler.append(pattern(101), 0, 101, 0, true);
+    expect(assembler.take()).toHaveLength(201);
   });
 
   test.each([
@@ -83,7 +89,7 @@ describe('MessageAssembler', () => {
     let arrived = 0;
     for (const length of [0, 1, 1, 100, 5000, 100_000]) {
       arrived += length;
-      assembler.append(pattern(length), 0, length, 2 ** 40);
+      assembler.append(pattern(length), 0, length, 2 ** 40, true);
       expect(Math.max(...platform.allocations)).toBeLessThanOrEqual(Math.max(256, arrived * 4));
     }
     expect(assembler.length).toBe(arrived);
@@ -91,12 +97,12 @@ describe('MessageAssembler', () => {
 
   test('starts anew after take and after clear', () => {
     const assembler = new MessageAssembler(new ManualPlatform());
-    assembler.append(Uint8Array.of(1, 2, 3), 0, 3, 0);
+    assembler.append(Uint8Array.of(1, 2, 3), 0, 3, 0, true);
     const first = assembler.take();
-    assembler.append(Uint8Array.of(9), 0, 1, 0);
+    assembler.append(Uint8Array.of(9), 0, 1, 0, true);
     assembler.clear();
     expect(assembler.length).toBe(0);
-    assembler.append(Uint8Array.of(4, 5), 0, 2, 0);
+    assembler.append(Uint8Array.of(4, 5), 0, 2, 0, true);
     expect([...assembler.take().subarray(0, 2)]).toEqual([4, 5]);
     expect([...first.subarray(0, 3)]).toEqual([1, 2, 3]);
   });

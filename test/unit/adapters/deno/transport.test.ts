@@ -1,10 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DenoAddress, DenoConnection } from '../../../../adapters/deno/deno.ts';
 import { DenoTransport } from '../../../../adapters/deno/transport.ts';
 import type { TransportEvents } from '../../../../src/platform.ts';
-
-// The adapter listens for Deno's 'error' events when it is loaded; Node.js has no global addEventListener.
-vi.hoisted(() => (globalThis.addEventListener ??= () => {}));
 
 /** A connection whose promises are the test's to settle. */
 class FakeConnection implements DenoConnection {
