@@ -3,8 +3,6 @@
 import { toError } from '../../base/realms.ts';
 import { emitWarning } from 'node:process';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
-import { guard } from '../../base/guard.ts';
-import { platform } from '../../nodejs/platform.ts';
 import { isThenable } from '../shared/promises.ts';
 
 /** `thrown` as an Error. */
@@ -15,18 +13,24 @@ export function errorOf(thrown: unknown): Error {
 /** `Events`: argument lists by event name. */
 export class QuietEmitter<Events extends Record<keyof Events, unknown[]>> extends TypedEmitter<Events> {
   /**
-   * Calls the listeners. What one of them throws, or its promise rejects with, becomes 'error', or, when nobody listens for that, a
-   * warning of the process: a peer could otherwise end a program by a message that it does not expect.
+   * Calls the listeners. What one of them throws, or its promise rejects with, becomes 'error'. If nobody listens for that, or an 'error'
+   * listener itself has failed, it is a warning of the process: a peer could otherwise end a program by a message that it does not expect.
    *
    * @returns Whether anybody listens.
    */
   override emit(event: string | symbol, ...values: unknown[]): boolean {
     const listeners = this.rawListeners(event) as ((...values: unknown[]) => unknown)[];
-    const hear = (listener: (...values: unknown[]) => unknown): unknown => Reflect.apply(listener, this, values);
+    const fault = (thrown: unknown): void => {
+      const error = errorOf(thrown);
+      if (event === 'error' || !this.emit('error', error)) emitWarning(error);
+    };
     for (const listener of listeners) {
-      // An 'error' of an 'error' listener would never end.
-      if (event === 'error') guard(platform, () => void hear(listener));
-      else this.#watch(() => hear(listener));
+      try {
+        const result: unknown = Reflect.apply(listener, this, values);
+        if (isThenable(result)) result.then(undefined, fault);
+      } catch (error) {
+        fault(error);
+      }
     }
     return listeners.length > 0;
   }
@@ -39,19 +43,5 @@ export class QuietEmitter<Events extends Record<keyof Events, unknown[]>> extend
   /** The same as `off`. */
   removeEventListener(event: string, listener: LooseListener<this>): this {
     return this.off(event, listener);
-  }
-
-  #watch(call: () => unknown): void {
-    try {
-      const result = call();
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#fault(error));
-    } catch (error) {
-      this.#fault(error);
-    }
-  }
-
-  #fault(thrown: unknown): void {
-    const error = errorOf(thrown);
-    if (!this.emit('error', error)) emitWarning(error);
   }
 }

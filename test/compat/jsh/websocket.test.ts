@@ -428,4 +428,27 @@ describe('listeners', () => {
     expect((await warned)[0].message).toBe('mine, unheard');
     expect(ws.readyState).toBe(WebSocket.OPEN);
   });
+
+  test.each<[how: string, listener: () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('of the error listener');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('of the error listener'))],
+  ])("an 'error' listener that %s is a warning of the process, and the next one is called", async (_how, listener) => {
+    const { ws, peer } = await pair();
+    const heard: unknown[] = [];
+    ws.on('error', listener);
+    ws.on('error', (error) => heard.push(error.message));
+    ws.on('message', () => {
+      throw new Error('mine');
+    });
+    const warned = event<[Error]>(process, 'warning');
+    peer.send('one');
+    expect((await warned)[0].message).toBe('of the error listener');
+    expect(heard).toEqual(['mine']);
+    expect(ws.readyState).toBe(WebSocket.OPEN);
+  });
 });
