@@ -4,7 +4,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocket, WebSocketServer } from '../../adapters/node/index.ts';
+import type * as NodeWs from '../../adapters/node/index.ts';
+
+const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
 
 test('a callback of send, ping and pong sees the store of its own call', async () => {
   const storage = new AsyncLocalStorage<string>();
