@@ -3,8 +3,8 @@
 // They become CommonJS declarations (.d.cts), because a declaration of that kind may be imported by either kind of module in every
 // TypeScript. A class then has one type, however a program gets it. An entry point also keeps an ES one, over the same files.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entriesWith, isClassRequired } from './exports.mjs';
 
@@ -18,14 +18,68 @@ const ENDING = '.d.ts';
 function required(path, text) {
   if (!entries.includes(path) || !isClassRequired(path)) return text;
   if (/browser|edge/.test(path)) return text.replace(/,?\s*WebSocket as default\b/, '');
-  return `import { WebSocket } from './websocket.cjs';\nexport = WebSocket;\n`;
+  if (!path.startsWith('adapters/')) return `import { WebSocket } from './websocket.cjs';\nexport = WebSocket;\n`;
+  const folder = path.slice(0, -'index'.length);
+  writeFileSync(join(DIST, `${folder}named.d.cts`), text);
+  return [
+    `import { WebSocket } from './websocket.cjs';`,
+    `import * as named from './named.cjs';`,
+    `declare module './websocket.cjs' {`,
+    `  namespace WebSocket {`,
+    ...membersFor(folder, text).map((line) => `    ${line}`),
+    `  }`,
+    `}`,
+    `export = WebSocket;`,
+    ``,
+  ].join('\n');
+}
+
+/** The declarations of a module below dist/, which may have been renamed already. */
+function declarationsOf(path) {
+  const file = join(DIST, path);
+  return readFileSync(existsSync(file + ENDING) ? file + ENDING : `${file}.d.cts`, 'utf8');
+}
+
+/** What an entry point exports besides the members that its class has anyway: `require` puts all of it on the class. */
+function membersFor(folder, text) {
+  const own = declarationsOf(`${folder}websocket`);
+  const namespace = own.split('declare namespace WebSocket')[1] ?? '';
+  return [...exportedNames(folder, text)].flatMap((name) => {
+    const isType = new RegExp(`\\b(?:type|interface) ${name}\\b`).test(namespace);
+    const isStatic = new RegExp(`\\bstatic ${name}:`).test(own);
+    if (isType) return [];
+    if (!isStatic) return [`export import ${name} = named.${name};`];
+    // The classes among the statics are types as well.
+    return /^[A-Z]/.test(name) ? [`type ${name} = named.${name};`] : [];
+  });
+}
+
+/** The names that a module of declarations exports, but for its default. */
+function exportedNames(folder, text) {
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) => list.split(','));
+  const listed = lists.map((entry) =>
+    entry
+      .trim()
+      .replace(/^type /, '')
+      .replace(/^.* as /, ''),
+  );
+  const declared = [...text.matchAll(/^export (?:declare )?(?:type|interface|class|function|const) (\w+)/gm)];
+  const passed = [...text.matchAll(/^export \* from '([^']*)\.c?[jt]s'/gm)].flatMap(([, from]) => {
+    const path = join(folder, from);
+    return [...exportedNames(dirname(path), declarationsOf(path))];
+  });
+  const names = [...listed, ...declared.map(([, name]) => name), ...passed];
+  return new Set(names.filter((name) => name !== '' && name !== 'default'));
 }
 
 const files = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).map((file) => file.replaceAll('\\', '/'));
 const entries = entriesWith(ENDING);
 for (const file of files.filter((name) => name.endsWith(ENDING))) {
   const path = file.slice(0, -ENDING.length);
-  const text = readFileSync(join(DIST, file), 'utf8').replace(/(\bfrom |\bimport\()(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.cjs$2');
+  const text = readFileSync(join(DIST, file), 'utf8')
+    .replace(/(\bfrom |\bimport\()(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.cjs$2')
+    // An `import name = …` may not lead to what was exported by `export type`.
+    .replace(/^export (?:type )?\{[^}]*\}/gm, (list) => list.replace(/\btype /g, ''));
   if (entries.includes(path)) writeFileSync(join(DIST, file), text);
   else rmSync(join(DIST, file));
   writeFileSync(join(DIST, `${path}.d.cts`), required(path, text));

@@ -88,6 +88,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     return serverCoreOf(this).httpServer;
   }
 
+  /** @internal */
   set _server(value: unknown) {
     // Programs of ws keep what they like on their servers.
     Object.defineProperty(this, '_server', { configurable: true, enumerable: true, value, writable: true });

@@ -81,6 +81,7 @@ export abstract class WebSocketBase extends ListeningBase {
     return findCore(this)?.socket as Duplex | null;
   }
 
+  /** @internal */
   set _socket(value: unknown) {
     define(this, '_socket', value);
   }

@@ -1,7 +1,7 @@
 // Programs written against the types of ws compile against ours: tsc checks each against both.
 
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -190,6 +190,52 @@ const AUGMENTED: Readonly<Record<string, string>> = {
     ws.userId = 'x';`,
 };
 
+/** Members of a program's own, by names that only we have, and not as API. */
+const OWN_NAMES = `
+  import { WebSocket, WebSocketServer } from 'ws';
+  class Hub extends WebSocketServer {
+    _server = new Map<string, number>();
+    completeUpgrade(name: string): number { return name.length; }
+  }
+  class Mine extends WebSocket {
+    _socket = { id: 5 };
+    private _sender = 1;
+    sender(): number { return this._sender + this._socket.id; }
+  }
+  const hub = new Hub({ noServer: true });
+  console.log(hub._server.size, hub.completeUpgrade('x').toFixed(), new Mine('ws://x').sender());`;
+
+/** What we export besides, from `require`, by name and as statics. */
+const OUR_STATICS = `
+  import * as WebSocket from 'ws';
+  import { broadcast, ProtocolError, Receiver, type BroadcastOptions, type HeartbeatOptions, type PeerError } from 'ws';
+  const options: BroadcastOptions & WebSocket.BroadcastOptions = { binary: true };
+  const heartbeat: HeartbeatOptions = { interval: 1000 };
+  const server = new WebSocket.Server({ noServer: true, heartbeat });
+  WebSocket.broadcast(server.clients, 'x', options);
+  broadcast(server.clients, 'x');
+  export function codeOf(error: PeerError): number | undefined {
+    if (error instanceof WebSocket.CapacityError || error instanceof WebSocket.Utf8Error) return error.closeCode;
+    const usage: WebSocket.UsageError | null = error instanceof WebSocket.UsageError ? error : null;
+    const receiver: Receiver = new WebSocket.Receiver({ isServer: true });
+    console.log(usage?.message, receiver.writable, WebSocket.subprotocol.parse('x'), WebSocket.extension.parse('x'));
+    return error instanceof ProtocolError ? error.closeCode : undefined;
+  }`;
+
+/** Compilers, and the ways that each reads a package. @see {@link compile} */
+const COMPILERS = { '5.9': join(ROOT, 'node_modules/typescript-5.9/bin/tsc'), '7': TSC } as const;
+type Compiler = keyof typeof COMPILERS;
+const MODULES = ['commonjs', 'nodenext', 'preserve', 'bundler'] as const;
+type Module = (typeof MODULES)[number];
+
+/** Options of a module mode; TypeScript 7 has `commonjs` for bundlers only, and 5.9 for Node.js 10 only. */
+function modeOf(module: Module, compiler: Compiler): object {
+  if (module === 'bundler') return { module: 'esnext', moduleResolution: 'bundler' };
+  if (module === 'preserve') return { module, moduleResolution: 'bundler' };
+  if (module === 'nodenext') return { module, moduleResolution: module };
+  return { module, moduleResolution: compiler === '5.9' ? 'node10' : 'bundler' };
+}
+
 /** Hooks that are no part of ws's types. */
 const HOOKS = `
   import { WebSocketServer } from 'ws';
@@ -202,8 +248,9 @@ const HOOKS = `
 
 async function compile(
   programs: Readonly<Record<string, string>>,
-  paths: Record<string, string[]>,
-  module: string,
+  library: 'ours' | 'theirs',
+  module: Module,
+  compiler: Compiler = '7',
 ): Promise<string> {
   // Inside the package, so that node_modules is found.
   const parent = join(ROOT, 'node_modules/.cache');
@@ -217,18 +264,18 @@ async function compile(
       target: 'ES2022',
       lib: ['ES2023', 'DOM'],
       types: ['node'],
-      paths,
-      module,
-      allowImportingTsExtensions: true,
-      moduleResolution: module === 'preserve' ? 'bundler' : module,
+      ...modeOf(module, compiler),
       esModuleInterop: true,
     };
-    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    await writeFile(join(folder, 'package.json'), module === 'commonjs' ? '{}' : '{"type":"module"}');
+    // As npm installs it under that name. Without it the types of ws are found further up.
+    await mkdir(join(folder, 'node_modules'));
+    if (library === 'ours') await symlink(ROOT, join(folder, 'node_modules/ws'));
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.cts'] }));
     for (const [name, text] of Object.entries(programs))
       await writeFile(join(folder, name.includes('.') ? name : `${name}.ts`), text);
     return await new Promise((resolve) => {
-      execFile(process.execPath, [TSC, '-p', folder], { cwd: folder }, (_error, stdout) => {
+      execFile(process.execPath, [COMPILERS[compiler], '-p', folder], { cwd: folder }, (_error, stdout) => {
         resolve(
           stdout
             .split('\n')
@@ -243,34 +290,35 @@ async function compile(
   }
 }
 
-const OURS = { ws: [join(ROOT, 'adapters/node/index.ts')] };
+/** Everything that compiles with the types of ws too. */
+const ALL = { ...PROGRAMS, ...COMMONJS, OWN_NAMES };
+const MODES = (['5.9', '7'] as const).flatMap((compiler) => MODULES.map((module) => [compiler, module] as const));
 
 describe('programs typed against ws', () => {
-  test('compile with the types of ws', async () => expect(await compile(PROGRAMS, {}, 'nodenext')).toBe(''), 60_000);
-  test(
-    'compile with ours',
-    async () => expect(await compile({ ...PROGRAMS, statics: STATICS }, OURS, 'nodenext')).toBe(''),
-    60_000,
-  );
-  test(
-    'compile with ours for a bundler',
-    async () => expect(await compile({ ...PROGRAMS, statics: STATICS }, OURS, 'preserve')).toBe(''),
-    60_000,
-  );
-  test.each(['nodenext', 'preserve'])(
-    'in CommonJS compile with both: module %s',
-    async (module) => {
-      for (const programs of [COMMONJS, AUGMENTED]) {
-        expect(await compile(programs, {}, module)).toBe('');
-        expect(await compile(programs, { ws: [join(ROOT, 'dist/adapters/node/index.d.cts')] }, module)).toBe('');
-      }
+  test('compile with the types of ws', async () => {
+    expect(await compile(ALL, 'theirs', 'nodenext')).toBe('');
+    expect(await compile(AUGMENTED, 'theirs', 'nodenext')).toBe('');
+  }, 120_000);
+  test.each(MODES)(
+    'compile with ours: TypeScript %s, module %s',
+    async (compiler, module) => {
+      // `import … = require()` is for modules that become CommonJS.
+      const all = Object.entries(ALL).filter(([name]) => module !== 'bundler' || name !== 'equals.cts');
+      const programs = Object.fromEntries(all);
+      const more = { statics: STATICS, 'ours.cts': OUR_STATICS };
+      expect(await compile({ ...programs, ...more }, 'ours', module, compiler)).toBe('');
     },
     120_000,
   );
-  test('may have async hooks', async () => expect(await compile({ HOOKS }, OURS, 'nodenext')).toBe(''), 60_000);
+  test.each(['5.9', '7'] as const)(
+    'compile with ours and add to it: TypeScript %s',
+    async (compiler) => expect(await compile(AUGMENTED, 'ours', 'nodenext', compiler)).toBe(''),
+    120_000,
+  );
+  test('may have async hooks', async () => expect(await compile({ HOOKS }, 'ours', 'nodenext')).toBe(''), 60_000);
   test('are still checked', async () => {
     const wrong = `import WebSocket from 'ws'; const ws = new WebSocket(5); ws.send(); ws.binaryType = 'x'; ws.on('close', (code: string) => code.at(0)); ws.readyState = 1;`;
-    const messages = await compile({ wrong }, OURS, 'nodenext');
+    const messages = await compile({ wrong }, 'ours', 'nodenext');
     expect(messages.match(/error TS/g)?.length).toBeGreaterThanOrEqual(4);
   }, 60_000);
 });
