@@ -94,6 +94,19 @@ const HOOKS: readonly [string, Options, number][] = [
     401,
   ],
   ['verifyClient with a callback: an impossible status', { verifyClient: (_: unknown, d: Decide) => d(false, 1) }, 500],
+  [
+    'verifyClient with a callback: an impossible status, late',
+    { verifyClient: (_: unknown, d: Decide) => void setTimeout(d, 5, false, 1) },
+    500,
+  ],
+  [
+    'verifyClient with a callback: a field that would forge another, late',
+    {
+      verifyClient: (_: unknown, d: (...values: unknown[]) => void) =>
+        void setTimeout(d, 5, false, 401, '', { X: 'a\r\nY: b' }),
+    },
+    500,
+  ],
   ['allowedOrigins: a promise of true', { allowedOrigins: () => later(true) }, 101],
   ['allowedOrigins: a promise of false', { allowedOrigins: () => later(false) }, 403],
   ['allowedOrigins: a promise of something else', { allowedOrigins: (() => later('yes')) as never }, 403],

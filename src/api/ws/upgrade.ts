@@ -128,7 +128,7 @@ export class Upgrade {
       // Admitting twice is told off where the socket is handed over.
       if (decision === false || (decision === true && !verdict)) return;
       decision = Boolean(verdict);
-      if (!verdict) return refuseUpgrade(this.#socket, { status: status || 401, reason, headers });
+      if (!verdict) return this.#refuse({ status: status || 401, reason, headers });
       if (typeof verdict === 'object') request.context = verdict;
       try {
         this.#proceed(check);
@@ -184,6 +184,15 @@ export class Upgrade {
         if (this.#isOpen()) this.#answer(extensions, key, protocol || '');
       },
     );
+  }
+
+  /** Refuses with what a hook says. It may hold what the peer has sent, and be no HTTP answer: a fault of the hook, also when it comes late. */
+  #refuse(refusal: { status: number; reason: string | undefined; headers: HeaderValues | undefined }): void {
+    try {
+      refuseUpgrade(this.#socket, refusal);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Whether there is still somebody to answer: the client may have left, and the server may have been closed, while a hook made up its mind. */
