@@ -14,7 +14,7 @@ type Entry = Pick<typeof node, 'WebSocket' | 'WebSocketServer'>;
 type Socket = InstanceType<Entry['WebSocket']>;
 type Server = InstanceType<Entry['WebSocketServer']>;
 type Options = NonNullable<ConstructorParameters<Entry['WebSocketServer']>[0]>;
-type Decide = (ok: boolean | object, code?: number, message?: string) => void;
+type Decide = (ok: boolean | object, code?: number, message?: string, headers?: Record<string, string>) => void;
 
 const OFFER = ['Sec-WebSocket-Protocol: one, two', 'Origin: https://example.com'];
 const oops = (): never => {
