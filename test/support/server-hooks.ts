@@ -102,8 +102,7 @@ const HOOKS: readonly [string, Options, number][] = [
   [
     'verifyClient with a callback: a field that would forge another, late',
     {
-      verifyClient: (_: unknown, d: (...values: unknown[]) => void) =>
-        void setTimeout(d, 5, false, 401, '', { X: 'a\r\nY: b' }),
+      verifyClient: (_: unknown, d: Decide) => void setTimeout(d, 5, false, 401, '', { X: 'a\r\nY: b' }),
     },
     500,
   ],
