@@ -149,6 +149,9 @@ export function inflate(windowBytes: u32): u32 {
   distance = get(INFLATE_DISTANCE);
   maxDistance = windowBytes;
   const result = run();
+  // The next call may find other bytes before its input, so what was read ahead goes back: all of it is of this call, since the first
+  // symbol takes what the call before has left.
+  if (result === INFLATE_OUTPUT_FULL) giveBack();
   set(INFLATE_INPUT, <u32>input);
   set(INFLATE_OUTPUT, <u32>output);
   store<u64>(INFLATE_STATE + (INFLATE_BITS_LOW << 2), bits);
@@ -222,10 +225,17 @@ function run(): u32 {
   }
 }
 
-/** Ends a stream at a byte boundary; whole bytes that were read ahead go back to the input. */
+/** Returns whole bytes that were read ahead to the input. */
+function giveBack(): void {
+  input -= bitCount >> 3;
+  bitCount &= 7;
+  bits &= (1 << <u64>bitCount) - 1;
+}
+
+/** Ends a stream at a byte boundary. */
 function endStream(): u32 {
   set(INFLATE_FINAL, 0);
-  input -= bitCount >> 3;
+  giveBack();
   bits = 0;
   bitCount = 0;
   return INFLATE_STREAM_END;
