@@ -4,7 +4,6 @@
 import { Buffer } from 'node:buffer';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { EMPTY, normalize, toBytes } from '../../api/ws/data.ts';
-import { CLOSE_INTERNAL_ERROR } from '../../base/close-codes.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { Session } from '../../platform.ts';
 import { isSource, SourcePump } from './source.ts';
@@ -45,6 +44,8 @@ export interface SenderState {
   isOpen(): boolean;
   /** Whether a message that was sent before may go out. */
   isLive(): boolean;
+  /** Starts the closing handshake, because a message cannot be ended. */
+  breakOff(): void;
 }
 
 export class Sender {
@@ -226,7 +227,9 @@ export class Sender {
     const fail: Fail = (error) => {
       settle(error);
       // To end the message would make a whole one of its half.
-      if (hasBegun && this.#state.isLive()) this.#session.close(CLOSE_INTERNAL_ERROR);
+      if (!hasBegun || !this.#state.isLive()) return;
+      this.#last = null;
+      this.#state.breakOff();
     };
     const sendChunk = (chunk: unknown, isFinal: boolean, onSent: () => void): void => {
       if (!this.#state.isLive()) return abandon();

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_NORMAL, isValidCloseCode } from '../../base/close-codes.ts';
+import { CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR, CLOSE_NO_STATUS, CLOSE_NORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
@@ -327,6 +327,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     this.#sender = new Sender(session, this.supports.binary, {
       isOpen: () => this.#readyState === OPEN,
       isLive: () => this.#readyState === OPEN || this.#isFinishing,
+      breakOff: () => this.#close(CLOSE_INTERNAL_ERROR, EMPTY),
     });
     this.#readyState = OPEN;
     // A peer can reset its connection at will; that must not end a program that does not listen.

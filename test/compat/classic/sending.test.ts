@@ -445,6 +445,23 @@ describe('readable streams', () => {
     expect(Date.now() - started).toBeLessThan(10_000);
   });
 
+  test('one that breaks while close() waits for it ends the connection soon, without an answer of the peer', async () => {
+    const { ws, peer } = await openRaw();
+    const source = new PassThrough();
+    const results: unknown[] = [];
+    ws.send(source, {}, (error) => results.push(error?.message));
+    ws.send('behind it', (error) => results.push(error?.message));
+    source.write('!');
+    expect(await sent(peer, 3)).toBe('01 01 21');
+    ws.close();
+    source.destroy(new Error('broken'));
+    expect(await sent(peer, 7)).toBe('01 01 21 88 02 03 f3');
+    const started = Date.now();
+    expect((await ended(ws))[0]).toBe(1006);
+    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(results).toEqual(['broken', 'not opened']);
+  });
+
   test('a connection that the peer ends meanwhile is over for them', async () => {
     const { local, remote } = await connectPair();
     const source = new PassThrough();
