@@ -6,7 +6,13 @@ import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR, CLOSE_NO_STATUS, CLOSE_NORMAL, isValidCloseCode } from '../../base/close-codes.ts';
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_INTERNAL_ERROR,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
+  isValidCloseCode,
+} from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
