@@ -71,20 +71,24 @@ const ownConstants = {
   },
 };
 
-/** The codec in workers: "imports" of package.json chooses between its files, and core.wasm lies beside them. */
-const edgeCodec = {
-  name: 'edge-codec',
+/** The modules of workers by the files that import them: "imports" of package.json chooses between those, and the modules lie beside them. */
+const EDGE = {
+  './codec.ts': { name: '#edge-codec', module: './core.wasm', build: 'core-simd.wasm' },
+  './deflate-module.ts': { name: '#edge-deflate', module: './deflate.wasm', build: 'deflate-simd.wasm' },
+};
+
+const edgeModules = {
+  name: 'edge-modules',
   resolveId(source, importer) {
-    if (source === './core.wasm') return { id: source, external: true };
+    if (Object.values(EDGE).some(({ module }) => module === source)) return { id: source, external: true };
     const isEdge = importer?.startsWith(posix.join(ROOT, 'adapters/edge/'));
-    return isEdge && source === './codec.ts' ? { id: '#edge-codec', external: true } : null;
+    return isEdge && source in EDGE ? { id: EDGE[source].name, external: true } : null;
   },
   generateBundle() {
-    this.emitFile({
-      type: 'asset',
-      fileName: 'adapters/edge/core.wasm',
-      source: readFileSync(new URL('build/core-simd.wasm', import.meta.url)),
-    });
+    for (const { module, build } of Object.values(EDGE)) {
+      const source = readFileSync(new URL(`build/${build}`, import.meta.url));
+      this.emitFile({ type: 'asset', fileName: posix.join('adapters/edge', module), source });
+    }
   },
 };
 
@@ -191,8 +195,8 @@ const isForPages = (path) => path.includes('browser');
 export default [
   {
     ...common,
-    input: [...entriesWith('.js'), ...Object.values(imports['#edge-codec'])].map(sourceOf),
-    plugins: [edgeCodec, ...plugins, joints, clean],
+    input: [...entriesWith('.js'), ...Object.values(imports).flatMap((files) => Object.values(files))].map(sourceOf),
+    plugins: [edgeModules, ...plugins, joints, clean],
     output: {
       dir: 'dist',
       format: 'es',

@@ -5,6 +5,7 @@ import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { websocket } from './handlers.ts';
 import { platform } from './platform.ts';
@@ -12,7 +13,7 @@ import { WebSocketServer } from './server.ts';
 import { upgrade } from './upgrade.ts';
 import { WebSocket } from './websocket.ts';
 
-lendPlatform(platform);
+lendPlatform(platform, deflateEngine);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

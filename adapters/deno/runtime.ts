@@ -1,7 +1,8 @@
 // What Deno lends to the classes over raw sockets.
 
 import { withMasks } from '../../src/api/ws/client.ts';
-import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform as socketPlatform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { RawRuntime } from '../../src/raw/ws/runtime.ts';

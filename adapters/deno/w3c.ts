@@ -2,7 +2,7 @@
 
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
 import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
-import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createConnect } from '../../src/raw/w3c.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
 import { network } from './network.ts';

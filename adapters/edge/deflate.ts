@@ -1,13 +1,18 @@
-// permessage-deflate (RFC 7692) for clients of the W3C entry point, over the runtime's node:zlib. Apart from it, so that a worker which
-// does not compress needs no node:zlib and bundles none of this.
+// permessage-deflate (RFC 7692) for clients of the W3C entry point. Apart from it, so that a worker which does not compress bundles none
+// of this.
 
-import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import { setDeflateEngine } from './compression.ts';
+import { edgeDeflateKernel } from './deflate-module.ts';
+
+const engine = createWasmEngine(edgeDeflateKernel);
 
 /**
- * Lets clients of the W3C entry point offer permessage-deflate, from now on. Without this call they never do. Needs the compatibility
- * flag `nodejs_compat` on workerd.
+ * Lets clients of the W3C entry point offer permessage-deflate, from now on. Without this call they never do. Needs no compatibility flag.
+ *
+ * @throws {TypeError} when the bundler has made no WebAssembly module of `deflate.wasm`.
  */
 export function enableDeflate(): void {
-  setDeflateEngine(deflateEngine);
+  edgeDeflateKernel();
+  setDeflateEngine(() => engine);
 }

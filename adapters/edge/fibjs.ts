@@ -11,11 +11,11 @@ import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socke
 import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
 import type { HeaderValues } from '../../src/handshake/headers.ts';
 import type { ResponseHead } from '../../src/handshake/http-head.ts';
-import { deflateEngine } from '../../src/nodejs/compression.ts';
 import { RawSession } from '../../src/protocol/session.ts';
 import { startOpening, withCredentials } from '../../src/raw/opening.ts';
 import { SessionTransport } from '../../src/raw/session-transport.ts';
 import { bufferPlatform as platform } from './buffers.ts';
+import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
 import { acceptUpgrade } from './upgrade.ts';
 

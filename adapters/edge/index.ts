@@ -6,6 +6,7 @@ import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { coreOf } from '../../src/api/ws/core.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { deflateEngine } from './deflate-engine.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 import { bufferPlatform, WebSocket } from './websocket.ts';
 import { defer } from '../../src/clock.ts';
@@ -46,7 +47,7 @@ export class WebSocketServer {
   }
 }
 
-lendPlatform(bufferPlatform);
+lendPlatform(bufferPlatform, deflateEngine);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

@@ -3,20 +3,11 @@
 
 import type { Codec } from '../../src/codec/codec.ts';
 import { SIMD_MODULE } from '../../src/codec/embedded.ts';
-import { bytesOfBase64 } from '../../src/codec/wasm.ts';
-import { codecOf } from './kernel.ts';
+import { codecOf, compile } from './kernel.ts';
 
 /** Compiled while the worker starts: later workerd compiles nothing, and before some compatibility date not even then. */
-const compiled = compile();
+const compiled = compile(SIMD_MODULE);
 let shared: Codec | undefined;
-
-function compile(): WebAssembly.Module | undefined {
-  try {
-    return new WebAssembly.Module(bytesOfBase64(SIMD_MODULE));
-  } catch {
-    return undefined;
-  }
-}
 
 /** The codec of this isolate, made at the first call: 2 MiB that a worker which only accepts connections does without. */
 export function edgeCodec(): Codec {

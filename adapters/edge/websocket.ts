@@ -4,10 +4,11 @@ import { Buffer } from 'node:buffer';
 import { connect } from 'cloudflare:sockets';
 import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
-import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 import type { Platform } from '../../src/platform.ts';
 import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
 import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
+import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
 import { createPlatform } from './platform.ts';
 

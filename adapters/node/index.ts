@@ -4,12 +4,13 @@ import type { IncomingMessage } from 'node:http';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { WebSocketServer } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
-lendPlatform(platform);
+lendPlatform(platform, deflateEngine);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

@@ -6,7 +6,8 @@ import { compressionSettings, deflateSettings, sessionSettings } from '../../src
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers, type HttpServer } from '../../src/api/ws/server-core.ts';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
 import { WebSocket } from './websocket.ts';

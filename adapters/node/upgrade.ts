@@ -11,7 +11,8 @@ import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
-import { checkDeflateOptions, deflateEngine } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { Session } from '../../src/platform.ts';
 

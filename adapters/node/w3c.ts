@@ -8,7 +8,7 @@ import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../
 import { parseAddress } from '../../src/api/address.ts';
 import { blockPorts } from '../../src/api/w3c/ports.ts';
 import { startHandshake } from '../../src/nodejs/client.ts';
-import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';

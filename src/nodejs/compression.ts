@@ -3,7 +3,7 @@
 import zlib from 'node:zlib';
 import { checkLimit } from '../base/options.ts';
 import type { ContextOptions, DeflateEngine } from '../deflate/engine.ts';
-import { sharedDeflateKernel } from '../deflate/load.ts';
+import type { DeflateKernel } from '../deflate/kernel.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
 import { createZlibEngine } from '../deflate/zlib-engine.ts';
 
@@ -16,33 +16,36 @@ interface DeflateSettings {
 }
 
 const zlibEngine = createZlibEngine(zlib);
-const wasmEngine = createWasmEngine(sharedDeflateKernel);
 
-/** Our own engine, where the runtime compiles its module: workerd does not while it runs, and `node --jitless` has no WebAssembly. */
-let standard: DeflateEngine | undefined;
+/** Gives the engine for connections. `'zlib'`: node:zlib for all of it. */
+export type EngineChoice = (name?: 'zlib' | 'wasm') => DeflateEngine;
 
-function chooseStandard(): DeflateEngine {
-  try {
-    sharedDeflateKernel();
-    return wasmEngine;
-  } catch {
-    return zlibEngine;
-  }
-}
-
-/** `strategy` and `dictionary` are zlib's alone. */
-function engineFor({ zlib: options }: ContextOptions): DeflateEngine {
-  return options?.['strategy'] || options?.['dictionary'] ? zlibEngine : (standard ??= chooseStandard());
-}
-
-const engine: DeflateEngine = {
-  createDeflator: (options) => engineFor(options).createDeflator(options),
-  createInflator: (options) => engineFor(options).createInflator(options),
-};
-
-/** @param name `'zlib'`: node:zlib for all of it. */
-export function deflateEngine(name?: 'zlib' | 'wasm'): DeflateEngine {
-  return name === 'zlib' ? zlibEngine : engine;
+/**
+ * Makes an engine that is our own wherever it can be: node:zlib does what only zlib can do, and everything where the
+ * runtime compiles no module, as `node --jitless`.
+ *
+ * @param load Called when a connection first compresses. It may throw.
+ */
+export function createDeflateEngine(load: () => DeflateKernel): EngineChoice {
+  let kernel: DeflateKernel | null | undefined;
+  const wasmEngine = createWasmEngine(() => kernel!);
+  const engineFor = ({ zlib: options }: ContextOptions): DeflateEngine => {
+    // `strategy` and `dictionary` are zlib's alone.
+    if (options?.['strategy'] || options?.['dictionary']) return zlibEngine;
+    if (kernel === undefined) {
+      try {
+        kernel = load();
+      } catch {
+        kernel = null;
+      }
+    }
+    return kernel === null ? zlibEngine : wasmEngine;
+  };
+  const engine: DeflateEngine = {
+    createDeflator: (options) => engineFor(options).createDeflator(options),
+    createInflator: (options) => engineFor(options).createInflator(options),
+  };
+  return (name) => (name === 'zlib' ? zlibEngine : engine);
 }
 
 /**

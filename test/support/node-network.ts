@@ -2,7 +2,7 @@
 
 import { connect as connectNet, createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
-import { deflateEngine } from '../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { TransportEvents } from '../../src/platform.ts';

@@ -3,7 +3,7 @@
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { IncomingMessage } from 'node:http';
 import { startHandshake } from '../../nodejs/client.ts';
-import { deflateEngine } from '../../nodejs/compression.ts';
+import { deflateEngine } from '../../nodejs/deflate-engine.ts';
 import { checkDispatcher, type Dispatcher } from '../../nodejs/dispatcher.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';

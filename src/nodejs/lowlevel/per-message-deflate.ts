@@ -16,9 +16,8 @@ import {
 import { emptyMessage, TAIL } from '../../deflate/messages.ts';
 import { Compression } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/faults.ts';
-import { deflateEngine } from '../compression.ts';
 import { copyToOwn } from '../views.ts';
-import { platform } from './lent.ts';
+import { deflateEngine, platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
 import { keepCore, markCores, requireCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';

@@ -2,7 +2,7 @@
 
 import { OUR_PARAMETERS } from '../../contract/runtime.ts';
 import { expect, test } from 'vitest';
-import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
 import { declareOutcomes, type Outcome, whereInstalled } from '../../support/mini-runner/report.ts';
 import type { RunPlan } from '../../support/mini-runner/plan.ts';
 import { startServers } from '../../support/mini-runner/servers.ts';
@@ -40,7 +40,7 @@ async function runIn(worker: RunningWorker, peer: ServerPeer, extensions: string
 
 async function workerOf(program: string, settings: Partial<WorkerPlan> = {}): Promise<RunningWorker> {
   return await startWorker({
-    files: { 'worker.js': await bundle(program), 'core.wasm': codecBytes() },
+    files: { 'worker.js': await bundle(program), ...moduleFiles() },
     certificate,
     ...settings,
   });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWebSocketStream, WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
-import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
 import { requestHead } from '../../support/sockets.ts';
 import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
 
@@ -14,7 +14,7 @@ describe.runIf(hasWorkerd)('worker', () => {
   let echo: string;
 
   beforeAll(async () => {
-    const files = { 'worker.js': await bundle('test/runtime/edge/features.program.ts'), 'core.wasm': codecBytes() };
+    const files = { 'worker.js': await bundle('test/runtime/edge/features.program.ts'), ...moduleFiles() };
     worker = await startWorker({ files, flags: ['nodejs_compat'] });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true });
     server.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
@@ -73,7 +73,19 @@ describe.runIf(hasWorkerd)('worker', () => {
   test('client compresses in many requests at the same time, long messages in slices', async () => {
     const sizes = Array.from({ length: 20 }, (_, index) => index * 100_001);
     const answers = await Promise.all(sizes.map((size) => ask(`/exchange-deflated?to=${echo}&size=${size}`)));
-    expect(new Set(answers)).toEqual(new Set(['permessage-deflate true']));
+    expect(new Set(answers)).toEqual(new Set(['permessage-deflate; client_max_window_bits=12 true']));
+  });
+
+  test('client of the W3C style compresses without the flag nodejs_compat', async () => {
+    const code = await bundle('test/runtime/edge/deflate.program.ts', { minify: true });
+    expect(code).not.toContain('node:');
+    const bare = await startWorker({ files: { 'worker.js': code, ...moduleFiles() } });
+    try {
+      const response = await fetch(`http://127.0.0.1:${bare.port}/?to=${echo}`);
+      expect(await response.text()).toBe('permessage-deflate; client_max_window_bits=12 hello hello hello');
+    } finally {
+      await bare.close();
+    }
   });
 
   test('server limits messages, and sets header fields', async () => {

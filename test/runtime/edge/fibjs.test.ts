@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
-import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
 import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
 import { pattern } from '../../support/frames.ts';
 
@@ -14,7 +14,7 @@ describe.runIf(hasWorkerd).each(['2025-01-01', '2026-10-01'])('worker of %s', (c
   const cookies: (string | undefined)[] = [];
 
   beforeAll(async () => {
-    const files = { 'worker.js': await bundle('test/runtime/edge/fibjs.program.ts'), 'core.wasm': codecBytes() };
+    const files = { 'worker.js': await bundle('test/runtime/edge/fibjs.program.ts'), ...moduleFiles() };
     worker = await startWorker({ files, flags: ['nodejs_compat'], compatibilityDate });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: { threshold: 0 } });
     server.on('headers', (lines, request) => {

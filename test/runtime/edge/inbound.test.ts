@@ -1,6 +1,6 @@
 // The contract with a worker as the server: `upgrade()` in workerd, our clients here. Both negotiate permessage-deflate.
 
-import { bundle, codecBytes, importBundle } from '../../support/mini-runner/bundle.ts';
+import { bundle, moduleFiles, importBundle } from '../../support/mini-runner/bundle.ts';
 import { declareOutcomes, whereInstalled } from '../../support/mini-runner/report.ts';
 import { hasWorkerd, startWorker } from '../../support/mini-runner/workerd.ts';
 import type * as program from './node-clients.program.ts';
@@ -25,7 +25,7 @@ const WITHOUT = [
 ];
 
 await whereInstalled('workerd', hasWorkerd, async () => {
-  const files = { 'worker.js': await bundle('test/runtime/edge/server.program.ts'), 'core.wasm': codecBytes() };
+  const files = { 'worker.js': await bundle('test/runtime/edge/server.program.ts'), ...moduleFiles() };
   const { run } = (await importBundle('test/runtime/edge/node-clients.program.ts')) as typeof program;
   // The compatibility date decides who answers Close frames, and what binaryType is at first.
   for (const compatibilityDate of ['2024-10-01', '2026-10-01']) {

@@ -2,12 +2,12 @@
 
 import { startWireServer } from '../../conformance/w3c/wire.ts';
 import { authority } from '../deno/certificates.ts';
-import { bundle, codecBytes } from '../../support/mini-runner/bundle.ts';
+import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
 import { declareOutcomes, type Outcome, whereInstalled } from '../../support/mini-runner/report.ts';
 import { hasWorkerd, startWorker } from '../../support/mini-runner/workerd.ts';
 
 await whereInstalled('workerd', hasWorkerd, async () => {
-  const files = { 'worker.js': await bundle('test/runtime/edge/w3c-rules.program.ts'), 'core.wasm': codecBytes() };
+  const files = { 'worker.js': await bundle('test/runtime/edge/w3c-rules.program.ts'), ...moduleFiles() };
   const worker = await startWorker({ files, certificate: authority });
   const [server, secureServer] = [await startWireServer(), await startWireServer({ isSecure: true })];
   try {

@@ -19,14 +19,14 @@ const vitest: Plugin = {
 };
 
 /**
- * Leaves imports of the codec's module to the runtime. A bundler for workers does the same.
+ * Leaves imports of the modules to the runtime. A bundler for workers does the same.
  *
- * In the sources the module is not beside the adapter yet: `build/` has it.
+ * In the sources the modules are not beside the adapter yet: `build/` has them.
  */
-const codecModule: Plugin = {
-  name: 'codec-module',
+const modules: Plugin = {
+  name: 'modules',
   setup(program) {
-    program.onResolve({ filter: /\/core\.wasm$/ }, () => ({ path: './core.wasm', external: true }));
+    program.onResolve({ filter: /\/(core|deflate)\.wasm$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
@@ -41,7 +41,7 @@ export async function bundle(entry: string, options: BuildOptions = {}): Promise
     target: 'es2022',
     external: ['node:*', 'cloudflare:*'],
     logLevel: 'silent',
-    plugins: [vitest, codecModule],
+    plugins: [vitest, modules],
     ...options,
   });
   return (outputFiles as OutputFile[])[0].text;
@@ -57,6 +57,11 @@ export async function importBundle(entry: string): Promise<unknown> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The modules that a bundled worker may import, by their names. */
+export function moduleFiles(): Record<string, Uint8Array> {
+  return { 'core.wasm': codecBytes(), 'deflate.wasm': readFileSync(join(ROOT, 'build/deflate-simd.wasm')) };
 }
 
 /** The codec with SIMD, as `npm run build:wasm` leaves it. */

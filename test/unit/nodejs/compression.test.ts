@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { deflateEngine } from '../../../src/nodejs/compression.ts';
+import { deflateEngine } from '../../../src/nodejs/deflate-engine.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 

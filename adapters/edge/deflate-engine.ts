@@ -1,0 +1,6 @@
+// The engine of the classes that need `nodejs_compat` anyway: our own over the imported module, and node:zlib for what only zlib can do.
+
+import { createDeflateEngine, type EngineChoice } from '../../src/nodejs/compression.ts';
+import { edgeDeflateKernel } from './deflate-module.ts';
+
+export const deflateEngine: EngineChoice = createDeflateEngine(edgeDeflateKernel);
