@@ -269,6 +269,8 @@ function describeHandshake(context: Context, face: Face): void {
     const refused = context.track(face.create(context.url('/refuse'), [], {}));
     listenTo(refused);
     await refused.closed;
+    // In browsers a promise goes on between two listeners.
+    await new Promise((resolve) => setTimeout(resolve));
     const whole = ['onopen open', 'onmessage message', 'onclose close'];
     expect(calls).toEqual(['onopen open', 'onclose close', ...whole, 'onerror error', 'onclose close']);
   });

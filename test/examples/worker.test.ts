@@ -24,8 +24,9 @@ async function bundleByEsbuild(entry: string, folder: string): Promise<void> {
   expect([await program.ended(), program.errors]).toEqual([0, '']);
 }
 
-interface Exports {
+interface Manifest {
   readonly exports: Readonly<Record<string, Readonly<Record<string, { readonly default: string }>>>>;
+  readonly imports: Readonly<Record<string, { readonly default: string }>>;
 }
 
 /** Finds wasock by the condition of workerd, and leaves the codec's module to the runtime. */
@@ -33,8 +34,9 @@ const workerd: Plugin = {
   name: 'workerd',
   async resolveId(source) {
     if (source.endsWith('.wasm')) return { id: './core.wasm', external: 'absolute' };
-    if (!source.startsWith('wasock')) return null;
-    const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Exports;
+    if (!/^(wasock|#)/.test(source)) return null;
+    const { exports, imports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Manifest;
+    if (source.startsWith('#')) return join(ROOT, imports[source].default);
     return join(ROOT, exports[source.replace('wasock', '.')]['workerd'].default);
   },
 };

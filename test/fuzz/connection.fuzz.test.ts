@@ -229,11 +229,14 @@ describe('connection', () => {
             parseFrames(transport.bytes).reduce((sum, each) => sum + (each.first === 0x89 ? 0 : each.payload.length), 0);
           let drains = 0;
           let isReleasing = false;
-          const check = (): void => {
+          // What is written within a call has its callback behind the call.
+          const check = (isTurnOver: boolean): void => {
             const total = sent.reduce((sum, { kind, bytes }) => sum + (kind === 'ping' ? 0 : bytes.length), 0);
             expect(session.bufferedAmount).toBe(total - written());
             expect(results).toEqual([...results.keys()]);
-            expect(results).toHaveLength(parseFrames(transport.bytes).length);
+            const frames = parseFrames(transport.bytes).length;
+            if (isTurnOver) expect(results).toHaveLength(frames);
+            else expect(results.length).toBeLessThanOrEqual(frames);
           };
           sink.onEvent = ([kind]) => {
             expect(kind).toBe('drain');
@@ -275,13 +278,13 @@ describe('connection', () => {
               peer.transport.deliver();
             } else if (each.kind === 'release') release();
             else send(each);
-            check();
+            check(each.kind === 'turn');
           }
           transport.isHeld = false;
           platform.runDeferred();
-          while (release()) check();
+          while (release()) check(true);
           pipe.run();
-          check();
+          check(true);
           expect(session.bufferedAmount).toBe(0);
           expect(results).toHaveLength(sent.length);
           expect(heardBy(peer)).toEqual(sent.map(({ kind, bytes }) => line(kind, bytes)));
