@@ -131,13 +131,13 @@ describe.each(FACES)('%s client', (_, connect) => {
     test('fails when the dispatcher is destroyed already', async () => {
       const dispatcher = new ProxyAgent('http://127.0.0.1:1');
       await dispatcher.destroy();
-      expect(await failureOf(connect('ws://127.0.0.1:1', { dispatcher }))).toMatchObject({ code: 'UND_ERR_DESTROYED' });
+      expect(await failureOf(connect('ws://127.0.0.1:8123', { dispatcher }))).toMatchObject({ code: 'UND_ERR_DESTROYED' });
     });
 
     test('fails when the program sends Proxy-Authorization itself', async () => {
       const proxy = await serveProxy();
       const dispatcher = kept(new ProxyAgent(proxy.url));
-      const client = connect('ws://127.0.0.1:1', { dispatcher, headers: { 'Proxy-Authorization': 'Basic eDp5' } });
+      const client = connect('ws://127.0.0.1:8123', { dispatcher, headers: { 'Proxy-Authorization': 'Basic eDp5' } });
       expect((await failureOf(client)).message).toContain('Proxy-Authorization');
       expect(proxy.asked).toEqual([]);
     });
