@@ -16,7 +16,7 @@ const path = (name) => fileURLToPath(new URL(name, ROOT));
  * `goal`: bytes that it should come down to.
  */
 const BUNDLES = [
-  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 57_000, goal: 25_000 },
+  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 58_500, goal: 25_000 },
   { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 44_000, goal: 25_000 },
   { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000, goal: 4_000 },
 ];

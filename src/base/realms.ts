@@ -34,7 +34,13 @@ export function isError(value: unknown): value is Error {
 
 /** `value` if it is an error, else one that says what it is. */
 export function toError(value: unknown): Error {
-  return isError(value) ? value : new Error(String(value));
+  if (isError(value)) return value;
+  try {
+    return new Error(String(value), { cause: value });
+  } catch {
+    // It has no text: Object.create(null), for one.
+    return new Error('A value that has no text was thrown', { cause: value });
+  }
 }
 
 export function isRegExp(value: unknown): value is RegExp {
