@@ -19,7 +19,7 @@ describe('toError', () => {
   });
 
   it('throws for no value, though it has no text', () => {
-    const silent: object = Object.create(null);
+    const silent = Object.create(null) as object;
     const thrower = {
       toString() {
         throw new Error('no text');
