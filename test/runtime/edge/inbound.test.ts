@@ -21,6 +21,8 @@ const WITHOUT = [
   'sends Pings and Pongs with their payload',
   'hears a Ping',
   'sees 1006 when the server goes away',
+  'messages, Pings and Pongs have memory that no other connection has',
+  'a Pong carries what its Ping said, whatever the program does with the payload',
   "'W3C-style client' has no subprotocol without an offer",
 ];
 

@@ -15,6 +15,7 @@ export default {
         secure: { url: secureUrl, options: {} },
         isNative: false,
         deflates: false,
+        dropsOnReset: true,
       }),
     );
     return Response.json(outcomes);
