@@ -12,8 +12,9 @@ const TEXT_DECODER_FROM = 128;
 // RFC 6455 section 5.6 knows no byte order mark: it is text like any other.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-// Deno emits no 'exit' after an uncaught exception, nor does it run microtasks.
-for (const event of ['error', 'unhandledrejection']) globalThis.addEventListener(event, flush);
+// Deno emits no 'exit' after an uncaught exception, nor does it run microtasks. Node.js, where tests and tools load this file too, has no
+// such listeners.
+for (const event of ['error', 'unhandledrejection']) globalThis.addEventListener?.(event, flush);
 
 export const platform: Platform = {
   ...nodePlatform,
