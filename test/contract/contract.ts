@@ -198,11 +198,10 @@ function describeMessages(context: Context, face: Face): void {
   });
 
   test.runIf(serverOwnsMemory)('receives what the memory of a message held when the server sent it', async () => {
-    const client = await connect(context, face, '/scratch');
+    const client = await connect(context, face, serverSendsFragments ? '/scratch?fragments' : '/scratch');
     for (const [index, size] of SCRATCH.entries()) expectSame(await client.next(), new Uint8Array(size).fill(index));
     expectSame(await client.next(), new Uint8Array(200_000).fill(1));
-    const joined = new Uint8Array(40_000).fill(2).fill(3, 20_000);
-    expectSame(await client.next(), joined);
+    if (serverSendsFragments) expectSame(await client.next(), new Uint8Array(40_000).fill(2).fill(3, 20_000));
   });
 
   test.runIf(clientOwnsMemory)('sends what the memory of a message holds at that time', async () => {

@@ -125,7 +125,7 @@ export class ContractScript {
       ws.on('close', (_code, reason) => transfer(reason));
     },
     // Sends the same memory again and again, filled anew each time, far more than the system takes at once.
-    scratch: (ws) => {
+    scratch: (ws, query) => {
       const scratch = new Uint8Array(Math.max(...SCRATCH));
       for (const [index, size] of SCRATCH.entries()) {
         ws.send(scratch.fill(index).subarray(0, size), { binary: true });
@@ -133,8 +133,10 @@ export class ContractScript {
       const transferred = new Uint8Array(200_000).fill(1);
       ws.send(transferred, { binary: true });
       transfer(transferred);
-      ws.send(scratch.fill(2).subarray(0, 20_000), { binary: true, fin: false });
-      ws.send(scratch.fill(3).subarray(0, 20_000), { binary: true, fin: true });
+      if (query.has('fragments')) {
+        ws.send(scratch.fill(2).subarray(0, 20_000), { binary: true, fin: false });
+        ws.send(scratch.fill(3).subarray(0, 20_000), { binary: true, fin: true });
+      }
       scratch.fill(0xff);
     },
     // Tells how long the ArrayBuffer of a message or Ping is, and whether another connection had it before.

@@ -161,12 +161,14 @@ describe('backpressure', () => {
     peer.on('drain', () => drains++);
     client.on('message', (data: Buffer) => (received += data.length));
     for (let index = 0; index < 10; index++) peer.send(pattern(3_000_000), () => calls++);
-    expect(peer.bufferedAmount).toBe(30_000_000);
+    // Long messages are written within send(), so the system may have taken the first ones; what it took in part still counts.
+    expect(peer.bufferedAmount).toBeGreaterThan(15_000_000);
     await sleep(50);
-    expect(peer.bufferedAmount).toBe(30_000_000);
+    const waiting = peer.bufferedAmount;
+    expect(calls).toBe((30_000_000 - waiting) / 3_000_000);
     peer.send('four');
-    expect(peer.bufferedAmount).toBe(30_000_004);
-    expect([drains, received, calls]).toEqual([0, 0, 0]);
+    expect(peer.bufferedAmount).toBe(waiting + 4);
+    expect([drains, received]).toEqual([0, 0]);
     const drained = once(peer, 'drain');
     client.resume();
     await drained;

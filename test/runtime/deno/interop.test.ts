@@ -118,8 +118,6 @@ function describeNativeServer(plan: PairPlan): void {
       clientNamesFault: false,
       // It has no limit to set, takes frames that are not masked, and drops TCP on text that is no UTF-8.
       serverNamesFault: false,
-      // It sends what the memory of a message holds at the end of the turn.
-      serverOwnsMemory: false,
       serverAbnormalCode: 0,
       serverSendsFragments: false,
       serverPings: false,
