@@ -17,7 +17,7 @@ type Facade = (http: Http, values: readonly unknown[]) => void;
 const FACADES: Readonly<Record<string, Facade>> = {
   'ws 0.4'(http, values) {
     new ClassicServer({ server: http }).on('connection', (ws) => {
-      for (const value of values) ws.send(value as Buffer, { binary: true });
+      for (const value of values) ws.send(value, { binary: true });
     });
   },
   JSH(http, values) {
