@@ -11,6 +11,7 @@ interface Program {
 }
 
 const program: Program = {
-  run: (url) => runTests(() => describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true })),
+  run: (url) =>
+    runTests(() => describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true, dropsOnReset: true })),
 };
 Object.assign(globalThis, { program });
