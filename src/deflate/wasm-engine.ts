@@ -37,13 +37,13 @@ const NONE = new Uint8Array(0);
 const INFLATE_END = INFLATE_OUT + INFLATE_OUT_BYTES;
 /** Room that a message finds before history is moved to the front. A longer message is gathered in pieces. */
 const INFLATE_ROOM = 65536;
-/** Most input that one call of the inflater gets: 1 ms of blocks made to be slow to inflate. */
+/** Most input that one call of the inflater gets. */
 const INFLATE_PIECE = INFLATE_IN_BYTES;
 /** Most output of one slice, where the clock stands. */
 const INFLATE_SLICE = 1048576;
-/** Most data that one call of the deflater gets: 0.3 ms of JSON at level 5. */
+/** Most data that one call of the deflater gets. */
 const DEFLATE_PIECE = 16384;
-/** When a slice takes no other piece. It ends after 2 to 3 ms, for data differ in cost by a factor of a hundred. */
+/** When a slice takes no other piece. By the clock, since data differ in cost by a factor of a hundred. */
 const SLICE_MILLISECONDS = 2;
 
 /** What is wrong with the input, by the module's results from INFLATE_FAILED on. The words are zlib's, which programs of ws know. */
