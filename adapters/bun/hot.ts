@@ -1,7 +1,7 @@
 // `bun --hot` runs a changed program in the process of the old one, whose servers still listen. As with Bun.serve, a server of the new
 // program takes over from the one of the old program at the same place: https://bun.sh/docs/runtime/hot.
 
-import type { ListenPlan } from '../../src/raw/network.ts';
+import type { ListenPlan } from '../../src/http1/network.ts';
 import type { BunListener } from './bun.ts';
 
 interface Held {

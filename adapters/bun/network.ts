@@ -10,7 +10,7 @@ import type {
   Listener,
   ListenerEvents,
   RawNetwork,
-} from '../../src/raw/network.ts';
+} from '../../src/http1/network.ts';
 import { bun, type BunError, type BunListener } from './bun.ts';
 import { hold, takeOver } from './hot.ts';
 import { BunTransport, handlers, type Opening } from './transport.ts';

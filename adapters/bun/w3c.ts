@@ -3,7 +3,7 @@
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
 import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import { createConnect } from '../../src/raw/w3c.ts';
+import { createConnect } from '../../src/http1/w3c.ts';
 import type { BunServer } from './bun.ts';
 import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } from './native.ts';
 import { network } from './network.ts';

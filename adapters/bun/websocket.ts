@@ -9,8 +9,8 @@ import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { lendToSockets } from '../../src/api/ws/internals.ts';
-import { rawSessionMaker } from '../../src/raw/ws/server.ts';
-import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
+import { rawSessionMaker } from '../../src/http1/ws/server.ts';
+import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { runtime } from './runtime.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
 

@@ -9,7 +9,7 @@ import type {
   ListenPlan,
   Listener,
   RawNetwork,
-} from '../../src/raw/network.ts';
+} from '../../src/http1/network.ts';
 import { deno, type DenoConnection, type DenoListener } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
 import { mayListenByNet, SocketPort } from './socket-port.ts';

@@ -1,7 +1,7 @@
 // Listening by node:net, whose connections cost a message less than those of Deno.listen (docs/performance.md has the figures).
 
 import net, { type AddressInfo, type Server } from 'node:net';
-import type { ListenerEvents, ListenPlan, Listener } from '../../src/raw/network.ts';
+import type { ListenerEvents, ListenPlan, Listener } from '../../src/http1/network.ts';
 import { deno, type Permission } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
 import { SocketTransport } from './socket-transport.ts';

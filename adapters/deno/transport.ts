@@ -2,7 +2,7 @@
 
 import { guard } from '../../src/base/guard.ts';
 import type { TransportEvents } from '../../src/platform.ts';
-import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
 import type { DenoAddress, DenoConnection } from './deno.ts';
 import { systemError } from './errors.ts';
 import { PendingWrite } from './gather.ts';

@@ -1,6 +1,6 @@
 // The raw network of workerd: outgoing TCP and TLS connections, and nothing that listens.
 
-import type { ClientTls, ConnectEvents, ConnectPlan, RawNetwork } from '../../src/raw/network.ts';
+import type { ClientTls, ConnectEvents, ConnectPlan, RawNetwork } from '../../src/http1/network.ts';
 import type { Platform } from '../../src/platform.ts';
 import { EdgeTransport, toError, type SocketConnect } from './transport.ts';
 import { defer } from '../../src/clock.ts';

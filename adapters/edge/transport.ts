@@ -2,7 +2,7 @@
 
 import type { Platform, TransportEvents } from '../../src/platform.ts';
 import { guard } from '../../src/base/guard.ts';
-import type { EndpointAddress, RawTransport } from '../../src/raw/network.ts';
+import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
 import { defer } from '../../src/clock.ts';
 
 /** A socket of workerd. */

@@ -4,7 +4,7 @@ import { connect as connectSocket } from 'cloudflare:sockets';
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
 import type { ConnectRequest } from '../../src/api/w3c/connect.ts';
 import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
-import { createConnect } from '../../src/raw/w3c.ts';
+import { createConnect } from '../../src/http1/w3c.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';

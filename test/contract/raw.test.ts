@@ -1,4 +1,4 @@
-// The contract over raw sockets: our classes of src/raw against each other and against those of the Node adapter.
+// The contract over raw sockets: our classes of src/http1 against each other and against those of the Node adapter.
 
 import { once } from 'node:events';
 import { createServer } from 'node:https';

@@ -15,8 +15,8 @@ import type {
   ListenPlan,
   RawNetwork,
   RawTransport,
-} from '../../src/raw/network.ts';
-import type { RawRuntime } from '../../src/raw/ws/runtime.ts';
+} from '../../src/http1/network.ts';
+import type { RawRuntime } from '../../src/http1/ws/runtime.ts';
 
 /** How a network behaves, where runtimes differ. */
 export interface Behaviour {

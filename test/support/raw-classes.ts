@@ -1,4 +1,4 @@
-// The classes of src/raw as an adapter makes them, over the sockets of Node.
+// The classes of src/http1 as an adapter makes them, over the sockets of Node.
 
 import type { IncomingMessage } from 'node:http';
 import { expose } from '../../src/api/ws/expose.ts';
@@ -6,11 +6,11 @@ import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import { createConnect } from '../../src/raw/w3c.ts';
+import { createConnect } from '../../src/http1/w3c.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers } from '../../src/api/ws/server-core.ts';
-import { rawServerPlatform } from '../../src/raw/ws/server.ts';
-import { RawWebSocket } from '../../src/raw/ws/websocket.ts';
+import { rawServerPlatform } from '../../src/http1/ws/server.ts';
+import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
 
 export const network: NodeNetwork = createNodeNetwork({ readsDirectly: 'alternately' });

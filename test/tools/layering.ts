@@ -65,11 +65,11 @@ export const RULES: readonly Rule[] = [
   { area: 'src/nodejs/', mayImport: [...BELOW_API, 'src/api/address.ts'], modules: ['node:'] },
   // Handshakes and servers over the raw sockets that an adapter lends. `ws/` joins them to the ws-style face.
   {
-    area: 'src/raw/ws/',
-    mayImport: [...BELOW_API, 'src/raw/', 'src/api/address.ts', 'src/api/ws/', 'src/nodejs/'],
+    area: 'src/http1/ws/',
+    mayImport: [...BELOW_API, 'src/http1/', 'src/api/address.ts', 'src/api/ws/', 'src/nodejs/'],
     modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:net'],
   },
-  { area: 'src/raw/', mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'] },
+  { area: 'src/http1/', mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'] },
   // What the facades have in common. fibjs runs in workers too, so it knows no HTTP but by its types.
   {
     area: 'src/compat/shared/',

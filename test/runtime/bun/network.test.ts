@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { network } from '../../../adapters/bun/network.ts';
-import type { ConnectPlan, ListenPlan } from '../../../src/raw/network.ts';
+import type { ConnectPlan, ListenPlan } from '../../../src/http1/network.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { pattern } from '../../support/frames.ts';
 import { sleep } from '../../support/sockets.ts';

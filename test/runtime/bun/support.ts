@@ -1,7 +1,7 @@
 // What the tests over Bun's raw sockets share. Only for tests that run on Bun.
 
 import type { TransportEvents } from '../../../src/platform.ts';
-import type { ConnectPlan, Listener, ListenPlan, RawTransport } from '../../../src/raw/network.ts';
+import type { ConnectPlan, Listener, ListenPlan, RawTransport } from '../../../src/http1/network.ts';
 import { network } from '../../../adapters/bun/network.ts';
 
 /** One end of a connection, with all that it has heard. */

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { INPUT_BYTES } from '../../../assembly/layout.ts';
 import { network } from '../../../adapters/deno/network.ts';
 import { LARGE_REGION, SMALL_REGION } from '../../../adapters/deno/regions.ts';
-import type { ClientTls, ListenPlan } from '../../../src/raw/network.ts';
+import type { ClientTls, ListenPlan } from '../../../src/http1/network.ts';
 import { pattern } from '../../support/frames.ts';
 import { authority, certificate, key } from './certificates.ts';
 import { deferred, Ear, openWire, type Wire } from './wires.ts';

@@ -3,7 +3,7 @@
 import { network } from '../../../adapters/deno/network.ts';
 import { platform } from '../../../adapters/deno/platform.ts';
 import type { TransportEvents } from '../../../src/platform.ts';
-import type { ClientTls, Listener, ListenPlan, RawTransport } from '../../../src/raw/network.ts';
+import type { ClientTls, Listener, ListenPlan, RawTransport } from '../../../src/http1/network.ts';
 
 /** A promise for others to settle. */
 export interface Deferred<Value> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createNetwork } from '../../../../adapters/edge/network.ts';
-import type { ConnectPlan, RawTransport } from '../../../../src/raw/network.ts';
+import type { ConnectPlan, RawTransport } from '../../../../src/http1/network.ts';
 import { fakePlatform } from '../../../support/fake-session.ts';
 import { fakeConnect, FakeSocket, settle } from './fake-socket.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { responseHeadParser } from '../../../src/handshake/http-head.ts';
-import { ResponseBody } from '../../../src/raw/response-body.ts';
+import { ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { FakeTransport, latin1 } from './support.ts';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ConnectOptions } from '../../../src/api/w3c/connect.ts';
 import type { DeflateEngine } from '../../../src/deflate/engine.ts';
 import type { Session } from '../../../src/platform.ts';
-import { createConnect } from '../../../src/raw/w3c.ts';
+import { createConnect } from '../../../src/http1/w3c.ts';
 import { RecordingSink } from '../../support/memory-pipe.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
 import { FakeNetwork } from './support.ts';

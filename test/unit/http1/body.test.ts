@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { responseHeadParser, type ResponseHead } from '../../../src/handshake/http-head.ts';
-import { BodyDecoder } from '../../../src/raw/body.ts';
+import { BodyDecoder } from '../../../src/http1/body.ts';
 import { latin1 } from './support.ts';
 
 function headOf(fields: string, status: number = 400): ResponseHead {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import { RawSocket } from '../../../../src/http1/ws/socket.ts';
 import { RecordingSink } from '../../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { FakeTransport, latin1 } from '../support.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SessionTransport } from '../../../src/raw/session-transport.ts';
+import { SessionTransport } from '../../../src/http1/session-transport.ts';
 import { FakeTransport } from './support.ts';
 
 function setUp() {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readClientTls } from '../../../src/raw/tls.ts';
+import { readClientTls } from '../../../src/http1/tls.ts';
 
 test('client takes PEM as strings and as bytes', () => {
   const bytes = new TextEncoder().encode('PEM');

@@ -8,7 +8,7 @@ import type {
   Listener,
   RawNetwork,
   RawTransport,
-} from '../../../src/raw/network.ts';
+} from '../../../src/http1/network.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
 export const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeLatin1, encodeUtf8 } from '../../../src/raw/text.ts';
+import { encodeLatin1, encodeUtf8 } from '../../../src/http1/text.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
 test('text becomes UTF-8 or Latin-1', () => {

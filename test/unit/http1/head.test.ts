@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { requestHeadParser, type RequestHead } from '../../../src/handshake/http-head.ts';
-import { HeadReader } from '../../../src/raw/head.ts';
+import { HeadReader } from '../../../src/http1/head.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { FakeTransport, latin1 } from './support.ts';
 

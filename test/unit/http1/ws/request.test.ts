@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/api/address.ts';
 import type { HeaderValues } from '../../../../src/handshake/headers.ts';
-import { RawClientRequest } from '../../../../src/raw/ws/request.ts';
+import { RawClientRequest } from '../../../../src/http1/ws/request.ts';
 
 function setUp() {
   const calls: unknown[] = [];

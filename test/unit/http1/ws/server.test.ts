@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { VerifyClientInfo } from '../../../../src/api/ws/types.ts';
-import type { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import type { RawSocket } from '../../../../src/http1/ws/socket.ts';
 import { certificate, key } from '../../../support/certificates.ts';
 import { frame, hex } from '../../../support/frames.ts';
 import { WebSocket, WebSocketServer } from '../../../support/raw-classes.ts';

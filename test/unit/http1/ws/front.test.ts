@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Listener, ListenerEvents, ListenPlan, RawNetwork } from '../../../../src/raw/network.ts';
-import { RawHttpFront, type FrontOptions } from '../../../../src/raw/ws/front.ts';
-import type { RawMessage } from '../../../../src/raw/ws/message.ts';
-import type { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import type { Listener, ListenerEvents, ListenPlan, RawNetwork } from '../../../../src/http1/network.ts';
+import { RawHttpFront, type FrontOptions } from '../../../../src/http1/ws/front.ts';
+import type { RawMessage } from '../../../../src/http1/ws/message.ts';
+import type { RawSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { requestHead } from '../../../support/sockets.ts';
 import { FakeTransport } from '../support.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/api/address.ts';
-import { startOpening, withCredentials, type Opened, type OpeningPlan } from '../../../src/raw/opening.ts';
-import type { ResponseBody } from '../../../src/raw/response-body.ts';
+import { startOpening, withCredentials, type Opened, type OpeningPlan } from '../../../src/http1/opening.ts';
+import type { ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
 import { FakeNetwork, latin1, type FakeTransport } from './support.ts';

@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { requestHeadParser, responseHeadParser } from '../../../../src/handshake/http-head.ts';
-import { ResponseBody } from '../../../../src/raw/response-body.ts';
-import { joinHeaders, RawMessage } from '../../../../src/raw/ws/message.ts';
-import { RawSocket } from '../../../../src/raw/ws/socket.ts';
+import { ResponseBody } from '../../../../src/http1/response-body.ts';
+import { joinHeaders, RawMessage } from '../../../../src/http1/ws/message.ts';
+import { RawSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { FakeTransport, latin1 } from '../support.ts';
 
