@@ -9,14 +9,14 @@ import type {
   ListenPlan,
   Listener,
   ListenerEvents,
-  RawNetwork,
+  Network,
 } from '../../src/http1/network.ts';
 import { bun, type BunError, type BunListener } from './bun.ts';
 import { hold, takeOver } from './hot.ts';
 import { BunTransport, handlers, type Opening } from './transport.ts';
 import { defer } from '../../src/clock.ts';
 
-export const network: RawNetwork = {
+export const network: Network = {
   listen(plan, events) {
     if (plan.backlog !== undefined) throw new TypeError('backlog: Bun always lets 512 connections wait');
     const listener = new BunPort(plan, events);

@@ -6,10 +6,10 @@ import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform } from './platform.ts';
 import { platform as socketPlatform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
-import type { RawRuntime } from '../../src/http1/ws/runtime.ts';
+import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { network } from './network.ts';
 
-export const runtime: RawRuntime = {
+export const runtime: StreamRuntime = {
   network,
   platform,
   deflateEngine,

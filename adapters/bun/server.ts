@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers } from '../../src/api/ws/server-core.ts';
-import { rawServerPlatform } from '../../src/http1/ws/server.ts';
+import { streamServerPlatform } from '../../src/http1/ws/server.ts';
 import { runtime } from './runtime.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -22,4 +22,4 @@ export class WebSocketServer<
   }
 }
 
-lendToServers(WebSocketServer, rawServerPlatform(runtime, WebSocket));
+lendToServers(WebSocketServer, streamServerPlatform(runtime, WebSocket));

@@ -3,7 +3,7 @@
 // Bun calls one handler object for all sockets, and each socket carries its transport as `data`: no closures a connection.
 
 import type { TransportEvents } from '../../src/platform.ts';
-import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
+import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import type { BunSocket, SocketHandlers } from './bun.ts';
 import { defer } from '../../src/clock.ts';
 
@@ -34,7 +34,7 @@ export interface Opening {
   onFailure(transport: BunTransport, error: Error): void;
 }
 
-export class BunTransport implements RawTransport {
+export class BunTransport implements ByteStream {
   readonly isSecure: boolean;
   #socket: BunSocket<BunTransport> | null = null;
   #events: TransportEvents | null = null;

@@ -9,7 +9,7 @@ import type * as types from '../../src/api/ws/types.ts';
 import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
 import { lendToSockets } from '../../src/api/ws/internals.ts';
-import { rawSessionMaker } from '../../src/http1/ws/server.ts';
+import { streamSessionMaker } from '../../src/http1/ws/server.ts';
 import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { runtime } from './runtime.ts';
 import type { WebSocketServer as Server_ } from './server.ts';
@@ -46,7 +46,7 @@ export class WebSocket extends RawWebSocket {
   }
 }
 expose(WebSocket);
-lendToSockets(WebSocket, rawSessionMaker(runtime));
+lendToSockets(WebSocket, streamSessionMaker(runtime));
 
 /** The class by a name that the namespace below does not hide. */
 interface Self extends WebSocket {}

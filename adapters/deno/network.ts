@@ -8,7 +8,7 @@ import type {
   ListenerEvents,
   ListenPlan,
   Listener,
-  RawNetwork,
+  Network,
 } from '../../src/http1/network.ts';
 import { deno, type DenoConnection, type DenoListener } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
@@ -21,7 +21,7 @@ const ACCEPT_PAUSE = 50;
 /** What an HTTP/1.1 connection calls itself in TLS (RFC 7301). */
 const ALPN = ['http/1.1'];
 
-export const network: RawNetwork = {
+export const network: Network = {
   listen(plan, events) {
     if (mayListenByNet(plan)) return new SocketPort(plan, events);
     return new DenoPort(plan, events);

@@ -5,11 +5,11 @@ import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform as socketPlatform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
-import type { RawRuntime } from '../../src/http1/ws/runtime.ts';
+import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { network } from './network.ts';
 import { platform } from './platform.ts';
 
-export const runtime: RawRuntime = {
+export const runtime: StreamRuntime = {
   network,
   platform,
   deflateEngine,

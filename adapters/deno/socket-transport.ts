@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import { NodeTransport } from '../../src/nodejs/transport.ts';
 import type { TransportEvents } from '../../src/platform.ts';
-import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
+import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import { defer } from '../../src/clock.ts';
 
 /** A write that waits for the one before it. */
@@ -13,7 +13,7 @@ interface Waiting {
   readonly onWritten: (isAtOnce?: boolean) => void;
 }
 
-export class SocketTransport extends NodeTransport implements RawTransport {
+export class SocketTransport extends NodeTransport implements ByteStream {
   readonly isSecure = false;
   readonly #socket: Socket;
   #waiting: Waiting[] | null = null;

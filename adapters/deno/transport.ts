@@ -2,7 +2,7 @@
 
 import { guard } from '../../src/base/guard.ts';
 import type { TransportEvents } from '../../src/platform.ts';
-import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
+import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import type { DenoAddress, DenoConnection } from './deno.ts';
 import { systemError } from './errors.ts';
 import { PendingWrite } from './gather.ts';
@@ -13,7 +13,7 @@ import { defer, microtask } from '../../src/clock.ts';
 /** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
 const MICROTASKS_AT_ONCE = 4;
 
-export class DenoTransport implements RawTransport {
+export class DenoTransport implements ByteStream {
   readonly isSecure: boolean;
   readonly #connection: DenoConnection;
   #events: TransportEvents | null = null;

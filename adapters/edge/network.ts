@@ -1,12 +1,12 @@
 // The raw network of workerd: outgoing TCP and TLS connections, and nothing that listens.
 
-import type { ClientTls, ConnectEvents, ConnectPlan, RawNetwork } from '../../src/http1/network.ts';
+import type { ClientTls, ConnectEvents, ConnectPlan, Network } from '../../src/http1/network.ts';
 import type { Platform } from '../../src/platform.ts';
 import { EdgeTransport, toError, type SocketConnect } from './transport.ts';
 import { defer } from '../../src/clock.ts';
 
 /** @param connect Of `cloudflare:sockets`. */
-export function createNetwork(connect: SocketConnect, platform: Platform): RawNetwork {
+export function createNetwork(connect: SocketConnect, platform: Platform): Network {
   return {
     listen() {
       throw new TypeError('A worker does not listen: it gets requests. Call upgrade(request) in its fetch handler');

@@ -2,7 +2,7 @@
 
 import type { Platform, TransportEvents } from '../../src/platform.ts';
 import { guard } from '../../src/base/guard.ts';
-import type { EndpointAddress, RawTransport } from '../../src/http1/network.ts';
+import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import { defer } from '../../src/clock.ts';
 
 /** A socket of workerd. */
@@ -25,7 +25,7 @@ export type SocketConnect = (
 const GATHERED_BYTES = 65536;
 
 /** A byte stream over `socket`, which may still be connecting. */
-export class EdgeTransport implements RawTransport {
+export class EdgeTransport implements ByteStream {
   readonly isSecure: boolean;
   readonly remote: EndpointAddress;
   readonly local: EndpointAddress = { address: undefined, port: undefined };
@@ -44,7 +44,7 @@ export class EdgeTransport implements RawTransport {
   /** The end, where there is nobody yet to tell it to. */
   #end: { readonly error: Error | undefined } | null = null;
 
-  constructor(socket: EdgeSocket, platform: Platform, end: Pick<RawTransport, 'isSecure' | 'remote'>) {
+  constructor(socket: EdgeSocket, platform: Platform, end: Pick<ByteStream, 'isSecure' | 'remote'>) {
     this.#platform = platform;
     this.#socket = socket;
     this.isSecure = end.isSecure;

@@ -6,7 +6,7 @@ import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 import type { Platform } from '../../src/platform.ts';
-import type { RawRuntime } from '../../src/http1/ws/runtime.ts';
+import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
@@ -23,7 +23,7 @@ export const bufferPlatform: Platform = createPlatform({
   },
 });
 
-const runtime: RawRuntime = {
+const runtime: StreamRuntime = {
   network: createNetwork(connect, bufferPlatform),
   platform: bufferPlatform,
   deflateEngine,

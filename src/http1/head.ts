@@ -4,7 +4,7 @@ import type { HeadResult } from '../handshake/http-head.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
 import type { Platform, Timer, TransportEvents } from '../platform.ts';
 import { guard } from '../base/guard.ts';
-import type { RawTransport } from './network.ts';
+import type { ByteStream } from './network.ts';
 
 /** A parser of `handshake/http-head.ts`. */
 interface Parser<Head> {
@@ -28,7 +28,7 @@ export interface HeadEvents<Head> {
 }
 
 export class HeadReader<Head> implements TransportEvents {
-  readonly #transport: RawTransport;
+  readonly #transport: ByteStream;
   readonly #platform: Platform;
   /** Null once it is over: it holds the head, and whoever keeps a handshake would keep that. */
   #parser: Parser<Head> | null;
@@ -38,7 +38,7 @@ export class HeadReader<Head> implements TransportEvents {
   #isOver = false;
 
   constructor(
-    transport: RawTransport,
+    transport: ByteStream,
     platform: Platform,
     plan: { readonly parser: Parser<Head>; readonly events: HeadEvents<Head> },
   ) {

@@ -16,7 +16,7 @@ export interface EndpointAddress {
  * started or while it is paused is kept, in the runtime or, where it cannot be stopped, in the transport. And `write` takes
  * calls before the last one is done, in order.
  */
-export interface RawTransport extends Transport {
+export interface ByteStream extends Transport {
   readonly isSecure: boolean;
   readonly remote: EndpointAddress;
   readonly local: EndpointAddress;
@@ -48,7 +48,7 @@ export interface ListenerEvents {
   /** Connections may come. `address` is a path for a Unix domain socket. */
   onListening(address: { readonly address: string; readonly port: number; readonly family: string } | string): void;
   /** A connection came; not started. With TLS, its handshake may still be under way. */
-  onConnection(transport: RawTransport): void;
+  onConnection(transport: ByteStream): void;
   /** It cannot listen, or no more. `code` as Node.js has it, for example `EADDRINUSE`. */
   onError(error: Error & { code?: string }): void;
 }
@@ -86,13 +86,13 @@ export interface ConnectPlan {
 
 export interface ConnectEvents {
   /** Connected, with TLS after its handshake. Not started. */
-  onConnect(transport: RawTransport): void;
+  onConnect(transport: ByteStream): void;
   /** There will be no connection. `code` as Node.js has it, for example `ECONNREFUSED`. */
   onError(error: Error & { code?: string }): void;
 }
 
 /** What a runtime with raw sockets lends. */
-export interface RawNetwork {
+export interface Network {
   /** @throws {TypeError} naming an option that the runtime has nothing for. */
   listen(plan: ListenPlan, events: ListenerEvents): Listener;
   /**

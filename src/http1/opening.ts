@@ -13,7 +13,7 @@ import { responseHeadParser, type ResponseHead } from '../handshake/http-head.ts
 import type { Platform, Timer } from '../platform.ts';
 import { guard } from '../base/guard.ts';
 import { HeadReader } from './head.ts';
-import type { ClientTls, RawNetwork, RawTransport } from './network.ts';
+import type { ClientTls, Network, ByteStream } from './network.ts';
 import { ResponseBody } from './response-body.ts';
 import { encodeLatin1, encodeUtf8 } from './text.ts';
 
@@ -49,11 +49,11 @@ export interface Opened {
 /** How a handshake may go. After `onOpen` or `onFail` nothing follows. */
 export interface OpeningEvents {
   /** The response is 101 and about to be checked. @returns Whether to go on; if not, it is aborted. */
-  onUpgrade(response: ResponseHead, transport: RawTransport): boolean;
+  onUpgrade(response: ResponseHead, transport: ByteStream): boolean;
   /** Another response came. @returns Whether somebody takes care of it and of its body; otherwise the handshake fails. */
-  onResponse(response: ResponseHead, body: ResponseBody, transport: RawTransport): boolean;
+  onResponse(response: ResponseHead, body: ResponseBody, transport: ByteStream): boolean;
   /** The WebSocket is open. Attach another receiver to the transport before returning. It is paused. */
-  onOpen(transport: RawTransport, opened: Opened): void;
+  onOpen(transport: ByteStream, opened: Opened): void;
   onFail(error: Error): void;
 }
 
@@ -89,12 +89,7 @@ export function withCredentials(platform: Platform, headers: HeaderValues, auth:
 }
 
 /** Starts to connect. @throws {TypeError | UsageError} when a header field or an option cannot be used. */
-export function startOpening(
-  network: RawNetwork,
-  platform: Platform,
-  plan: OpeningPlan,
-  events: OpeningEvents,
-): RunningOpening {
+export function startOpening(network: Network, platform: Platform, plan: OpeningPlan, events: OpeningEvents): RunningOpening {
   return new ClientOpening(network, platform, plan, events);
 }
 
@@ -123,11 +118,11 @@ class ClientOpening implements RunningOpening {
   #request: string;
   #mayWrite = false;
   #hasWritten = false;
-  #transport: RawTransport | null = null;
+  #transport: ByteStream | null = null;
   #reader: HeadReader<ResponseHead> | null = null;
   #body: ResponseBody | null = null;
 
-  constructor(network: RawNetwork, platform: Platform, given: OpeningPlan, events: OpeningEvents) {
+  constructor(network: Network, platform: Platform, given: OpeningPlan, events: OpeningEvents) {
     const plan = ownOptions(given);
     this.#platform = platform;
     this.#plan = plan;
@@ -185,7 +180,7 @@ class ClientOpening implements RunningOpening {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 
-  #onConnect(transport: RawTransport): void {
+  #onConnect(transport: ByteStream): void {
     if (this.#events === null) return transport.destroy();
     this.#transport = transport;
     this.#reader = new HeadReader(transport, this.#platform, {
@@ -207,7 +202,7 @@ class ClientOpening implements RunningOpening {
     this.#transport.write([encodeLatin1(this.#platform, this.#request)], () => {});
   }
 
-  #onHead(transport: RawTransport, head: ResponseHead, rest: Uint8Array): void {
+  #onHead(transport: ByteStream, head: ResponseHead, rest: Uint8Array): void {
     const { headers } = head;
     const isUpgrade = head.status === 101 && headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
     if (!isUpgrade) return this.#onResponse(transport, head, rest);
@@ -231,7 +226,7 @@ class ClientOpening implements RunningOpening {
     events?.onOpen(transport, { protocol, extensions, agreement, head: rest });
   }
 
-  #onResponse(transport: RawTransport, head: ResponseHead, rest: Uint8Array): void {
+  #onResponse(transport: ByteStream, head: ResponseHead, rest: Uint8Array): void {
     this.#body = new ResponseBody(transport, this.#platform, { head, rest, onOver: () => this.#end() });
     if (this.#events?.onResponse(head, this.#body, transport)) return;
     this.fail(new Error(`Unexpected server response: ${head.status}`));

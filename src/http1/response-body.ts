@@ -4,7 +4,7 @@ import type { ResponseHead } from '../handshake/http-head.ts';
 import type { Platform, TransportEvents } from '../platform.ts';
 import { BodyDecoder } from './body.ts';
 import { guard } from '../base/guard.ts';
-import type { RawTransport } from './network.ts';
+import type { ByteStream } from './network.ts';
 
 /** Who reads a body. After `onEnd` or `onAbort` nothing follows. */
 export interface BodySink {
@@ -16,7 +16,7 @@ export interface BodySink {
 }
 
 export class ResponseBody implements TransportEvents {
-  readonly #transport: RawTransport;
+  readonly #transport: ByteStream;
   readonly #platform: Platform;
   readonly #decoder: BodyDecoder;
   readonly #onOver: () => void;
@@ -26,7 +26,7 @@ export class ResponseBody implements TransportEvents {
 
   /** Takes over the transport, which is paused. `rest` are the first bytes behind the head. */
   constructor(
-    transport: RawTransport,
+    transport: ByteStream,
     platform: Platform,
     init: { readonly head: ResponseHead; readonly rest: Uint8Array; readonly onOver: () => void },
   ) {

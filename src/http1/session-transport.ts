@@ -1,15 +1,15 @@
 // A raw transport as a session sees it: a pause that comes before the start, while bytes behind the handshake are delivered, holds.
 
 import type { Transport } from '../platform.ts';
-import type { RawTransport } from './network.ts';
+import type { ByteStream } from './network.ts';
 
 export class SessionTransport implements Transport {
-  readonly #transport: RawTransport;
+  readonly #transport: ByteStream;
   #isStarted = false;
   #isReading = false;
   #isPaused = false;
 
-  constructor(transport: RawTransport) {
+  constructor(transport: ByteStream) {
     this.#transport = transport;
   }
 

@@ -1,4 +1,4 @@
-// Options of TLS as programs give them, by Node.js's names, for a RawNetwork.
+// Options of TLS as programs give them, by Node.js's names, for a Network.
 
 import type { ClientTls } from './network.ts';
 import { isUint8Array } from '../base/realms.ts';

@@ -6,7 +6,7 @@ import { blockPorts } from '../api/w3c/ports.ts';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import type { Platform } from '../platform.ts';
 import { RawSession } from '../protocol/session.ts';
-import type { RawNetwork } from './network.ts';
+import type { Network } from './network.ts';
 import { startOpening, withCredentials } from './opening.ts';
 import { SessionTransport } from './session-transport.ts';
 import { CLIENT_TLS_NAMES, readClientTls } from './tls.ts';
@@ -17,7 +17,7 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '../base/options.ts';
  *
  * @param deflateEngine Called at the first connection that negotiates permessage-deflate. Left out: it is not offered.
  */
-export function createConnect(network: RawNetwork, platform: Platform, deflateEngine?: () => DeflateEngine): Connect {
+export function createConnect(network: Network, platform: Platform, deflateEngine?: () => DeflateEngine): Connect {
   return blockPorts((request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection => {
     if (request.options.dispatcher !== undefined) throw new TypeError('The "dispatcher" option is for Node.js');
     const { tls = {}, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = request.options;

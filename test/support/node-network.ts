@@ -1,4 +1,4 @@
-// A RawNetwork over node:net and node:tls, so that what is built for Deno, Bun and workerd can be tested on Node.
+// A Network over node:net and node:tls, so that what is built for Deno, Bun and workerd can be tested on Node.
 
 import { connect as connectNet, createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
@@ -13,10 +13,10 @@ import type {
   Listener,
   ListenerEvents,
   ListenPlan,
-  RawNetwork,
-  RawTransport,
+  Network,
+  ByteStream,
 } from '../../src/http1/network.ts';
-import type { RawRuntime } from '../../src/http1/ws/runtime.ts';
+import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
 
 /** How a network behaves, where runtimes differ. */
 export interface Behaviour {
@@ -26,7 +26,7 @@ export interface Behaviour {
   readonly chunkLength?: number;
 }
 
-export class NodeRawTransport implements RawTransport {
+export class NodeRawTransport implements ByteStream {
   readonly isSecure: boolean;
   readonly remote: EndpointAddress;
   readonly local: EndpointAddress;
@@ -145,7 +145,7 @@ export class NodeRawTransport implements RawTransport {
 }
 
 /** What a test may look at. */
-export interface NodeNetwork extends RawNetwork {
+export interface NodeNetwork extends Network {
   /** All transports, the oldest first. */
   readonly transports: NodeRawTransport[];
 }
@@ -211,6 +211,6 @@ export function createNodeNetwork(behaviour: Behaviour = {}): NodeNetwork {
 }
 
 /** The runtime of the raw ws-style classes, made of Node's modules. */
-export function nodeRawRuntime(network: RawNetwork = createNodeNetwork()): RawRuntime {
+export function nodeRawRuntime(network: Network = createNodeNetwork()): StreamRuntime {
   return { network, platform, deflateEngine, createDuplexSession: (socket, options) => createSession(socket, options) };
 }

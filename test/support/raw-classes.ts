@@ -9,7 +9,7 @@ import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createConnect } from '../../src/http1/w3c.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
 import { lendToServers } from '../../src/api/ws/server-core.ts';
-import { rawServerPlatform } from '../../src/http1/ws/server.ts';
+import { streamServerPlatform } from '../../src/http1/ws/server.ts';
 import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { createNodeNetwork, nodeRawRuntime, type NodeNetwork } from './node-network.ts';
 
@@ -27,7 +27,7 @@ export class WebSocketServer<
   Socket extends typeof WebSocket = typeof WebSocket,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends WebSocketServerBase<Socket, Request> {}
-lendToServers(WebSocketServer, rawServerPlatform(runtime, WebSocket));
+lendToServers(WebSocketServer, streamServerPlatform(runtime, WebSocket));
 
 export const W3CWebSocket: WebSocketConstructor = createWebSocketClass(
   createConnect(network, runtime.platform, deflateEngine),

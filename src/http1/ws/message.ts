@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { RequestHead, ResponseHead } from '../../handshake/http-head.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { ResponseBody } from '../response-body.ts';
-import type { RawSocket } from './socket.ts';
+import type { StreamSocket } from './socket.ts';
 
 /** Fields of which Node.js keeps the first and drops the others. */
 const KEPT_FIRST: ReadonlySet<string> = new Set([
@@ -51,12 +51,12 @@ export function joinHeaders(rawHeaders: readonly string[]): Record<string, strin
 /** What a message is made of. */
 interface MessageInit {
   readonly head: RequestHead | ResponseHead;
-  readonly socket: RawSocket | null;
+  readonly socket: StreamSocket | null;
   /** Left out: the message has none. */
   readonly body?: ResponseBody;
 }
 
-export class RawMessage extends Readable {
+export class HttpMessage extends Readable {
   readonly httpVersion: string;
   readonly httpVersionMajor: number;
   readonly httpVersionMinor: number;
@@ -69,9 +69,9 @@ export class RawMessage extends Readable {
   /** Of a response. */
   readonly statusCode: number | undefined;
   readonly statusMessage: string | undefined;
-  readonly socket: RawSocket | null;
+  readonly socket: StreamSocket | null;
   /** The same as `socket`, by its old name. */
-  readonly connection: RawSocket | null;
+  readonly connection: StreamSocket | null;
   /** Whether all of the body has come. */
   complete: boolean;
   aborted: boolean = false;

@@ -7,7 +7,7 @@ import { hangUp, type RunningOpening } from '../opening.ts';
 
 type HeaderValue = HeaderValues[string];
 
-export class RawClientRequest extends EventEmitter {
+export class HttpRequest extends EventEmitter {
   readonly method = 'GET' as const;
   readonly protocol: string;
   readonly host: string;

@@ -6,10 +6,10 @@ import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Platform, Session } from '../../platform.ts';
 import type { SessionOptions } from '../../protocol/session-options.ts';
-import type { RawNetwork } from '../network.ts';
+import type { Network } from '../network.ts';
 
-export interface RawRuntime {
-  readonly network: RawNetwork;
+export interface StreamRuntime {
+  readonly network: Network;
   /** A plain object: a program's `generateMask` goes into a copy of it. */
   readonly platform: Platform;
   /** Called when a connection negotiates permessage-deflate. */

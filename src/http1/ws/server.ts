@@ -5,18 +5,18 @@ import { withMasks } from '../../api/ws/client.ts';
 import type { ServerPlatform } from '../../api/ws/server-core.ts';
 import type { SessionMaker } from '../../api/ws/internals.ts';
 import type { WebSocketBase } from '../../api/ws/websocket.ts';
-import { RawHttpFront } from './front.ts';
-import type { RawRuntime } from './runtime.ts';
-import { RawSocket } from './socket.ts';
+import { StreamHttpServer } from './http-server.ts';
+import type { StreamRuntime } from './runtime.ts';
+import { StreamSocket } from './socket.ts';
 
 /** What to lend to a server class. @param WebSocket The class that it constructs unless the program names another. */
-export function rawServerPlatform(runtime: RawRuntime, WebSocket: new (address: null) => WebSocketBase): ServerPlatform {
+export function streamServerPlatform(runtime: StreamRuntime, WebSocket: new (address: null) => WebSocketBase): ServerPlatform {
   const { network, platform, checkDeflateOptions } = runtime;
-  const createSession = rawSessionMaker(runtime);
+  const createSession = streamSessionMaker(runtime);
   return {
     WebSocket,
     checkDeflateOptions,
-    createHttpServer: (options) => new RawHttpFront(network, platform, options),
+    createHttpServer: (options) => new StreamHttpServer(network, platform, options),
     createSession(socket, settings, agreement) {
       const deflate = deflateSettings(settings.perMessageDeflate);
       const compression =
@@ -27,10 +27,10 @@ export function rawServerPlatform(runtime: RawRuntime, WebSocket: new (address: 
 }
 
 /** Makes sessions over sockets of ours, and over those of node:http. */
-export function rawSessionMaker({ platform, createDuplexSession }: RawRuntime): SessionMaker {
+export function streamSessionMaker({ platform, createDuplexSession }: StreamRuntime): SessionMaker {
   return (socket, options, generateMask) => {
     const given: object = socket;
-    if (given instanceof RawSocket) return given.createSession(withMasks(platform, generateMask), options);
+    if (given instanceof StreamSocket) return given.createSession(withMasks(platform, generateMask), options);
     return createDuplexSession(socket, options, generateMask);
   };
 }

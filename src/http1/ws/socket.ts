@@ -8,7 +8,7 @@ import { RawSession } from '../../protocol/session.ts';
 import type { SessionOptions } from '../../protocol/session-options.ts';
 import { guard } from '../../base/guard.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
-import type { RawTransport } from '../network.ts';
+import type { ByteStream } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
 import { nextTick } from '../../clock.ts';
 import { isUint8Array } from '../../base/realms.ts';
@@ -22,15 +22,15 @@ type Done = (error?: Error | null) => void;
 
 /** What a socket lets the transport of its session do to it. */
 let lent: {
-  deliverKept(socket: RawSocket): void;
-  endBySession(socket: RawSocket): void;
+  deliverKept(socket: StreamSocket): void;
+  endBySession(socket: StreamSocket): void;
 };
 
 /** The transport of a session: what it does to it shows on the socket. */
 class CarryingTransport extends SessionTransport {
-  readonly #socket: RawSocket;
+  readonly #socket: StreamSocket;
 
-  constructor(socket: RawSocket, transport: RawTransport) {
+  constructor(socket: StreamSocket, transport: ByteStream) {
     super(transport);
     this.#socket = socket;
   }
@@ -55,14 +55,14 @@ class CarryingTransport extends SessionTransport {
 }
 
 /** Events: `finish`, `end`, `error` when somebody listens, `close`. Bytes go to the session, not to `data`. */
-export class RawSocket extends EventEmitter implements TransportEvents {
+export class StreamSocket extends EventEmitter implements TransportEvents {
   readonly encrypted: boolean;
   readonly authorized: boolean = false;
   destroyed: boolean = false;
   /** Bytes since the head of the handshake. */
   bytesRead: number = 0;
   bytesWritten: number = 0;
-  readonly #transport: RawTransport;
+  readonly #transport: ByteStream;
   readonly #platform: Platform;
   readonly #onClosed: (() => void) | undefined;
   #session: TransportEvents | null = null;
@@ -88,7 +88,7 @@ export class RawSocket extends EventEmitter implements TransportEvents {
   }
 
   /** Takes over `transport`, which is paused. `onClosed` is called once it is gone. */
-  constructor(transport: RawTransport, platform: Platform, onClosed?: () => void) {
+  constructor(transport: ByteStream, platform: Platform, onClosed?: () => void) {
     super();
     this.encrypted = transport.isSecure;
     this.#transport = transport;

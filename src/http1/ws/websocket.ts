@@ -11,14 +11,14 @@ import { WebSocketBase } from '../../api/ws/websocket.ts';
 import { PERMESSAGE_DEFLATE } from '../../deflate/parameters.ts';
 import type { HeaderValues } from '../../handshake/headers.ts';
 import type { ResponseHead } from '../../handshake/http-head.ts';
-import type { RawTransport } from '../network.ts';
+import type { ByteStream } from '../network.ts';
 import { startOpening, withCredentials, type Opened, type OpeningPlan, type RunningOpening } from '../opening.ts';
 import type { ResponseBody } from '../response-body.ts';
 import { readClientTls } from '../tls.ts';
-import { RawMessage } from './message.ts';
-import { RawClientRequest } from './request.ts';
-import type { RawRuntime } from './runtime.ts';
-import { RawSocket } from './socket.ts';
+import { HttpMessage } from './message.ts';
+import { HttpRequest } from './request.ts';
+import type { StreamRuntime } from './runtime.ts';
+import { StreamSocket } from './socket.ts';
 import { nextTick } from '../../clock.ts';
 
 /** Options of ws, node:http and node:tls that ask for what raw sockets cannot do: better an error than a surprise. */
@@ -49,17 +49,17 @@ const UNSUPPORTED_OPTIONS = [
 
 /** One client's way through its handshake and the redirects in it. */
 class Opener implements Opening {
-  readonly #runtime: RawRuntime;
+  readonly #runtime: StreamRuntime;
   readonly #ws: WebSocketBase;
   readonly #protocols: readonly string[];
   readonly #options: ClientOptions;
   readonly #redirects: Redirects<Target>;
   #opening: RunningOpening | null = null;
-  #request: RawClientRequest | null = null;
-  #socket: RawSocket | null = null;
+  #request: HttpRequest | null = null;
+  #socket: StreamSocket | null = null;
 
   constructor(
-    runtime: RawRuntime,
+    runtime: StreamRuntime,
     ws: WebSocketBase,
     client: { readonly protocols: readonly string[]; readonly options: ClientOptions; readonly target: Target },
   ) {
@@ -90,7 +90,7 @@ class Opener implements Opening {
       onFail: (error) => coreOf(ws).fail(error),
     });
     this.#opening = opening;
-    const request = new RawClientRequest(target, plan.headers, opening);
+    const request = new HttpRequest(target, plan.headers, opening);
     this.#request = request;
     if (this.#redirects.count > 0) ws.emit('redirect', target.href, request);
     const { finishRequest } = this.#options;
@@ -113,19 +113,19 @@ class Opener implements Opening {
     };
   }
 
-  #upgrade(head: ResponseHead, transport: RawTransport): boolean {
+  #upgrade(head: ResponseHead, transport: ByteStream): boolean {
     const ws = this.#ws;
-    const socket = new RawSocket(transport, this.#runtime.platform);
+    const socket = new StreamSocket(transport, this.#runtime.platform);
     this.#socket = socket;
-    if (ws.listenerCount('upgrade') > 0) ws.emit('upgrade', new RawMessage({ head, socket }));
+    if (ws.listenerCount('upgrade') > 0) ws.emit('upgrade', new HttpMessage({ head, socket }));
     return ws.readyState === ws.CONNECTING;
   }
 
   /** Hands a response that is no 101 to the program, if it wants it. */
-  #respond(request: RawClientRequest, head: ResponseHead, body: ResponseBody): boolean {
+  #respond(request: HttpRequest, head: ResponseHead, body: ResponseBody): boolean {
     if (this.#ws.listenerCount('unexpected-response') === 0) return false;
     request.markResponse();
-    return this.#ws.emit('unexpected-response', request, new RawMessage({ head, socket: null, body }));
+    return this.#ws.emit('unexpected-response', request, new HttpMessage({ head, socket: null, body }));
   }
 
   /** Follows a redirect, if it is one and may be followed. */
@@ -145,7 +145,7 @@ class Opener implements Opening {
     return deflateSettings(this.#options.perMessageDeflate ?? true);
   }
 
-  #open(socket: RawSocket, { protocol, agreement, head }: Opened): void {
+  #open(socket: StreamSocket, { protocol, agreement, head }: Opened): void {
     const { platform, deflateEngine } = this.#runtime;
     const { allowSynchronousEvents, generateMask } = this.#options;
     const deflate = this.#deflate;
@@ -166,7 +166,7 @@ class Opener implements Opening {
 }
 
 function connect(
-  runtime: RawRuntime,
+  runtime: StreamRuntime,
   ws: WebSocketBase,
   client: { readonly address: string | URL; readonly protocols: readonly unknown[]; readonly options: ClientOptions },
 ): void {
@@ -199,7 +199,7 @@ export abstract class RawWebSocket extends WebSocketBase {
    * @throws {TypeError} on an option of no use here.
    */
   constructor(
-    runtime: RawRuntime,
+    runtime: StreamRuntime,
     address: string | URL | null,
     protocols?: string | readonly string[] | ClientOptions,
     options?: ClientOptions,

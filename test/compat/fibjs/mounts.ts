@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo, Socket as RawSocket } from 'node:net';
+import type { AddressInfo, Socket as StreamSocket } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Fibjs } from '../../../src/compat/fibjs/create.ts';
@@ -221,7 +221,7 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
     });
 
     /** A connection whose client is a raw socket. */
-    const openRaw = async (): Promise<RawSocket> => {
+    const openRaw = async (): Promise<StreamSocket> => {
       const { socket } = await connectRaw(servers[mount].port, { path: '/ws' });
       return socket;
     };

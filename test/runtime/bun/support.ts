@@ -1,12 +1,12 @@
 // What the tests over Bun's raw sockets share. Only for tests that run on Bun.
 
 import type { TransportEvents } from '../../../src/platform.ts';
-import type { ConnectPlan, Listener, ListenPlan, RawTransport } from '../../../src/http1/network.ts';
+import type { ConnectPlan, Listener, ListenPlan, ByteStream } from '../../../src/http1/network.ts';
 import { network } from '../../../adapters/bun/network.ts';
 
 /** One end of a connection, with all that it has heard. */
 export class End implements TransportEvents {
-  readonly transport: RawTransport;
+  readonly transport: ByteStream;
   /** Names of the events so far, a run of `receive` as one. */
   readonly events: string[] = [];
   readonly chunks: Uint8Array[] = [];
@@ -15,7 +15,7 @@ export class End implements TransportEvents {
   error: Error | undefined;
   readonly #wake: (() => void)[] = [];
 
-  constructor(transport: RawTransport) {
+  constructor(transport: ByteStream) {
     this.transport = transport;
     transport.attach(this);
   }

@@ -3,7 +3,7 @@
 import { network } from '../../../adapters/deno/network.ts';
 import { platform } from '../../../adapters/deno/platform.ts';
 import type { TransportEvents } from '../../../src/platform.ts';
-import type { ClientTls, Listener, ListenPlan, RawTransport } from '../../../src/http1/network.ts';
+import type { ClientTls, Listener, ListenPlan, ByteStream } from '../../../src/http1/network.ts';
 
 /** A promise for others to settle. */
 export interface Deferred<Value> {
@@ -24,14 +24,14 @@ export function deferred<Value>(): Deferred<Value> {
 
 /** Hears a transport. */
 export class Ear implements TransportEvents {
-  readonly transport: RawTransport;
+  readonly transport: ByteStream;
   readonly chunks: Uint8Array[] = [];
   bytes = 0;
   hasEnded = false;
   closedWith: Error | undefined | null = null;
   onReceive: (chunk: Uint8Array) => void = () => {};
 
-  constructor(transport: RawTransport) {
+  constructor(transport: ByteStream) {
     this.transport = transport;
     transport.attach(this);
   }
@@ -70,14 +70,14 @@ export interface Wire {
 
 /** Listens, connects and accepts. Neither end is started. */
 export async function openWire(plan: Partial<ListenPlan> = {}, tls?: ClientTls): Promise<Wire> {
-  const accepted = deferred<RawTransport>();
+  const accepted = deferred<ByteStream>();
   const listening = deferred<{ readonly port: number } | string>();
   const listener = network.listen(
     { port: 0, host: '127.0.0.1', ...plan },
     { onListening: listening.resolve, onConnection: accepted.resolve, onError: listening.reject },
   );
   const address = await listening.promise;
-  const connected = deferred<RawTransport>();
+  const connected = deferred<ByteStream>();
   const place = typeof address === 'string' ? { port: 0, path: address } : { port: address.port };
   network.connect({ host: '127.0.0.1', ...place, tls }, { onConnect: connected.resolve, onError: connected.reject });
   const [client, server] = await Promise.all([connected.promise, accepted.promise]);

@@ -1,19 +1,12 @@
 // A raw transport and a network without sockets: the test is the peer, and says when what happens.
 
 import type { TransportEvents } from '../../../src/platform.ts';
-import type {
-  ConnectEvents,
-  ConnectPlan,
-  EndpointAddress,
-  Listener,
-  RawNetwork,
-  RawTransport,
-} from '../../../src/http1/network.ts';
+import type { ConnectEvents, ConnectPlan, EndpointAddress, Listener, Network, ByteStream } from '../../../src/http1/network.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
 export const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-export class FakeTransport implements RawTransport {
+export class FakeTransport implements ByteStream {
   isSecure: boolean = false;
   readonly remote: EndpointAddress = { address: '192.0.2.1', port: 50_000 };
   readonly local: EndpointAddress = { address: '2001:db8::1', port: 443 };
@@ -84,7 +77,7 @@ export class FakeTransport implements RawTransport {
 }
 
 /** A network of which the test connects by hand. */
-export class FakeNetwork implements RawNetwork {
+export class FakeNetwork implements Network {
   readonly platform: ManualPlatform = new ManualPlatform();
   readonly plans: ConnectPlan[] = [];
   /** How many connections in the making were given up. */

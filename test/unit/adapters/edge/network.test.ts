@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { createNetwork } from '../../../../adapters/edge/network.ts';
-import type { ConnectPlan, RawTransport } from '../../../../src/http1/network.ts';
+import type { ConnectPlan, ByteStream } from '../../../../src/http1/network.ts';
 import { fakePlatform } from '../../../support/fake-session.ts';
 import { fakeConnect, FakeSocket, settle } from './fake-socket.ts';
 
 interface Attempt {
   readonly socket: FakeSocket;
   readonly calls: unknown[][];
-  readonly events: (RawTransport | Error)[];
+  readonly events: (ByteStream | Error)[];
   abort(): void;
 }
 
 function attempt(plan: ConnectPlan): Attempt {
   const socket = new FakeSocket();
   const { connect, calls } = fakeConnect(socket);
-  const events: (RawTransport | Error)[] = [];
+  const events: (ByteStream | Error)[] = [];
   const { abort } = createNetwork(connect, fakePlatform).connect(plan, {
     onConnect: (transport) => events.push(transport),
     onError: (error) => events.push(error),

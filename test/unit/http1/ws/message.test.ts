@@ -2,8 +2,8 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { requestHeadParser, responseHeadParser } from '../../../../src/handshake/http-head.ts';
 import { ResponseBody } from '../../../../src/http1/response-body.ts';
-import { joinHeaders, RawMessage } from '../../../../src/http1/ws/message.ts';
-import { RawSocket } from '../../../../src/http1/ws/socket.ts';
+import { joinHeaders, HttpMessage } from '../../../../src/http1/ws/message.ts';
+import { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { FakeTransport, latin1 } from '../support.ts';
 
@@ -25,12 +25,12 @@ describe('joinHeaders', () => {
   });
 });
 
-describe('RawMessage', () => {
+describe('HttpMessage', () => {
   test('server shows a request', async () => {
     const result = requestHeadParser().feed(latin1('GET /a?b HTTP/1.1\r\nHost: x\r\nX-Y: Z\r\n\r\n'));
     if (!result?.accepted) throw new Error('No head');
-    const socket = new RawSocket(new FakeTransport(), new ManualPlatform());
-    const message = new RawMessage({ head: result.head, socket });
+    const socket = new StreamSocket(new FakeTransport(), new ManualPlatform());
+    const message = new HttpMessage({ head: result.head, socket });
     expect(message).toMatchObject({
       method: 'GET',
       url: '/a?b',
@@ -56,7 +56,7 @@ describe('RawMessage', () => {
     const { head } = result;
     const transport = new FakeTransport();
     const body = new ResponseBody(transport, new ManualPlatform(), { head, rest: result.rest, onOver() {} });
-    return { transport, message: new RawMessage({ head, socket: null, body }) };
+    return { transport, message: new HttpMessage({ head, socket: null, body }) };
   }
 
   test('client shows a response with its body', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/api/address.ts';
 import type { HeaderValues } from '../../../../src/handshake/headers.ts';
-import { RawClientRequest } from '../../../../src/http1/ws/request.ts';
+import { HttpRequest } from '../../../../src/http1/ws/request.ts';
 
 function setUp() {
   const calls: unknown[] = [];
@@ -11,7 +11,7 @@ function setUp() {
     abort: () => void calls.push('abort'),
     fail: (error: Error) => void calls.push(error.message),
   };
-  const request = new RawClientRequest(parseAddress('wss://example.org/a?b'), { 'X-One': '1' }, opening);
+  const request = new HttpRequest(parseAddress('wss://example.org/a?b'), { 'X-One': '1' }, opening);
   return { calls, request };
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { VerifyClientInfo } from '../../../../src/api/ws/types.ts';
-import type { RawSocket } from '../../../../src/http1/ws/socket.ts';
+import type { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { certificate, key } from '../../../support/certificates.ts';
 import { frame, hex } from '../../../support/frames.ts';
 import { WebSocket, WebSocketServer } from '../../../support/raw-classes.ts';
@@ -191,7 +191,7 @@ describe('RawWebSocketServer', () => {
   test('server shows its socket', async () => {
     const server = serve();
     const client = connectRaw(await portOf(server));
-    const [ws] = (await once(server as never, 'connection')) as [{ _socket: RawSocket }];
+    const [ws] = (await once(server as never, 'connection')) as [{ _socket: StreamSocket }];
     await client;
     expect(ws._socket).toMatchObject({ remoteAddress: '127.0.0.1', destroyed: false, encrypted: false });
     let isClosed = false;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RawSocket } from '../../../../src/http1/ws/socket.ts';
+import { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { RecordingSink } from '../../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { FakeTransport, latin1 } from '../support.ts';
@@ -8,13 +8,13 @@ function setUp() {
   const transport = new FakeTransport();
   const platform = new ManualPlatform();
   const events: string[] = [];
-  const socket = new RawSocket(transport, platform, () => events.push('gone'));
+  const socket = new StreamSocket(transport, platform, () => events.push('gone'));
   for (const name of ['finish', 'end', 'close', 'drain']) socket.on(name, () => events.push(name));
   const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
   return { transport, platform, socket, events, turn };
 }
 
-describe('RawSocket', () => {
+describe('StreamSocket', () => {
   test('socket tells its addresses', () => {
     const { socket } = setUp();
     expect(socket).toMatchObject({ remoteAddress: '192.0.2.1', remotePort: 50_000, remoteFamily: 'IPv4', encrypted: false });
@@ -113,7 +113,7 @@ describe('RawSocket', () => {
   });
 });
 
-describe('RawSocket with a session', () => {
+describe('StreamSocket with a session', () => {
   function setUpSession(before: (set: ReturnType<typeof setUp>) => void = () => {}) {
     const set = setUp();
     before(set);

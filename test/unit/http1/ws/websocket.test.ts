@@ -4,8 +4,8 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ClientOptions } from '../../../../src/api/ws/options.ts';
-import type { RawClientRequest } from '../../../../src/http1/ws/request.ts';
-import type { RawSocket } from '../../../../src/http1/ws/socket.ts';
+import type { HttpRequest } from '../../../../src/http1/ws/request.ts';
+import type { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { certificate, key } from '../../../support/certificates.ts';
 import { frame } from '../../../support/frames.ts';
 import { WebSocket, WebSocketServer } from '../../../support/raw-classes.ts';
@@ -59,7 +59,7 @@ describe('opening', () => {
     expect(response).toMatchObject({ statusCode: 101, headers: { upgrade: 'websocket' } });
     await opened;
     expect(ws._socket).toBe(response.socket);
-    expect(ws._socket as unknown as RawSocket).toMatchObject({ remotePort: port, encrypted: false });
+    expect(ws._socket as unknown as StreamSocket).toMatchObject({ remotePort: port, encrypted: false });
     ws.terminate();
   });
 
@@ -210,7 +210,7 @@ describe('other answers', () => {
   ])('client shows a refusal, with its body %s', async (_what, rest) => {
     const port = await serve((socket) => socket.once('data', () => socket.end(`HTTP/1.1 403 No\r\n${rest}`)));
     const ws = new WebSocket(`ws://127.0.0.1:${port}/path`);
-    const told = once(ws as never, 'unexpected-response') as Promise<[RawClientRequest, IncomingMessage]>;
+    const told = once(ws as never, 'unexpected-response') as Promise<[HttpRequest, IncomingMessage]>;
     const [request, response] = await told;
     expect(request.path).toBe('/path');
     expect(response.statusCode).toBe(403);

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import type { Listener, ListenerEvents, ListenPlan, RawNetwork } from '../../../../src/http1/network.ts';
-import { RawHttpFront, type FrontOptions } from '../../../../src/http1/ws/front.ts';
-import type { RawMessage } from '../../../../src/http1/ws/message.ts';
-import type { RawSocket } from '../../../../src/http1/ws/socket.ts';
+import type { Listener, ListenerEvents, ListenPlan, Network } from '../../../../src/http1/network.ts';
+import { StreamHttpServer, type HttpServerOptions } from '../../../../src/http1/ws/http-server.ts';
+import type { HttpMessage } from '../../../../src/http1/ws/message.ts';
+import type { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { requestHead } from '../../../support/sockets.ts';
 import { FakeTransport } from '../support.ts';
 
 const ADDRESS = { address: '::', port: 8080, family: 'IPv6' };
 
-class FakeListening implements RawNetwork {
+class FakeListening implements Network {
   readonly plans: ListenPlan[] = [];
   events: ListenerEvents | null = null;
   close: (() => void) | null = null;
@@ -29,13 +29,13 @@ class FakeListening implements RawNetwork {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function setUp(options: FrontOptions = {}, network: FakeListening = new FakeListening()) {
+function setUp(options: HttpServerOptions = {}, network: FakeListening = new FakeListening()) {
   const platform = new ManualPlatform();
-  const front = new RawHttpFront(network, platform, options);
+  const server = new StreamHttpServer(network, platform, options);
   const events: string[] = [];
-  const upgrades: { request: RawMessage; socket: RawSocket; head: Buffer }[] = [];
-  for (const name of ['listening', 'close']) front.on(name, () => events.push(name));
-  front.on('error', ({ message }: Error) => events.push(message));
+  const upgrades: { request: HttpMessage; socket: StreamSocket; head: Buffer }[] = [];
+  for (const name of ['listening', 'close']) server.on(name, () => events.push(name));
+  server.on('error', ({ message }: Error) => events.push(message));
   const accept = (bytes: string = ''): FakeTransport => {
     const transport = new FakeTransport();
     network.events!.onConnection(transport);
@@ -43,17 +43,19 @@ function setUp(options: FrontOptions = {}, network: FakeListening = new FakeList
     return transport;
   };
   const takeUpgrades = (): void => {
-    front.on('upgrade', (request: RawMessage, socket: RawSocket, head: Buffer) => upgrades.push({ request, socket, head }));
+    server.on('upgrade', (request: HttpMessage, socket: StreamSocket, head: Buffer) =>
+      upgrades.push({ request, socket, head }),
+    );
   };
-  return { network, platform, front, events, upgrades, accept, takeUpgrades };
+  return { network, platform, server, events, upgrades, accept, takeUpgrades };
 }
 
 describe('listening', () => {
   test('server says where it listens, in a later turn', async () => {
-    const { front, network, events } = setUp();
-    front.listen(8080, 'localhost', 7, () => events.push('callback'));
+    const { server, network, events } = setUp();
+    server.listen(8080, 'localhost', 7, () => events.push('callback'));
     expect(events).toEqual([]);
-    expect(front.address()).toEqual(ADDRESS);
+    expect(server.address()).toEqual(ADDRESS);
     await turn();
     expect(events).toEqual(['listening', 'callback']);
     expect(network.plans).toEqual([{ port: 8080, host: 'localhost', backlog: 7, path: undefined, tls: undefined }]);
@@ -61,36 +63,36 @@ describe('listening', () => {
 
   test('server listens on a path, and with TLS', () => {
     const tls = { cert: 'c', key: 'k' };
-    const { front, network } = setUp({ tls });
-    front.listen('/run/a.socket', null, null);
+    const { server, network } = setUp({ tls });
+    server.listen('/run/a.socket', null, null);
     expect(network.plans).toEqual([{ port: 0, host: undefined, backlog: undefined, path: '/run/a.socket', tls }]);
   });
 
   test('server reports that it cannot listen, and closes all the same', async () => {
     const network = new FakeListening();
     network.onListen = ({ onError }) => onError(new Error('listen EADDRINUSE'));
-    const { front, events } = setUp({}, network);
-    front.listen(80);
+    const { server, events } = setUp({}, network);
+    server.listen(80);
     await turn();
     expect(events).toEqual(['listen EADDRINUSE']);
-    expect(front.address()).toBe(null);
-    front.close(() => events.push('callback'));
+    expect(server.address()).toBe(null);
+    server.close(() => events.push('callback'));
     await turn();
     expect(events).toEqual(['listen EADDRINUSE', 'close', 'callback']);
     expect(network.close).toBe(null);
   });
 
   test('server is closed once the port is free and the last connection gone; those that asked for nothing are dropped', async () => {
-    const { front, network, events, upgrades, accept, takeUpgrades } = setUp();
+    const { server, network, events, upgrades, accept, takeUpgrades } = setUp();
     takeUpgrades();
-    front.listen(0);
+    server.listen(0);
     await turn();
     const idle = accept();
     const open = accept(requestHead());
-    front.close();
+    server.close();
     expect(idle.isDestroyed).toBe(true);
     expect(open.isDestroyed).toBe(false);
-    expect(front.address()).toBe(null);
+    expect(server.address()).toBe(null);
     expect(accept().isDestroyed).toBe(true);
     network.close!();
     expect(events).toEqual(['listening']);
@@ -101,9 +103,9 @@ describe('listening', () => {
 });
 
 describe('requests', () => {
-  const listen = (options?: FrontOptions): ReturnType<typeof setUp> => {
+  const listen = (options?: HttpServerOptions): ReturnType<typeof setUp> => {
     const set = setUp(options);
-    set.front.listen(0);
+    set.server.listen(0);
     return set;
   };
 
@@ -167,9 +169,9 @@ describe('requests', () => {
   });
 
   test('server drops a connection whose listener has thrown: nobody else would', () => {
-    const { front, platform, accept } = listen();
+    const { server, platform, accept } = listen();
     const fault = new Error('of the program');
-    front.on('upgrade', () => {
+    server.on('upgrade', () => {
       throw fault;
     });
     const transport = accept(requestHead());

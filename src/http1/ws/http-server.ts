@@ -1,4 +1,4 @@
-// The HTTP server in front of WebSockets on raw sockets: it reads one head a connection (RFC 9112) and hands upgrade requests on.
+// HTTP/1.1 server over byte streams (RFC 9112): reads one request head per connection and passes upgrade requests on.
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
@@ -9,36 +9,36 @@ import { requestHeadParser, type RequestHead } from '../../handshake/http-head.t
 import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import type { Platform } from '../../platform.ts';
 import { HeadReader } from '../head.ts';
-import type { Listener, RawNetwork, RawTransport, ServerTls } from '../network.ts';
-import { RawMessage } from './message.ts';
-import { RawSocket } from './socket.ts';
+import type { Listener, Network, ByteStream, ServerTls } from '../network.ts';
+import { HttpMessage } from './message.ts';
+import { StreamSocket } from './socket.ts';
 import { nextTick } from '../../clock.ts';
 import { DEFAULT_HEADERS_TIMEOUT } from '../../base/options.ts';
 
-/** How a front listens. */
-export interface FrontOptions {
+/** How a server listens. */
+export interface HttpServerOptions {
   readonly tls?: ServerTls | undefined;
   /** Milliseconds; 0 for no limit. Default 60,000. */
   readonly headersTimeout?: number | undefined;
 }
 
 /** Events: `listening`, `upgrade` (request, socket, head), `error`, `close`. */
-export class RawHttpFront extends EventEmitter implements HttpServer {
+export class StreamHttpServer extends EventEmitter implements HttpServer {
   /** Most fields of a request's head, as in node:http; a request with more is answered 400. 0 for no limit. */
   maxHeadersCount: number = 2000;
-  readonly #network: RawNetwork;
+  readonly #network: Network;
   readonly #platform: Platform;
-  readonly #options: FrontOptions;
+  readonly #options: HttpServerOptions;
   #listener: Listener | null = null;
   #address: AddressInfo | string | null = null;
   /** Connections whose head has not come yet. */
-  readonly #reading: Map<RawTransport, HeadReader<RequestHead>> = new Map();
+  readonly #reading: Map<ByteStream, HeadReader<RequestHead>> = new Map();
   #connections = 0;
   #isClosing = false;
   #isListenerClosed = false;
   #hasFailed = false;
 
-  constructor(network: RawNetwork, platform: Platform, options: FrontOptions) {
+  constructor(network: Network, platform: Platform, options: HttpServerOptions) {
     super();
     this.#network = network;
     this.#platform = platform;
@@ -102,12 +102,12 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     if (this.#isListenerClosed && this.#connections === 0) this.emit('close');
   }
 
-  #accept(transport: RawTransport): void {
+  #accept(transport: ByteStream): void {
     if (this.#isClosing) return transport.destroy();
     this.#connections++;
-    const over = (): RawSocket => {
+    const over = (): StreamSocket => {
       this.#reading.delete(transport);
-      return new RawSocket(transport, this.#platform, this.#release);
+      return new StreamSocket(transport, this.#platform, this.#release);
     };
     const reader = new HeadReader<RequestHead>(transport, this.#platform, {
       parser: requestHeadParser(),
@@ -134,13 +134,13 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
     if (this.#isClosing) this.#emitClose();
   };
 
-  #handle(socket: RawSocket, head: RequestHead, rest: Uint8Array): void {
+  #handle(socket: StreamSocket, head: RequestHead, rest: Uint8Array): void {
     const { headers } = head;
     const isUpgrade = headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
     const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
     let isTaken = false;
     try {
-      isTaken = isUpgrade && this.emit('upgrade', new RawMessage({ head, socket }), socket, bytes);
+      isTaken = isUpgrade && this.emit('upgrade', new HttpMessage({ head, socket }), socket, bytes);
     } catch (error) {
       socket.abandon();
       throw error;
@@ -154,7 +154,7 @@ export class RawHttpFront extends EventEmitter implements HttpServer {
 const UPGRADE_REQUIRED = refuse(426, 'Upgrade Required', { Connection: 'close, Upgrade', Upgrade: 'websocket' });
 
 /** Answers a request that gets no WebSocket, and closes. */
-function answer(socket: RawSocket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
+function answer(socket: StreamSocket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
   const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
   const text = refusalHead({ status, reason, headers: fields });
   socket.end(isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text);
