@@ -1,4 +1,4 @@
-// The seams between the state machine, the public classes and the runtimes. Types only.
+// The seams between the connection, the public classes and the runtimes: types, and the constants that go with them.
 
 import type { PeerError } from './base/errors.ts';
 import type { Codec } from './codec/codec.ts';
@@ -55,6 +55,19 @@ export interface SessionSink {
    */
   onEnd(code: number, reason: Uint8Array, wasClean: boolean): void;
 }
+
+function ignore(): void {}
+
+/** The sink of a session before `attach`, and after its end. */
+export const UNATTACHED: SessionSink = {
+  onMessage: ignore,
+  onPing: ignore,
+  onPong: ignore,
+  onClosing: ignore,
+  onError: ignore,
+  onDrain: ignore,
+  onEnd: ignore,
+};
 
 /** Called once what it was given with has been handed to the operating system, or with the error that prevented it. */
 export type SendCallback = (error?: Error | null) => void;

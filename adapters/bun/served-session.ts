@@ -10,12 +10,12 @@ import { Admission, type AdmissionOptions } from '../../src/native/admission.ts'
 import {
   MESSAGE_OWNED,
   MESSAGE_TEXT,
+  UNATTACHED,
   type SendCallback,
   type SendOptions,
   type Session,
   type SessionSink,
 } from '../../src/platform.ts';
-import { UNATTACHED } from '../../src/protocol/unattached.ts';
 import type { ServerWebSocket } from './bun.ts';
 import { platform } from './platform.ts';
 
@@ -165,7 +165,7 @@ export class ServedSession implements Session {
     const error = new Error('The connection was closed before the data was written');
     for (const callback of callbacks) platform.defer(() => callback(error));
     try {
-      if (isLost && reason.startsWith(VIOLATION)) this.#sink.onError(faultOf(reason));
+      if (isLost && reason.startsWith(VIOLATION)) this.#sink.onError(violationOf(reason));
     } finally {
       this.#sink.onEnd(code, isLost ? NO_BYTES : encode(reason), !isLost);
     }
@@ -270,7 +270,7 @@ const VIOLATIONS: readonly (readonly [words: string, code: ErrorCode])[] = [
 ];
 
 /** The error for what Bun says of a peer that broke the protocol. */
-function faultOf(reason: string): Error {
+function violationOf(reason: string): Error {
   if (reason.includes('UTF-8')) return new Utf8Error(reason);
   const code = VIOLATIONS.find(([words]) => reason.includes(words))?.[1];
   if (code !== undefined) return new ProtocolError({ code, message: reason });

@@ -1,7 +1,7 @@
 // What the web platform lends to the shared code: no Node.js, no global but those of every worker.
 
 import type { Codec } from '../../src/codec/codec.ts';
-import { createSlabs } from '../../src/protocol/slabs.ts';
+import { createSlabs } from '../../src/protocol/outbox.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../../src/clock.ts';

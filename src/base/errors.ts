@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'WS_ERR_USAGE';
 
 /** What a {@link ProtocolError}, {@link CapacityError} or {@link Utf8Error} is built from. */
-export interface FaultInit {
+export interface ViolationInit {
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -33,7 +33,7 @@ export class ProtocolError extends RangeError {
   /** Status code of the Close frame that answers it: 1002. */
   readonly closeCode: number = CLOSE_PROTOCOL_ERROR;
 
-  constructor(init: FaultInit) {
+  constructor(init: ViolationInit) {
     super(init.message);
     this.code = init.code;
   }
@@ -45,7 +45,7 @@ export class CapacityError extends RangeError {
   /** Status code of the Close frame that answers it: 1009 for a message that is too large, else 1008. */
   readonly closeCode: number;
 
-  constructor(init: FaultInit & { readonly closeCode?: typeof CLOSE_MESSAGE_TOO_BIG | typeof CLOSE_POLICY_VIOLATION }) {
+  constructor(init: ViolationInit & { readonly closeCode?: typeof CLOSE_MESSAGE_TOO_BIG | typeof CLOSE_POLICY_VIOLATION }) {
     super(init.message);
     this.code = init.code;
     this.closeCode = init.closeCode ?? CLOSE_MESSAGE_TOO_BIG;

@@ -4,7 +4,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
-import { createSlabs } from '../protocol/slabs.ts';
+import { createSlabs } from '../protocol/outbox.ts';
 import type { Platform } from '../platform.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';

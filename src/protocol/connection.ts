@@ -7,7 +7,7 @@ import { UsageError, Utf8Error, type PeerError } from '../base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../base/opcodes.ts';
 import type { Platform, Role, SendCallback, SendOptions } from '../platform.ts';
 import { Compression, type CompressionOptions } from './compression.ts';
-import { invalidCloseCode, invalidControlLength } from './faults.ts';
+import { invalidCloseCode, invalidControlLength } from './violations.ts';
 import { Inbound, type InboundOwner } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
@@ -36,7 +36,7 @@ export interface ConnectionOptions {
   /** Asked about each Ping before it is answered; `payload` is its to keep. Default: all are. */
   readonly acceptsPing?: ((payload: Uint8Array) => boolean) | undefined;
   /** The close reason that tells the peer of its violation: UTF-8, at most 123 bytes. Default: none. */
-  readonly describeFault?: ((error: PeerError) => Uint8Array) | undefined;
+  readonly describeViolation?: ((error: PeerError) => Uint8Array) | undefined;
   /** permessage-deflate, as it was negotiated. Default: none. */
   readonly compression?: CompressionOptions | undefined;
 }
@@ -83,7 +83,7 @@ export class Connection implements InboundOwner {
   readonly #compression: Compression | null;
   readonly #autoPong: boolean;
   readonly #acceptsPing: ConnectionOptions['acceptsPing'];
-  readonly #describeFault: ConnectionOptions['describeFault'];
+  readonly #describeViolation: ConnectionOptions['describeViolation'];
   /** Whether our Close frame is behind no message that is still being compressed. */
   #isCloseQueued = false;
   #latePong: Uint8Array | null = null;
@@ -95,7 +95,7 @@ export class Connection implements InboundOwner {
     this.#sink = sink;
     this.#autoPong = options.autoPong ?? true;
     this.#acceptsPing = options.acceptsPing;
-    this.#describeFault = options.describeFault;
+    this.#describeViolation = options.describeViolation;
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
     this.outbound = new Outbound(platform, role === 'client', this.#compression, sink);
     const inbound = {
@@ -220,12 +220,12 @@ export class Connection implements InboundOwner {
     this.#sink.onBlocked(isBlocked);
   }
 
-  onFault(error: PeerError): void {
+  onViolation(error: PeerError): void {
     this.receiveEnd();
     // The Close frame says what went wrong; messages that are still being compressed would only delay it.
     const lost = this.outbound.abandon();
     if (!this.#isCloseQueued) this.isCloseSent = false;
-    this.close(error.closeCode, this.#describeFault?.(error));
+    this.close(error.closeCode, this.#describeViolation?.(error));
     for (const callback of lost) this.#platform.defer(() => callback(error));
     this.#sink.onFail(error);
   }
@@ -243,12 +243,12 @@ export class Connection implements InboundOwner {
   #receiveClose(source: Uint8Array, start: number, end: number): void {
     let code = CLOSE_NO_STATUS;
     let reason: Uint8Array = NO_BYTES;
-    if (end - start === 1) return this.onFault(invalidControlLength(1));
+    if (end - start === 1) return this.onViolation(invalidControlLength(1));
     if (end > start) {
       code = (source[start] << 8) | source[start + 1];
-      if (!isValidCloseCode(code)) return this.onFault(invalidCloseCode(code));
+      if (!isValidCloseCode(code)) return this.onViolation(invalidCloseCode(code));
       reason = this.#platform.copy(source, start + 2, end);
-      if (!this.#platform.codec.isUtf8(reason)) return this.onFault(new Utf8Error());
+      if (!this.#platform.codec.isUtf8(reason)) return this.onViolation(new Utf8Error());
     }
     this.receiveEnd();
     this.isCloseReceived = true;

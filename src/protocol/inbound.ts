@@ -22,7 +22,14 @@ import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
-import { faultOfInflate, faultOfStatus, frameTooLarge, messageTooLarge, tooManyChunks, tooManyFragments } from './faults.ts';
+import {
+  violationOfInflate,
+  violationOfStatus,
+  frameTooLarge,
+  messageTooLarge,
+  tooManyChunks,
+  tooManyFragments,
+} from './violations.ts';
 
 export interface InboundOptions {
   readonly expectMask: boolean;
@@ -44,7 +51,7 @@ export interface InboundOwner {
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
   /** The peer broke the protocol. */
-  onFault(error: PeerError): void;
+  onViolation(error: PeerError): void;
   /** Whether the next message waits for one that is being decompressed; what arrives meanwhile is kept. */
   onBlocked(isBlocked: boolean): void;
 }
@@ -82,7 +89,7 @@ interface Source {
 interface Held {
   source: Source | null;
   next: number;
-  fault: PeerError | null;
+  violation: PeerError | null;
   readonly chunks: Uint8Array[];
 }
 
@@ -221,13 +228,13 @@ export class Inbound {
       this.#deliver(codec.records, codec.memory, 0, 0, count);
       if (this.isDeaf) return;
     } while (status === STATUS_MORE && this.#held === null);
-    const fault =
-      status === STATUS_OK || status === STATUS_MORE ? null : faultOfStatus(status, codec.memory[at], codec.memory[at + 1]);
+    const violation =
+      status === STATUS_OK || status === STATUS_MORE ? null : violationOfStatus(status, codec.memory[at], codec.memory[at + 1]);
     if (this.#held !== null) {
-      this.#held.fault = fault;
-      if (rest > 0 && fault === null) this.#held.chunks.push(codec.memory.slice(at, at + rest));
-    } else if (fault !== null) {
-      this.#fail(fault);
+      this.#held.violation = violation;
+      if (rest > 0 && violation === null) this.#held.chunks.push(codec.memory.slice(at, at + rest));
+    } else if (violation !== null) {
+      this.#fail(violation);
     } else if (rest > 0) {
       this.#stash = codec.memory.slice(at, at + rest);
     }
@@ -331,10 +338,10 @@ export class Inbound {
       bytes,
       this.#options.maxPayload,
       (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind),
-      (error) => this.#fail(faultOfInflate(error)),
+      (error) => this.#fail(violationOfInflate(error)),
     );
     if (isDone) return;
-    this.#held = { source: null, next: 0, fault: null, chunks: [] };
+    this.#held = { source: null, next: 0, violation: null, chunks: [] };
     this.#owner.onBlocked(true);
   }
 
@@ -382,18 +389,18 @@ export class Inbound {
     }
     const later: Held | null = this.#held;
     if (later !== null) {
-      later.fault = held.fault;
+      later.violation = held.violation;
       later.chunks.push(...held.chunks);
       return;
     }
-    if (held.fault !== null && !this.isDeaf) this.#fail(held.fault);
+    if (held.violation !== null && !this.isDeaf) this.#fail(held.violation);
     for (const chunk of held.chunks) if (!this.isDeaf) this.receive(chunk);
     if (this.#held === null) this.#owner.onBlocked(false);
   }
 
   #fail(error: PeerError): void {
     this.end();
-    this.#owner.onFault(error);
+    this.#owner.onViolation(error);
   }
 
   /** A listener's exception is the program's to see; it takes neither the other messages nor the connection with it. */

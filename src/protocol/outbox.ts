@@ -29,6 +29,9 @@ const LARGEST_HEAP_CHUNK = 131072;
 /** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
 const LARGEST_FIRST_HEAP_CHUNK = 4096;
 
+/** Most bytes that one unsent frame keeps alive: the size of Buffer's own pool since Node 24. */
+export const SLAB_BYTES = 65536;
+
 const { set } = Uint8Array.prototype;
 
 /** What leaves in one write. */
@@ -304,4 +307,24 @@ export class Outbox {
 export function settle(platform: Platform, { slots, callbacks }: Batch, error?: Error): void {
   for (const slot of slots) platform.codec.releaseSlot(slot);
   for (const callback of callbacks) guard(platform, () => callback(error));
+}
+
+/**
+ * Makes `Platform.slab`. While a turn sends to more connections than the output arena has slots, each takes a piece of a shared slab: a byte
+ * array for each costs more than the write.
+ *
+ * @param allocate Its arrays of SLAB_BYTES and more begin where their ArrayBuffers do.
+ */
+export function createSlabs(allocate: (length: number) => Uint8Array): (length: number) => Region {
+  let slab: Region | undefined;
+  return (length) => {
+    if (slab === undefined || slab.free + length > slab.bytes.length) {
+      const bytes = allocate(Math.max(SLAB_BYTES, length));
+      const made = { bytes, memory: bytes.buffer, free: 0 };
+      // One that is made to measure does not displace what is left of the other.
+      if (length > SLAB_BYTES) return made;
+      slab = made;
+    }
+    return slab;
+  };
 }

@@ -3,24 +3,24 @@
 
 import type { PeerError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
-import type {
-  Platform,
-  Role,
-  SendCallback,
-  SendOptions,
-  Session,
-  SessionSink,
-  Timer,
-  Transport,
-  TransportEvents,
+import {
+  UNATTACHED,
+  type Platform,
+  type Role,
+  type SendCallback,
+  type SendOptions,
+  type Session,
+  type SessionSink,
+  type Timer,
+  type Transport,
+  type TransportEvents,
 } from '../platform.ts';
 import { Connection, type ConnectionSink } from './connection.ts';
-import { tooMuchOutput } from './faults.ts';
+import { tooMuchOutput } from './violations.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import type { Outbound } from './outbound.ts';
 import { REFERENCE_FROM, settle, type Batch } from './outbox.ts';
 import type { BufferPolicy, SessionOptions } from './session-options.ts';
-import { UNATTACHED } from './unattached.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions } from '../base/options.ts';
 
 /** The session whose read is being delivered. */

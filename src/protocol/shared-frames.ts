@@ -6,8 +6,7 @@
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SharedFrame } from '../platform.ts';
-import { MAXIMUM_HEADER, REFERENCE_FROM } from './outbox.ts';
-import { SLAB_BYTES } from './slabs.ts';
+import { MAXIMUM_HEADER, REFERENCE_FROM, SLAB_BYTES } from './outbox.ts';
 
 /** Longest payload of a shared frame: outboxes refer to longer ones instead of copying them. */
 export const LONGEST_SHARED: number = REFERENCE_FROM - 1;

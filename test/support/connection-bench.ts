@@ -20,7 +20,7 @@ export class Recorder implements ConnectionSink {
   readonly messages: Message[] = [];
   /** Types of the events, and short payloads as text. */
   readonly log: string[] = [];
-  fault: PeerError | undefined;
+  violation: PeerError | undefined;
   onEvent: (event: string) => void = () => {};
 
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
@@ -40,7 +40,7 @@ export class Recorder implements ConnectionSink {
   onOutput(): void {}
   onOutputFailure(): void {}
   onFail(error: PeerError): void {
-    this.fault = error;
+    this.violation = error;
     this.#hear(`fail ${error.closeCode} ${error.code}`);
   }
   #hear(event: string): void {

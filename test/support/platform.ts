@@ -1,7 +1,7 @@
 // A platform without a clock of its own: deferred tasks and timers run when a test says so, keys are known, allocations are counted.
 
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
-import { createSlabs } from '../../src/protocol/slabs.ts';
+import { createSlabs } from '../../src/protocol/outbox.ts';
 import { loadKernel } from '../../src/codec/load.ts';
 import type { Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
 

@@ -4,7 +4,7 @@
 import { CapacityError, type PeerError } from '../../base/errors.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { MessageAssembler } from '../../protocol/assembler.ts';
-import { messageTooLarge } from '../../protocol/faults.ts';
+import { messageTooLarge } from '../../protocol/violations.ts';
 
 /** First byte of a text frame. */
 export const TEXT_START = 0x00;
@@ -23,7 +23,7 @@ export interface HixieFrames {
   /** The closing handshake arrived. Nothing follows. */
   onClose(): void;
   /** A limit was exceeded. Nothing follows. */
-  onFault(error: PeerError): void;
+  onViolation(error: PeerError): void;
 }
 
 type State = 'type' | 'text' | 'ignored text' | 'length' | 'ignored bytes';
@@ -46,7 +46,7 @@ export class HixieDecoder {
     this.#maxPayload = maxPayload === 0 ? Number.MAX_SAFE_INTEGER : maxPayload;
   }
 
-  /** Whether input is ignored: after the closing handshake, a fault, or {@link stop}. */
+  /** Whether input is ignored: after the closing handshake, a violation, or {@link stop}. */
   get isDeaf(): boolean {
     return this.#isDeaf;
   }
@@ -115,6 +115,6 @@ export class HixieDecoder {
 
   #fail(error: CapacityError): void {
     this.stop();
-    this.#owner.onFault(error);
+    this.#owner.onViolation(error);
   }
 }

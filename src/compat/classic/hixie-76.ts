@@ -9,12 +9,12 @@ import { platform } from '../../nodejs/platform.ts';
 import {
   MESSAGE_OWNED,
   MESSAGE_TEXT,
+  UNATTACHED,
   type SendCallback,
   type SendOptions,
   type SessionSink,
   type Timer,
 } from '../../platform.ts';
-import { UNATTACHED } from '../../protocol/unattached.ts';
 import { HixieDecoder, TEXT_END, TEXT_START } from './hixie-76-frames.ts';
 import type { CountingSession } from './session.ts';
 import type { Limits } from './types.ts';
@@ -56,7 +56,7 @@ export class HixieSession implements CountingSession {
       {
         onText: (bytes) => this.#receiveText(bytes),
         onClose: () => this.#receiveClose(),
-        onFault: (error) => this.#fail(error),
+        onViolation: (error) => this.#fail(error),
       },
       limits.maxPayload ?? DEFAULT_MAX_PAYLOAD,
     );

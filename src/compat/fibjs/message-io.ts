@@ -9,7 +9,7 @@ import { FIN_BIT, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_TEXT, RSV1_BIT } from '../
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import { MESSAGE_OWNED, type Platform } from '../../platform.ts';
 import { Compression } from '../../protocol/compression.ts';
-import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
+import { invalidCloseCode, invalidControlLength } from '../../protocol/violations.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
@@ -101,7 +101,7 @@ class MessageReader {
     this.#compression = options.engine ? standalone(platform, options.engine) : null;
     const owner = {
       onControl: (opcode: number, bytes: Uint8Array, start: number, end: number) => this.#control(opcode, bytes, start, end),
-      onFault: (error: Error) => this.#settle({ error }),
+      onViolation: (error: Error) => this.#settle({ error }),
       onBlocked() {},
     };
     const receiver = {
@@ -151,7 +151,7 @@ class MessageReader {
   /** A control frame is a message by itself, unless it stands between the fragments of one (RFC 6455 section 5.4). */
   #control(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) {
-      const error = faultOfClose(this.#platform, source, start, end);
+      const error = violationOfClose(this.#platform, source, start, end);
       if (error !== undefined) return this.#settle({ error });
     }
     if (this.#type > OPCODE_BINARY) this.#settle({ bytes: this.#platform.copy(source, start, end) });
@@ -170,7 +170,7 @@ function isLast({ bytes }: FrameHead): boolean {
 }
 
 /** What is wrong with a Close frame's payload (RFC 6455 section 5.5.1). */
-function faultOfClose(platform: Platform, source: Uint8Array, start: number, end: number): Error | undefined {
+function violationOfClose(platform: Platform, source: Uint8Array, start: number, end: number): Error | undefined {
   if (end === start) return undefined;
   if (end - start === 1) return invalidControlLength(1);
   const code = (source[start] << 8) | source[start + 1];

@@ -33,7 +33,7 @@ export function reasonBytes(text: string | undefined): Buffer {
 }
 
 /** Errors whose text does not depend on the frame. */
-const FAULTS: Readonly<Record<string, string>> = {
+const VIOLATIONS: Readonly<Record<string, string>> = {
   WS_ERR_EXPECTED_FIN: 'Control frames must not be fragmented.',
   WS_ERR_EXPECTED_MASK: 'Frames from a client must be masked.',
   WS_ERR_UNEXPECTED_MASK: 'Frames from a server must not be masked.',
@@ -60,8 +60,8 @@ function describeOpcode(opcode: number): string {
 }
 
 /** What is said about a violation, to the peer and in 'close'. */
-export function describeFault(error: PeerError): string {
-  const known = FAULTS[error.code];
+export function describeViolation(error: PeerError): string {
+  const known = VIOLATIONS[error.code];
   if (known !== undefined) return known;
   const value = numberIn(error.message);
   switch (error.code) {

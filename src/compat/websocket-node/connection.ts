@@ -11,7 +11,7 @@ import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import type { Session } from '../../platform.ts';
 import { contentOf } from '../shared/sessions.ts';
-import { CLOSE_DESCRIPTIONS, describeFault, reasonBytes } from './close-reasons.ts';
+import { CLOSE_DESCRIPTIONS, describeViolation, reasonBytes } from './close-reasons.ts';
 import { deprecation } from './deprecation.ts';
 import type { ConnectionEvents, ConnectionState } from './connection-events.ts';
 import { receivedFrame, WebSocketFrame } from './frame.ts';
@@ -271,7 +271,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
       skipUtf8Validation: !assembleFragments,
       closeTimeout: Math.max(1, this.closeTimeout),
       acceptsPing: (payload) => this.#acceptsPing(ownBuffer(payload)),
-      describeFault: (error) => reasonBytes(describeFault(error)),
+      describeViolation: (error) => reasonBytes(describeViolation(error)),
     });
     session.attach({
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
@@ -287,7 +287,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
         this.emit('pong', bytes);
       },
       onClosing: () => this.#beginClosing(),
-      onError: (error) => this.#finish((error as PeerError).closeCode ?? 1006, describeFault(error as PeerError)),
+      onError: (error) => this.#finish((error as PeerError).closeCode ?? 1006, describeViolation(error as PeerError)),
       onDrain: () => this.#drain(),
       onEnd: (code, reason, wasClean) => this.#end(code, ownBuffer(reason), wasClean),
     });

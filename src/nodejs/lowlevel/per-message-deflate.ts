@@ -15,7 +15,7 @@ import {
 } from '../../deflate/parameters.ts';
 import { emptyMessage, TAIL } from '../../deflate/messages.ts';
 import { Compression } from '../../protocol/compression.ts';
-import { messageTooLarge } from '../../protocol/faults.ts';
+import { messageTooLarge } from '../../protocol/violations.ts';
 import { copyToOwn } from '../views.ts';
 import { deflateEngine, platform } from './lent.ts';
 import { ZlibFlow, type FlowDone } from './zlib-flow.ts';

@@ -9,7 +9,7 @@ import { Utf8Error, type PeerError } from '../../base/errors.ts';
 import { OPCODE_CLOSE, OPCODE_PING } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 import type { Compression } from '../../protocol/compression.ts';
-import { invalidCloseCode, invalidControlLength } from '../../protocol/faults.ts';
+import { invalidCloseCode, invalidControlLength } from '../../protocol/violations.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
 import { platform } from './lent.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
@@ -82,7 +82,7 @@ class ReceiverCore {
   readonly #inbound: Inbound;
   readonly #pending: Pending[] = [];
   #done: Done | null = null;
-  #fault: PeerError | null = null;
+  #violation: PeerError | null = null;
 
   constructor(receiver: Receiver, given: ReceiverOptions | null | undefined) {
     this.#receiver = receiver;
@@ -129,7 +129,7 @@ class ReceiverCore {
         if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);
         this.#emit(opcode === OPCODE_PING ? 'ping' : 'pong', platform.copy(source, start, end));
       },
-      onFault: (error) => this.#fail(error),
+      onViolation: (error) => this.#fail(error),
       onBlocked: (isBlocked) => {
         if (!isBlocked) this.#settle();
       },
@@ -166,7 +166,7 @@ class ReceiverCore {
   }
 
   #fail(error: PeerError): void {
-    this.#fault = error;
+    this.#violation = error;
     this.#settle();
   }
 
@@ -206,10 +206,10 @@ class ReceiverCore {
   /** Calls back who wrote, once all that the chunk said has been emitted. */
   #settle(): void {
     const done = this.#done;
-    const isWaiting = this.#pending.length > 0 || (this.#inbound.isBlocked && this.#fault === null);
+    const isWaiting = this.#pending.length > 0 || (this.#inbound.isBlocked && this.#violation === null);
     if (done === null || isWaiting || platform.codec.isDelivering) return;
     this.#done = null;
-    done(this.#fault);
+    done(this.#violation);
   }
 }
 markCores(ReceiverCore, 'ReceiverCore');

@@ -12,7 +12,7 @@ function decode(chunks: readonly Uint8Array[], maxPayload: number = 1000): strin
     {
       onText: (bytes) => said.push(`text ${Buffer.from(bytes).toString('latin1')}`),
       onClose: () => said.push('close'),
-      onFault: (error) => said.push(`${error.closeCode} ${error.message}`),
+      onViolation: (error) => said.push(`${error.closeCode} ${error.message}`),
     },
     maxPayload,
   );
@@ -61,7 +61,7 @@ describe('frames', () => {
 
   test('decoder hands out memory of its own', () => {
     const kept: Uint8Array[] = [];
-    const decoder = new HixieDecoder({ onText: (bytes) => kept.push(bytes), onClose() {}, onFault() {} }, 1000);
+    const decoder = new HixieDecoder({ onText: (bytes) => kept.push(bytes), onClose() {}, onViolation() {} }, 1000);
     const chunk = hex('00 61 ff 00 62 ff');
     decoder.receive(chunk);
     chunk.fill(0);
@@ -71,7 +71,7 @@ describe('frames', () => {
   test('decoder is deaf after stop, in the midst of a chunk', () => {
     const said: string[] = [];
     const decoder = new HixieDecoder(
-      { onText: (bytes) => (said.push(Buffer.from(bytes).toString()), decoder.stop()), onClose() {}, onFault() {} },
+      { onText: (bytes) => (said.push(Buffer.from(bytes).toString()), decoder.stop()), onClose() {}, onViolation() {} },
       1000,
     );
     decoder.receive(hex('00 61 ff 00 62 ff ff 00'));

@@ -81,13 +81,13 @@ describe('server limits frames', () => {
     const bench = new Bench({ role: 'server', maxFramePayload: 1000 });
     bench.receive(bench.frame({ opcode: 2, payload: pattern(20), length: 1001 }));
     expect(bench.sink.log).toEqual([tooLarge]);
-    expect(bench.sink.fault!.message).toBe('Max frame payload size exceeded: 1001');
+    expect(bench.sink.violation!.message).toBe('Max frame payload size exceeded: 1001');
   });
 
   test('beside messages', () => {
     const bench = new Bench({ role: 'server', maxFramePayload: 10, maxPayload: 5 });
     bench.receive({ payload: '123456' });
-    expect(bench.sink.fault!.message).toBe('Max payload size exceeded');
+    expect(bench.sink.violation!.message).toBe('Max payload size exceeded');
   });
 });
 
@@ -106,7 +106,7 @@ describe('connection asks', () => {
   });
 
   test('what to say of a violation', () => {
-    const bench = new Bench({ role: 'server', describeFault: (error) => utf8(error.code) });
+    const bench = new Bench({ role: 'server', describeViolation: (error) => utf8(error.code) });
     bench.receive({ opcode: 3 });
     expect(bench.sent().map(({ payload }) => textOf(payload.subarray(2)))).toEqual(['WS_ERR_INVALID_OPCODE']);
   });

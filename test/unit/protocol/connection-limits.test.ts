@@ -98,7 +98,7 @@ describe('server limits', () => {
     }
     expect(bench.sink.log).toEqual(['message ab', 'message ab']);
     bench.receive({ fin: false }, { opcode: 0, fin: false }, { opcode: 0, fin: false });
-    expect(bench.sink.fault).toBeUndefined();
+    expect(bench.sink.violation).toBeUndefined();
     bench.receive({ opcode: 0 });
     expect(bench.sink.log.at(-1)).toBe('fail 1008 WS_ERR_TOO_MANY_BUFFERED_PARTS');
     expect(bench.sentHex()).toEqual(['88 03 f0']);

@@ -200,7 +200,7 @@ describe.each(['client', 'server'] as const)('%s', (role) => {
     const bench = new Bench({ role });
     if (role === 'server') bench.receive(frame({ payload: 'a' }));
     else bench.receive(frame({ payload: 'a', key: KEY }));
-    expect(bench.sink.fault?.code).toBe(role === 'server' ? 'WS_ERR_EXPECTED_MASK' : 'WS_ERR_UNEXPECTED_MASK');
+    expect(bench.sink.violation?.code).toBe(role === 'server' ? 'WS_ERR_EXPECTED_MASK' : 'WS_ERR_UNEXPECTED_MASK');
   });
 
   test('fails text at its first bad byte, in the middle of an unfinished frame', () => {

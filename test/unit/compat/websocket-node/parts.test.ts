@@ -1,11 +1,11 @@
 // The small parts that have no counterpart to be compared with.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { describeFault, reasonBytes } from '../../../../src/compat/websocket-node/close-reasons.ts';
+import { describeViolation, reasonBytes } from '../../../../src/compat/websocket-node/close-reasons.ts';
 import { parseCookies } from '../../../../src/compat/websocket-node/cookies.ts';
 import { deprecation } from '../../../../src/compat/websocket-node/deprecation.ts';
 import { parseResource } from '../../../../src/compat/websocket-node/resource.ts';
-import { faultOfStatus, frameTooLarge, messageTooLarge, tooManyFragments } from '../../../../src/protocol/faults.ts';
+import { violationOfStatus, frameTooLarge, messageTooLarge, tooManyFragments } from '../../../../src/protocol/violations.ts';
 import { STATUS_RESERVED_OPCODE } from '../../../../assembly/layout.ts';
 
 describe('close reasons', () => {
@@ -22,10 +22,10 @@ describe('close reasons', () => {
   });
 
   test('say what a peer did wrong', () => {
-    expect(describeFault(frameTooLarge(70000))).toBe('Frame size of 70000 bytes exceeds maximum accepted frame size');
-    expect(describeFault(messageTooLarge())).toBe('Maximum message size exceeded.');
-    expect(describeFault(faultOfStatus(STATUS_RESERVED_OPCODE, 0x8c, 0))).toBe('Unrecognized Opcode: 0xc');
-    expect(describeFault(tooManyFragments())).toBe('Too many message fragments');
+    expect(describeViolation(frameTooLarge(70000))).toBe('Frame size of 70000 bytes exceeds maximum accepted frame size');
+    expect(describeViolation(messageTooLarge())).toBe('Maximum message size exceeded.');
+    expect(describeViolation(violationOfStatus(STATUS_RESERVED_OPCODE, 0x8c, 0))).toBe('Unrecognized Opcode: 0xc');
+    expect(describeViolation(tooManyFragments())).toBe('Too many message fragments');
   });
 });
 

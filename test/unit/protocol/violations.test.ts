@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import * as layout from '../../../assembly/layout.ts';
 import { CapacityError, ProtocolError, Utf8Error } from '../../../src/base/errors.ts';
 import {
-  faultOfStatus,
+  violationOfStatus,
   invalidCloseCode,
   invalidControlLength,
   messageTooLarge,
   tooManyFragments,
-} from '../../../src/protocol/faults.ts';
+} from '../../../src/protocol/violations.ts';
 
 const STATUS: Readonly<Record<string, number>> = { ...layout };
 
@@ -27,7 +27,7 @@ const MAPPING = [
 ] as const;
 
 test.each(MAPPING)('%s becomes the error that users know', (name, type, code, closeCode) => {
-  const error = faultOfStatus(STATUS[name], 0x83, 0xfe);
+  const error = violationOfStatus(STATUS[name], 0x83, 0xfe);
   expect(error).toBeInstanceOf(type);
   expect(error).toMatchObject({ code, closeCode });
 });
@@ -38,20 +38,22 @@ test('every status but OK and MORE has an error', () => {
 });
 
 test('messages name what was wrong', () => {
-  expect(faultOfStatus(layout.STATUS_RESERVED_OPCODE, 0x83, 0x80).message).toBe('Invalid WebSocket frame: invalid opcode 3');
-  expect(faultOfStatus(layout.STATUS_UNEXPECTED_CONTINUATION, 0x80, 0x80).message).toBe(
+  expect(violationOfStatus(layout.STATUS_RESERVED_OPCODE, 0x83, 0x80).message).toBe(
+    'Invalid WebSocket frame: invalid opcode 3',
+  );
+  expect(violationOfStatus(layout.STATUS_UNEXPECTED_CONTINUATION, 0x80, 0x80).message).toBe(
     'Invalid WebSocket frame: invalid opcode 0',
   );
-  expect(faultOfStatus(layout.STATUS_CONTROL_TOO_LONG, 0x89, 0xfe).message).toBe(
+  expect(violationOfStatus(layout.STATUS_CONTROL_TOO_LONG, 0x89, 0xfe).message).toBe(
     'Invalid WebSocket frame: invalid payload length 126',
   );
 });
 
 test.each([layout.STATUS_OK, layout.STATUS_MORE, 14, -1])('status %i is our bug, and thrown', (status) => {
-  expect(() => faultOfStatus(status, 0, 0)).toThrow(`${status}`);
+  expect(() => violationOfStatus(status, 0, 0)).toThrow(`${status}`);
 });
 
-test('the other faults carry their codes', () => {
+test('the other violations carry their codes', () => {
   expect(invalidControlLength(1)).toMatchObject({ code: 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', closeCode: 1002 });
   expect(invalidCloseCode(1005)).toMatchObject({ code: 'WS_ERR_INVALID_CLOSE_CODE', closeCode: 1002 });
   expect(invalidCloseCode(1005).message).toBe('Invalid WebSocket frame: invalid status code 1005');

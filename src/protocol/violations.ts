@@ -26,10 +26,10 @@ function invalidFrame(code: ErrorCode, detail: string): ProtocolError {
  * The error for a codec status.
  *
  * @param status A STATUS_ number that names a violation.
- * @param first First byte of the frame at fault.
+ * @param first First byte of the frame.
  * @param second Its second byte.
  */
-export function faultOfStatus(status: number, first: number, second: number): PeerError {
+export function violationOfStatus(status: number, first: number, second: number): PeerError {
   switch (status) {
     case STATUS_RSV2_OR_RSV3:
       return invalidFrame('WS_ERR_UNEXPECTED_RSV_2_3', 'RSV2 and RSV3 must be clear');
@@ -82,7 +82,7 @@ export function frameTooLarge(length: number): CapacityError {
 }
 
 /** The error for what stopped a decompression. */
-export function faultOfInflate(error: unknown): PeerError {
+export function violationOfInflate(error: unknown): PeerError {
   if (!(error instanceof InflateError)) throw error;
   if (error.isTooLong) return messageTooLarge();
   return new CompressionError({ code: error.code ?? 'Z_DATA_ERROR', message: error.message });
