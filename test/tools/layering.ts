@@ -1,21 +1,24 @@
-// The import rules of the house (CONTRIBUTING.md) as a table, and the checker that test/layering.test.ts runs over the sources.
+// The rooms of the source tree with their import rules, and the checker that test/layering.test.ts runs over the sources.
 // Imports are read from the syntax tree, so type-only imports count like all others and comments do not.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { parseSync } from 'oxc-parser';
 
-/** What the files of one area may import, besides each other. */
-interface Rule {
+/** One room of the house: its files, and the files that they may import besides each other. */
+export interface Room {
   /** A folder with a slash at its end, or one file. */
   readonly area: string;
-  /** Areas, folders or files of the repository. */
+  /** Purpose of the room, as a phrase. docs/architecture.md shows it. */
+  readonly holds: string;
+  /** Areas, folders or files of the repository. CONTRIBUTING.md shows them. */
   readonly mayImport: readonly string[];
   /** Module names; one that ends in `:` allows every name that starts so. With `type ` before it: for its types alone. */
   readonly modules?: readonly string[];
 }
 
-const BELOW_API = [
+/** The rooms that every API, runtime and facade may use. */
+export const BELOW_API: readonly string[] = [
   'src/base/',
   'src/clock.ts',
   'src/codec/',
@@ -25,25 +28,54 @@ const BELOW_API = [
   'src/platform.ts',
 ];
 
-/** The table, lowest level first. A file in no area is a breach: name its area here, and what it may import. */
-export const RULES: readonly Rule[] = [
-  { area: 'assembly/', mayImport: [] },
-  { area: 'src/ambient.d.ts', mayImport: [] },
-  { area: 'src/base/', mayImport: [] },
-  { area: 'src/clock.ts', mayImport: [] },
-  { area: 'src/codec/', mayImport: ['src/base/', 'assembly/layout.ts'] },
-  { area: 'src/deflate/', mayImport: ['src/base/', 'src/clock.ts', 'src/codec/', 'assembly/deflate/layout.ts'] },
-  { area: 'src/platform.ts', mayImport: ['src/base/', 'src/codec/codec.ts'] },
-  { area: 'src/handshake/', mayImport: ['src/base/', 'src/deflate/'] },
+const FACADES = {
+  'websocket-node': 'facade: the API of WebSocket-Node',
+  classic: 'facade: the API of ws 0.4, with hixie-76',
+  fibjs: 'facade: the `ws` module of fibjs',
+  jsh: 'facade: the `ws` module of JSH',
+};
+
+/**
+ * The rooms, lowest first. A file outside of all of them is a breach: add its room here.
+ *
+ * The tables in CONTRIBUTING.md and docs/architecture.md come from this list: `npm run docs:map` writes them, test/docs.test.ts compares.
+ */
+export const ROOMS: readonly Room[] = [
+  { area: 'assembly/', holds: 'the codec and DEFLATE in AssemblyScript, with their memory maps', mayImport: [] },
+  { area: 'src/ambient.d.ts', holds: 'types of globals that every runtime has', mayImport: [] },
+  { area: 'src/base/', holds: 'close codes, opcodes, errors, options with their defaults and limits', mayImport: [] },
+  { area: 'src/clock.ts', holds: 'the only timers and microtasks', mayImport: [] },
+  {
+    area: 'src/codec/',
+    holds: 'typed access to the codec, its loader, the codec in plain TypeScript',
+    mayImport: ['src/base/', 'assembly/layout.ts'],
+  },
+  {
+    area: 'src/deflate/',
+    holds: 'permessage-deflate: parameters, and the engines over our module and node:zlib',
+    mayImport: ['src/base/', 'src/clock.ts', 'src/codec/', 'assembly/deflate/layout.ts'],
+  },
+  {
+    area: 'src/platform.ts',
+    holds: 'the seams, as types: Session, Transport, Platform',
+    mayImport: ['src/base/', 'src/codec/codec.ts'],
+  },
+  {
+    area: 'src/handshake/',
+    holds: 'RFC 6455 section 4 and HTTP heads; no sockets',
+    mayImport: ['src/base/', 'src/deflate/'],
+  },
   {
     area: 'src/protocol/',
+    holds: 'the connection, RFC 6455 sections 5 to 7; no sockets, timers or promises',
     mayImport: ['src/base/', 'src/codec/', 'src/deflate/', 'src/platform.ts', 'assembly/layout.ts'],
   },
-  { area: 'src/api/w3c/', mayImport: BELOW_API },
+  { area: 'src/api/w3c/', holds: 'the W3C API', mayImport: BELOW_API },
   {
     area: 'src/api/ws/',
+    holds: 'the ws-style API; no sockets',
     mayImport: BELOW_API,
-    // ws's own signatures speak of Buffer, IncomingMessage and Server. HTTP itself is the adapter's: only its types come up here.
+    // The signatures of ws use Buffer, IncomingMessage and Server. Only an adapter speaks HTTP, so this room gets its types alone.
     modules: [
       'node:buffer',
       'node:events',
@@ -55,35 +87,65 @@ export const RULES: readonly Rule[] = [
       'type node:url',
     ],
   },
-  // Shared by all faces that take an address.
-  { area: 'src/api/address.ts', mayImport: [] },
-  // A runtime's own WebSocket as a session.
-  { area: 'src/native/', mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/'] },
-  // The low-level classes of ws, over node:zlib and node:stream.
-  { area: 'src/nodejs/lowlevel/', mayImport: [...BELOW_API, 'src/nodejs/', 'src/api/ws/'], modules: ['node:'] },
-  // What Node.js's built-in modules give, on whichever runtime has them.
-  { area: 'src/nodejs/', mayImport: [...BELOW_API, 'src/api/address.ts'], modules: ['node:'] },
-  // Handshakes and servers over the raw sockets that an adapter lends. `ws/` joins them to the ws-style face.
+  { area: 'src/api/address.ts', holds: 'the address that a client is given, for every API', mayImport: [] },
+  {
+    area: 'src/native/',
+    holds: 'a WebSocket of the runtime as a session',
+    mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/'],
+  },
+  {
+    area: 'src/nodejs/lowlevel/',
+    holds: 'the low-level classes of ws',
+    mayImport: [...BELOW_API, 'src/nodejs/', 'src/api/ws/'],
+    modules: ['node:'],
+  },
+  {
+    area: 'src/nodejs/',
+    holds: 'sockets, HTTP and strings by `node:` modules, on every runtime that has them',
+    mayImport: [...BELOW_API, 'src/api/address.ts'],
+    modules: ['node:'],
+  },
   {
     area: 'src/http1/ws/',
+    holds: 'the ws-style API over byte streams',
     mayImport: [...BELOW_API, 'src/http1/', 'src/api/address.ts', 'src/api/ws/', 'src/nodejs/'],
     modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:net'],
   },
-  { area: 'src/http1/', mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'] },
-  // What the facades have in common. fibjs runs in workers too, so it knows no HTTP but by its types.
   {
+    area: 'src/http1/',
+    holds: 'HTTP/1.1 client and server over byte streams',
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'],
+  },
+  {
+    // fibjs runs in workers too, so this room gets only the types of node:http.
     area: 'src/compat/shared/',
+    holds: 'the base of the facades',
     mayImport: [...BELOW_API, 'src/api/'],
     modules: ['node:buffer', 'node:stream', 'type node:http'],
   },
-  ...['websocket-node', 'classic', 'fibjs', 'jsh'].map((name) => ({
+  ...Object.entries(FACADES).map(([name, holds]) => ({
     area: `src/compat/${name}/`,
+    holds,
     mayImport: [...BELOW_API, 'src/api/', 'src/nodejs/', 'src/compat/shared/'],
     modules: ['node:'],
   })),
-  ...['node', 'deno', 'bun'].map((name) => ({ area: `adapters/${name}/`, mayImport: ['src/'], modules: ['node:'] })),
-  { area: 'adapters/edge/', mayImport: ['src/'], modules: ['cloudflare:sockets', 'node:buffer', 'node:events', 'node:zlib'] },
-  { area: 'adapters/browser/', mayImport: ['src/api/', 'src/base/', 'src/platform.ts'] },
+  ...['node', 'deno', 'bun'].map((name) => ({
+    area: `adapters/${name}/`,
+    holds: `${name === 'node' ? 'Node.js' : name === 'deno' ? 'Deno' : 'Bun'}: sockets, clock, entry points`,
+    mayImport: ['src/'],
+    modules: ['node:'],
+  })),
+  {
+    area: 'adapters/edge/',
+    holds: 'workerd: sockets, `upgrade`, entry points',
+    mayImport: ['src/'],
+    modules: ['cloudflare:sockets', 'node:buffer', 'node:events', 'node:zlib'],
+  },
+  {
+    area: 'adapters/browser/',
+    holds: 'browsers: their own WebSocket, entry points',
+    mayImport: ['src/api/', 'src/base/', 'src/platform.ts'],
+  },
 ];
 
 /** A file's imports. `undefined` stands for one whose target is computed, so that nobody can check it. */
@@ -212,22 +274,22 @@ function allows(name: string, specifier: string): boolean {
 }
 
 /**
- * The breaches of {@link RULES} in one file.
+ * The breaches of the import rules in one file.
  *
  * @param path Relative to the repository, with forward slashes.
  * @returns One sentence a breach; none when all is well.
  */
-export function breachesOf(path: string, specifiers: Specifiers, rules: readonly Rule[] = RULES): string[] {
-  const rule = rules.find(({ area }) => isWithin(path, area));
-  if (!rule) return [`${path} is in no area of the table`];
+export function breachesOf(path: string, specifiers: Specifiers, rooms: readonly Room[] = ROOMS): string[] {
+  const room = rooms.find(({ area }) => isWithin(path, area));
+  if (!room) return [`${path} is in no room of the table`];
   const breaches: string[] = [];
   for (const specifier of specifiers) {
     if (specifier === undefined) {
       breaches.push(`${path} imports something computed`);
     } else if (specifier.startsWith('.')) {
       const target = resolve(path, specifier);
-      if (![rule.area, ...rule.mayImport].some((area) => isWithin(target, area))) breaches.push(`${path} imports ${target}`);
-    } else if (!(rule.modules ?? []).some((name) => allows(name, specifier))) {
+      if (![room.area, ...room.mayImport].some((area) => isWithin(target, area))) breaches.push(`${path} imports ${target}`);
+    } else if (!(room.modules ?? []).some((name) => allows(name, specifier))) {
       breaches.push(`${path} imports ${specifier}`);
     }
   }

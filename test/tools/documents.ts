@@ -1,0 +1,71 @@
+// Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md.
+// `npm run docs:map` writes them, test/docs.test.ts compares.
+
+import { BELOW_API, ROOMS, type Room } from './layering.ts';
+
+type Row = readonly string[];
+
+/** A table in Markdown, with its columns aligned as Prettier aligns them. */
+function table(head: Row, rows: readonly Row[]): string {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
+  const line = (row: Row): string => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+/** The folders and files that a room may import. The rooms below the APIs have one name together, since most rooms may import them. */
+function importsOf({ mayImport }: Room): string {
+  const isAbove = BELOW_API.every((area) => mayImport.includes(area));
+  const named = isAbove ? mayImport.filter((area) => !BELOW_API.includes(area)) : mayImport;
+  return [...(isAbove ? ['_the core_'] : []), ...named.map(code)].join(', ');
+}
+
+/** The modules that a room may import. */
+function modulesOf({ modules = [] }: Room): string {
+  const full = modules.filter((name) => !name.startsWith('type '));
+  const types = modules.filter((name) => name.startsWith('type ')).map((name) => name.slice('type '.length));
+  const names = full.map((name) => code(name.endsWith(':') ? `${name}*` : name));
+  return [...names, ...(types.length > 0 ? [`types of ${types.map(code).join(', ')}`] : [])].join(', ');
+}
+
+/** Generated parts by name. */
+export const PARTS: ReadonlyMap<string, string> = new Map([
+  [
+    'rooms',
+    table(
+      ['room', 'holds'],
+      ROOMS.map(({ area, holds }) => [code(area), holds]),
+    ),
+  ],
+  [
+    'imports',
+    table(
+      ['files in', 'may import files of', 'may import modules'],
+      ROOMS.map((room) => [code(room.area), importsOf(room), modulesOf(room)]),
+    ),
+  ],
+  ['core', BELOW_API.map(code).join(', ')],
+]);
+
+const PART = /(<!-- generated: (\w+) -->\n)[^]*?(<!-- end -->)/g;
+
+/** The names of the generated parts in a document. */
+export function partsIn(document: string): string[] {
+  return Array.from(document.matchAll(PART), ([, , name]) => name);
+}
+
+/**
+ * The document with all its generated parts as the sources say.
+ *
+ * @throws {Error} for a part that is not in {@link PARTS}.
+ */
+export function generate(document: string): string {
+  return document.replaceAll(PART, (_, before: string, name: string, after: string) => {
+    const part = PARTS.get(name);
+    if (part === undefined) throw new Error(`There is no part "${name}"`);
+    return `${before}\n${part}\n\n${after}`;
+  });
+}
