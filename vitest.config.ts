@@ -11,15 +11,15 @@ const folders = [
   'conformance/w3c',
   'compat/fibjs',
   'compat/jsh',
-  ...['base', 'codec', 'protocol', 'native', `adapters/${runtime}`].map((name) => `unit/${name}`),
-  `runtime/${runtime}`,
+  ...['assembly', 'base', 'clock', 'codec', 'protocol', 'native', `adapters/${runtime}`].map((name) => `unit/${name}`),
+  `adapters/${runtime}`,
 ];
 const others = ['deno', 'bun'].filter((name) => name !== runtime);
 
 export default defineConfig({
   test: {
     include: runtime === 'node' ? ['test/**/*.test.ts'] : folders.map((folder) => `test/${folder}/**/*.test.ts`),
-    exclude: ['**/node_modules/**', 'test/packaging/**', ...others.map((name) => `test/runtime/${name}/**`)],
+    exclude: ['**/node_modules/**', 'test/packaging/**', ...others.map((name) => `test/adapters/${name}/**`)],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
     // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.

@@ -14,7 +14,9 @@ const INSTALLED = join(ROOT, 'test/runtimes');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 
 /** What Node.js runs where another Node.js has run everything: not the tests of tools, bundles and other runtimes' sockets. */
-const ENGINE = ['test/unit', 'test/contract/node', 'test/conformance', 'test/fuzz', 'test/compat', 'test/runtime/node'];
+const ENGINE = ['unit', 'contract', 'conformance', 'fuzz', 'compat', 'oracle', 'adapters/node'].map(
+  (folder) => `test/${folder}/`,
+);
 
 /**
  * `binary` is a file in test/runtimes/node_modules (none: the Node.js that runs this), `package` what pins it, `before` what stands

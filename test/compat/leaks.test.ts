@@ -13,7 +13,7 @@ import { WebSocketServer as NodeServer, type WebSocketRequest } from '../../src/
 import { frame, hex } from '../support/frames.ts';
 import { sleep } from '../support/sleep.ts';
 import { listen, until } from '../support/sockets.ts';
-import { requestOf } from './ws/oracle.ts';
+import { requestOf } from '../oracle/ws/oracle.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ROOT } from '../support/mini-runner/bundle.ts';
 import { sleep } from '../support/sleep.ts';
-import { BUN, connect, DENO, endPrograms, exchange, has, NODE, Program } from './support.ts';
+import { BUN, connect, DENO, endPrograms, exchange, has, NODE, Program } from './run-example.ts';
 
 const RUNTIMES = [
   { name: 'Node.js', binary: NODE, before: [] },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../support/mini-runner/bundle.ts';
 import { hasChromium, startChromium } from '../support/mini-runner/chromium.ts';
-import { endPrograms, example, NODE, Program } from './support.ts';
+import { endPrograms, example, NODE, Program } from './run-example.ts';
 
 const VITE = join(ROOT, 'node_modules/vite/bin/vite.js');
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { bundle, ROOT } from '../support/mini-runner/bundle.ts';
-import { DENO, endPrograms, example, has, NODE, Program } from './support.ts';
+import { DENO, endPrograms, example, has, NODE, Program } from './run-example.ts';
 
 describe.runIf(has(DENO))('wasock by URL', () => {
   let folder: string;

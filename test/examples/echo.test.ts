@@ -14,7 +14,7 @@ import {
   NODE,
   Program,
   refusal,
-} from './support.ts';
+} from './run-example.ts';
 
 const runtimes = [
   { name: 'Node.js', binary: NODE, before: [] },

@@ -15,7 +15,7 @@ import {
   NODE,
   Program,
   refusal,
-} from './support.ts';
+} from './run-example.ts';
 
 afterEach(endPrograms);
 

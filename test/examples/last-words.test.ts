@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { ROOT } from '../support/mini-runner/bundle.ts';
 import { join } from 'node:path';
-import { BUN, closing, connect, DENO, endPrograms, has, NODE, Program } from './support.ts';
+import { BUN, closing, connect, DENO, endPrograms, has, NODE, Program } from './run-example.ts';
 
 const RUNTIMES = [
   { name: 'Node.js', binary: NODE, before: [] },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { rollup, type Plugin } from 'rollup';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../support/mini-runner/bundle.ts';
-import { closing, connect, DENO, endPrograms, example, exchange, has, NODE, Program, refusal, WORKERD } from './support.ts';
+import { closing, connect, DENO, endPrograms, example, exchange, has, NODE, Program, refusal, WORKERD } from './run-example.ts';
 
 /** Bundles into `folder`/build, by the command in the worker's first comment. */
 async function bundleByEsbuild(entry: string, folder: string): Promise<void> {

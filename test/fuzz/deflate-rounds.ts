@@ -18,7 +18,7 @@ import { InflateError, type DeflateEngine, type Deflator, type Inflator } from '
 import { loadDeflateKernel } from '../../src/deflate/load.ts';
 import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import { createZlibEngine } from '../../src/deflate/zlib-engine.ts';
-import { finish } from '../unit/deflate/support.ts';
+import { finish } from '../unit/deflate/zlib-oracle.ts';
 
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const { Z_SYNC_FLUSH } = zlib.constants;

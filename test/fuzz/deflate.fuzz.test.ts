@@ -17,7 +17,7 @@ import { loadDeflateKernel, sharedDeflateKernel } from '../../src/deflate/load.t
 import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import { createZlibEngine, type ZlibModule } from '../../src/deflate/zlib-engine.ts';
 import { expectBytes } from '../support/bytes.ts';
-import { finish } from '../unit/deflate/support.ts';
+import { finish } from '../unit/deflate/zlib-oracle.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 1500);
 const DEADLINE = 60_000 + RUNS * 20;

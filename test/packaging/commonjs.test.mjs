@@ -9,7 +9,7 @@ import { rollup as rollup4 } from 'rollup';
 import { build as buildByVite } from 'vite';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from '../../dist/adapters/node/index.mjs';
-import { BUN, buildByWebpack, DENO, HERE, NODE, project, run } from './support.mjs';
+import { BUN, buildByWebpack, DENO, HERE, NODE, project, run } from './consumer-project.mjs';
 
 const require = createRequire(import.meta.url);
 

@@ -8,7 +8,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { BUN, HERE, NODE, project, ROOT, run } from './support.mjs';
+import { BUN, HERE, NODE, project, ROOT, run } from './consumer-project.mjs';
 
 const { version: wsVersion } = JSON.parse(readFileSync(join(ROOT, 'node_modules/ws/package.json'), 'utf8'));
 const manifest = JSON.parse(readFileSync(join(ROOT, 'packages/ws/package.json'), 'utf8'));

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HERE, ROOT } from './support.mjs';
+import { HERE, ROOT } from './consumer-project.mjs';
 
 function readJson(...path) {
   return JSON.parse(readFileSync(join(...path), 'utf8'));

@@ -10,7 +10,7 @@ import { build as buildByVite } from 'vite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../dist/adapters/node/index.mjs';
 import { startWorker } from '../support/mini-runner/workerd.ts';
-import { buildByWebpack, HERE, NODE, project, run } from './support.mjs';
+import { buildByWebpack, HERE, NODE, project, run } from './consumer-project.mjs';
 
 const require = createRequire(import.meta.url);
 

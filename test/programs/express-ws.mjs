@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import express from 'express';
 import { WebSocket } from 'ws';
-import { assertWs, closed, next, until } from './support.mjs';
+import { assertWs, closed, next, until } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['express-ws']);
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fastifyWebsocket from '@fastify/websocket';
 import Fastify from 'fastify';
 import { WebSocket } from 'ws';
-import { assertWs, next, within } from './support.mjs';
+import { assertWs, next, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['@fastify/websocket']);
 

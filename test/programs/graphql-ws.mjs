@@ -6,7 +6,7 @@ import { buildSchema } from 'graphql';
 import { CloseCode, createClient } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import { assertWs, closed, listen, next, until, within } from './support.mjs';
+import { assertWs, closed, listen, next, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['graphql-ws']);
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { JSDOM } from 'jsdom';
 import { WebSocketServer } from 'ws';
-import { assertWs, closed, listen, next, within } from './support.mjs';
+import { assertWs, closed, listen, next, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['jsdom']);
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Aedes } from 'aedes';
 import mqtt from 'mqtt';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { assertWs, closed, listen, next, note, until, within } from './support.mjs';
+import { assertWs, closed, listen, next, note, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['mqtt']);
 

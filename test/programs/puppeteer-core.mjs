@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import puppeteer from 'puppeteer-core';
 import { WebSocketServer } from 'ws';
-import { assertWs, closed, listen, next, note, until, within } from './support.mjs';
+import { assertWs, closed, listen, next, note, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['puppeteer-core']);
 

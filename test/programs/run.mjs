@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MODULES = join(HERE, 'node_modules');
 const PACKAGES = ['ws', 'wasock'];
 /** Everything else here that ends in .mjs is a program. */
-const HELPERS = ['run.mjs', 'support.mjs'];
+const HELPERS = ['run.mjs', 'program-runner.mjs'];
 /** Milliseconds that a script may take. */
 const LIMIT = 20_000;
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { Server } from 'socket.io';
 import { io as connect } from 'socket.io-client';
-import { assertWs, closed, listen, next, note, until } from './support.mjs';
+import { assertWs, closed, listen, next, note, until } from './program-runner.mjs';
 
 assertWs(
   import.meta.url,

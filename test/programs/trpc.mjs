@@ -6,7 +6,7 @@ import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
 import { initTRPC, tracked, TRPCError } from '@trpc/server';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import { assertWs, closed, next, until, within } from './support.mjs';
+import { assertWs, closed, next, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['@trpc/server'], ['@trpc/client']);
 

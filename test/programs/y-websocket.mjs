@@ -5,7 +5,7 @@ import { setupWSConnection, docs } from '@y/websocket-server/utils';
 import { WebSocket, WebSocketServer } from 'ws';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
-import { assertWs, closed, listen, until } from './support.mjs';
+import { assertWs, closed, listen, until } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['@y/websocket-server/utils']);
 

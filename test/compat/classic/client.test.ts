@@ -10,7 +10,7 @@ import { Server, WebSocket } from '../../../src/compat/classic/index.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { sleep } from '../../support/sleep.ts';
 import { Cleanup, listen, serveRaw, until, within } from '../../support/sockets.ts';
-import { ended, nextClient, nextMessage, openClient, startHttp, startServer } from './support.ts';
+import { ended, nextClient, nextMessage, openClient, startHttp, startServer } from './peers.ts';
 
 describe('options of the request', () => {
   test('protocol, headers, host, origin and agent reach the server', async () => {

@@ -10,7 +10,7 @@ import {
   type MessageEvent,
 } from '../../../src/compat/classic/index.ts';
 import { until } from '../../support/sockets.ts';
-import { connectPair, ended, openClient, startServer } from './support.ts';
+import { connectPair, ended, openClient, startServer } from './peers.ts';
 
 describe('attributes', () => {
   test('onopen, onmessage and onclose get event objects', async () => {

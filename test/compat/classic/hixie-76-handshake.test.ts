@@ -10,7 +10,7 @@ import { challengeAnswer, checkHixieRequest, numberInKey } from '../../../src/co
 import { Server, WebSocket, type VerifyClientInfo } from '../../../src/compat/classic/index.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { listen, RawPeer, requestHead, until, within } from '../../support/sockets.ts';
-import { ANSWER, BODY, hixieHead, KEY1, KEY2, nextClient, openHixie, rawClient, startServer } from './support.ts';
+import { ANSWER, BODY, hixieHead, KEY1, KEY2, nextClient, openHixie, rawClient, startServer } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
 
 describe('keys', () => {

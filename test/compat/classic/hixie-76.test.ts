@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { HixieSession } from '../../../src/compat/classic/hixie-76.ts';
 import { WebSocket } from '../../../src/compat/classic/index.ts';
 import { duplexPair, until } from '../../support/sockets.ts';
-import { ended, framesOf, messagesOf, nextMessage, openHixie } from './support.ts';
+import { ended, framesOf, messagesOf, nextMessage, openHixie } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
 
 /** Bytes from Latin-1. */

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import * as classic from '../../../src/compat/classic/index.ts';
 import { within } from '../../support/sockets.ts';
-import { startServer } from './support.ts';
+import { startServer } from './peers.ts';
 
 test('the default export is WebSocket, with the statics of ws 0.4', () => {
   const { default: WebSocket, Server, createServer, connect, createConnection } = classic;

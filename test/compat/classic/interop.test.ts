@@ -7,7 +7,7 @@ import { WebSocket as ModernWebSocket, WebSocketServer as ModernServer } from 'w
 import type { AddressInfo } from 'node:net';
 import type { WebSocket } from '../../../src/compat/classic/index.ts';
 import { until, within } from '../../support/sockets.ts';
-import { ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './peers.ts';
 
 function echo(ws: WebSocket): void {
   ws.on('message', (data, { binary }) => ws.send(data, { binary }));

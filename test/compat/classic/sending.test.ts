@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket, type SendCallback, type StreamCallback } from '../../../src/compat/classic/index.ts';
 import { toHex } from '../../support/frames.ts';
 import { connectRaw, until, within, type RawPeer } from '../../support/sockets.ts';
-import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
 
 /** A server's end whose peer is a bare socket: what it sends can be read as it stands. */

@@ -19,7 +19,7 @@ import {
   refusalOf,
   startHttp,
   startServer,
-} from './support.ts';
+} from './peers.ts';
 
 describe('refusals', () => {
   test.each([

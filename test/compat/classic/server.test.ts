@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Server, WebSocket, type ServerOptions } from '../../../src/compat/classic/index.ts';
 import { listen, requestHead, until, within } from '../../support/sockets.ts';
-import { answerTo, connectPair, ended, nextClient, openClient, refusalOf, startHttp, startServer } from './support.ts';
+import { answerTo, connectPair, ended, nextClient, openClient, refusalOf, startHttp, startServer } from './peers.ts';
 
 describe('construction', () => {
   test.each([[undefined], [null], [{}], [{ port: null }], [{ server: null, path: '/x' }]])(

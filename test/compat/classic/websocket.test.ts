@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket, type MessageFlags } from '../../../src/compat/classic/index.ts';
 import { frame, hex, toHex } from '../../support/frames.ts';
 import { Cleanup, connectRaw, duplexPair, serveRaw, until, within, type RawPeer } from '../../support/sockets.ts';
-import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './support.ts';
+import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
 
 /** A client whose server is played by the test. */

@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { OPEN, Socket, type ErrorEvent } from '../../../src/compat/fibjs/index.ts';
 import { until } from '../../support/sockets.ts';
 import { CookieJar } from './cookie-jar.ts';
-import { closed, open, serve, serveWs } from './support.ts';
+import { closed, open, serve, serveWs } from './served-sockets.ts';
 
 describe('httpClient', () => {
   /** A server that sets a cookie, and tells which it got. */

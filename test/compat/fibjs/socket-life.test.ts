@@ -9,7 +9,7 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { CLOSED, CLOSING, OPEN, Socket, type ErrorEvent } from '../../../src/compat/fibjs/index.ts';
 import { hex } from '../../support/frames.ts';
 import { Cleanup, serveRaw } from '../../support/sockets.ts';
-import { closed, message, open, pair, serve, serveUpgrade, serveWs } from './support.ts';
+import { closed, message, open, pair, serve, serveUpgrade, serveWs } from './served-sockets.ts';
 
 describe('close', () => {
   test.each([

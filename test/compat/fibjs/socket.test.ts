@@ -7,7 +7,7 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { BINARY, CLOSED, CLOSING, CONNECTING, OPEN, Socket, TEXT, type ErrorEvent } from '../../../src/compat/fibjs/index.ts';
 import { hex, pattern } from '../../support/frames.ts';
 import { Cleanup, serveRaw, until } from '../../support/sockets.ts';
-import { closed, message, open, pair, serveWs } from './support.ts';
+import { closed, message, open, pair, serveWs } from './served-sockets.ts';
 
 describe('properties', () => {
   test('client has url, protocol, origin and readyState', async () => {

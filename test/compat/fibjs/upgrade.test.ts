@@ -10,7 +10,7 @@ import { BINARY, OPEN, route, Socket, TEXT, upgrade, type MessageEvent } from '.
 import { UsageError } from '../../../src/base/errors.ts';
 import { frame, hex, pattern } from '../../support/frames.ts';
 import { connectRaw, KEY, requestHead, sleep, until } from '../../support/sockets.ts';
-import { open, serve, serveUpgrade } from './support.ts';
+import { open, serve, serveUpgrade } from './served-sockets.ts';
 
 /** Sends a request as it is. @returns The whole answer. */
 async function ask(url: string, request: string): Promise<string> {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import type { VerifyClientInfo, WebSocketServerOptions } from '../../../src/compat/jsh/index.ts';
 import { connectRaw } from '../../support/sockets.ts';
-import { openWs, refusal, serveSockets } from './support.ts';
+import { openWs, refusal, serveSockets } from './served-sockets.ts';
 
 describe('verifyClient', () => {
   test('server asks it with the origin and the request, and accepts', async () => {

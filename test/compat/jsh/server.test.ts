@@ -17,7 +17,7 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { frame, hex } from '../../support/frames.ts';
 import { connectRaw, KEY, listen, requestHead, until } from '../../support/sockets.ts';
-import { ask, event, open, openWs, refusal, serve, serveSockets } from './support.ts';
+import { ask, event, open, openWs, refusal, serve, serveSockets } from './served-sockets.ts';
 
 describe('constructor', () => {
   test.each([

@@ -9,7 +9,7 @@ import { WebSocket, type MessageEvent } from '../../../src/compat/jsh/index.ts';
 import { hex, pattern } from '../../support/frames.ts';
 import { Cleanup, serveRaw, until } from '../../support/sockets.ts';
 import { sleep } from '../../support/sleep.ts';
-import { event, open, serve, serveWs } from './support.ts';
+import { event, open, serve, serveWs } from './served-sockets.ts';
 
 /** An open pair: our client, ws's server. */
 async function pair(): Promise<{ ws: WebSocket; peer: Peer }> {

@@ -8,7 +8,7 @@ import type { IClientConfig, WebSocketClient } from '../../../src/compat/websock
 import { acceptKey } from '../../../src/handshake/accept-key.ts';
 import { certificate as cert, key } from '../../support/certificates.ts';
 import { concat, frame, utf8 } from '../../support/frames.ts';
-import { outcome, rawServer } from '../ws/oracle.ts';
+import { outcome, rawServer } from '../../oracle/ws/oracle.ts';
 import { ours, record, sameWithBoth, show, sleep, until, type Library } from './oracle.ts';
 
 type Rest = Parameters<WebSocketClient['connect']> extends [unknown, ...infer Others] ? Others : never;

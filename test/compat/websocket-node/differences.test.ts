@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { concat, frame, hex, type FrameOptions } from '../../support/frames.ts';
-import { outcome, rawServer } from '../ws/oracle.ts';
+import { outcome, rawServer } from '../../oracle/ws/oracle.ts';
 import { acceptKey } from '../../../src/handshake/accept-key.ts';
 import { listen, open, ours, rawPeer, record, requestOf, sleep, theirs, until, withRawPeer, type Library } from './oracle.ts';
 

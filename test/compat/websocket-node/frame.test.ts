@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { WebSocketFrame } from '../../../src/compat/websocket-node/index.ts';
 import { hex } from '../../support/frames.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import { ours, sameWithBoth, type Library } from './oracle.ts';
 
 /** A queue of bytes with what a frame uses. */

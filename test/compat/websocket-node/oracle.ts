@@ -14,7 +14,7 @@ import facade, {
   type WebSocketServer,
 } from '../../../src/compat/websocket-node/index.ts';
 import { acceptKey } from '../../../src/handshake/accept-key.ts';
-import { errorOf, rawServer, requestOf, sleep, until } from '../ws/oracle.ts';
+import { errorOf, rawServer, requestOf, sleep, until } from '../../oracle/ws/oracle.ts';
 
 export type Library = typeof facade;
 export const ours: Library = facade;

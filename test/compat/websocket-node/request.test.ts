@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { describe, test } from 'vitest';
 import type { ICookie, WebSocketRequest } from '../../../src/compat/websocket-node/index.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import { listen, rawPeer, record, requestOf, sameWithBoth, show, sleep, until, type Library } from './oracle.ts';
 
 type Headers = Record<string, string | undefined>;

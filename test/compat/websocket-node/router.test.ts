@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'vitest';
 import type { WebSocketRouter, WebSocketRouterRequest } from '../../../src/compat/websocket-node/index.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import { listen, rawPeer, record, requestOf, sameWithBoth, show, sleep, until, type Library } from './oracle.ts';
 
 interface Program {

@@ -3,7 +3,7 @@
 import { describe, test } from 'vitest';
 import type { WebSocketConnection } from '../../../src/compat/websocket-node/index.ts';
 import { frame, hex } from '../../support/frames.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import { record, sameWithBoth, sleep, until, withRawPeer, type Library } from './oracle.ts';
 
 /** A program: what it does, and what it is lent. */

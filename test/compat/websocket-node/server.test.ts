@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { IServerConfig, WebSocketConnection, WebSocketRequest } from '../../../src/compat/websocket-node/index.ts';
 import { frame, hex } from '../../support/frames.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import {
   listen,
   ours,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { W3CWebSocket, WebSocketConnection } from '../../../src/compat/websocket-node/index.ts';
-import { outcome } from '../ws/oracle.ts';
+import { outcome } from '../../oracle/ws/oracle.ts';
 import { listen, ours, record, sameWithBoth, show, sleep, until, type Library } from './oracle.ts';
 
 interface Program {

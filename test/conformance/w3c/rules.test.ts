@@ -1,8 +1,8 @@
-// The rules on Node.js, Deno and Bun: each with its own W3C class. workerd and Chromium run them from test/runtime.
+// The rules on Node.js, Deno and Bun: each with its own W3C class. workerd and Chromium run them from test/adapters.
 
 import { afterAll } from 'vitest';
 import type { WebSocketConstructor } from '../../../src/api/w3c/index.ts';
-import { authority } from '../../runtime/deno/certificates.ts';
+import { authority } from '../../adapters/deno/certificates.ts';
 import { describeRules } from './tests.ts';
 import { startWireServer } from './wire.ts';
 

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { certificate, key } from '../../runtime/deno/certificates.ts';
+import { certificate, key } from '../../adapters/deno/certificates.ts';
 
 /** What came on one connection. */
 export interface Seen {

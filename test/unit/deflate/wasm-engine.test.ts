@@ -9,7 +9,7 @@ import { instantiate, loadDeflateKernel } from '../../../src/deflate/load.ts';
 import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { hex, pattern, utf8 } from '../../support/frames.ts';
-import { finish, noise, records, unpack } from './support.ts';
+import { finish, noise, records, unpack } from './zlib-oracle.ts';
 
 const KEPT: ContextOptions = { windowBits: 15, noContextTakeover: false };
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -6,7 +6,7 @@ import type { DeflateJob } from '../../../src/deflate/engine.ts';
 import { createZlibEngine } from '../../../src/deflate/zlib-engine.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { hex, utf8 } from '../../support/frames.ts';
-import { finish, noise, records, unpack } from './support.ts';
+import { finish, noise, records, unpack } from './zlib-oracle.ts';
 
 const engine = createZlibEngine(zlib);
 const KEPT = { windowBits: 15, noContextTakeover: false };

@@ -10,7 +10,7 @@ import {
   parseExtensions,
   type Extension,
 } from '../../../src/handshake/extensions.ts';
-import { TOKEN, tokens } from './support.ts';
+import { TOKEN, tokens } from './generators.ts';
 
 const ws = createRequire(import.meta.url)('ws') as { extension: { parse(value: string): object } };
 

@@ -9,7 +9,7 @@ import {
   parseSubprotocols,
   selectSubprotocol,
 } from '../../../src/handshake/subprotocols.ts';
-import { TOKEN, tokens } from './support.ts';
+import { TOKEN, tokens } from './generators.ts';
 
 const ws = createRequire(import.meta.url)('ws') as { subprotocol: { parse(value: string): Set<string> } };
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { responseHeadParser, type ResponseHead } from '../../../src/handshake/http-head.ts';
 import { BodyDecoder } from '../../../src/http1/body.ts';
-import { latin1 } from './support.ts';
+import { latin1 } from './fake-network.ts';
 
 function headOf(fields: string, status: number = 400): ResponseHead {
   const result = responseHeadParser().feed(latin1(`HTTP/1.1 ${status} X\r\n${fields}\r\n`));

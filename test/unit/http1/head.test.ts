@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { requestHeadParser, type RequestHead } from '../../../src/handshake/http-head.ts';
 import { HeadReader } from '../../../src/http1/head.ts';
 import { ManualPlatform } from '../../support/platform.ts';
-import { FakeTransport, latin1 } from './support.ts';
+import { FakeTransport, latin1 } from './fake-network.ts';
 
 const HEAD = 'GET /chat?room=1 HTTP/1.1\r\nHost: localhost\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n';
 const FRAME = '\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58';

@@ -4,7 +4,7 @@ import { startOpening, withCredentials, type Opened, type OpeningPlan } from '..
 import type { ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
-import { FakeNetwork, latin1, type FakeTransport } from './support.ts';
+import { FakeNetwork, latin1, type FakeTransport } from './fake-network.ts';
 
 function setUp(address: string = 'ws://example.org/chat?room=1', changes: Partial<OpeningPlan> = {}, doesCare = false) {
   const network = new FakeNetwork();

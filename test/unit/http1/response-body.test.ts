@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { responseHeadParser } from '../../../src/handshake/http-head.ts';
 import { ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
-import { FakeTransport, latin1 } from './support.ts';
+import { FakeTransport, latin1 } from './fake-network.ts';
 
 function setUp(fields: string, rest: string = '') {
   const result = responseHeadParser().feed(latin1(`HTTP/1.1 400 X\r\n${fields}\r\n`));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SessionTransport } from '../../../src/http1/session-transport.ts';
-import { FakeTransport } from './support.ts';
+import { FakeTransport } from './fake-network.ts';
 
 function setUp() {
   const raw = new FakeTransport();

@@ -5,7 +5,7 @@ import type { Session } from '../../../src/platform.ts';
 import { createConnect } from '../../../src/http1/w3c.ts';
 import { RecordingSink } from '../../support/memory-pipe.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
-import { FakeNetwork } from './support.ts';
+import { FakeNetwork } from './fake-network.ts';
 
 function setUp(options: ConnectOptions = {}, address: string = 'ws://a:b@example.org/', engine?: () => DeflateEngine) {
   const network = new FakeNetwork();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { checkProtocols, readArguments, toHeaderRecord } from '../../../../src/api/w3c/arguments.ts';
-import { thrownBy } from './support.ts';
+import { thrownBy } from './bound-class.ts';
 
 describe('readArguments', () => {
   test('client takes one protocol, a list of them, or none', () => {

@@ -6,7 +6,7 @@ import { closed, messages, opened, type MessageData } from '../../../../src/api/
 import { pickCloseEvent } from '../../../../src/api/w3c/events.ts';
 import { MESSAGE_TEXT } from '../../../../src/platform.ts';
 import { utf8 } from '../../../support/fake-session.ts';
-import { connecting, opened as openedSocket, settle } from './support.ts';
+import { connecting, opened as openedSocket, settle } from './bound-class.ts';
 
 const CloseEvent = pickCloseEvent(globalThis);
 

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { SendQueue } from '../../../../src/api/w3c/send-queue.ts';
 import { FakeSession, fakePlatform, utf8, type SessionCall } from '../../../support/fake-session.ts';
-import { settle } from './support.ts';
+import { settle } from './bound-class.ts';
 
 const NOTHING = new Uint8Array(0);
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { parseWebSocketUrl } from '../../../../src/api/w3c/url.ts';
-import { thrownBy } from './support.ts';
+import { thrownBy } from './bound-class.ts';
 
 test.each([
   ['ws://example.test', 'ws://example.test/'],

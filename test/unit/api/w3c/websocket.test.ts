@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { MESSAGE_OWNED } from '../../../../src/platform.ts';
 import { FakeSession, passTurns, utf8, type SessionCall } from '../../../support/fake-session.ts';
-import { bind, connecting, logOf, opened, settle } from './support.ts';
+import { bind, connecting, logOf, opened, settle } from './bound-class.ts';
 
 describe('opening', () => {
   test('client is connecting, with nothing agreed on', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { broadcast } from '../../../../src/api/ws/broadcast.ts';
-import { open, TestSocket } from './support.ts';
+import { open, TestSocket } from './idle-socket.ts';
 
 describe('broadcast over sessions that make their own frames', () => {
   test('sends text and bytes to each', () => {

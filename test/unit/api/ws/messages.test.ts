@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { coreOf } from '../../../../src/api/ws/core.ts';
 import type { FakeSession } from '../../../support/fake-session.ts';
-import { open, receive, TestSocket } from './support.ts';
+import { open, receive, TestSocket } from './idle-socket.ts';
 
 function opened(): { ws: TestSocket; session: FakeSession } {
   const ws = new TestSocket();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { coreOf } from '../../../../src/api/ws/core.ts';
-import { open, TestSocket } from './support.ts';
+import { open, TestSocket } from './idle-socket.ts';
 
 describe('ready', () => {
   test('client resolves with itself when it opens, and later', async () => {

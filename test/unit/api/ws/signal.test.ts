@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { coreOf } from '../../../../src/api/ws/core.ts';
-import { open, TestSocket } from './support.ts';
+import { open, TestSocket } from './idle-socket.ts';
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

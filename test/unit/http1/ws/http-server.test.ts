@@ -5,7 +5,7 @@ import type { HttpMessage } from '../../../../src/http1/ws/message.ts';
 import type { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { requestHead } from '../../../support/sockets.ts';
-import { FakeTransport } from '../support.ts';
+import { FakeTransport } from '../fake-network.ts';
 
 const ADDRESS = { address: '::', port: 8080, family: 'IPv6' };
 

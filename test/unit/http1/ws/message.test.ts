@@ -5,7 +5,7 @@ import { ResponseBody } from '../../../../src/http1/response-body.ts';
 import { joinHeaders, HttpMessage } from '../../../../src/http1/ws/message.ts';
 import { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
-import { FakeTransport, latin1 } from '../support.ts';
+import { FakeTransport, latin1 } from '../fake-network.ts';
 
 describe('joinHeaders', () => {
   test.each([

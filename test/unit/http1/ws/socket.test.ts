@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { RecordingSink } from '../../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
-import { FakeTransport, latin1 } from '../support.ts';
+import { FakeTransport, latin1 } from '../fake-network.ts';
 
 function setUp() {
   const transport = new FakeTransport();

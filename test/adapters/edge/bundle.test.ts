@@ -1,0 +1,123 @@
+// A user's worker as bundlers leave it: what is in it, and that it runs.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type { Plugin } from 'esbuild';
+import { rollup } from 'rollup';
+import rollupEsbuild from 'rollup-plugin-esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
+import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
+import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
+
+const PROGRAM = 'test/adapters/edge/user.program.ts';
+/** How every module starts, in base64: "\0asm". */
+const INLINED_MODULE = 'AGFzb';
+
+async function bundleByRollup(entry: string): Promise<string> {
+  const program = await rollup({
+    input: entry,
+    external: /^cloudflare:|\.wasm$/,
+    plugins: [rollupEsbuild({ target: 'es2022', minify: true, tsconfig: false })],
+  });
+  const { output } = await program.generate({ format: 'es', paths: (id) => id.replace(/^.*core\.wasm$/, './core.wasm') });
+  return output[0].code;
+}
+
+const bundlers = [
+  { name: 'esbuild', make: () => bundle(PROGRAM, { minify: true }) },
+  { name: 'Rollup', make: () => bundleByRollup(PROGRAM) },
+];
+
+/** What a bundle imports. */
+function importsOf(code: string): string[] {
+  return [...code.matchAll(/\bfrom\s*["']([^"']+)["']/g)].map(([, name]) => name).toSorted();
+}
+
+describe.each(bundlers)('worker bundled by $name', ({ make }) => {
+  let code: string;
+  beforeAll(async () => {
+    code = await make();
+  });
+
+  test('imports the sockets and the compiled codec, and no more', () => {
+    expect(importsOf(code)).toEqual(['./core.wasm', 'cloudflare:sockets']);
+  });
+
+  test('carries no copy of the codec, and is small', () => {
+    expect(code).not.toContain(INLINED_MODULE);
+    expect(code).not.toContain('node:');
+    expect(gzipSync(code).length).toBeLessThan(30_000);
+  });
+
+  describe.runIf(hasWorkerd)('in workerd', () => {
+    let worker: RunningWorker;
+    beforeAll(async () => {
+      worker = await startWorker({ files: { 'worker.js': code, ...moduleFiles() } });
+    });
+    afterAll(() => worker.close());
+
+    test('server echoes text and bytes', async () => {
+      const ws = new WebSocket(`ws://127.0.0.1:${worker.port}/`);
+      await once(ws, 'open');
+      ws.send('hällo');
+      expect(String((await once(ws, 'message'))[0])).toBe('hällo');
+      ws.send(Uint8Array.of(1, 2, 255));
+      expect((await once(ws, 'message'))[0]).toEqual(Buffer.of(1, 2, 255));
+      ws.close(3000, 'done');
+      expect((await once(ws, 'close'))[0]).toBe(3000);
+    });
+
+    test('client reaches a server', async () => {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+      server.on('connection', (ws) => ws.on('message', (data) => ws.send(`echo of ${(data as Buffer).toString()}`)));
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const response = await fetch(`http://127.0.0.1:${worker.port}/?to=ws://127.0.0.1:${port}`);
+      expect(await response.text()).toBe('echo of from the worker');
+      for (const client of server.clients) client.terminate();
+      server.close();
+    });
+  });
+});
+
+describe.runIf(hasWorkerd)('worker whose bundler makes no module of the codec', () => {
+  test('runs on plain TypeScript', async () => {
+    const text: Plugin = {
+      name: 'text',
+      setup(program) {
+        program.onResolve({ filter: /\/core\.wasm$/ }, () => ({ path: 'core', namespace: 'text' }));
+        program.onLoad({ filter: /./, namespace: 'text' }, () => ({ contents: 'export default "/core.wasm";' }));
+      },
+    };
+    const code = await bundle(PROGRAM, { plugins: [text] });
+    const worker = await startWorker({ files: { 'worker.js': code } });
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${worker.port}/?to=ws://127.0.0.1:${port}`);
+    expect(await response.text()).toBe('from the worker');
+    for (const client of server.clients) client.terminate();
+    server.close();
+    await worker.close();
+  });
+});
+
+describe('size', () => {
+  test.each([
+    ['adapters/edge/w3c.ts', 30_500],
+    ['adapters/edge/index.ts', 42_000],
+    // The engine alone: the module is imported.
+    ['adapters/edge/deflate.ts', 5_000],
+    ['adapters/browser/w3c.ts', 2_300],
+    ['adapters/browser/index.ts', 3_700],
+  ])('of %s, bundled, minified and compressed, is below %i bytes', async (entry, most) => {
+    const code = await bundle(entry, { minify: true });
+    console.info(`${entry}: ${code.length} bytes minified, ${gzipSync(code).length} with gzip`);
+    expect(gzipSync(code).length).toBeLessThan(most);
+    // Base64 of a WebAssembly module: workers import theirs.
+    expect(code).not.toContain('AGFzb');
+  });
+});
