@@ -9,17 +9,7 @@ import { Server, WebSocket, type VerifyClientInfo } from '../../../src/compat/cl
 import { certificate, key } from '../../support/certificates.ts';
 import { connectRaw, listen, requestHead, until, within } from '../../support/sockets.ts';
 import { sleep } from '../../support/sleep.ts';
-import {
-  answerTo,
-  connectPair,
-  ended,
-  nextClient,
-  openClient,
-  rawClient,
-  refusalOf,
-  startHttp,
-  startServer,
-} from './peers.ts';
+import { answerTo, connectPair, ended, nextClient, openClient, rawClient, refusalOf, startHttp, startServer } from './peers.ts';
 
 describe('refusals', () => {
   test.each([
