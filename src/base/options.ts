@@ -90,6 +90,12 @@ export function readOptions<Options extends object>(given: Options | null | unde
   return options;
 }
 
+/** {@link readOptions} over `defaults`. An option that is undefined counts as left out. */
+export function readOptionsOver<Options extends object>(defaults: object, given: Options | null | undefined): Options {
+  const set = Object.entries(readOptions(given)).filter(([, value]) => value !== undefined);
+  return ownOptions({ ...defaults, ...Object.fromEntries(set) }) as Options;
+}
+
 const { hasOwnProperty } = Object.prototype;
 
 /** `options[name]` if it is an own property. For options that come with each message, where a copy would cost 90 ns. */

@@ -1,7 +1,6 @@
-// `addEventListener` and `onmessage` of the facade: the browser's WebSocket as ws 0.4 emulated it.
-// Registrations are listeners of the emitter, so `removeAllListeners` and the like see them.
+// Event objects of `addEventListener` and `onmessage`, in the form in which ws 0.4 had them, and the flags of messages.
 
-import type { LooseListener } from '../../api/ws/emitter.ts';
+import type { MakeEvent } from '../shared/event-target.ts';
 import type { MessageFlags } from './types.ts';
 import type { WebSocket } from './websocket.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
@@ -38,80 +37,19 @@ export interface EventMap {
 /** A listener that takes an event object. */
 export type EventListener<Type extends keyof EventMap> = (this: WebSocket, event: EventMap[Type]) => void;
 
-/** What a function that the emitter calls was made for. */
-interface Registration {
-  readonly listener: unknown;
-  /** Set by `onmessage = …` rather than by `addEventListener`. */
-  readonly isAttribute: boolean;
-}
-
-const registrations = new WeakMap<object, Registration>();
-
-/** From the arguments of the emitter's listener to the event object. */
-const MAKERS: { readonly [Type in keyof EventMap]: (target: WebSocket, values: readonly unknown[]) => EventMap[Type] } = {
+/** Make the event objects, by type. */
+export const EVENTS: Readonly<Record<keyof EventMap, MakeEvent<WebSocket>>> = {
   open: (target) => ({ type: 'open', target }),
-  message: (target, [data]: readonly unknown[]) => ({ type: 'message', target, data: data as string | Buffer }),
-  close: (target, [code, reason]) => ({
-    type: 'close',
-    target,
-    code: code as number,
-    reason: reason as string,
-    wasClean: target.wasClean,
-  }),
+  message: (target, [data]) => ({ type: 'message', target, data }),
+  close: (target, [code, reason]) => ({ type: 'close', target, code, reason, wasClean: target.wasClean }),
   error(target, [error]) {
-    // Not enumerable: an error that is printed must not print the connection.
+    // Not enumerable: a program that prints the error must not print the connection.
     for (const [name, value] of Object.entries({ type: 'error', target })) {
       Reflect.defineProperty(error as Error, name, { value, configurable: true, writable: true });
     }
-    return error as ErrorEvent;
+    return error;
   },
 };
-
-function isType(type: string): type is keyof EventMap {
-  return Object.hasOwn(MAKERS, type);
-}
-
-function find(
-  target: WebSocket,
-  type: string,
-  matches: (registration: Registration) => boolean,
-): LooseListener<WebSocket> | undefined {
-  return (target.listeners(type) as LooseListener<WebSocket>[]).find((wrapper) => {
-    const registration = registrations.get(wrapper);
-    return registration !== undefined && matches(registration);
-  });
-}
-
-/** Adds a listener; a second time does nothing. For a type without event objects it is a listener like any other, as in ws 0.4. */
-export function addListener(target: WebSocket, type: string, listener: unknown, isAttribute: boolean = false): void {
-  if (typeof listener !== 'function') return;
-  if (!isType(type)) return void target.on(type, listener as LooseListener<WebSocket>);
-  if (!isAttribute && find(target, type, (other) => other.listener === listener && !other.isAttribute)) return;
-  const wrapper: LooseListener<WebSocket> = (...values: unknown[]) => {
-    (listener as (this: WebSocket, event: Event) => void).call(target, MAKERS[type](target, values));
-  };
-  registrations.set(wrapper, { listener, isAttribute });
-  target.on(type, wrapper);
-}
-
-/** Takes away what {@link addListener} added. */
-export function removeListener(target: WebSocket, type: string, listener: unknown): void {
-  const wrapper = find(target, type, (other) => other.listener === listener && !other.isAttribute);
-  target.removeListener(type, wrapper ?? (listener as LooseListener<WebSocket>));
-}
-
-/** What `onmessage` and the like were set to; null for nothing. */
-export function getAttribute<Type extends keyof EventMap>(target: WebSocket, type: Type): EventListener<Type> | null {
-  const wrapper = find(target, type, ({ isAttribute }) => isAttribute);
-  return wrapper === undefined ? null : (registrations.get(wrapper)!.listener as EventListener<Type>);
-}
-
-/** Sets `onmessage` and the like; anything but a function takes the listener away. */
-export function setAttribute(target: WebSocket, type: keyof EventMap, listener: unknown): void {
-  const wrapper = find(target, type, ({ isAttribute }) => isAttribute);
-  if (wrapper) target.removeListener(type, wrapper);
-  addListener(target, type, listener, true);
-}
 
 /** The flags of a message. */
 export function flagsOf(data: string | Buffer, binary: boolean, masked: boolean): MessageFlags {
@@ -119,7 +57,7 @@ export function flagsOf(data: string | Buffer, binary: boolean, masked: boolean)
   return {
     binary,
     masked,
-    // Few listeners look at it, and a text's bytes are gone by then: UTF-8 has one form only, so encoding gives the same ones.
+    // Made on demand, because few listeners read it. UTF-8 has one form only, so encoding gives the bytes that arrived.
     get buffer(): Buffer {
       return (bytes ??= copyToOwn(Buffer.from(data as string)));
     },

@@ -6,6 +6,8 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { EMPTY, normalize, toBytes } from '../../api/ws/data.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { Session } from '../../platform.ts';
+import { UsageError } from '../../base/errors.ts';
+import { TEXT_END } from './hixie-76-frames.ts';
 import { isSource, SourcePump } from './source.ts';
 import type { FragmentSender, SendCallback, SendOptions, StreamCallback } from './types.ts';
 import { nextTick } from '../../clock.ts';
@@ -147,7 +149,7 @@ export class Sender {
     if (!this.#state.isOpen()) throw notOpened();
     const isBinary = binary ?? isBytes;
     if (isBinary && !this.#carriesBinary) throw new Error('hixie-76 has no binary messages');
-    return { binary: isBinary, mask };
+    return { binary: isBinary, mask: this.#carriesBinary ? mask : undefined };
   }
 
   /** Runs `task` when no message in fragments is under way. @param bytes Payload bytes that wait meanwhile. */
@@ -187,8 +189,11 @@ export class Sender {
   #sendFrame(content: string | Buffer, { binary, mask }: Settings, fin: boolean, callback: SendCallback | undefined): void {
     const options = { fin, ...(mask !== undefined && { mask }) };
     this.progress++;
-    if (typeof content === 'string' && !binary) this.#session.sendText(content, options, callback);
-    else this.#session.sendBytes(toBytes(content), !binary, options, callback);
+    if (typeof content === 'string' && !binary) return this.#session.sendText(content, options, callback);
+    const bytes = toBytes(content);
+    // The byte ends a frame of hixie-76: the peer would read the rest as further frames.
+    if (!this.#carriesBinary && bytes.includes(TEXT_END)) throw new UsageError('Text must be UTF-8');
+    this.#session.sendBytes(bytes, !binary, options, callback);
   }
 
   #startStream(settings: Settings, callback: StreamCallback): void {

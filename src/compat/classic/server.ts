@@ -16,16 +16,35 @@ import {
   readBody,
   type HixieRequest,
 } from './hixie-76-handshake.ts';
-import { isThenable } from '../shared/promises.ts';
-import { pathOf, refuseUpgrade } from '../shared/requests.ts';
+import { isPromiseLike } from '../../api/ws/hooks.ts';
+import { pathOf, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
-import { shareUpgrades } from './upgrades.ts';
 import { WebSocket } from './websocket.ts';
 import { clearTimer, setTimer } from '../../clock.ts';
-import { ownOptions, readOptions } from '../../base/options.ts';
+import { readOptionsOver } from '../../base/options.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
 const DEFAULTS = { host: '0.0.0.0', noServer: false, disableHixie: false, clientTracking: true };
+
+const tables = new WeakMap<HttpServer, UpgradeTable<Upgrader>>();
+
+/**
+ * Passes the upgrade requests for `path` to `upgrader`; without a path, all that no other server takes.
+ *
+ * @returns Undoes it.
+ * @throws {Error} when another server has the same path.
+ */
+function shareUpgrades(server: HttpServer, path: string | undefined, upgrader: Upgrader): () => void {
+  const table = tables.get(server) ?? new UpgradeTable(server, refuse(400, 'Bad Request'));
+  if (table.has(path)) throw new Error('two instances of WebSocketServer cannot listen on the same http server path');
+  tables.set(server, table.set(path, upgrader));
+  return () => {
+    table.delete(path);
+    if (table.size > 0) return;
+    table.detach();
+    tables.delete(server);
+  };
+}
 
 /** Sockets that a server has dealt with. */
 const taken = new WeakSet<Duplex>();
@@ -60,8 +79,7 @@ export class Server extends TypedEmitter<ServerEvents> {
    */
   constructor(options?: ServerOptions | null, callback?: () => void) {
     super();
-    const given = Object.fromEntries(Object.entries(readOptions(options)).filter(([, value]) => value !== undefined));
-    const settings: ServerOptions = ownOptions({ ...DEFAULTS, ...given });
+    const settings: ServerOptions = readOptionsOver<ServerOptions>(DEFAULTS, options);
     const { host, port = null, server } = settings;
     if (port === null && !server && !settings.noServer) throw new TypeError('`port` or a `server` must be provided');
     this.options = settings;
@@ -115,9 +133,8 @@ export class Server extends TypedEmitter<ServerEvents> {
 
   #use(server: HttpServer): void {
     this._server = server;
-    const leave = shareUpgrades(server, {
-      path: this.path,
-      onUpgrade: (request, socket, head) => {
+    const leave = shareUpgrades(server, this.path, {
+      upgrade: (request, socket, head) => {
         if (taken.has(socket)) return;
         this.handleUpgrade(request, socket, head, (ws) => {
           this.emit(`connection${pathOf(request.url ?? '')}`, ws);
@@ -156,7 +173,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       () => settle(false, 500),
     );
     if (takesCallback) return;
-    if (isThenable(verdict)) void verdict.then(settle);
+    if (isPromiseLike(verdict)) void verdict.then(settle);
     else settle(verdict);
   }
 
@@ -250,5 +267,5 @@ function callHook<Value>(hook: () => Value | PromiseLike<Value>, onFail: () => v
     onFail();
     throw error;
   }
-  return isThenable(result) ? new Promise<Value>((resolve) => void result.then(resolve, onFail)) : result;
+  return isPromiseLike(result) ? new Promise<Value>((resolve) => void result.then(resolve, onFail)) : result;
 }

@@ -5,7 +5,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
-import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
 import {
   CLOSE_ABNORMAL,
   CLOSE_INTERNAL_ERROR,
@@ -17,22 +18,14 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
-import type { Timer } from '../../platform.ts';
-import { contentOf } from '../shared/sessions.ts';
-import {
-  addListener,
-  flagsOf,
-  getAttribute,
-  removeListener,
-  setAttribute,
-  type EventListener,
-  type EventMap,
-} from './events.ts';
-import { HixieSession } from './hixie-76.ts';
+import type { Session, Timer } from '../../platform.ts';
+import { addListener, defineConstants, defineHandlers, removeListener } from '../shared/event-target.ts';
+import { contentOf, IGNORING } from '../shared/sessions.ts';
+import { EVENTS, flagsOf, type EventListener, type EventMap } from './events.ts';
 import type * as events from './events.ts';
 import { ignoreFragment, notOpened, Sender } from './sender.ts';
 import type { Server as Server_ } from './server.ts';
-import { createCountingSession, type CountingSession } from './session.ts';
+import { ClassicTransport, createSession } from './transport.ts';
 import type {
   ClientOptions,
   ProtocolVersion,
@@ -45,12 +38,6 @@ import type {
 import type * as types from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, ownOptions, readOptions } from '../../base/options.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
-const STATES = { CONNECTING, OPEN, CLOSING, CLOSED } as const;
 
 /** Milliseconds that the peer has to answer our Close frame, from when the system took it. */
 const ANSWER_TIMEOUT = 2_000;
@@ -85,6 +72,10 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   declare readonly OPEN: 1;
   declare readonly CLOSING: 2;
   declare readonly CLOSED: 3;
+  declare onopen: Handler<'open'>;
+  declare onerror: Handler<'error'>;
+  declare onclose: Handler<'close'>;
+  declare onmessage: Handler<'message'>;
 
   /** The address as it was given; undefined on a server's side. */
   readonly url: string | undefined;
@@ -99,9 +90,10 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   /** The socket, once open. No API, but programs read its addresses. @internal */
   _socket: Duplex | null = null;
   readonly #isServer: boolean;
-  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  #readyState: ReadyState = CONNECTING;
   #opening: RunningHandshake | null = null;
-  #session: CountingSession | null = null;
+  #transport: ClassicTransport | null = null;
+  #session: Session | null = null;
   #sender: Sender | null = null;
   #wasClean = false;
   /** Whether `close` was called and waits for what was sent before it. */
@@ -140,9 +132,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       const [request, socket, head] = address;
       this.upgradeReq = request;
       this.protocol = settings.protocol;
-      const session =
-        version === 'hixie-76' ? new HixieSession(socket, settings) : createCountingSession(socket, 'server', settings);
-      this.#open(socket, session, head ?? EMPTY);
+      this.#open(socket, settings, head ?? EMPTY);
     } else {
       const named = isOptions || protocols === null ? undefined : (protocols as string | readonly string[] | undefined);
       const names = namesIn(named);
@@ -151,13 +141,13 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     }
   }
 
-  get readyState(): 0 | 1 | 2 | 3 {
+  get readyState(): ReadyState {
     return this.#readyState;
   }
 
   /** Bytes received since the opening handshake, frame headers included. */
   get bytesReceived(): number {
-    return this.#session?.bytesReceived ?? 0;
+    return this.#transport?.bytesReceived ?? 0;
   }
 
   /** Payload bytes accepted by `send` and not yet handed to the operating system. */
@@ -206,12 +196,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
    * @param dontFailWhenClosed Whether to do nothing, rather than to throw 'not opened', unless open.
    */
   ping(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
-    if (this.#mayAct(dontFailWhenClosed)) this.#session!.ping(toBytes(normalize(data)), undefined, ownOptions(options).mask);
+    this.#sendControl('ping', data, options, dontFailWhenClosed);
   }
 
   /** Sends a Pong, as {@link ping} a Ping. */
   pong(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
-    if (this.#mayAct(dontFailWhenClosed)) this.#session!.pong(toBytes(normalize(data)), undefined, ownOptions(options).mask);
+    this.#sendControl('pong', data, options, dontFailWhenClosed);
   }
 
   /**
@@ -256,43 +246,14 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
 
   /** Adds a listener that takes an event object; a second time does nothing. */
   addEventListener<Type extends keyof EventMap>(method: Type, listener: EventListener<Type>): void {
-    addListener(this, method, listener);
+    if (typeof listener !== 'function') return;
+    // Events without event objects have listeners like any other, as in ws 0.4.
+    if (Object.hasOwn(EVENTS, method)) addListener(this, method, listener as LooseListener<unknown>, EVENTS[method]);
+    else this.on(method, listener as LooseListener<this>);
   }
 
   removeEventListener<Type extends keyof EventMap>(method: Type, listener: EventListener<Type>): void {
-    removeListener(this, method, listener);
-  }
-
-  get onopen(): Handler<'open'> {
-    return getAttribute(this, 'open');
-  }
-
-  set onopen(listener: Handler<'open'>) {
-    setAttribute(this, 'open', listener);
-  }
-
-  get onerror(): Handler<'error'> {
-    return getAttribute(this, 'error');
-  }
-
-  set onerror(listener: Handler<'error'>) {
-    setAttribute(this, 'error', listener);
-  }
-
-  get onclose(): Handler<'close'> {
-    return getAttribute(this, 'close');
-  }
-
-  set onclose(listener: Handler<'close'>) {
-    setAttribute(this, 'close', listener);
-  }
-
-  get onmessage(): Handler<'message'> {
-    return getAttribute(this, 'message');
-  }
-
-  set onmessage(listener: Handler<'message'>) {
-    setAttribute(this, 'message', listener);
+    removeListener(this, method, listener as LooseListener<unknown>);
   }
 
   #connect(address: string | URL, protocols: readonly string[], options: ClientOptions): void {
@@ -317,7 +278,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       },
       onOpen: (socket, { protocol, head }) => {
         this.protocol = protocol || undefined;
-        this.#open(socket, createCountingSession(socket, 'client', options), head);
+        this.#open(socket, options, head);
         this.emit('open');
       },
       onFail: (error) => this.#fail(error),
@@ -326,9 +287,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     opening.request.end();
   }
 
-  #open(socket: Duplex, session: CountingSession, head: Uint8Array): void {
+  #open(socket: Duplex, options: ClientOptions, head: Uint8Array): void {
+    const transport = new ClassicTransport(socket, this.protocolVersion, options.maxPayload);
+    const session = createSession(transport, this.#isServer ? 'server' : 'client', options);
     this.#opening = null;
     this._socket = socket;
+    this.#transport = transport;
     this.#session = session;
     this.#sender = new Sender(session, this.supports.binary, {
       isOpen: () => this.#readyState === OPEN,
@@ -340,6 +304,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     const onError = (error: Error): void => void (this.listenerCount('error') > 0 && this.emit('error', error));
     socket.on('error', onError);
     session.attach({
+      ...IGNORING,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onPing: (payload) => this.#receiveControl('ping', payload),
       onPong: (payload) => this.#receiveControl('pong', payload),
@@ -349,7 +314,6 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       },
       // As above: any peer can break the protocol.
       onError: (error) => void ((!this.#isServer || this.listenerCount('error') > 0) && this.emit('error', error)),
-      onDrain: () => {},
       onEnd: (code, reason, wasClean) => {
         this.#wasClean = wasClean;
         // A program may keep the request, which has the socket, for long.
@@ -358,7 +322,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       },
     });
     // Listeners come first: those of 'connection' and 'open' are called in this tick.
-    nextTick(() => session.start(head));
+    nextTick(() => session.start(transport.accept(head)));
   }
 
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
@@ -370,6 +334,11 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   #receiveControl(event: 'ping' | 'pong', payload: Uint8Array): void {
     const data = ownBuffer(payload);
     this.emit(event, data, flagsOf(data, true, this.#isServer));
+  }
+
+  #sendControl(kind: 'ping' | 'pong', data: unknown, options: SendOptions | null | undefined, isQuiet?: boolean): void {
+    if (!this.#mayAct(isQuiet) || !this.supports.binary) return;
+    this.#session![kind](toBytes(normalize(data)), undefined, ownOptions(options).mask);
   }
 
   /** Whether the connection is open. @throws {Error} when not, unless told otherwise. */
@@ -443,10 +412,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 }
 
-for (const [name, value] of Object.entries(STATES)) {
-  Object.defineProperty(WebSocket, name, { enumerable: true, value });
-  Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value });
-}
+for (const target of [WebSocket, WebSocket.prototype]) defineConstants(target, { CONNECTING, OPEN, CLOSING, CLOSED });
+defineHandlers(WebSocket.prototype, EVENTS);
 
 /* oxlint-disable no-shadow -- The names are those of the package's exports. */
 /** The types that `WebSocket.Name` means: `require` gives the class alone. */

@@ -1,7 +1,7 @@
 // What fibjs's HttpRequest has and the runtime's requests have not.
 
 import type { IncomingMessage } from 'node:http';
-import { pathOf } from '../shared/requests.ts';
+import { pathOf } from '../shared/upgrades.ts';
 
 /** Added to the request that `accept` gets. */
 export interface RequestMembers {

@@ -10,7 +10,7 @@ import { formatHead } from '../../handshake/headers.ts';
 import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
-import { pathOf, refusalFields, refuseUpgrade } from '../shared/requests.ts';
+import { pathOf, refusalFields, refuseUpgrade } from '../shared/upgrades.ts';
 import { Accepted, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder } from './binding.ts';
 import { DEFAULT_MAXIMUM_PAYLOAD } from './constants.ts';

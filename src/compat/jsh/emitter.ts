@@ -3,12 +3,7 @@
 import { toError } from '../../base/realms.ts';
 import { emitWarning } from 'node:process';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
-import { isThenable } from '../shared/promises.ts';
-
-/** `thrown` as an Error. */
-export function errorOf(thrown: unknown): Error {
-  return toError(thrown);
-}
+import { isPromiseLike } from '../../api/ws/hooks.ts';
 
 /** `Events`: argument lists by event name. */
 export class QuietEmitter<Events extends Record<keyof Events, unknown[]>> extends TypedEmitter<Events> {
@@ -21,13 +16,13 @@ export class QuietEmitter<Events extends Record<keyof Events, unknown[]>> extend
   override emit(event: string | symbol, ...values: unknown[]): boolean {
     const listeners = this.rawListeners(event) as ((...values: unknown[]) => unknown)[];
     const fault = (thrown: unknown): void => {
-      const error = errorOf(thrown);
+      const error = toError(thrown);
       if (event === 'error' || !this.emit('error', error)) emitWarning(error);
     };
     for (const listener of listeners) {
       try {
         const result: unknown = Reflect.apply(listener, this, values);
-        if (isThenable(result)) result.then(undefined, fault);
+        if (isPromiseLike(result)) result.then(undefined, fault);
       } catch (error) {
         fault(error);
       }

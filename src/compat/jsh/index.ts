@@ -1,7 +1,6 @@
 // Entry point of wasock/jsh: the `ws` module of JSH.
 
-import { withWebSockets } from './routes.ts';
-import { WebSocketServer } from './server.ts';
+import { WebSocketServer, withWebSockets } from './server.ts';
 import { WebSocket } from './websocket.ts';
 
 /** Everything that can be imported by name. */
@@ -12,8 +11,14 @@ const jsh: {
 } = { WebSocket, WebSocketServer, withWebSockets };
 
 export type { CloseEvent, MessageEvent } from './websocket.ts';
-export type { ConnectionHandler, RouteOptions, WebSocketRoutes } from './routes.ts';
-export type { RequestedProtocols, VerifyClientInfo, WebSocketServerOptions } from './server.ts';
+export type {
+  ConnectionHandler,
+  RequestedProtocols,
+  RouteOptions,
+  VerifyClientInfo,
+  WebSocketRoutes,
+  WebSocketServerOptions,
+} from './server.ts';
 export type { ServerRequest } from './request.ts';
 export { WebSocket, WebSocketServer, withWebSockets };
 export { jsh as default };

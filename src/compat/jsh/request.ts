@@ -1,7 +1,7 @@
 // The request object of JSH: a helper over Node.js's IncomingMessage, whose values stay when the socket is gone.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { pathOf } from '../shared/requests.ts';
+import { pathOf } from '../shared/upgrades.ts';
 
 /** What `connection` listeners and the hooks of a server get. */
 export class ServerRequest {

@@ -1,17 +1,18 @@
-// JSH's WebSocketServer: a path of an http.Server that takes WebSockets. RFC 6455 section 4.2.
+// JSH's WebSocketServer, which takes the WebSockets of one path of an http.Server, and `server.ws(path, handler)`. RFC 6455 section 4.2.
 
+import { UsageError } from '../../base/errors.ts';
 import { ownOptions } from '../../base/options.ts';
-import { Server as HttpServer, type IncomingMessage } from 'node:http';
+import { toError } from '../../base/realms.ts';
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { formatHead } from '../../handshake/headers.ts';
 import { refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
-import { isThenable } from '../shared/promises.ts';
-import { refuseUpgrade } from '../shared/requests.ts';
+import { isPromiseLike } from '../../api/ws/hooks.ts';
 import { Accepted } from '../shared/sessions.ts';
-import { Attachments } from './attachments.ts';
-import { errorOf, QuietEmitter } from './emitter.ts';
+import { pathOf, refusalFields, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
+import { QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
 import { WebSocket } from './websocket.ts';
 
@@ -56,13 +57,47 @@ export class RequestedProtocols extends Array<string> {
   }
 }
 
-/** Why a request is not accepted, when a hook is to blame. */
+const UPGRADE_REQUIRED = refuse(400, 'websocket upgrade required');
+const NOT_FOUND = refuse(404, 'There is no WebSocket at this path');
+
+/** A WebSocketServer as its HTTP server sees it. */
+interface Attached extends Upgrader {
+  /** Passes on an error of the HTTP server. @returns Whether there is a listener. */
+  onServerError(error: Error): boolean;
+}
+
+const tables = new WeakMap<HttpServer, UpgradeTable<Attached>>();
+
+/** The WebSocketServers of an HTTP server. */
+function tableOf(server: HttpServer): UpgradeTable<Attached> {
+  const found = tables.get(server);
+  if (found !== undefined) return found;
+  const table = new UpgradeTable<Attached>(server, NOT_FOUND);
+  tables.set(server, table);
+  server.on('error', (error: Error) => {
+    const told = [...table.values()].filter((attached) => attached.onServerError(error));
+    // As without a WebSocketServer: an error without a listener is thrown.
+    if (told.length === 0 && server.listenerCount('error') === 1) throw error;
+  });
+  // Comes before all listeners of 'request', whenever they are added: a second response to one request would throw.
+  const emit = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
+  server.emit = ((event: string, ...values: unknown[]) => {
+    const [request, response] = values as [IncomingMessage, ServerResponse];
+    const isPlainGet = event === 'request' && request.method === 'GET' && table.has(pathOf(request.url ?? ''));
+    if (!isPlainGet) return emit(event, ...values);
+    response.writeHead(UPGRADE_REQUIRED.status, refusalFields(UPGRADE_REQUIRED)).end(UPGRADE_REQUIRED.reason);
+    return true;
+  }) as HttpServer['emit'];
+  return table;
+}
+
+/** A hook has made a request unacceptable. */
 class HookError extends Error {}
 
-/** Calls a hook. @throws {HookError} when it returns a promise: whatever that comes to, nobody would wait for it. */
+/** Calls a hook. @throws {HookError} when it returns a promise, because the hooks of JSH are synchronous. */
 function callHook<Result>(name: string, hook: () => Result): Result {
   const result = hook();
-  if (!isThenable(result)) return result;
+  if (!isPromiseLike(result)) return result;
   result.then(undefined, () => {});
   throw new HookError(`${name} returned a promise; the hooks of this server are synchronous`);
 }
@@ -107,9 +142,11 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     this.path = path;
     this.clients = clientTracking ? new Set() : null;
     this.options = given;
-    Attachments.of(server as HttpServer).add(path, {
+    const table = tableOf(server as HttpServer);
+    if (table.has(path)) throw new UsageError(`There is a WebSocketServer at ${path} of this HTTP server already`);
+    table.set(path, {
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
-      hear: (error) => this.emit('error', error),
+      onServerError: (error) => this.emit('error', error),
     });
   }
 
@@ -126,7 +163,8 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   close(callback?: () => void): this {
     if (!this.#isClosed) {
       this.#isClosed = true;
-      Attachments.of(this.server as HttpServer).remove(this.path);
+      // The table goes on listening: without a listener, Node.js would pass upgrade requests on as ordinary ones.
+      tableOf(this.server as HttpServer).delete(this.path);
       for (const client of this.clients ?? []) client.close();
       this.emit('close');
     }
@@ -146,7 +184,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     } catch (error) {
       // What a hook threw may hold secrets; what we threw does not.
       refuseUpgrade(socket, refuse(500, error instanceof HookError ? error.message : 'The request could not be handled'));
-      this.emit('error', errorOf(error));
+      this.emit('error', toError(error));
       return;
     }
     socket.write(formatHead(acceptanceHead({ key: check.key, protocol })), 'latin1');
@@ -175,4 +213,36 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     if (!asked.includes(chosen)) throw new HookError('handleProtocols chose a subprotocol that the client has not asked for');
     return chosen;
   }
+}
+
+/** Gets each connection of a path, as a listener of 'connection' does. */
+export type ConnectionHandler = (socket: WebSocket, request: ServerRequest) => unknown;
+
+/** The options of a WebSocketServer but for those that the route gives. */
+export type RouteOptions = Omit<WebSocketServerOptions, 'server' | 'path'>;
+
+/** What {@link withWebSockets} adds to an HTTP server. */
+export interface WebSocketRoutes {
+  /**
+   * Makes a WebSocketServer for a path.
+   *
+   * @throws {TypeError} when `handler` is no function, or as the constructor of WebSocketServer does.
+   */
+  ws(path: string, handler: ConnectionHandler): WebSocketServer;
+  ws(path: string, options: RouteOptions, handler: ConnectionHandler): WebSocketServer;
+}
+
+/**
+ * Adds `ws` to an HTTP server, which JSH's own has.
+ *
+ * @returns The same server.
+ */
+export function withWebSockets<Server extends HttpServer | HttpsServer>(server: Server): Server & WebSocketRoutes {
+  return Object.assign(server, {
+    ws(path: string, options: RouteOptions | ConnectionHandler, handler?: ConnectionHandler): WebSocketServer {
+      const [settings, listener] = typeof options === 'function' ? [{}, options] : [options, handler];
+      if (typeof listener !== 'function') throw new TypeError('server.ws handler must be a function');
+      return new WebSocketServer({ ...settings, server, path }).on('connection', listener);
+    },
+  });
 }

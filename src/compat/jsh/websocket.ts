@@ -6,23 +6,18 @@ import type { Duplex } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { parseAddress, type Target } from '../../api/address.ts';
 import { toBytes } from '../../api/ws/data.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
 import { CLOSE_NORMAL } from '../../base/close-codes.ts';
 import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import { MESSAGE_TEXT, type Role, type Session } from '../../platform.ts';
-import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
+import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts';
 import { QuietEmitter } from './emitter.ts';
 import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
 /** Milliseconds that the socket may stay after `close()`, which does not wait for it. */
 const CLOSE_TIMEOUT = 5_000;
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
-type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED;
 
 const TEXT_MESSAGE = 1;
 const BINARY_MESSAGE = 2;
@@ -196,19 +191,17 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     this.#session = session;
     this.#readyState = OPEN;
     session.attach({
+      ...IGNORING,
       onMessage: (source, start, end, kind) => {
         if (this.#readyState !== OPEN) return;
         const type = (kind & MESSAGE_TEXT) === 0 ? BINARY_MESSAGE : TEXT_MESSAGE;
         this.emit('message', { type, data: contentOf(platform, session, source, start, end, kind) });
       },
-      onPing() {},
-      onPong() {},
       onClosing: () => {
         if (this.#readyState === OPEN) this.#readyState = CLOSING;
       },
       onCloseFrame: (code, reason) => this.#end({ error: closeError(code, Buffer.from(reason).toString()) }),
       onError: (error) => this.#lose(readError(error)),
-      onDrain() {},
       onEnd: (code) => this.#lose(closeError(code, '')),
     });
   }

@@ -1,11 +1,11 @@
-// What every facade does with a Session: start it, and make of its messages what programs get.
+// Sessions of the facades: their start, and messages in the form that programs get.
 
 import type { Buffer } from 'node:buffer';
 import { ownBuffer } from '../../api/ws/data.ts';
 import { nextTick } from '../../clock.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session, type SessionSink } from '../../platform.ts';
 
-/** A connection that a server has accepted, for the constructor of a facade's WebSocket in place of an address. */
+/** A connection that a server has accepted. The constructor of a facade's WebSocket takes it in place of an address. */
 export class Accepted<Connection> {
   readonly connection: Connection;
 
@@ -14,12 +14,15 @@ export class Accepted<Connection> {
   }
 }
 
-/** Lets bytes flow once all promises that waited for the connection have had their turn, and may have added listeners. */
+/** Ignores the events that most facades have no use for. */
+export const IGNORING: Pick<SessionSink, 'onPing' | 'onPong' | 'onDrain'> = { onPing() {}, onPong() {}, onDrain() {} };
+
+/** Starts a session after all promises that waited for the connection. Their reactions may add listeners. */
 export function startLater(platform: Platform, session: Session, head: Uint8Array | undefined): void {
   platform.defer(() => nextTick(() => session.start(head)));
 }
 
-/** A message of a sink's `onMessage`: a string for text, else a Buffer that is the program's to keep. */
+/** A message of a sink's `onMessage`: a string for text, else a Buffer that the program may keep. */
 export function contentOf(
   platform: Platform,
   session: Session,

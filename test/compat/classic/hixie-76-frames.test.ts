@@ -2,21 +2,34 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HixieDecoder } from '../../../src/compat/classic/hixie-76-frames.ts';
-import { concat, hex } from '../../support/frames.ts';
+import { HixieDecoder, HixieEncoder } from '../../../src/compat/classic/hixie-76-frames.ts';
+import { platform } from '../../../src/nodejs/platform.ts';
+import { RawSession } from '../../../src/protocol/session.ts';
+import { concat, frame, hex, toHex } from '../../support/frames.ts';
 
-/** What a decoder said, in words. */
+/** What a connection behind a decoder reports, in words. */
 function decode(chunks: readonly Uint8Array[], maxPayload: number = 1000): string[] {
   const said: string[] = [];
-  const decoder = new HixieDecoder(
-    {
-      onText: (bytes) => said.push(`text ${Buffer.from(bytes).toString('latin1')}`),
-      onClose: () => said.push('close'),
-      onViolation: (error) => said.push(`${error.closeCode} ${error.message}`),
-    },
+  const transport = { start() {}, write: () => true, end() {}, destroy() {}, pause() {}, resume() {} };
+  const session = new RawSession(platform, transport, {
+    role: 'server',
     maxPayload,
-  );
-  for (const chunk of chunks) decoder.receive(chunk);
+    skipUtf8Validation: true,
+    closeTimeout: 0,
+  });
+  session.attach({
+    onMessage: (source, start, end) => said.push(`text ${Buffer.from(source.subarray(start, end)).toString('latin1')}`),
+    onPing() {},
+    onPong() {},
+    onClosing() {},
+    onCloseFrame: () => said.push('close'),
+    onError: (error) => said.push(`${'closeCode' in error ? error.closeCode : ''} ${error.message}`),
+    onDrain() {},
+    onEnd() {},
+  });
+  session.start();
+  const decoder = new HixieDecoder(maxPayload);
+  for (const chunk of chunks) session.receive(decoder.decode(chunk));
   return said;
 }
 
@@ -56,27 +69,43 @@ describe('frames', () => {
 
   test('decoder has no limit with maxPayload 0, but for the bytes of a length', () => {
     expect(decode([concat(hex('00'), new Uint8Array(5000).fill(97), hex('ff'))], 0)).toEqual([`text ${'a'.repeat(5000)}`]);
-    expect(decode([hex(`80 ${'ff '.repeat(8)}`)], 0)).toEqual([TOO_LARGE]);
+    const beyond = '1009 Unsupported WebSocket frame: payload length > 2^53 - 1';
+    expect(decode([hex(`80 ${'ff '.repeat(8)}`)], 0)).toEqual([beyond]);
   });
 
-  test('decoder hands out memory of its own', () => {
-    const kept: Uint8Array[] = [];
-    const decoder = new HixieDecoder({ onText: (bytes) => kept.push(bytes), onClose() {}, onViolation() {} }, 1000);
-    const chunk = hex('00 61 ff 00 62 ff');
-    decoder.receive(chunk);
+  test('decoder translates to masked frames, a part of a message to a fragment, in memory of their own', () => {
+    const decoder = new HixieDecoder(1000);
+    const chunk = hex('00 61 ff 00 62');
+    const translated = decoder.decode(chunk);
     chunk.fill(0);
-    expect(kept.map((bytes) => Buffer.from(bytes).toString())).toEqual(['a', 'b']);
+    expect(toHex(translated)).toBe('81 81 00 00 00 00 61 01 81 00 00 00 00 62');
+    expect(toHex(decoder.decode(hex('63')))).toBe('00 81 00 00 00 00 63');
+    expect(toHex(decoder.decode(hex('ff ff 00 00 64 ff')))).toBe('80 80 00 00 00 00 88 80 00 00 00 00');
+    expect(decoder.decode(hex('00 61 ff'))).toHaveLength(0);
   });
 
-  test('decoder is deaf after stop, in the midst of a chunk', () => {
-    const said: string[] = [];
-    const decoder = new HixieDecoder(
-      { onText: (bytes) => (said.push(Buffer.from(bytes).toString()), decoder.stop()), onClose() {}, onViolation() {} },
-      1000,
-    );
-    decoder.receive(hex('00 61 ff 00 62 ff ff 00'));
-    expect(said).toEqual(['a']);
-    expect(decoder.isDeaf).toBe(true);
+  test('encoder translates whole frames, and leaves out Pings and Pongs', () => {
+    const encoder = new HixieEncoder();
+    const long = 'x'.repeat(300);
+    const longest = 'y'.repeat(70_000);
+    const frames = [
+      frame({ payload: 'hi' }),
+      frame({ opcode: 9, payload: 'ping' }),
+      frame({ payload: long }),
+      frame({ payload: longest }),
+      frame({ fin: false, payload: 'a' }),
+      frame({ opcode: 10 }),
+      frame({ opcode: 0, payload: 'b' }),
+      frame({ opcode: 8, payload: hex('03 e8') }),
+    ];
+    const wire = `\0hi\xff\0${long}\xff\0${longest}\xff\0ab\xff\xff\0`;
+    expect(encoder.encode([concat(...frames)]).toString('latin1')).toBe(wire);
+  });
+
+  test('encoder ends an unfinished message before the closing handshake', () => {
+    const encoder = new HixieEncoder();
+    expect(toHex(encoder.encode([frame({ fin: false, payload: 'a' })]))).toBe('00 61');
+    expect(toHex(encoder.encode([frame({ opcode: 8 })]))).toBe('ff ff 00');
   });
 });
 
@@ -91,7 +120,7 @@ describe('properties', () => {
   const cuts = fc.array(fc.nat(), { maxLength: 30 });
 
   test('any messages among skipped frames, cut anywhere, come out as they went in', () => {
-    const frame = fc.oneof(
+    const anyFrame = fc.oneof(
       text.map((bytes) => ({ wire: concat(hex('00'), bytes, hex('ff')), said: [`text ${bytes.toString('latin1')}`] })),
       fc
         .uint8Array({ maxLength: 127 })
@@ -99,7 +128,7 @@ describe('properties', () => {
       text.map((bytes) => ({ wire: concat(hex('7f'), bytes, hex('ff')), said: [] as string[] })),
     );
     fc.assert(
-      fc.property(fc.array(frame, { maxLength: 8 }), cuts, (frames, where) => {
+      fc.property(fc.array(anyFrame, { maxLength: 8 }), cuts, (frames, where) => {
         const wire = concat(...frames.map((one) => one.wire), hex('ff 00 00 61 ff'));
         expect(decode(rechunk(wire, where))).toEqual([...frames.flatMap((one) => one.said), 'close']);
       }),

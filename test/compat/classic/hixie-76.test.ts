@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { HixieSession } from '../../../src/compat/classic/hixie-76.ts';
 import { WebSocket } from '../../../src/compat/classic/index.ts';
+import { ClassicTransport, createSession } from '../../../src/compat/classic/transport.ts';
 import { duplexPair, until } from '../../support/sockets.ts';
 import { ended, framesOf, messagesOf, nextMessage, openHixie } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
@@ -126,7 +126,8 @@ describe('messages', () => {
 
   test('a listener that throws costs no other message', async () => {
     const [near, far] = duplexPair();
-    const session = new HixieSession(near, {});
+    const transport = new ClassicTransport(near, 'hixie-76');
+    const session = createSession(transport, 'server', {});
     const seen: string[] = [];
     const thrown: unknown[] = [];
     const listeners = process.listeners('uncaughtException');
@@ -144,7 +145,7 @@ describe('messages', () => {
       onDrain() {},
       onEnd() {},
     });
-    session.start(bytes('\0a\xff\0b\xff'));
+    session.start(transport.accept(bytes('\0a\xff\0b\xff')));
     await until('the exception', () => thrown.length === 1);
     for (const listener of listeners) process.on('uncaughtException', listener);
     expect(seen).toEqual(['a', 'b']);
