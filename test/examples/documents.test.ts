@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ROOT } from '../support/mini-runner/bundle.ts';
-import { endPrograms, NODE, Program } from './support.ts';
+import { endPrograms, NODE, Program } from './run-example.ts';
 
 const FOLDER = join(ROOT, 'build/documents');
 
@@ -80,8 +80,7 @@ test('every program in the documents compiles', async () => {
 describe('README', () => {
   /** Runs the program that contains `text`, with each word replaced. */
   async function run(text: string, replacements: Readonly<Record<string, string>>): Promise<Program> {
-    const [program] = (await programsIn('README.md')).filter((code) => code.includes(text));
-    let code = program;
+    let code = (await programsIn('README.md')).find((program) => program.includes(text)) ?? '';
     for (const [from, to] of Object.entries(replacements)) {
       expect(code).toContain(from);
       code = code.replaceAll(from, to);
@@ -117,8 +116,8 @@ describe('README', () => {
     const program = await run('createServer', { 'http.listen(8080)': `http.listen(${port}, () => console.log('listening'))` });
     await program.printed(/listening/);
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('a page');
-    const [welcome] = await once(new WebSocket(`ws://127.0.0.1:${port}/chat`), 'message');
-    expect(String(welcome)).toBe('welcome');
+    const [message] = (await once(new WebSocket(`ws://127.0.0.1:${port}/chat`), 'message')) as [Buffer];
+    expect(message.toString()).toBe('welcome');
     expect(program.errors).toBe('');
   });
 
