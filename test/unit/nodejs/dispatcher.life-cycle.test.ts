@@ -14,7 +14,7 @@ describe('giving up', () => {
     sameOnAllRoads(async (road) => {
       const { port, peers } = await rawServer(() => undefined);
       const log = await story(new WebSocket(`ws://127.0.0.1:${port}`, { handshakeTimeout: 100, ...road }));
-      await until('the end of the connection', () => peers[0].hasClosed);
+      await until('the end of the connection', () => peers[0]?.hasClosed);
       return log;
     }));
 
@@ -26,7 +26,7 @@ describe('giving up', () => {
       await until('the request', () => peers.length > 0 && peers[0].head !== '');
       ws[method]();
       const log = await told;
-      await until('the end of the connection', () => peers[0].hasClosed);
+      await until('the end of the connection', () => peers[0]?.hasClosed);
       return log;
     }),
   );
@@ -46,7 +46,7 @@ describe('giving up', () => {
       const ws = new WebSocket(`ws://127.0.0.1:${port}`, road);
       ws.on('upgrade', () => ws.terminate());
       const log = await story(ws);
-      await until('the end of the connection', () => peers[0].hasClosed);
+      await until('the end of the connection', () => peers[0]?.hasClosed);
       return log;
     }));
 

@@ -205,7 +205,7 @@ describe('unexpected-response', () => {
       const ws = new WebSocket(`ws://127.0.0.1:${port}`, road);
       ws.on('unexpected-response', () => ws.terminate());
       const log = await story(ws);
-      await until('the end of the connection', () => peers[0].hasClosed);
+      await until('the end of the connection', () => peers[0]?.hasClosed);
       return log;
     }));
 });
