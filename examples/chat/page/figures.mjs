@@ -1,7 +1,9 @@
-// The live figures that the server pushes each second, and how numbers look.
+// Shows the live figures that the server sends each second, and formats numbers.
 
-const numbers = new Intl.NumberFormat();
-const compact = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3, useGrouping: false });
+const numbers = new Intl.NumberFormat('en');
+/** Three digits, such as 5.87 and 123. */
+const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: false });
+const twoDecimals = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** @param {string} id @returns {HTMLElement} */
@@ -11,9 +13,24 @@ export function element(id) {
   return found;
 }
 
-/** @param {number} value */
+/**
+ * A time in at most three digits and the unit that suits it: 0.05 ms, 12.3 ms, 5.87 s.
+ *
+ * @param {number} value Milliseconds.
+ */
 export function milliseconds(value) {
-  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
+  if (value < 1) return `${twoDecimals.format(value)} ms`;
+  return value < 999.5 ? `${threeDigits.format(value)} ms` : `${threeDigits.format(value / 1000)} s`;
+}
+
+/**
+ * The top of a chart that shows values up to `peak`: 1, 2 or 5 times a power of ten, and at least 0.5.
+ *
+ * @param {number} peak
+ */
+export function scaleFor(peak) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(peak, 0.5)));
+  return [0.5, 1, 2, 5, 10].map((step) => step * power).find((top) => top >= peak && top >= 0.5) ?? peak;
 }
 
 /** @param {any} figures */
@@ -38,11 +55,11 @@ function set(id, text) {
 }
 
 /** @param {number} count */
-function bytes(count) {
+export function bytes(count) {
   let unit = 0;
   let value = count;
-  for (; value >= 1000 && unit < UNITS.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : compact.format(value)} ${UNITS[unit]}`;
+  for (; value >= 999.5 && unit < UNITS.length - 1; unit++) value /= 1000;
+  return `${threeDigits.format(value)} ${UNITS[unit]}`;
 }
 
 /** @param {number} seconds */

@@ -1,14 +1,12 @@
 // Measures how long a message takes to /echo and back, four times a second, and draws the last minute.
 
 import { Connection } from './connection.mjs';
-import { element, milliseconds } from './figures.mjs';
+import { element, milliseconds, scaleFor } from './figures.mjs';
 
 const SIZE = 125;
 const PAUSE = 250;
 const SAMPLES = 240;
 const CHART_HEIGHT = 62;
-/** Top of the chart: the first of these that leaves only a few peaks out. */
-const SCALES = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /** @type {number[]} The latest last. */
 const times = [];
@@ -60,9 +58,9 @@ function show() {
   draw(p99);
 }
 
-/** @param {number} p99 */
+/** A few peaks may be above the top of the chart. @param {number} p99 */
 function draw(p99) {
-  const top = SCALES.find((scale) => scale >= p99) ?? p99;
+  const top = scaleFor(p99);
   const start = SAMPLES - times.length;
   const points = times.map((time, index) => {
     const y = 1 + CHART_HEIGHT * (1 - Math.min(1, time / top));
@@ -71,5 +69,5 @@ function draw(p99) {
   const line = `M${points.join('L')}`;
   element('chart-line').setAttribute('d', line);
   element('chart-area').setAttribute('d', `${line}L${SAMPLES} 63L${start + 1} 63Z`);
-  element('chart-top').textContent = `${top} ms`;
+  element('chart-top').textContent = milliseconds(top);
 }
