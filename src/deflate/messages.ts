@@ -1,5 +1,7 @@
 // What all engines have in common: how messages end, and where they cut them.
 
+import type { ContextOptions } from './engine.ts';
+
 /** What a sync flush ends with and the wire leaves out (RFC 7692 section 7.2.1). */
 export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 /** A message without bytes, compressed (RFC 7692 section 7.2.3.6). Made anew: who gets a result may mask it in place. */
@@ -12,6 +14,29 @@ export const DEFAULT_LEVEL = 5;
 
 /** Most input that is deflated in one slice: about 3 ms of JSON at level 6. */
 export const DEFLATE_SLICE = 131072;
+
+export const NONE: Uint8Array = new Uint8Array(0);
+
+/** The last bytes of `before` and `data` together: as much as a window of `windowBits` sees. */
+export function slideWindow(before: Uint8Array, data: Uint8Array, windowBits: number): Uint8Array {
+  const size = 2 ** windowBits;
+  if (data.length >= size) return new Uint8Array(data.subarray(data.length - size));
+  const kept = before.subarray(Math.max(0, before.length + data.length - size));
+  const window = new Uint8Array(kept.length + data.length);
+  window.set(kept);
+  window.set(data, kept.length);
+  return window;
+}
+
+/** The window that a context starts with: a copy of the end of the `dictionary` in `options`, if there is one. */
+export function dictionaryOf({ windowBits, zlib }: ContextOptions): Uint8Array {
+  const given = zlib?.['dictionary'];
+  if (given === undefined || given === null) return NONE;
+  const bytes = ArrayBuffer.isView(given)
+    ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
+    : new Uint8Array(given as ArrayBuffer);
+  return slideWindow(NONE, bytes, windowBits);
+}
 
 export const closedError = (): Error => new Error('The compression context is closed');
 

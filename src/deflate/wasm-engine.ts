@@ -31,9 +31,8 @@ import {
   type Inflator,
 } from './engine.ts';
 import type { DeflateKernel, Resident } from './kernel.ts';
-import { closedError, concat, DEFAULT_LEVEL, DEFLATE_SLICE, TAIL } from './messages.ts';
+import { closedError, concat, DEFAULT_LEVEL, DEFLATE_SLICE, dictionaryOf, NONE, TAIL } from './messages.ts';
 
-const NONE = new Uint8Array(0);
 const INFLATE_END = INFLATE_OUT + INFLATE_OUT_BYTES;
 /** Room that a message finds before history is moved to the front. A longer message is gathered in pieces. */
 const INFLATE_ROOM = 65536;
@@ -77,13 +76,16 @@ class WasmInflator implements Inflator, Resident {
   readonly kernel: DeflateKernel;
   readonly windowBytes: number;
   readonly #startsAfresh: boolean;
+  readonly #dictionary: Uint8Array;
   /** The window, while it is not in the module's memory; null once closed. */
-  #window: Uint8Array | null = NONE;
+  #window: Uint8Array | null;
   #suspended: Suspended | null = null;
 
-  constructor(kernel: DeflateKernel, { windowBits, noContextTakeover }: ContextOptions) {
+  constructor(kernel: DeflateKernel, options: ContextOptions) {
+    const { windowBits, noContextTakeover } = options;
     this.kernel = kernel;
     this.windowBytes = 2 ** windowBits;
+    this.#window = this.#dictionary = dictionaryOf(options);
     this.#startsAfresh = noContextTakeover;
   }
 
@@ -123,7 +125,7 @@ class WasmInflator implements Inflator, Resident {
   finish(): void {
     if (!this.#startsAfresh) return;
     this.kernel.release(this);
-    this.#window = NONE;
+    this.#window = this.#dictionary;
   }
 
   close(): void {
@@ -268,18 +270,21 @@ class WasmDeflator implements Deflator, Resident {
   readonly #windowBytes: number;
   readonly #level: number;
   readonly #startsAfresh: boolean;
+  readonly #dictionary: Uint8Array;
   /** The window, while it is not in the module's memory; null once closed. */
-  #window: Uint8Array | null = NONE;
+  #window: Uint8Array | null;
   /** Less than a byte of output, in the middle of a message. */
   #bits = 0;
   /** The job that has begun and is not done. */
   running: DeflateRun | null = null;
 
-  constructor(kernel: DeflateKernel, { windowBits, noContextTakeover, zlib }: ContextOptions) {
+  constructor(kernel: DeflateKernel, options: ContextOptions) {
+    const { windowBits, noContextTakeover, zlib } = options;
     this.kernel = kernel;
     this.#level = levelOf(zlib?.['level']);
     // What is only stored refers to nothing.
     this.#windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
+    this.#window = this.#dictionary = this.#level === 0 ? NONE : dictionaryOf(options);
     this.#startsAfresh = noContextTakeover;
   }
 
@@ -316,7 +321,7 @@ class WasmDeflator implements Deflator, Resident {
     this.running = null;
     if (!isFinal || !this.#startsAfresh) return;
     this.kernel.release(this);
-    this.#window = NONE;
+    this.#window = this.#dictionary;
   }
 
   close(): void {

@@ -9,7 +9,16 @@ import {
   type Deflator,
   type Inflator,
 } from './engine.ts';
-import { DEFAULT_LEVEL, closedError, concat, DEFLATE_SLICE, emptyMessage, TAIL } from './messages.ts';
+import {
+  DEFAULT_LEVEL,
+  closedError,
+  concat,
+  DEFLATE_SLICE,
+  dictionaryOf,
+  emptyMessage,
+  slideWindow,
+  TAIL,
+} from './messages.ts';
 
 type StreamOptions = Readonly<Record<string, unknown>>;
 
@@ -27,29 +36,21 @@ interface InflateInfo {
 }
 
 const Z_SYNC_FLUSH = 2;
-const NONE = new Uint8Array(0);
+/** Options that zlib's functions have and its streams ignore: no more do we. */
+const STREAMED: StreamOptions = { info: undefined, maxOutputLength: undefined };
 /** Most that `maxOutputLength` takes everywhere. */
 const LARGEST_OUTPUT = 0x7fffffff;
-
-/** The last bytes of `before` and `data` together: as much as a window of `windowBits` sees. */
-function slideWindow(before: Uint8Array, data: Uint8Array, windowBits: number): Uint8Array {
-  const size = 2 ** windowBits;
-  if (data.length >= size) return new Uint8Array(data.subarray(data.length - size));
-  const kept = before.subarray(Math.max(0, before.length + data.length - size));
-  const window = new Uint8Array(kept.length + data.length);
-  window.set(kept);
-  window.set(data, kept.length);
-  return window;
-}
 
 class OneShotDeflator implements Deflator {
   readonly #zlib: ZlibModule;
   readonly #options: ContextOptions;
-  #window: Uint8Array | null = NONE;
+  readonly #dictionary: Uint8Array;
+  #window: Uint8Array | null;
 
   constructor(zlib: ZlibModule, options: ContextOptions) {
     this.#zlib = zlib;
     this.#options = options;
+    this.#window = this.#dictionary = dictionaryOf(options);
   }
 
   deflate(data: Uint8Array, isFinal: boolean): DeflateJob {
@@ -61,7 +62,7 @@ class OneShotDeflator implements Deflator {
       parts.push(this.#run(input.subarray(at, end)));
       at = end;
       if (end < input.length) return null;
-      if (isFinal && this.#options.noContextTakeover) this.#window = NONE;
+      if (isFinal && this.#options.noContextTakeover) this.#window = this.#dictionary;
       const bytes = concat(parts);
       if (!isFinal) return bytes;
       return bytes.length < TAIL.length ? emptyMessage() : bytes.subarray(0, bytes.length - TAIL.length);
@@ -80,6 +81,7 @@ class OneShotDeflator implements Deflator {
     const bytes = this.#zlib.deflateRawSync(data, {
       level: DEFAULT_LEVEL,
       ...options,
+      ...STREAMED,
       windowBits,
       finishFlush: Z_SYNC_FLUSH,
       ...dictionary,
@@ -96,15 +98,25 @@ class OneShotDeflator implements Deflator {
 class OneShotInflator implements Inflator {
   readonly #zlib: ZlibModule;
   readonly #options: ContextOptions;
-  #window: Uint8Array | null = NONE;
+  readonly #dictionary: Uint8Array;
+  #window: Uint8Array | null;
+  /** Parts of a message, kept until its last one: zlib's functions do not stop in the middle of a block. */
+  #gathered: Uint8Array[] = [];
 
   constructor(zlib: ZlibModule, options: ContextOptions) {
     this.#zlib = zlib;
     this.#options = options;
+    this.#window = this.#dictionary = dictionaryOf(options);
   }
 
-  inflate(data: Uint8Array, limit: number): DeflateJob {
-    const whole = concat([data, TAIL]);
+  inflate(data: Uint8Array, limit: number, isFinal: boolean = true): DeflateJob {
+    if (!isFinal) {
+      this.#gathered.push(new Uint8Array(data));
+      return { isOwned: true, step: () => new Uint8Array(0) };
+    }
+    const whole = concat([...this.#gathered, data, TAIL]);
+    const end = whole.length - TAIL.length;
+    this.#gathered = [];
     const parts: Uint8Array[] = [];
     let at = 0;
     let length = 0;
@@ -117,8 +129,10 @@ class OneShotInflator implements Inflator {
       at += engine.bytesWritten;
       const hasEnded = at < whole.length;
       this.#window =
-        hasEnded || this.#options.noContextTakeover ? NONE : slideWindow(this.#window!, buffer, this.#options.windowBits);
-      return at < data.length ? null : concat(parts);
+        hasEnded || this.#options.noContextTakeover
+          ? this.#dictionary
+          : slideWindow(this.#window!, buffer, this.#options.windowBits);
+      return at < end ? null : concat(parts);
     };
     // One part alone is zlib's own buffer, which is longer than its output: what is behind it may be anybody's.
     const isOwned = (): boolean => parts.length > 1;
@@ -138,6 +152,7 @@ class OneShotInflator implements Inflator {
     try {
       return this.#zlib.inflateRawSync(data, {
         ...options,
+        ...STREAMED,
         windowBits,
         finishFlush: Z_SYNC_FLUSH,
         info: true,
@@ -154,6 +169,16 @@ class OneShotInflator implements Inflator {
   close(): void {
     this.#window = null;
   }
+}
+
+/**
+ * Whether `zlib` begins with a window that it is given. Deno's does not: it cannot read what refers to earlier messages, and what it writes
+ * refers to none.
+ */
+export function takesWindows(zlib: ZlibModule): boolean {
+  const window = new Uint8Array(64).map((_, index) => index * 37);
+  const options = { dictionary: window, finishFlush: Z_SYNC_FLUSH };
+  return zlib.deflateRawSync(window, options).length < window.length;
 }
 
 /** Makes the engine. Works wherever node:zlib does. */

@@ -2,10 +2,10 @@
 
 import zlib from 'node:zlib';
 import { checkLimit } from '../base/options.ts';
-import type { ContextOptions, DeflateEngine } from '../deflate/engine.ts';
+import type { DeflateEngine } from '../deflate/engine.ts';
 import type { DeflateKernel } from '../deflate/kernel.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
-import { createZlibEngine } from '../deflate/zlib-engine.ts';
+import { createZlibEngine, takesWindows } from '../deflate/zlib-engine.ts';
 
 /** What is checked of a program's options. */
 interface DeflateSettings {
@@ -16,6 +16,9 @@ interface DeflateSettings {
 }
 
 const zlibEngine = createZlibEngine(zlib);
+let canInflateAll: boolean | undefined;
+/** Whether node:zlib reads what refers to earlier messages. */
+const canInflate = (): boolean => (canInflateAll ??= takesWindows(zlib));
 
 /** Gives the engine for connections. `'zlib'`: node:zlib for all of it. */
 export type EngineChoice = (name?: 'zlib' | 'wasm') => DeflateEngine;
@@ -29,9 +32,7 @@ export type EngineChoice = (name?: 'zlib' | 'wasm') => DeflateEngine;
 export function createDeflateEngine(load: () => DeflateKernel): EngineChoice {
   let kernel: DeflateKernel | null | undefined;
   const wasmEngine = createWasmEngine(() => kernel!);
-  const engineFor = ({ zlib: options }: ContextOptions): DeflateEngine => {
-    // `strategy` and `dictionary` are zlib's alone.
-    if (options?.['strategy'] || options?.['dictionary']) return zlibEngine;
+  const ownEngine = (): DeflateEngine => {
     if (kernel === undefined) {
       try {
         kernel = load();
@@ -42,10 +43,15 @@ export function createDeflateEngine(load: () => DeflateKernel): EngineChoice {
     return kernel === null ? zlibEngine : wasmEngine;
   };
   const engine: DeflateEngine = {
-    createDeflator: (options) => engineFor(options).createDeflator(options),
-    createInflator: (options) => engineFor(options).createInflator(options),
+    // `strategy` is zlib's alone.
+    createDeflator: (options) => (options.zlib?.['strategy'] ? zlibEngine : ownEngine()).createDeflator(options),
+    createInflator: (options) => ownEngine().createInflator(options),
   };
-  return (name) => (name === 'zlib' ? zlibEngine : engine);
+  const named: DeflateEngine = {
+    createDeflator: (options) => zlibEngine.createDeflator(options),
+    createInflator: (options) => (canInflate() ? zlibEngine : ownEngine()).createInflator(options),
+  };
+  return (name) => (name === 'zlib' ? named : engine);
 }
 
 /**

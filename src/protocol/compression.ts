@@ -69,13 +69,14 @@ export class Compression {
   }
 
   /**
-   * Decompresses a message.
+   * Decompresses a message, or the next part of one.
    *
    * @param data Kept until `done` or `failed`.
    * @param limit Most bytes that may come of it; 0 for no limit.
+   * @param isFinal Whether it ends the message.
    * @returns As {@link deflate} does.
    */
-  inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void): boolean {
+  inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void, isFinal: boolean = true): boolean {
     if (this.#isClosed) return false;
     const { agreement, zlibInflateOptions } = this.#options;
     const isServer = this.#role === 'server';
@@ -84,7 +85,7 @@ export class Compression {
       noContextTakeover: isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover,
       zlib: zlibInflateOptions,
     });
-    const job = this.#inflator.inflate(data, limit);
+    const job = this.#inflator.inflate(data, limit, isFinal);
     const counted = (bytes: Uint8Array, isOwned: boolean): void => {
       this.#inflatedBytes += bytes.length;
       done(bytes, isOwned);

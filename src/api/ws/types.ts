@@ -168,8 +168,8 @@ export interface PerMessageDeflateOptions {
    */
   maxMemoryPerConnection?: number | undefined;
   /**
-   * What compresses. Default `'wasm'`: our own module, but for `strategy` and `dictionary`, which are zlib's alone. `'zlib'`: node:zlib, on
-   * runtimes that have it.
+   * The compressor. Default `'wasm'`: our own module, but for `strategy`, which is zlib's alone. `'zlib'`: node:zlib, on runtimes that have
+   * it.
    */
   engine?: 'wasm' | 'zlib' | undefined;
 }

@@ -1,9 +1,12 @@
 // The PerMessageDeflate export of ws 8: permessage-deflate (RFC 7692) as an object that programs negotiate with, and hand to a
 // Receiver and a Sender or drive themselves.
 
+import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
-import zlib, { type ZlibOptions } from 'node:zlib';
+import { compressionSettings } from '../../api/ws/options.ts';
 import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
+import { keepCore, markCores, requireCore } from '../../base/core.ts';
+import { readOptions } from '../../base/options.ts';
 import { InflateError } from '../../deflate/engine.ts';
 import {
   agreeToDeflate,
@@ -13,14 +16,11 @@ import {
   type DeflateAgreement,
   type DeflateElement,
 } from '../../deflate/parameters.ts';
-import { emptyMessage, TAIL } from '../../deflate/messages.ts';
-import { Compression } from '../../protocol/compression.ts';
+import { Compression, type JobDone } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/violations.ts';
+import { checkDeflateOptions } from '../compression.ts';
 import { copyToOwn } from '../views.ts';
 import { deflateEngine, platform } from './lent.ts';
-import { ZlibFlow, type FlowDone } from './zlib-flow.ts';
-import { keepCore, markCores, requireCore } from '../../base/core.ts';
-import { readOptions } from '../../base/options.ts';
 
 /** Options of `new PerMessageDeflate()`. */
 export interface PerMessageDeflateSettings extends Omit<
@@ -45,25 +45,62 @@ export type DeflateParameters = Record<string, number | true>;
 export type DeflateCallback = (error: Error | null, data?: Buffer) => void;
 
 const CLIENT_BITS = 'client_max_window_bits';
-const DEFAULT_THRESHOLD = 1024;
 /** Two of the largest windows. */
 const ALL_MEMORY = 65536;
 
-/** What one call of `compress` or `decompress` asks for. */
+/** One call of `compress` or `decompress`. */
 interface Job {
-  readonly parts: readonly (Uint8Array | string)[];
-  readonly fin: boolean;
-  readonly done: FlowDone;
+  run(context: Compression, done: JobDone, failed: (error: unknown) => void): void;
+  readonly callback: DeflateCallback;
 }
 
-/** One direction. */
-interface Lane {
-  readonly create: () => ZlibFlow;
-  /** Says whether a message starts afresh. */
-  readonly resets: (agreement: DeflateAgreement) => boolean;
-  flow: ZlibFlow | null;
+/** One direction: its context, and the calls that use it one after the other, each in a turn of its own. */
+class Lane {
+  readonly #create: () => Compression;
+  #context: Compression | null = null;
   /** The first is under way. */
-  readonly jobs: Job[];
+  readonly #jobs: Job[] = [];
+
+  constructor(create: () => Compression) {
+    this.#create = create;
+  }
+
+  add(job: Job): void {
+    // First of all, because the options may be refused.
+    const context = (this.#context ??= this.#create());
+    if (this.#jobs.push(job) === 1) this.#plan(context);
+  }
+
+  /** Frees the context. @returns The callbacks that will not be called. */
+  clear(): DeflateCallback[] {
+    this.#context?.close();
+    this.#context = null;
+    return this.#jobs.splice(0).map(({ callback }) => callback);
+  }
+
+  #plan(context: Compression): void {
+    platform.nextTurn(() => {
+      if (context === this.#context) this.#runFirst(context);
+    });
+  }
+
+  #runFirst(context: Compression): void {
+    const job = this.#jobs[0];
+    const end = (error: unknown, output?: Buffer): void => {
+      this.#jobs.shift();
+      if (error !== null) {
+        context.close();
+        this.#context = null;
+      }
+      if (this.#jobs.length > 0) this.#plan((this.#context ??= this.#create()));
+      job.callback(error as Error | null, output);
+    };
+    job.run(
+      context,
+      (bytes, isOwned) => end(null, isOwned ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : copyToOwn(bytes)),
+      end,
+    );
+  }
 }
 
 /** @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have in an offer, or in an answer. */
@@ -87,76 +124,59 @@ function parametersOf({ parameters }: DeflateElement): DeflateParameters {
   return named;
 }
 
+function elementOf(parameters: DeflateParameters): DeflateElement {
+  const list = Object.entries(parameters).map(([name, value]) => (value === true ? { name } : { name, value: String(value) }));
+  return { name: PERMESSAGE_DEFLATE, parameters: list };
+}
+
+/** @throws {TypeError} for what is neither text nor a view of memory. */
+function bytesOf(data: unknown): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw new TypeError('The "data" argument must be a string, a Buffer, a TypedArray or a DataView');
+}
+
+/** `callback`, to be called in the asynchronous context of now (AsyncLocalStorage). */
+function bind(callback: DeflateCallback): DeflateCallback {
+  const context = new AsyncResource('PerMessageDeflate');
+  return (...values) => context.runInAsyncScope(callback, undefined, ...values);
+}
+
 /** What a {@link PerMessageDeflate} works with. */
 export class DeflateCore {
   readonly #settings: PerMessageDeflateSettings;
   #agreement: DeflateAgreement | null = null;
-  readonly #deflating: Lane;
-  readonly #inflating: Lane;
-  #compression: Compression | null = null;
+  readonly #deflating: Lane = new Lane(() => this.#createContext());
+  readonly #inflating: Lane = new Lane(() => this.#createContext());
+  #shared: Compression | null = null;
 
   constructor(settings: PerMessageDeflateSettings | null | undefined) {
     // Negotiates as ws does unless the program names a memory.
     this.#settings = { maxMemoryPerConnection: ALL_MEMORY, ...readOptions(settings) };
-    const isServer = this.#settings.isServer ?? false;
-    this.#deflating = {
-      create: () => new ZlibFlow(zlib.createDeflateRaw(this.#zlibOptions(true)), 0),
-      resets: (agreement) => (isServer ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover),
-      flow: null,
-      jobs: [],
-    };
-    this.#inflating = {
-      create: () => new ZlibFlow(zlib.createInflateRaw(this.#zlibOptions(false)), this.limit),
-      resets: (agreement) => (isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover),
-      flow: null,
-      jobs: [],
-    };
   }
 
   offer(): DeflateParameters {
     return parametersOf(offerDeflate(this.#settings));
   }
 
-  accept(configurations: readonly ParsedParameters[]): DeflateParameters {
-    const { isServer = false } = this.#settings;
-    const elements = configurations.map((parsed) => readElement(parsed, isServer));
-    if (!isServer) return this.#acceptAnswer(elements);
-    const answer = answerDeflate(elements, this.#settings);
+  get isServer(): boolean {
+    return this.#settings.isServer ?? false;
+  }
+
+  normalize(configurations: readonly ParsedParameters[]): DeflateParameters[] {
+    return configurations.map((parsed) => parametersOf(readElement(parsed, this.isServer)));
+  }
+
+  acceptOffer(offers: readonly DeflateParameters[]): DeflateParameters {
+    const answer = answerDeflate(offers.map(elementOf), this.#settings);
     if (answer === undefined) throw new Error('None of the extension offers can be accepted');
     this.#agreement = answer.agreement;
     return parametersOf(answer.element);
   }
 
-  compress(data: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
-    this.#enqueue(this.#deflating, {
-      parts: [data],
-      fin,
-      done: (error, output) => callback(error, output && fin ? withoutTail(output) : output),
-    });
-  }
-
-  decompress(data: Uint8Array, fin: boolean, callback: DeflateCallback): void {
-    this.#enqueue(this.#inflating, {
-      parts: fin ? [data, TAIL] : [data],
-      fin,
-      done: (error, output) => callback(error && faultOf(error), output),
-    });
-  }
-
-  cleanup(): void {
-    this.#compression?.close();
-    this.#compression = null;
-    this.#clear(this.#inflating, 'inflate');
-    this.#clear(this.#deflating, 'deflate');
-  }
-
-  /** Most bytes that a message may inflate to; 0 for no limit. */
-  get limit(): number {
-    return this.#settings.maxPayload ?? 0;
-  }
-
-  #acceptAnswer(elements: readonly DeflateElement[]): DeflateParameters {
-    const answer = elements[0] ?? { name: PERMESSAGE_DEFLATE, parameters: [] };
+  acceptAnswer(answers: readonly DeflateParameters[]): DeflateParameters {
+    const answer = elementOf(answers[0] ?? {});
     this.#agreement = agreeToDeflate(answer, this.#settings);
     const { clientMaxWindowBits } = this.#settings;
     const parameters = parametersOf(answer);
@@ -164,61 +184,51 @@ export class DeflateCore {
     return parameters;
   }
 
-  #agreed(): DeflateAgreement {
-    if (this.#agreement === null) throw new TypeError('Call accept() first: nothing has been agreed on');
-    return this.#agreement;
-  }
-
-  #zlibOptions(isOutput: boolean): ZlibOptions {
-    const { isServer = false, zlibDeflateOptions, zlibInflateOptions } = this.#settings;
-    const agreement = this.#agreed();
-    const windowBits = isServer === isOutput ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
-    // The types of ws allow what zlib then refuses, such as a list of dictionaries.
-    return { ...((isOutput ? zlibDeflateOptions : zlibInflateOptions) as ZlibOptions | undefined), windowBits };
-  }
-
-  /** The contexts that a Receiver inflates with; made anew after `cleanup`. */
-  get compression(): Compression {
-    const { isServer, zlibInflateOptions } = this.#settings;
-    return (this.#compression ??= new Compression(platform, isServer ? 'server' : 'client', {
-      engine: deflateEngine(),
-      agreement: this.#agreed(),
-      zlibInflateOptions: { ...zlibInflateOptions },
-    }));
-  }
-
-  /**
-   * Whether a message whose first frame has `length` bytes is worth compressing. With a context that is kept, even a short one is: it
-   * resembles those before it.
-   */
-  isWorthwhile(length: number): boolean {
-    return !this.#deflating.resets(this.#agreed()) || length >= (this.#settings.threshold ?? DEFAULT_THRESHOLD);
-  }
-
-  #enqueue(lane: Lane, job: Job): void {
-    // First of all, because zlib may refuse its options.
-    lane.flow ??= lane.create();
-    if (lane.jobs.push(job) === 1) this.#runFirst(lane);
-  }
-
-  #runFirst(lane: Lane): void {
-    const job = lane.jobs.at(0);
-    if (job === undefined) return;
-    const flow = (lane.flow ??= lane.create());
-    flow.run(job.parts, (error, output) => {
-      lane.jobs.shift();
-      if (flow.isOver) lane.flow = null;
-      else if (job.fin && lane.resets(this.#agreed())) flow.reset();
-      this.#runFirst(lane);
-      job.done(error, output);
+  compress(given: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
+    const data = bytesOf(given);
+    this.#deflating.add({
+      run: (context, done, failed) => context.deflate(data, fin, done, failed),
+      callback: bind(callback),
     });
   }
 
-  #clear(lane: Lane, verb: string): void {
-    const jobs = lane.jobs.splice(0);
-    lane.flow?.close();
-    lane.flow = null;
-    for (const { done } of jobs) done(new Error(`The ${verb} stream was closed while data was being processed`));
+  decompress(given: Uint8Array, fin: boolean, callback: DeflateCallback): void {
+    const data = bytesOf(given);
+    this.#inflating.add({
+      run: (context, done, failed) => context.inflate(data, this.limit, done, (error) => failed(faultOf(error as Error)), fin),
+      callback: bind(callback),
+    });
+  }
+
+  cleanup(): void {
+    this.#shared?.close();
+    this.#shared = null;
+    for (const [lane, verb] of [
+      [this.#inflating, 'inflate'],
+      [this.#deflating, 'deflate'],
+    ] as const) {
+      const error = (): Error => new Error(`The ${verb} stream was closed while data was being processed`);
+      for (const callback of lane.clear()) callback(error(), undefined);
+    }
+  }
+
+  /** Most bytes that a message may inflate to; 0 for no limit. */
+  get limit(): number {
+    return this.#settings.maxPayload ?? 0;
+  }
+
+  /** The contexts of a Receiver, which does not wait for a turn; made anew after `cleanup`. */
+  get compression(): Compression {
+    return (this.#shared ??= this.#createContext());
+  }
+
+  #createContext(): Compression {
+    const settings = this.#settings;
+    if (this.#agreement === null) throw new TypeError('Call accept() first: nothing has been agreed on');
+    checkDeflateOptions(settings);
+    const role = this.isServer ? 'server' : 'client';
+    const options = settings as PerMessageDeflateOptions;
+    return new Compression(platform, role, compressionSettings(options, this.#agreement, deflateEngine(settings.engine), role));
   }
 }
 markCores(DeflateCore, 'DeflateCore');
@@ -255,7 +265,35 @@ export class PerMessageDeflate {
    * @throws {Error} when a parameter is malformed, no offer is acceptable, or the answer does not fit the offer.
    */
   accept(configurations: readonly ParsedParameters[]): DeflateParameters {
-    return (this.params = deflateCoreOf(this).accept(configurations));
+    const parameters = this.normalizeParams(configurations);
+    return (this.params = deflateCoreOf(this).isServer ? this.acceptAsServer(parameters) : this.acceptAsClient(parameters));
+  }
+
+  /**
+   * Takes the first acceptable offer.
+   *
+   * @throws {Error} when there is none.
+   */
+  acceptAsServer(offers: readonly DeflateParameters[]): DeflateParameters {
+    return deflateCoreOf(this).acceptOffer(offers);
+  }
+
+  /**
+   * Takes a server's answer, the first of `answers`.
+   *
+   * @throws {Error} when it does not fit the offer.
+   */
+  acceptAsClient(answers: readonly DeflateParameters[]): DeflateParameters {
+    return deflateCoreOf(this).acceptAnswer(answers);
+  }
+
+  /**
+   * Reads offers, or an answer, as `extension.parse` gives them.
+   *
+   * @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have.
+   */
+  normalizeParams(configurations: readonly ParsedParameters[]): DeflateParameters[] {
+    return deflateCoreOf(this).normalize(configurations);
   }
 
   /**
@@ -284,13 +322,7 @@ export class PerMessageDeflate {
   }
 }
 
-/** A flush right after a flush gives nothing, but even an empty message needs a block (RFC 7692 section 7.2.3.6). */
-function withoutTail(output: Buffer): Buffer {
-  if (output.length < TAIL.length) return copyToOwn(emptyMessage());
-  return output.subarray(0, output.length - TAIL.length);
-}
-
-/** zlib's own error is passed on, as ws does; the limit is our fault's. */
+/** The engine's error is passed on with zlib's code, as ws does; the limit is our fault's. */
 function faultOf(error: Error): Error {
   return error instanceof InflateError && error.isTooLong ? messageTooLarge() : error;
 }

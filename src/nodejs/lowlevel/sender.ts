@@ -99,7 +99,7 @@ class SenderCore {
     this.#isFirst = fin;
     if (isFirst) {
       const deflate = this.#deflate;
-      this.#isCompressed = compress && deflate !== undefined && deflateCoreOf(deflate).isWorthwhile(length);
+      this.#isCompressed = compress && deflate !== undefined && deflateCoreOf(deflate).compression.isWorthwhile(length);
     }
     const isCompressed = this.#isCompressed;
     if (fin) this.#isCompressed = false;

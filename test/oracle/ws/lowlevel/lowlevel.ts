@@ -1,6 +1,7 @@
 // The low-level exports of both libraries, and programs that use them one after the other.
 
 import { Duplex } from 'node:stream';
+import zlib from 'node:zlib';
 import * as oracle from 'ws';
 import { expect } from 'vitest';
 import * as lowlevel from '../../../../src/nodejs/lowlevel/index.ts';
@@ -84,4 +85,40 @@ export class Sink extends Duplex {
   note(name: string): (error?: Error | null) => void {
     return (error) => void this.log.push([name, show(error ?? null)]);
   }
+}
+
+const TAIL = Buffer.from('0000ffff', 'hex');
+
+/**
+ * Reads what one side has compressed, with zlib as the peer. The bytes are each library's own; what they mean is not.
+ *
+ * @returns Reads the next payload: its contents, and whether it ends with the four bytes of a flush (RFC 7692 section 7.2.1).
+ */
+export function readerOf(windowBits: number, resets: boolean): (payload: Uint8Array, fin: boolean) => [string, boolean] {
+  let window = Buffer.alloc(0);
+  return (payload, fin) => {
+    const input = fin ? Buffer.concat([payload, TAIL]) : payload;
+    const dictionary = window.length > 0 ? { dictionary: window } : {};
+    const output = zlib.inflateRawSync(input, { windowBits, finishFlush: zlib.constants.Z_SYNC_FLUSH, ...dictionary });
+    window = fin && resets ? Buffer.alloc(0) : Buffer.concat([window, output]).subarray(-(2 ** windowBits));
+    return [output.toString('latin1'), Buffer.from(payload).subarray(-4).equals(TAIL)];
+  };
+}
+
+/** The log of a {@link Sink} with the contents of compressed messages in place of their bytes. */
+export function readLog(log: readonly unknown[], resets: boolean = false): unknown[] {
+  const read = readerOf(15, resets);
+  let isCompressed = false;
+  return log.map((entry) => {
+    if (typeof entry !== 'string' || !/^[0-9a-f]+$/.test(entry)) return entry;
+    const bytes = Buffer.from(entry, 'hex');
+    const opcode = bytes[0] & 0x0f;
+    if (opcode === 1 || opcode === 2) isCompressed = (bytes[0] & 0x40) !== 0;
+    if (opcode > 2 || !isCompressed) return entry;
+    const isMasked = bytes[1] >= 0x80;
+    const key = bytes.subarray(2, 6);
+    const payload = isMasked ? bytes.subarray(6).map((byte, index) => byte ^ key[index % 4]) : bytes.subarray(2);
+    expect(payload.length).toBe(bytes[1] & 0x7f);
+    return [bytes[0], isMasked, read(payload, bytes[0] >= 0x80)];
+  });
 }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { hex, pattern, utf8 } from '../../../support/frames.ts';
 import { show, sleep } from '../oracle.ts';
-import { framesFor, ours, receive, sameWithBoth, theirs, type LowLevel } from './lowlevel.ts';
+import { framesFor, ours, readerOf, receive, sameWithBoth, theirs, type LowLevel } from './lowlevel.ts';
 
 type Deflate = InstanceType<LowLevel['PerMessageDeflate']>;
 type Settings = NonNullable<ConstructorParameters<LowLevel['PerMessageDeflate']>[0]>;
@@ -17,6 +17,12 @@ function accepted({ PerMessageDeflate }: LowLevel, options: Settings = {}, param
 function run(deflate: Deflate, method: 'compress' | 'decompress', data: unknown, fin: boolean = true): Promise<unknown[]> {
   return new Promise((resolve) => {
     deflate[method](data as Buffer, fin, (...values) => resolve(values.map(view)));
+  });
+}
+
+function bytesOf(deflate: Deflate, data: unknown, fin: boolean = true): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    deflate.compress(data as Buffer, fin, (error, bytes) => (error ? reject(error) : resolve(bytes!)));
   });
 }
 
@@ -40,20 +46,25 @@ describe('compress()', () => {
     [{ isServer, zlibDeflateOptions: { level: 0, chunkSize: 64 } }, {}],
   ]);
 
-  test.each(OPTIONS)('gives the same bytes: %j, %j', (options, parameters) =>
+  test.each(OPTIONS)('gives messages that zlib reads: %j, %j', (options, parameters) =>
     sameWithBoth(async (library) => {
       const deflate = accepted(library, options, parameters);
+      const side = options.isServer ? 'server' : 'client';
+      const bits = (parameters as Record<string, [string] | undefined>)[`${side}_max_window_bits`]?.[0] ?? 15;
+      const read = readerOf(Number(bits), `${side}_no_context_takeover` in parameters);
       const results: unknown[] = [];
-      for (const data of ['hello', 'hello', LONG, Buffer.from('hello'), Buffer.from(pattern(3000))]) {
-        results.push(await run(deflate, 'compress', data));
-      }
       for (const [data, fin] of [
+        ['hello', true],
+        ['hello', true],
+        [LONG, true],
+        [Buffer.from('hello'), true],
+        [Buffer.from(pattern(3000)), true],
         ['part', false],
         ['part', false],
         ['part', true],
         ['hello', true],
       ] as const) {
-        results.push(await run(deflate, 'compress', data, fin));
+        results.push(read(await bytesOf(deflate, data, fin), fin));
       }
       deflate.cleanup();
       return results;
@@ -162,7 +173,6 @@ describe('decompress()', () => {
       {},
       [
         ['00', true],
-        ['', true],
         [HELLO, true],
       ],
     ],
@@ -229,6 +239,21 @@ describe('decompress()', () => {
         expect(plain.toString()).toBe(text);
       }
     }
+  });
+
+  test('of ours takes no bytes for an empty message', async () => {
+    const deflate = accepted(ours);
+    for (const digits of ['', '00', '']) {
+      expect(await run(deflate, 'decompress', Buffer.from(digits, 'hex'))).toEqual([null, '']);
+    }
+    expect(await run(deflate, 'decompress', Buffer.from(HELLO, 'hex'))).toEqual([null, '68656c6c6f']);
+  });
+
+  test('of ours refuses a message that ends within a block', async () => {
+    const deflate = accepted(ours);
+    const [error] = await run(deflate, 'decompress', Buffer.from('f248cd', 'hex'));
+    expect(error).toMatchObject({ code: 'Z_BUF_ERROR' });
+    expect(await run(deflate, 'decompress', Buffer.from(HELLO, 'hex'))).toEqual([null, '68656c6c6f']);
   });
 
   test('a bomb costs no more than maxPayload', async () => {

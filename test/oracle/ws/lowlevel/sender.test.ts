@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { pattern } from '../../../support/frames.ts';
 import { outcome, show, sleep } from '../oracle.ts';
-import { ours, sameWithBoth, Sink, type LowLevel } from './lowlevel.ts';
+import { ours, readLog, sameWithBoth, Sink, type LowLevel } from './lowlevel.ts';
 
 type AnySender = InstanceType<LowLevel['Sender']>;
 type Options = Parameters<AnySender['send']>[1];
@@ -198,9 +198,15 @@ describe('what takes its time', () => {
     return { 'permessage-deflate': deflate };
   };
 
+  /** As `sent`, with the contents of compressed messages in place of their bytes. */
+  const sentCompressed = async (...values: Parameters<typeof sent>): Promise<unknown> => {
+    const [log, ...rest] = (await sent(...values)) as [unknown[], unknown];
+    return [readLog(log), ...rest];
+  };
+
   test('holds up what follows, in order', () =>
     sameWithBoth((library) =>
-      sent(
+      sentCompressed(
         library,
         (sender, sink) => {
           const note = (name: string) => (error?: Error | null) => {
@@ -227,12 +233,13 @@ describe('what takes its time', () => {
     ['one fragment, then another message', [{ compress: true, fin: true }, { fin: true }]],
   ])('a message is compressed as a whole: %s', (_, list) =>
     sameWithBoth((library) =>
-      sent(
+      sentCompressed(
         library,
         (sender) => {
           for (const options of list) sender.send('hello hello hello', options);
         },
         deflateOf(library),
+        100,
       ),
     ),
   );
@@ -246,13 +253,14 @@ describe('what takes its time', () => {
     ['empty', {}, ''],
   ])('the threshold: %s', (name, options, text) =>
     sameWithBoth((library) =>
-      sent(
+      sentCompressed(
         library,
         (sender, sink) => {
           sender.send(text, { fin: true, compress: true }, sink.note('one'));
           sender.send(text, { fin: true, compress: true }, sink.note('two'));
         },
         deflateOf(library, options, name.endsWith('no context') ? { client_no_context_takeover: [true] } : {}),
+        100,
       ),
     ),
   );

@@ -4,7 +4,7 @@ import { reactive } from '@vue/reactivity';
 import sinon from 'sinon';
 import { describe, expect, test } from 'vitest';
 import { show, sleep, until } from '../oracle.ts';
-import { framesFor, ours, receive, sameWithBoth, Sink, theirs, type LowLevel } from './lowlevel.ts';
+import { framesFor, ours, readLog, receive, sameWithBoth, Sink, theirs, type LowLevel } from './lowlevel.ts';
 
 type StandIn = <Value extends object>(value: Value) => Value;
 
@@ -52,7 +52,7 @@ async function useOfSender(library: LowLevel, standIn: StandIn): Promise<unknown
   sender.sendFrame([Buffer.from('8200', 'hex')], () => told.push('six'));
   await until(() => told.length === 7);
   deflate.cleanup();
-  return [sink.log.filter((entry) => !String(entry).startsWith('c1')), told, sender._bufferedBytes];
+  return [readLog(sink.log), told, sender._bufferedBytes];
 }
 
 async function useOfReceiver(library: LowLevel, standIn: StandIn): Promise<unknown> {
