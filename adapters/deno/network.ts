@@ -1,6 +1,7 @@
-// The raw network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect, and servers without TLS by node:net where the
-// program may: see socket-port.ts.
+// The network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect, and servers without TLS by node:net where the
+// program has the permissions.
 
+import nodeNet, { type AddressInfo, type Server } from 'node:net';
 import type {
   ClientTls,
   ConnectEvents,
@@ -10,9 +11,8 @@ import type {
   Listener,
   Network,
 } from '../../src/http1/network.ts';
-import { deno, type DenoConnection, type DenoListener } from './deno.ts';
+import { deno, type DenoConnection, type DenoListener, type Permission } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
-import { mayListenByNet, SocketPort } from './socket-port.ts';
 import { DenoTransport } from './transport.ts';
 import { defer, ownTimer } from '../../src/clock.ts';
 
@@ -23,11 +23,50 @@ const ALPN = ['http/1.1'];
 
 export const network: Network = {
   listen(plan, events) {
-    if (mayListenByNet(plan)) return new SocketPort(plan, events);
+    const { onSocket } = events;
+    if (onSocket !== undefined && mayListenByNet(plan)) return new SocketPort(plan, { ...events, onSocket });
     return new DenoPort(plan, events);
   },
   connect: startConnecting,
 };
+
+/**
+ * Whether `plan` can be carried out by node:net: it has no TLS, and the program has the permissions already. Asking for one that is missing,
+ * and saying so, is left to Deno.listen: node:net throws where nobody can catch it.
+ */
+function mayListenByNet({ port, host = '::', path, tls }: ListenPlan): boolean {
+  if (tls !== undefined) return false;
+  const has = (permission: Permission): boolean => deno.permissions.querySync(permission).state === 'granted';
+  if (path !== undefined) return has({ name: 'net' }) && has({ name: 'read', path }) && has({ name: 'write', path });
+  return (
+    has({ name: 'net' }) ||
+    (nodeNet.isIP(host) !== 0 && has({ name: 'net', host: nodeNet.isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}` }))
+  );
+}
+
+/** Listens by node:net, whose connections cost a message less than those of Deno.listen (docs/performance.md has the figures). */
+class SocketPort implements Listener {
+  readonly #server: Server;
+
+  constructor({ port, host, path, backlog }: ListenPlan, events: Required<ListenerEvents>) {
+    this.#server = nodeNet.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => events.onSocket(socket));
+    this.#server.on('error', (error) => events.onError(systemError(error, attemptAt('listen', path, host ?? '::', port))));
+    this.#server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
+      events.onListening(this.#server.address() as AddressInfo | string);
+    });
+  }
+
+  close(onClosed: () => void): void {
+    // Its own callback would wait for the connections.
+    this.#server.close();
+    defer(onClosed);
+  }
+
+  ref(isKept: boolean): void {
+    if (isKept) this.#server.ref();
+    else this.#server.unref();
+  }
+}
 
 /** Something that listens, or tried to. */
 class DenoPort implements Listener {

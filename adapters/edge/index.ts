@@ -6,9 +6,10 @@ import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { coreOf } from '../../src/api/ws/core.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
 import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { bufferPlatform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
-import { bufferPlatform, WebSocket } from './websocket.ts';
+import { WebSocket } from './websocket.ts';
 import { defer } from '../../src/clock.ts';
 
 const NOTHING = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-// Reads one HTTP head from a raw transport (RFC 9112 section 2), within limits of size and time, and stops right behind it.
+// Reads one HTTP head from a byte stream (RFC 9112 section 2), within limits of size and time, and stops right behind it.
 
 import type { HeadResult } from '../handshake/http-head.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
@@ -11,24 +11,27 @@ interface Parser<Head> {
   feed(chunk: Uint8Array): HeadResult<Head> | undefined;
 }
 
+/** The bytes that a head is read from. */
+export type HeadSource = Pick<ByteStream, 'attach' | 'start' | 'pause'>;
+
 /** One of them is called, once. None after {@link HeadReader.stop}. */
 export interface HeadEvents<Head> {
   /**
-   * The head is complete and the transport is paused. Attach another receiver to the transport before returning.
+   * The head is complete and the source is paused. Attach another receiver to the source before returning.
    *
    * @param rest Bytes that came behind the head. The receiver's to keep.
    */
   onHead(head: Head, rest: Uint8Array): void;
-  /** The bytes are no head, or (408) the time is over. The transport is paused. */
+  /** The bytes are no head, or (408) the time is over. The source is paused. */
   onRefusal(refusal: Refusal): void;
   /** The peer sent FIN. `hasBegun`: in the middle of the head. */
   onEnd(hasBegun: boolean): void;
-  /** The transport is gone. */
+  /** The source is gone. */
   onClosed(error: Error | undefined): void;
 }
 
 export class HeadReader<Head> implements TransportEvents {
-  readonly #transport: ByteStream;
+  readonly #source: HeadSource;
   readonly #platform: Platform;
   /** Null once it is over: it holds the head, and whoever keeps a handshake would keep that. */
   #parser: Parser<Head> | null;
@@ -38,11 +41,11 @@ export class HeadReader<Head> implements TransportEvents {
   #isOver = false;
 
   constructor(
-    transport: ByteStream,
+    source: HeadSource,
     platform: Platform,
     plan: { readonly parser: Parser<Head>; readonly events: HeadEvents<Head> },
   ) {
-    this.#transport = transport;
+    this.#source = source;
     this.#platform = platform;
     this.#parser = plan.parser;
     this.#events = plan.events;
@@ -51,8 +54,8 @@ export class HeadReader<Head> implements TransportEvents {
   /** Starts to read. @param timeout Milliseconds that the head may take; 0, the default, for no limit. */
   start(timeout: number = 0): void {
     if (timeout > 0) this.#timer = this.#platform.setTimer(() => this.#expire(), timeout);
-    this.#transport.attach(this);
-    this.#transport.start();
+    this.#source.attach(this);
+    this.#source.start();
   }
 
   /** Reports nothing any more. */
@@ -68,7 +71,7 @@ export class HeadReader<Head> implements TransportEvents {
     const result = this.#parser.feed(chunk);
     if (result === undefined) return;
     this.stop();
-    this.#transport.pause();
+    this.#source.pause();
     guard(this.#platform, () => {
       if (result.accepted) this.#events.onHead(result.head, result.rest);
       else this.#events.onRefusal(result);
@@ -93,7 +96,7 @@ export class HeadReader<Head> implements TransportEvents {
 
   #expire(): void {
     this.stop();
-    this.#transport.pause();
+    this.#source.pause();
     this.#events.onRefusal(refuse(408, 'The request did not come in time'));
   }
 }

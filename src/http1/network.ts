@@ -1,5 +1,6 @@
 // What a runtime with raw sockets lends: streams to listen for and to connect to. Types only.
 
+import type { Socket } from 'node:net';
 import type { Transport, TransportEvents } from '../platform.ts';
 
 /** One end of a TCP, TLS or Unix domain connection, as far as the runtime tells it. */
@@ -49,6 +50,11 @@ export interface ListenerEvents {
   onListening(address: { readonly address: string; readonly port: number; readonly family: string } | string): void;
   /** A connection came; not started. With TLS, its handshake may still be under way. */
   onConnection(transport: ByteStream): void;
+  /**
+   * A connection came that node:net has accepted, for networks that listen so. It is paused, and half-open connections are allowed. Left
+   * out: all connections come as byte streams.
+   */
+  onSocket?(socket: Socket): void;
   /** It cannot listen, or no more. `code` as Node.js has it, for example `EADDRINUSE`. */
   onError(error: Error & { code?: string }): void;
 }

@@ -51,14 +51,17 @@ export class NodeTransport implements Transport {
     options.setNoDelay?.(true);
   }
 
+  /** Whether `socket` is the transport of a session, or has been. */
+  static carries(socket: object): boolean {
+    return TRANSPORT in socket;
+  }
+
   /** Names the receiver of what the socket has to say, in the place of the one before. */
   attach(events: TransportEvents): void {
     this.#events = events;
   }
 
-  /** Starts reading; called again, goes on after `pause`. */
   start(): void {
-    if (this.#isStarted) return this.resume();
     const socket = this.#socket;
     this.#isStarted = true;
     if (socket.destroyed) return;
@@ -116,13 +119,8 @@ export class NodeTransport implements Transport {
     if (error) this.#socket.destroy(error);
     // A write that a destroyed socket lost completes without an error. 'close' follows, and tells whoever waits.
     else if (this.#isWriting) this.#isTaken = true;
-    else if (!this.#socket.destroyed) this.tellWritten();
+    else if (!this.#socket.destroyed) this.#onWritten?.();
   };
-
-  /** A write that was not taken at once is done. */
-  protected tellWritten(): void {
-    this.#onWritten?.();
-  }
 
   end(): void {
     this.#socket.end();

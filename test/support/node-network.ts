@@ -4,7 +4,6 @@ import { connect as connectNet, createServer, type AddressInfo, type Socket } fr
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform } from '../../src/nodejs/platform.ts';
-import { createSession } from '../../src/nodejs/session.ts';
 import type { TransportEvents } from '../../src/platform.ts';
 import type {
   ConnectEvents,
@@ -212,5 +211,5 @@ export function createNodeNetwork(behaviour: Behaviour = {}): NodeNetwork {
 
 /** The runtime of the raw ws-style classes, made of Node's modules. */
 export function nodeRawRuntime(network: Network = createNodeNetwork()): StreamRuntime {
-  return { network, platform, deflateEngine, createDuplexSession: (socket, options) => createSession(socket, options) };
+  return { network, platform, deflateEngine };
 }

@@ -115,6 +115,7 @@ export const ROOMS: readonly Room[] = [
     area: 'src/http1/',
     holds: 'HTTP/1.1 client and server over byte streams',
     mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'],
+    modules: ['type node:net'],
   },
   {
     // fibjs runs in workers too, so this room gets only the types of node:http.

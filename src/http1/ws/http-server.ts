@@ -2,15 +2,17 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type { HttpServer } from '../../api/ws/server-core.ts';
 import type { AddressInfo } from '../../api/ws/types.ts';
 import { listContains } from '../../handshake/grammar.ts';
 import { requestHeadParser, type RequestHead } from '../../handshake/http-head.ts';
 import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import type { Platform } from '../../platform.ts';
-import { HeadReader } from '../head.ts';
-import type { Listener, Network, ByteStream, ServerTls } from '../network.ts';
+import { HeadReader, type HeadSource } from '../head.ts';
+import type { Listener, Network, ServerTls } from '../network.ts';
 import { HttpMessage } from './message.ts';
+import { abandonSocket, endAnswered, SocketSource } from './socket-source.ts';
 import { StreamSocket } from './socket.ts';
 import { nextTick } from '../../clock.ts';
 import { DEFAULT_HEADERS_TIMEOUT } from '../../base/options.ts';
@@ -22,6 +24,13 @@ export interface HttpServerOptions {
   readonly headersTimeout?: number | undefined;
 }
 
+/** A connection whose head is being read. */
+interface Reading {
+  readonly source: HeadSource & { destroy(): void };
+  /** Makes the socket that programs get. Called once; the source is not used any more. */
+  toSocket(): StreamSocket | Socket;
+}
+
 /** Events: `listening`, `upgrade` (request, socket, head), `error`, `close`. */
 export class StreamHttpServer extends EventEmitter implements HttpServer {
   /** Most fields of a request's head, as in node:http; a request with more is answered 400. 0 for no limit. */
@@ -31,8 +40,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   readonly #options: HttpServerOptions;
   #listener: Listener | null = null;
   #address: AddressInfo | string | null = null;
-  /** Connections whose head has not come yet. */
-  readonly #reading: Map<ByteStream, HeadReader<RequestHead>> = new Map();
+  readonly #reading: Set<Reading> = new Set();
   #connections = 0;
   #isClosing = false;
   #isListenerClosed = false;
@@ -54,14 +62,21 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     const listener = this.#network.listen(plan, {
       onListening: (address) => {
         this.#address = address;
-        // A runtime may know at once, before anybody listens to us.
+        // A runtime may report it within `listen`, before the program can have added a listener.
         nextTick(() => {
           if (!this.#isClosing) this.emit('listening');
         });
       },
-      onConnection: (transport) => this.#accept(transport),
+      onConnection: (stream) => {
+        const toSocket = (): StreamSocket => new StreamSocket(stream, this.#platform, this.#release);
+        this.#accept({ source: stream, toSocket });
+      },
+      onSocket: (socket) => {
+        const source = new SocketSource(socket);
+        this.#accept({ source, toSocket: () => source.release().once('close', this.#release) });
+      },
       onError: (error) => {
-        // What never listened is not there to be closed.
+        // A server that never listened emits no 'close' event of its listener.
         if (this.#address === null) this.#hasFailed = true;
         if (this.#hasFailed) this.#listener = null;
         nextTick(() => {
@@ -77,18 +92,13 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     return this.#address;
   }
 
-  /** Takes no more connections, and drops those that have not asked for anything yet. */
+  /** Takes no more connections, and drops those that have sent no whole request. */
   close(onClosed?: () => void): this {
     if (onClosed) this.once('close', onClosed);
     if (this.#isClosing) return this;
     this.#isClosing = true;
     this.#address = null;
-    for (const [transport, reader] of this.#reading) {
-      reader.stop();
-      transport.destroy();
-      this.#connections--;
-    }
-    this.#reading.clear();
+    for (const { source } of this.#reading) source.destroy();
     const onListenerClosed = (): void => {
       this.#isListenerClosed = true;
       this.#emitClose();
@@ -102,39 +112,40 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     if (this.#isListenerClosed && this.#connections === 0) this.emit('close');
   }
 
-  #accept(transport: ByteStream): void {
-    if (this.#isClosing) return transport.destroy();
+  #accept(reading: Reading): void {
+    const { source } = reading;
+    if (this.#isClosing) return source.destroy();
     this.#connections++;
-    const over = (): StreamSocket => {
-      this.#reading.delete(transport);
-      return new StreamSocket(transport, this.#platform, this.#release);
+    const finish = (): StreamSocket | Socket => {
+      this.#reading.delete(reading);
+      return reading.toSocket();
     };
-    const reader = new HeadReader<RequestHead>(transport, this.#platform, {
+    const reader = new HeadReader<RequestHead>(source, this.#platform, {
       parser: requestHeadParser(),
       events: {
-        onHead: (head, rest) => this.#handle(over(), head, rest),
-        onRefusal: (refusal) => answer(over(), refusal),
+        onHead: (head, rest) => this.#handle(finish(), head, rest),
+        onRefusal: (refusal) => this.#answer(finish(), refusal),
         onEnd: (hasBegun) => {
-          if (hasBegun) answer(over(), refuse(400, 'The request ends within its head'));
-          else over().destroy();
+          if (hasBegun) this.#answer(finish(), refuse(400, 'The request ends within its head'));
+          else finish().destroy();
         },
         onClosed: () => {
-          this.#reading.delete(transport);
+          this.#reading.delete(reading);
           this.#release();
         },
       },
     });
-    this.#reading.set(transport, reader);
+    this.#reading.add(reading);
     reader.start(this.#options.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT);
   }
 
-  /** A connection is gone. One closure for all: each keeps hold of what it was made among. */
+  /** A connection is gone. One closure for all connections: one each would keep what was in scope when it was made. */
   readonly #release = (): void => {
     this.#connections--;
     if (this.#isClosing) this.#emitClose();
   };
 
-  #handle(socket: StreamSocket, head: RequestHead, rest: Uint8Array): void {
+  #handle(socket: StreamSocket | Socket, head: RequestHead, rest: Uint8Array): void {
     const { headers } = head;
     const isUpgrade = headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade');
     const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
@@ -142,20 +153,23 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     try {
       isTaken = isUpgrade && this.emit('upgrade', new HttpMessage({ head, socket }), socket, bytes);
     } catch (error) {
-      socket.abandon();
+      if (socket instanceof StreamSocket) socket.abandon();
+      else abandonSocket(socket);
       throw error;
     }
-    if (isTaken) return socket.watch();
-    answer(socket, UPGRADE_REQUIRED, head.method === 'HEAD');
+    if (!isTaken) this.#answer(socket, UPGRADE_REQUIRED, head.method === 'HEAD');
+    else if (socket instanceof StreamSocket) socket.watch();
+  }
+
+  /** Answers a request that gets no WebSocket, and closes. */
+  #answer(socket: StreamSocket | Socket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
+    const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
+    const text = refusalHead({ status, reason, headers: fields });
+    const sent = isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text;
+    if (socket instanceof StreamSocket) socket.end(sent);
+    else endAnswered(socket, sent, this.#platform);
   }
 }
 
 /** RFC 9110 sections 7.8 and 15.5.22: the fields that it must have. */
 const UPGRADE_REQUIRED = refuse(426, 'Upgrade Required', { Connection: 'close, Upgrade', Upgrade: 'websocket' });
-
-/** Answers a request that gets no WebSocket, and closes. */
-function answer(socket: StreamSocket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
-  const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
-  const text = refusalHead({ status, reason, headers: fields });
-  socket.end(isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text);
-}

@@ -1,5 +1,6 @@
 // A request or response in the shape of node:http's IncomingMessage, as far as ws programs use it.
 
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { RequestHead, ResponseHead } from '../../handshake/http-head.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
@@ -51,7 +52,7 @@ export function joinHeaders(rawHeaders: readonly string[]): Record<string, strin
 /** What a message is made of. */
 interface MessageInit {
   readonly head: RequestHead | ResponseHead;
-  readonly socket: StreamSocket | null;
+  readonly socket: StreamSocket | Socket | null;
   /** Left out: the message has none. */
   readonly body?: ResponseBody;
 }
@@ -69,9 +70,9 @@ export class HttpMessage extends Readable {
   /** Of a response. */
   readonly statusCode: number | undefined;
   readonly statusMessage: string | undefined;
-  readonly socket: StreamSocket | null;
+  readonly socket: StreamSocket | Socket | null;
   /** The same as `socket`, by its old name. */
-  readonly connection: StreamSocket | null;
+  readonly connection: StreamSocket | Socket | null;
   /** Whether all of the body has come. */
   complete: boolean;
   aborted: boolean = false;

@@ -14,7 +14,7 @@ import { nextTick } from '../../clock.ts';
 import { isUint8Array } from '../../base/realms.ts';
 
 /** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
-const LINGER = 5000;
+export const LINGER = 5000;
 /** Most bytes, or nearly so, that are read before there is a session: as the `highWaterMark` of a stream. */
 const MAXIMUM_KEPT_BYTES = 16_384;
 

@@ -97,6 +97,8 @@ describe('listening', () => {
     network.close!();
     expect(events).toEqual(['listening']);
     open.events!.closed();
+    expect(events).toEqual(['listening']);
+    idle.events!.closed();
     expect(events).toEqual(['listening', 'close']);
     expect(upgrades).toHaveLength(1);
   });
