@@ -12,6 +12,8 @@ export const MESSAGE_TEXT = 1;
 export const MESSAGE_ASCII = 2;
 /** `kind` bit: `source` was made for this message alone; keep it instead of copying. */
 export const MESSAGE_OWNED = 4;
+/** `kind` bit: the message came compressed (RFC 7692). Sessions of a runtime's own WebSocket do not set it. */
+export const MESSAGE_COMPRESSED = 8;
 
 /** What a session tells the class that users hold. Nothing here may be called after `onEnd`. */
 export interface SessionSink {

@@ -1,12 +1,10 @@
 // Entry point of wasock/fibjs on Bun: the `ws` module of fibjs, whose handlers also serve in the `fetch` of Bun.serve.
 
 import type { FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
-import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
-import type { MessageBase, MessageConstructor } from '../../src/compat/fibjs/message.ts';
-import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
+import { createEntry, type Entry } from '../../src/compat/fibjs/create.ts';
+import type { MessageBase } from '../../src/compat/fibjs/message.ts';
 import { nodeBinding } from '../../src/compat/fibjs/node.ts';
-import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
-import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
+import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import type { BunServer } from './bun.ts';
 import { websocket } from './handlers.ts';
@@ -44,23 +42,21 @@ function upgradeRequest(request: Request, plan: UpgradePlan, context: readonly u
 export const bunBinding: FibjsBinding = { ...nodeBinding, platform, upgradeRequest };
 
 /** Everything that can be imported by name. */
-const fibjs: Fibjs & {
-  readonly createFibjs: typeof createFibjs;
-  readonly bunBinding: FibjsBinding;
-  readonly nodeBinding: FibjsBinding;
-  readonly TruncatedMessageError: typeof TruncatedMessageError;
+const fibjs: Entry & {
+  readonly bunBinding: typeof bunBinding;
+  readonly nodeBinding: typeof nodeBinding;
   readonly websocket: typeof websocket;
-} = { ...createFibjs(bunBinding), createFibjs, bunBinding, nodeBinding, TruncatedMessageError, websocket };
+} = createEntry(bunBinding, { bunBinding, nodeBinding, websocket });
 
 export * from '../../src/compat/fibjs/index.ts';
 /** A message that is read from a stream or written to one. */
-export const Message: MessageConstructor = fibjs.Message;
+export const Message: Entry['Message'] = fibjs.Message;
 export type Message = MessageBase;
 /** A connection, client or server. */
-export const Socket: SocketConstructor = fibjs.Socket;
+export const Socket: Entry['Socket'] = fibjs.Socket;
 export type Socket = SocketBase;
 /** Makes a handler that upgrades requests. In `Bun.serve` it needs {@link websocket}. */
-export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
+export const upgrade: Entry['upgrade'] = fibjs.upgrade;
 /** The `websocket` option of `Bun.serve`, without which no handler can upgrade there. */
 export { websocket };
 export { fibjs as default };

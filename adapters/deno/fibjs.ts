@@ -1,12 +1,10 @@
 // Entry point of wasock/fibjs on Deno: the `ws` module of fibjs, whose handlers are also those of Deno.serve.
 
 import type { FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
-import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
-import type { MessageBase, MessageConstructor } from '../../src/compat/fibjs/message.ts';
-import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
+import { createEntry, type Entry } from '../../src/compat/fibjs/create.ts';
+import type { MessageBase } from '../../src/compat/fibjs/message.ts';
 import { nodeBinding } from '../../src/compat/fibjs/node.ts';
-import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
-import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
+import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
 import type { Session } from '../../src/platform.ts';
 import { upgradeNatively } from './native.ts';
 import { platform } from './platform.ts';
@@ -25,20 +23,18 @@ function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan)
 export const denoBinding: FibjsBinding = { ...nodeBinding, platform, upgradeRequest };
 
 /** Everything that can be imported by name. */
-const fibjs: Fibjs & {
-  readonly createFibjs: typeof createFibjs;
-  readonly denoBinding: FibjsBinding;
-  readonly nodeBinding: FibjsBinding;
-  readonly TruncatedMessageError: typeof TruncatedMessageError;
-} = { ...createFibjs(denoBinding), createFibjs, denoBinding, nodeBinding, TruncatedMessageError };
+const fibjs: Entry & { readonly denoBinding: typeof denoBinding; readonly nodeBinding: typeof nodeBinding } = createEntry(
+  denoBinding,
+  { denoBinding, nodeBinding },
+);
 
 export * from '../../src/compat/fibjs/index.ts';
 /** A message that is read from a stream or written to one. */
-export const Message: MessageConstructor = fibjs.Message;
+export const Message: Entry['Message'] = fibjs.Message;
 export type Message = MessageBase;
 /** A connection, client or server. */
-export const Socket: SocketConstructor = fibjs.Socket;
+export const Socket: Entry['Socket'] = fibjs.Socket;
 export type Socket = SocketBase;
 /** Makes a handler that upgrades requests. */
-export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
+export const upgrade: Entry['upgrade'] = fibjs.upgrade;
 export { fibjs as default };

@@ -4,11 +4,9 @@
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import { connect as connectSocket } from 'cloudflare:sockets';
 import type { ConnectEvents, ConnectPlan, FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
-import { createFibjs, type Fibjs } from '../../src/compat/fibjs/create.ts';
-import type { MessageBase, MessageConstructor } from '../../src/compat/fibjs/message.ts';
-import { TruncatedMessageError } from '../../src/compat/fibjs/message-io.ts';
-import type { SocketBase, SocketConstructor } from '../../src/compat/fibjs/socket.ts';
-import type { Upgrading } from '../../src/compat/fibjs/upgrade.ts';
+import { createEntry, type Entry } from '../../src/compat/fibjs/create.ts';
+import type { MessageBase } from '../../src/compat/fibjs/message.ts';
+import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
 import type { HeaderValues } from '../../src/handshake/headers.ts';
 import type { ResponseHead } from '../../src/handshake/http-head.ts';
 import { RawSession } from '../../src/protocol/session.ts';
@@ -83,38 +81,16 @@ function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan)
 export const edgeBinding: FibjsBinding = { platform, deflateEngine, connect, upgradeRequest, hidesHandshakeFields: true };
 
 /** Everything that can be imported by name. */
-const fibjs: Fibjs & {
-  readonly createFibjs: typeof createFibjs;
-  readonly edgeBinding: FibjsBinding;
-  readonly TruncatedMessageError: typeof TruncatedMessageError;
-} = { ...createFibjs(edgeBinding), createFibjs, edgeBinding, TruncatedMessageError };
+const fibjs: Entry & { readonly edgeBinding: typeof edgeBinding } = createEntry(edgeBinding, { edgeBinding });
 
+export * from '../../src/compat/fibjs/exports.ts';
 /** A message that is read from a stream or written to one. */
-export const Message: MessageConstructor = fibjs.Message;
+export const Message: Entry['Message'] = fibjs.Message;
 export type Message = MessageBase;
 /** A connection, client or server. A client lives no longer than the request that made it. */
-export const Socket: SocketConstructor = fibjs.Socket;
+export const Socket: Entry['Socket'] = fibjs.Socket;
 export type Socket = SocketBase;
 /** Makes a handler that upgrades requests: call it in `fetch`. */
-export const upgrade: Upgrading['upgrade'] = fibjs.upgrade;
+export const upgrade: Entry['upgrade'] = fibjs.upgrade;
 
-export type { MessageBody } from '../../src/compat/fibjs/body.ts';
-export type { RequestMembers } from '../../src/compat/fibjs/request.ts';
-export type { CloseEvent, ConnectionStream, ErrorEvent, MessageEvent, OpenEvent } from '../../src/compat/fibjs/events.ts';
-export type { SocketOptions } from '../../src/compat/fibjs/socket.ts';
-export type { Accept, UpgradeHandler, UpgradeOptions } from '../../src/compat/fibjs/upgrade.ts';
-export {
-  BINARY,
-  CLOSE,
-  CLOSED,
-  CLOSING,
-  CONNECTING,
-  CONTINUE,
-  OPEN,
-  PING,
-  PONG,
-  TEXT,
-} from '../../src/compat/fibjs/constants.ts';
-export { route } from '../../src/compat/fibjs/upgrade.ts';
-export { createFibjs, TruncatedMessageError };
 export { fibjs as default };

@@ -19,7 +19,7 @@ import {
 import { Utf8Error, type PeerError } from '../base/errors.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
 import { DecoderState } from '../codec/codec.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
+import { MESSAGE_ASCII, MESSAGE_COMPRESSED, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
 import {
@@ -71,8 +71,6 @@ const WHOLE_MESSAGE_MASK = WHOLE_MESSAGE | RECORD_RSV1;
 const NO_LIMIT = 0x3fffffff;
 /** The flags of a record that are those of its frame's first header byte. */
 const FIRST_BYTE = RECORD_FIN | RECORD_RSV1 | RECORD_OPCODE;
-/** `kind` bit of a message that has to be inflated; never passed on. */
-const KIND_COMPRESSED = 0x100;
 
 /** Records and where their addresses point to: the codec's, or a copy that waits for a decompression. */
 interface Source {
@@ -296,7 +294,7 @@ export class Inbound {
       this.#first = flags & FIRST_BYTE;
       if (opcode !== OPCODE_CONTINUATION) {
         this.#kind = opcode === OPCODE_TEXT ? MESSAGE_TEXT | MESSAGE_ASCII : 0;
-        if ((flags & RECORD_RSV1) !== 0) this.#kind |= KIND_COMPRESSED;
+        if ((flags & RECORD_RSV1) !== 0) this.#kind |= MESSAGE_COMPRESSED;
         this.#fragments = 0;
         if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
       }
@@ -312,8 +310,8 @@ export class Inbound {
     if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
-    if ((this.#kind & KIND_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
-    else this.#inflate(bytes.subarray(0, length), this.#kind & MESSAGE_TEXT);
+    if ((this.#kind & MESSAGE_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
+    else this.#inflate(bytes.subarray(0, length), this.#kind & (MESSAGE_TEXT | MESSAGE_COMPRESSED));
   }
 
   #deliverFrame(flags: number, assembler: MessageAssembler): void {

@@ -1,20 +1,19 @@
 // fibjs's ws.Message: one WebSocket message that is read from a stream or written to one.
 
 import { Buffer } from 'node:buffer';
-import type { DeflateEngine } from '../../deflate/engine.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
-import type { Platform } from '../../platform.ts';
+import type { FibjsBinding } from './binding.ts';
 import { MessageBody } from './body.ts';
-import { BINARY, DEFAULT_MAXIMUM_PAYLOAD, TEXT } from './constants.ts';
+import { BINARY, TEXT } from './constants.ts';
 import { encodeMessage, readMessage } from './message-io.ts';
 import { sourceOf, writeTo, type MessageSource, type MessageTarget } from './streams.ts';
 import { checkLimit } from '../../base/options.ts';
 
-/** What a runtime lends to messages. */
-export interface MessageBinding {
-  readonly platform: Platform;
-  deflateEngine?(): DeflateEngine;
-}
+/** Largest message in bytes, unless the program names a limit: 64 MiB. */
+export const DEFAULT_MAXIMUM_PAYLOAD = 67108864;
+
+/** The part of a binding that messages use. */
+type MessageBinding = Pick<FibjsBinding, 'platform' | 'deflateEngine'>;
 
 /** A WebSocket message, of any type and on either side. */
 export class MessageBase {
@@ -29,15 +28,14 @@ export class MessageBase {
   readonly #binding: MessageBinding;
   #body: MessageBody = new MessageBody();
 
-  constructor(
-    binding: MessageBinding,
-    init: { readonly type: number; readonly masked: boolean; readonly compress: boolean; readonly maxSize: number },
-  ) {
+  /** Programs construct `Message`; see {@link MessageConstructor}. */
+  constructor(binding: MessageBinding, type: number, masked: boolean, compress: boolean, maxSize: number) {
+    checkLimit('maxSize', maxSize);
     this.#binding = binding;
-    this.type = init.type;
-    this.masked = init.masked;
-    this.compress = init.compress;
-    this.maxSize = init.maxSize;
+    this.type = type;
+    this.masked = masked;
+    this.compress = compress;
+    this.maxSize = maxSize;
   }
 
   /** The payload. {@link readFrom} replaces it. */
@@ -63,13 +61,12 @@ export class MessageBase {
    *   use any more.
    */
   async readFrom(source: MessageSource): Promise<number> {
-    const bytes = sourceOf(source);
-    const message = await readMessage(this.#binding.platform, this.#binding.deflateEngine?.(), bytes, this.maxSize);
-    this.type = message.type;
-    this.masked = message.masked;
-    this.compress = message.compress;
-    this.#body = new MessageBody(message.bytes);
-    return bytes.taken;
+    const stream = sourceOf(source);
+    const { platform } = this.#binding;
+    const { bytes, ...members } = await readMessage(platform, this.#binding.deflateEngine?.(), stream, this.maxSize);
+    Object.assign(this, members);
+    this.#body = new MessageBody(bytes);
+    return stream.taken;
   }
 
   /**
@@ -101,14 +98,8 @@ export interface MessageConstructor {
 /** Makes the class that programs construct. */
 export function createMessageClass(binding: MessageBinding): MessageConstructor {
   return class Message extends MessageBase {
-    constructor(
-      type: number = BINARY,
-      masked: boolean = true,
-      compress: boolean = false,
-      maxSize: number = DEFAULT_MAXIMUM_PAYLOAD,
-    ) {
-      checkLimit('maxSize', maxSize);
-      super(binding, { type, masked, compress, maxSize });
+    constructor(type = BINARY, masked = true, compress = false, maxSize = DEFAULT_MAXIMUM_PAYLOAD) {
+      super(binding, type, masked, compress, maxSize);
     }
   };
 }

@@ -7,14 +7,16 @@ import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from '../../base/close-codes.ts';
 import { UsageError, type PeerError } from '../../base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
-import { MESSAGE_TEXT, type Session } from '../../platform.ts';
-import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
+import { MESSAGE_COMPRESSED, MESSAGE_TEXT, type Session } from '../../platform.ts';
+import { defineHandlers } from '../shared/event-target.ts';
+import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder, OpenedConnection } from './binding.ts';
 import { bytesOf } from './body.ts';
-import { BINARY, CLOSED, CLOSING, CONNECTING, DEFAULT_MAXIMUM_PAYLOAD, OPEN, TEXT, type ReadyState } from './constants.ts';
-import { HttpClient, withCookies } from './cookies.ts';
-import { MessageEvent, type ConnectionStream, type Handler, type SocketEvents } from './events.ts';
-import { InflateWatch } from './inflate-watch.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
+import { BINARY, TEXT } from './constants.ts';
+import { HttpClient, withCookies } from './http-client.ts';
+import { DEFAULT_MAXIMUM_PAYLOAD } from './message.ts';
+import { MessageEvent, type ConnectionStream, type ErrorEvent, type Handler, type SocketEvents } from './events.ts';
 
 /** Options of `new Socket(url, options)`. */
 export interface SocketOptions {
@@ -42,23 +44,13 @@ export interface Connection {
   readonly origin: string;
   readonly protocol: string;
   readonly session: Session;
-  readonly watch: InflateWatch | null;
   readonly holder: Holder;
 }
 
+/** Types of the values that are sent as text. */
+const TEXT_TYPES: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
 /** Names of the ready states, by number. */
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
-
-/** Whether a value that is no object is sent as text. */
-function isText(data: unknown): data is string | number | bigint | boolean {
-  return ['string', 'number', 'bigint', 'boolean'].includes(typeof data);
-}
-
-type EventName = keyof SocketEvents;
-interface HandlerSlot {
-  callback: (...values: unknown[]) => unknown;
-  readonly listener: (...values: unknown[]) => void;
-}
 
 /** A WebSocket in the manner of fibjs. Listeners by `on`, `once` and `off`, or by `onopen` and the like. */
 export class SocketBase extends TypedEmitter<SocketEvents> {
@@ -67,15 +59,17 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   readonly #origin: string;
   #protocol = '';
   #readyState: ReadyState = CONNECTING;
+  declare onopen: Handler<'open'>;
+  declare onmessage: Handler<'message'>;
+  declare onclose: Handler<'close'>;
+  declare onerror: Handler<'error'>;
   #session: Session | null = null;
-  #watch: InflateWatch | null = null;
   #opening: { abort(): void } | null = null;
-  /** What the session complained of without a code; its end has one. */
-  #complaint: Error | null = null;
+  /** An error without a close code. The end of the session has the code. */
+  #error: Error | null = null;
   #stream: ConnectionStream | null = null;
   #holder: Holder | null = null;
   #isReferenced = true;
-  readonly #handlers: Map<EventName, HandlerSlot> = new Map();
 
   /** Programs construct `Socket`; see {@link SocketConstructor}. */
   constructor(binding: FibjsBinding, address: string | URL | Accepted<Connection>, given: SocketOptions) {
@@ -83,11 +77,10 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     const options = readOptions(given);
     this.#binding = binding;
     if (address instanceof Accepted) {
-      const { url, origin, protocol, watch, holder, session } = address.connection;
+      const { url, origin, protocol, holder, session } = address.connection;
       this.#url = url;
       this.#origin = origin;
       this.#protocol = protocol;
-      this.#watch = watch;
       this.#holder = holder;
       this.#readyState = OPEN;
       this.#attach(session);
@@ -128,9 +121,9 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
    */
   send(data: string | number | bigint | boolean | ArrayBufferView | ArrayBuffer): void {
     if (this.#readyState !== OPEN) throw new UsageError(`The WebSocket is ${STATES[this.#readyState]}, not OPEN`);
-    if (typeof data === 'object') this.#session!.sendBytes(bytesOf(data), false);
-    else if (isText(data)) this.#session!.sendText(String(data));
-    else throw new TypeError(`A message is text or bytes, not ${typeof data}`);
+    if (typeof data === 'object') return this.#session!.sendBytes(bytesOf(data), false);
+    if (!TEXT_TYPES.has(typeof data)) throw new TypeError(`A message is text or bytes, not ${typeof data}`);
+    this.#session!.sendText(String(data));
   }
 
   /**
@@ -164,60 +157,6 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     this.#isReferenced = false;
     this.#holder?.unref?.();
     return this;
-  }
-
-  get onopen(): Handler<'open'> {
-    return this.#handler('open') as Handler<'open'>;
-  }
-
-  set onopen(handler: Handler<'open'>) {
-    this.#setHandler('open', handler);
-  }
-
-  get onmessage(): Handler<'message'> {
-    return this.#handler('message') as Handler<'message'>;
-  }
-
-  set onmessage(handler: Handler<'message'>) {
-    this.#setHandler('message', handler);
-  }
-
-  get onclose(): Handler<'close'> {
-    return this.#handler('close') as Handler<'close'>;
-  }
-
-  set onclose(handler: Handler<'close'>) {
-    this.#setHandler('close', handler);
-  }
-
-  get onerror(): Handler<'error'> {
-    return this.#handler('error') as Handler<'error'>;
-  }
-
-  set onerror(handler: Handler<'error'>) {
-    this.#setHandler('error', handler);
-  }
-
-  #handler(name: EventName): unknown {
-    return this.#handlers.get(name)?.callback ?? null;
-  }
-
-  /** A handler takes its turn among the listeners where it was first set. */
-  #setHandler(name: EventName, value: unknown): void {
-    const slot = this.#handlers.get(name);
-    if (typeof value !== 'function') {
-      if (slot) this.off(name, slot.listener);
-      this.#handlers.delete(name);
-    } else if (slot) {
-      slot.callback = value as HandlerSlot['callback'];
-    } else {
-      const created: HandlerSlot = {
-        callback: value as HandlerSlot['callback'],
-        listener: (...values) => void created.callback.apply(this, values),
-      };
-      this.#handlers.set(name, created);
-      this.on(name, created.listener);
-    }
   }
 
   #connect(options: SocketOptions): void {
@@ -255,8 +194,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   #open(opened: OpenedConnection, maxPayload: number = DEFAULT_MAXIMUM_PAYLOAD): void {
     const { agreement, protocol, head } = opened;
     const engine = this.#binding.deflateEngine?.();
-    this.#watch = agreement && engine ? new InflateWatch(engine) : null;
-    const compression = agreement && this.#watch ? { agreement, engine: this.#watch.engine } : undefined;
+    const compression = agreement && engine ? { agreement, engine } : undefined;
     const session = opened.createSession({ role: 'client', maxPayload, compression });
     this.#opening = null;
     this.#protocol = protocol;
@@ -272,29 +210,27 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   #attach(session: Session): void {
     this.#session = session;
     session.attach({
+      ...IGNORING,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
-      onPing() {},
-      onPong() {},
       onClosing: () => {
         if (this.#readyState === OPEN) this.#readyState = CLOSING;
       },
       onError: (error) => {
         const { closeCode } = error as Partial<PeerError>;
-        if (closeCode === undefined) this.#complaint = error;
+        if (closeCode === undefined) this.#error = error;
         else this.#lose(closeCode, error);
       },
-      onDrain() {},
-      onEnd: (code, reason) => this.#end(code, this.#binding.platform.decodeText(reason, 0, reason.length, false)),
+      onEnd: (code, reason) => this.#endSession(code, this.#binding.platform.decodeText(reason, 0, reason.length, false)),
     });
   }
 
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
-    const isCompressed = this.#watch?.take() ?? false;
-    // Behind `close()` an answer to it would throw: a peer that goes on sending must not cause that.
+    // After `close()`, a listener that answers would throw. A peer that goes on sending must not cause that.
     if (this.#readyState !== OPEN) return;
     const session = this.#session!;
     const data = contentOf(this.#binding.platform, session, source, start, end, kind);
     const type = (kind & MESSAGE_TEXT) === 0 ? BINARY : TEXT;
+    const isCompressed = (kind & MESSAGE_COMPRESSED) !== 0;
     this.emit('message', new MessageEvent(data, type, session.role === 'server', isCompressed, this));
   }
 
@@ -311,40 +247,33 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     this.#binding.platform.defer(() => this.#lose(CLOSE_PROTOCOL_ERROR, error));
   }
 
-  /** The connection is over, by a Close frame or without. */
-  #end(code: number, reason: string): void {
-    if (this.#complaint === null && code !== CLOSE_ABNORMAL) return this.#close(code, reason);
+  /** The session is over, after a Close frame or without one. */
+  #endSession(code: number, reason: string): void {
+    if (this.#error === null && code !== CLOSE_ABNORMAL) return this.#end(code, reason);
     const cause = code === CLOSE_ABNORMAL ? CLOSE_GOING_AWAY : code;
-    this.#lose(cause, this.#complaint ?? new Error('The peer went away without a Close frame'));
+    this.#lose(cause, this.#error ?? new Error('The peer went away without a Close frame'));
   }
 
-  /**
-   * Tells of a connection that did not open, or that ended otherwise than by a Close frame. Nothing is thrown when nobody listens for
-   * errors, unlike with other emitters: 'close' tells of it as well.
-   */
+  /** Reports a connection that did not open, or that ended without a Close frame. */
   #lose(code: number, error: Error): void {
+    this.#end(CLOSE_ABNORMAL, '', { type: 'error', target: this, code, reason: error.message, error });
+  }
+
+  /** @param failure Not thrown if there is no 'error' listener, unlike with other emitters: 'close' reports the end as well. */
+  #end(code: number, reason: string, failure?: ErrorEvent): void {
     if (this.#readyState === CLOSED) return;
     this.#opening = null;
     this.#readyState = CLOSED;
     try {
-      if (this.listenerCount('error') > 0) {
-        this.emit('error', { type: 'error', target: this, code, reason: error.message, error });
-      }
+      if (failure !== undefined && this.listenerCount('error') > 0) this.emit('error', failure);
     } finally {
-      this.#emitClose(CLOSE_ABNORMAL, '');
+      this.emit('close', { type: 'close', target: this, code, reason });
     }
   }
-
-  #close(code: number, reason: string): void {
-    if (this.#readyState === CLOSED) return;
-    this.#readyState = CLOSED;
-    this.#emitClose(code, reason);
-  }
-
-  #emitClose(code: number, reason: string): void {
-    this.emit('close', { type: 'close', target: this, code, reason });
-  }
 }
+
+const eventOf = (_target: SocketBase, [event]: readonly unknown[]): unknown => event;
+defineHandlers(SocketBase.prototype, { open: eventOf, message: eventOf, close: eventOf, error: eventOf });
 
 /** The type of `Socket`. */
 export interface SocketConstructor {

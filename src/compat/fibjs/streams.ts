@@ -21,118 +21,101 @@ export type MessageSource = ArrayBufferView | ArrayBuffer | Readable | PullStrea
 /** What `Message.sendTo` takes. */
 export type MessageTarget = Writable | PushStream;
 
-/** Bytes that are asked for one part after the other; what is not asked for stays where it is. */
-export abstract class ByteSource {
-  /** How many bytes were taken. */
-  taken: number = 0;
+/** Reads at least one byte and at most `maximum`, borrowed; null at the end. */
+type Pull = (maximum: number) => Promise<Uint8Array | null>;
 
-  /** At least one byte and at most `maximum`, borrowed; null at the end. */
-  protected abstract pull(maximum: number): Promise<Uint8Array | null>;
+/** Bytes that are read in parts. The source keeps all that is not read. */
+export class ByteSource {
+  /** How many bytes were read. */
+  taken: number = 0;
+  readonly #pull: Pull;
+
+  constructor(pull: Pull) {
+    this.#pull = pull;
+  }
 
   async read(maximum: number): Promise<Uint8Array | null> {
-    const bytes = await this.pull(maximum);
+    const bytes = await this.#pull(maximum);
     this.taken += bytes?.length ?? 0;
     return bytes;
   }
 }
 
-class GivenBytes extends ByteSource {
-  readonly #bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    super();
-    this.#bytes = bytes;
-  }
-
-  protected override pull(maximum: number): Promise<Uint8Array | null> {
-    const piece = this.#bytes.subarray(this.taken, this.taken + maximum);
+function fromBytes(bytes: Uint8Array): ByteSource {
+  let at = 0;
+  return new ByteSource((maximum) => {
+    const piece = bytes.subarray(at, at + maximum);
+    at += piece.length;
     return Promise.resolve(piece.length > 0 ? piece : null);
-  }
+  });
 }
 
-class PulledBytes extends ByteSource {
-  readonly #stream: PullStream;
-
-  constructor(stream: PullStream) {
-    super();
-    this.#stream = stream;
-  }
-
-  protected override async pull(maximum: number): Promise<Uint8Array | null> {
-    const bytes = await this.#stream.read(maximum);
+function fromPullStream(stream: PullStream): ByteSource {
+  return new ByteSource(async (maximum) => {
+    const bytes = await stream.read(maximum);
     if (bytes === null || bytes === undefined) return null;
     if (!isUint8Array(bytes) || bytes.length > maximum) {
       throw new TypeError(`read(${maximum}) must give at most ${maximum} bytes`);
     }
     return bytes.length > 0 ? bytes : null;
-  }
+  });
 }
 
-class StreamBytes extends ByteSource {
-  readonly #stream: Readable;
-
-  constructor(stream: Readable) {
-    super();
-    if (stream.readableEncoding) throw new TypeError('A stream that decodes text has no bytes');
-    this.#stream = stream;
-  }
-
-  protected override async pull(maximum: number): Promise<Uint8Array | null> {
-    const stream = this.#stream;
+function fromReadable(stream: Readable): ByteSource {
+  if (stream.readableEncoding) throw new TypeError('A stream that decodes text has no bytes');
+  return new ByteSource(async (maximum) => {
     for (;;) {
-      const chunk = stream.readableObjectMode ? this.#takeObject(maximum) : this.#take(maximum);
+      const chunk = takeChunk(stream, maximum);
       if (chunk !== null && chunk.length > 0) return chunk;
       if (chunk !== null) continue;
       if (stream.errored) throw stream.errored;
       if (stream.readableEnded || stream.destroyed) return null;
-      await this.#change();
+      await change(stream);
     }
-  }
-
-  /** Never more than is wanted, so that nothing has to be put back. */
-  #take(maximum: number): Uint8Array | null {
-    const size = Math.min(maximum, this.#stream.readableLength);
-    return size > 0 ? (this.#stream.read(size) as Uint8Array | null) : null;
-  }
-
-  /** A stream of objects, such as `Readable.from([bytes])`, gives its chunks whole: the rest of one goes back. */
-  #takeObject(maximum: number): Uint8Array | null {
-    const chunk = this.#stream.read() as unknown;
-    if (chunk === null) return null;
-    if (!ArrayBuffer.isView(chunk) && !isArrayBuffer(chunk)) {
-      throw new TypeError('The chunks of a stream of objects must be bytes');
-    }
-    const bytes = bytesOf(chunk);
-    if (bytes.length > maximum) this.#stream.unshift(bytes.subarray(maximum));
-    return bytes.subarray(0, maximum);
-  }
-
-  /** Waits until the stream has more, or will never have. */
-  #change(): Promise<void> {
-    const stream = this.#stream;
-    return new Promise((resolve, reject) => {
-      const settle = (error?: Error): void => {
-        stream.off('readable', settle).off('end', settle).off('close', settle).off('error', settle);
-        if (error) reject(error);
-        else resolve();
-      };
-      stream.on('readable', settle).on('end', settle).on('close', settle).on('error', settle);
-    });
-  }
+  });
 }
 
-/** Whether `value` is a stream of Node.js, whoever made the class. */
+/** Bytes that the stream has now, at most `maximum`. */
+function takeChunk(stream: Readable, maximum: number): Uint8Array | null {
+  if (!stream.readableObjectMode) {
+    const size = Math.min(maximum, stream.readableLength);
+    return size > 0 ? (stream.read(size) as Uint8Array | null) : null;
+  }
+  // A stream of objects, such as `Readable.from([bytes])`, has whole chunks. The unread part of a chunk goes back to it.
+  const chunk = stream.read() as unknown;
+  if (chunk === null) return null;
+  if (!ArrayBuffer.isView(chunk) && !isArrayBuffer(chunk)) {
+    throw new TypeError('The chunks of a stream of objects must be bytes');
+  }
+  const bytes = bytesOf(chunk);
+  if (bytes.length > maximum) stream.unshift(bytes.subarray(maximum));
+  return bytes.subarray(0, maximum);
+}
+
+/** Waits until the stream has more bytes, or has ended. */
+function change(stream: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      stream.off('readable', settle).off('end', settle).off('close', settle).off('error', settle);
+      if (error) reject(error);
+      else resolve();
+    };
+    stream.on('readable', settle).on('end', settle).on('close', settle).on('error', settle);
+  });
+}
+
+/** Whether `value` is a stream in the manner of Node.js, of any class. */
 function isNodeStream(value: object): value is Readable & Writable {
   return typeof (value as { on?: unknown }).on === 'function';
 }
 
 /** @throws {TypeError} when nothing can be read from `source`. */
 export function sourceOf(source: MessageSource): ByteSource {
-  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return new GivenBytes(bytesOf(source));
+  if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return fromBytes(bytesOf(source));
   if (typeof (source as Partial<PullStream> | null)?.read !== 'function') {
     throw new TypeError('A message is read from bytes, from a Readable, or from an object with read(size)');
   }
-  return isNodeStream(source) ? new StreamBytes(source) : new PulledBytes(source);
+  return isNodeStream(source) ? fromReadable(source) : fromPullStream(source);
 }
 
 /**

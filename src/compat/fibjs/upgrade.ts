@@ -13,8 +13,7 @@ import type { Session } from '../../platform.ts';
 import { pathOf, refusalFields, refuseUpgrade } from '../shared/upgrades.ts';
 import { Accepted, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder } from './binding.ts';
-import { DEFAULT_MAXIMUM_PAYLOAD } from './constants.ts';
-import { InflateWatch } from './inflate-watch.ts';
+import { DEFAULT_MAXIMUM_PAYLOAD } from './message.ts';
 import { isFetchRequest, withMembers, type RequestMembers } from './request.ts';
 import type { Connection, SocketBase, SocketClass } from './socket.ts';
 
@@ -51,6 +50,10 @@ export interface Upgrading {
   ): UpgradeHandler;
 }
 
+const NO_UPGRADE_EVENTS = refuse(501, 'This server does not upgrade: the handler has to listen for "upgrade" as well');
+const NO_SOCKETS = refuse(501, 'This runtime has no sockets to upgrade');
+const NO_FETCH = refuse(501, 'This runtime cannot upgrade a fetch request: listen for "upgrade" on its HTTP server');
+
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
 
@@ -68,7 +71,7 @@ function answer(request: IncomingMessage | Request, rest: readonly unknown[], re
 /** The request as the handshake's checks read it. */
 function readable(request: Request, hidesFields: boolean): HandshakeRequest {
   const { headers, method, url } = request;
-  // What a runtime hides, it has checked: the values of RFC 6455 section 1.3 stand in.
+  // The runtime has checked the fields that it hides. The values of RFC 6455 section 1.3 stand in for them.
   const hidden: Readonly<Record<string, string>> = {
     connection: 'Upgrade',
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
@@ -108,46 +111,39 @@ class Upgrader {
     withMembers(request);
     if (isFetchRequest(request)) return this.#fetch(check, request, rest);
     if ('writeHead' in (rest[0] as object)) {
-      return answer(
-        request,
-        rest,
-        refuse(501, 'This server does not upgrade: the handler has to listen for "upgrade" as well'),
-      );
+      return answer(request, rest, NO_UPGRADE_EVENTS);
     }
     this.#upgrade(check, request, rest[0] as Duplex, rest[1] as Uint8Array);
     return undefined;
   }
 
   #upgrade(check: AcceptableRequest, request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    const refusal = refuse(501, 'This runtime has no sockets to upgrade');
-    if (!this.#binding.createSession) return void answer(request, [socket], refusal);
+    if (!this.#binding.createSession) return refuseUpgrade(socket, NO_SOCKETS);
     if (taken.has(socket)) throw new UsageError('The socket of this request carries a WebSocket already');
     if (!socket.readable || !socket.writable) return void socket.destroy();
     taken.add(socket);
     const engine = this.#perMessageDeflate ? this.#binding.deflateEngine?.() : undefined;
     const deflate = engine && answerDeflate(check.extensions, {});
-    const watch = engine && deflate ? new InflateWatch(engine) : null;
     const [protocol = ''] = check.protocols;
     const lines = acceptanceHead({ key: check.key, protocol, extensions: deflate && formatExtensions([deflate.element]) });
     socket.write(formatHead(lines), 'latin1');
-    const compression = deflate && watch ? { engine: watch.engine, agreement: deflate.agreement } : undefined;
+    const compression = engine && deflate ? { engine, agreement: deflate.agreement } : undefined;
     const session = this.#binding.createSession(socket, { role: 'server', maxPayload: this.#maxPayload, compression });
     const scheme = (socket as { encrypted?: boolean }).encrypted ? 'wss' : 'ws';
     const url = `${scheme}://${request.headers.host ?? ''}${request.url ?? ''}`;
-    this.#open({ url, origin: check.origin ?? '', protocol, session, watch, holder: socket as Holder }, request, head);
+    this.#open({ url, origin: check.origin ?? '', protocol, session, holder: socket as Holder }, request, head);
   }
 
   #fetch(check: AcceptableRequest, request: Request, context: readonly unknown[]): Response {
-    const refusal = refuse(501, 'This runtime cannot upgrade a fetch request: listen for "upgrade" on its HTTP server');
-    if (!this.#binding.upgradeRequest) return answer(request, [], refusal)!;
+    if (!this.#binding.upgradeRequest) return answer(request, [], NO_FETCH)!;
     const [protocol = ''] = check.protocols;
     const plan = { protocol, perMessageDeflate: this.#perMessageDeflate, maxPayload: this.#maxPayload };
     const { response, session, holder = {} } = this.#binding.upgradeRequest(request, plan, context);
     const url = request.url.replace(/^http/, 'ws');
     const open = (opened: Session): void =>
-      this.#open({ url, origin: check.origin ?? '', protocol, session: opened, watch: null, holder }, request);
+      this.#open({ url, origin: check.origin ?? '', protocol, session: opened, holder }, request);
     if (!('then' in session)) open(session);
-    // Whoever never connects is nobody's connection. An exception of `accept` is not caught here.
+    // A connection that never opens is ignored. An exception of `accept` is not caught here.
     else void Promise.resolve(session).then(open, () => {});
     return response;
   }

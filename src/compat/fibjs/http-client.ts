@@ -1,5 +1,7 @@
 // What `httpClient` may be: something with a cookie jar, an undici Dispatcher, or both.
 
+import { isPromiseLike } from '../../api/ws/hooks.ts';
+
 /** The part of a cookie jar that is used; tough-cookie's has it. */
 interface CookieJar {
   getCookieString(url: string): unknown;
@@ -33,7 +35,7 @@ export class HttpClient {
   /** Value of the Cookie field: empty for none, a promise if the jar gives one. */
   cookieString(): string | Promise<string> {
     const cookies = this.#jar?.getCookieString(this.#url);
-    if (typeof (cookies as PromiseLike<unknown> | undefined)?.then === 'function') return Promise.resolve(cookies).then(textOf);
+    if (isPromiseLike(cookies)) return Promise.resolve(cookies).then(textOf);
     return textOf(cookies);
   }
 

@@ -1,0 +1,11 @@
+// What the entry points of all runtimes export by name, whatever their binding.
+
+export type { MessageBody } from './body.ts';
+export * from './constants.ts';
+export { createFibjs } from './create.ts';
+export type { CloseEvent, ConnectionStream, ErrorEvent, MessageEvent, OpenEvent } from './events.ts';
+export { TruncatedMessageError } from './message-io.ts';
+export type { RequestMembers } from './request.ts';
+export type { SocketOptions } from './socket.ts';
+export { route } from './upgrade.ts';
+export type { Accept, UpgradeHandler, UpgradeOptions } from './upgrade.ts';
