@@ -10,7 +10,7 @@ const server = Bun.serve({
   fetch(request, self) {
     if (new URL(request.url).pathname !== '/echo') return new Response('The echo is at /echo.\n');
 
-    // A request that is no upgrade has no socket, and its response says what was missing.
+    // If the request is not a valid upgrade, there is no socket, and the response explains the reason.
     const { response, socket } = upgrade(request, self);
     socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
     socket?.on('close', (code) => console.log(`Closed: ${code}`));

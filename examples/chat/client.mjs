@@ -1,4 +1,4 @@
-// A client without a browser: joins the chat, measures the echo, prints what it found, and leaves.
+// A client without a browser: joins the chat, measures the echo, prints the results, and leaves.
 //
 // The server starts it; by hand: node examples/chat/client.mjs ws://127.0.0.1:8080
 

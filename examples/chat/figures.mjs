@@ -1,4 +1,4 @@
-// What the page shows as live figures: counts of messages and payload bytes, and how late the event loop is.
+// The live figures of the page: counts of messages and payload bytes, and the delay of the event loop.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 

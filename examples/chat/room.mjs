@@ -230,7 +230,7 @@ function decode(data) {
   }
 }
 
-/** Drops what could disturb other people's lines: control characters, and marks that turn the writing direction. @param {unknown} text */
+/** Drops characters that could disturb other people's lines: control characters, and marks that turn the writing direction. @param {unknown} text */
 function clean(text) {
   if (typeof text !== 'string') return '';
   return text

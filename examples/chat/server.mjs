@@ -14,7 +14,7 @@ const MAX_ECHO_PAYLOAD = 1024 * 1024;
 const MAX_CONNECTIONS = 1000;
 /** How long peers may take to answer our Close frame when we stop, in milliseconds. */
 const CLOSE_GRACE = 2000;
-/** One Ctrl-C may reach us twice, from the terminal and from npm; what comes later than this is a second one. */
+/** One Ctrl-C may arrive twice, from the terminal and from npm. A signal that comes later than this many milliseconds is a second Ctrl-C. */
 const SIGNAL_ECHO = 300;
 const CLIENT = fileURLToPath(new URL('client.mjs', import.meta.url));
 

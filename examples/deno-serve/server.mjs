@@ -7,7 +7,7 @@ import { upgrade } from 'wasock/deno';
 Deno.serve({ hostname: '127.0.0.1', port: Number(Deno.args[0] ?? 8080), onListen }, (request) => {
   if (new URL(request.url).pathname !== '/echo') return new Response('The echo is at /echo.\n');
 
-  // A request that is no upgrade has no socket, and its response says what was missing.
+  // If the request is not a valid upgrade, there is no socket, and the response explains the reason.
   const { response, socket } = upgrade(request);
   socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
   socket?.on('close', (code) => console.log(`Closed: ${code}`));

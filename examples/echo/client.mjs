@@ -1,4 +1,4 @@
-// A client of server.mjs: sends a line, prints what comes back, and closes. The same file runs on Node.js, Deno and Bun:
+// A client of server.mjs: sends a line, prints the answer, and closes. The same file runs on Node.js, Deno and Bun:
 //
 //     node client.mjs [url]        deno run -A client.mjs [url]        bun client.mjs [url]
 

@@ -12,11 +12,11 @@ const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.arg
 server.on('listening', () => console.log(`Listening on ws://127.0.0.1:${server.address().port}/`));
 
 server.on('connection', (ws) => {
-  // Text arrives as bytes too, so say which it was.
+  // Text arrives as bytes too, so pass the type on.
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
 });
 
-// A peer that breaks the protocol: the connection closes by itself, and nobody needs to listen.
+// Optional, for the log. If a peer breaks the protocol, the connection closes by itself.
 server.on('connectionError', (error) => console.error(error.message));
 
 process.once('SIGINT', () => {

@@ -14,7 +14,7 @@ echo.on('connection', (ws) => {
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
 });
 
-// What one says, all others hear. Nobody may say more than 4 KiB at a time.
+// Each message goes to all other clients. A message has at most 4 KiB.
 const chat = new WebSocketServer({ noServer: true, maxPayload: 4096 });
 chat.on('connection', (ws) => {
   ws.on('message', (data, isBinary) => {
@@ -39,7 +39,7 @@ http.on('upgrade', (request, socket, head) => {
     return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
   }
   return endpoint.handleUpgrade(request, socket, head, (ws) => {
-    // A peer that breaks the protocol: the connection closes by itself, but an error that nobody hears ends the process.
+    // Optional, for the log. If a peer breaks the protocol, the connection closes by itself.
     ws.on('error', (error) => console.error(error.message));
     endpoint.emit('connection', ws, request);
   });

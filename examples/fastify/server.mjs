@@ -9,15 +9,15 @@ import { WebSocketServer } from 'wasock';
 const app = Fastify();
 app.get('/', () => ({ webSocket: '/echo', clients: echo.clients.size }));
 
-// It takes the upgrades of this path; those of others are answered with 400.
+// It accepts upgrades of this path, and answers all others with 400.
 const echo = new WebSocketServer({ server: app.server, path: '/echo' });
 echo.on('connection', (ws) => {
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
-  // A peer that breaks the protocol: the connection closes by itself, but an error that nobody hears ends the process.
+  // Optional, for the log. If a peer breaks the protocol, the connection closes by itself.
   ws.on('error', (error) => console.error(error.message));
 });
 
-// A server waits for its open sockets, so they are told to close first.
+// Fastify waits for open sockets, so close them first.
 app.addHook('preClose', () => {
   for (const ws of echo.clients) ws.close(1001, 'The server is stopping');
 });

@@ -1,5 +1,5 @@
-// A worker for workerd, the runtime of Cloudflare Workers. It echoes what WebSockets send it, and GET /ask sends a line over a
-// WebSocket of its own to another server: that of UPSTREAM, for example ../echo/server.mjs.
+// A worker for workerd, the runtime of Cloudflare Workers. It echoes all messages that it gets. For GET /ask it connects to
+// another server, UPSTREAM, and sends it a line. ../echo/server.mjs can be that server.
 //
 //     npx esbuild worker.mjs --bundle --format=esm --conditions=workerd --external:cloudflare:* \
 //         --loader:.wasm=copy --asset-names=[name] --outdir=build

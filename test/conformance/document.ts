@@ -35,7 +35,7 @@ export function collectTests(folder: URL): TitledTest[] {
 const PREAMBLE = `# Conformance to RFC 6455
 
 Every MUST and MUST NOT of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455) sections 4 to 7 and 8.1, the SHOULDs that we follow, and
-what of sections 3, 9.1 and 10 can be seen on the wire, in our words, with the tests that show it. The tests are in
+those parts of sections 3, 9.1 and 10 that can be seen on the wire, in our words, with the tests that show them. The tests are in
 \`test/conformance/\`; each talks to the public API over a loopback socket whose other end is a bare TCP socket. Those of framing,
 fragments, control frames, text and closing run four times: as server and as client, with the bytes arriving at once and one by one.
 

@@ -1,4 +1,4 @@
-// Every MUST and MUST NOT of RFC 6455 sections 4 to 7 and 8.1, the SHOULDs that we follow, and what of sections 3, 9.1 and 10 can be
+// Every MUST and MUST NOT of RFC 6455 sections 4 to 7 and 8.1, the SHOULDs that we follow, and those parts of sections 3, 9.1 and 10 that can be
 // seen on the wire. In our words; the text is at https://www.rfc-editor.org/rfc/rfc6455.
 //
 // A test shows a requirement by starting its title with the id. Where none does, `exempt` says why.
@@ -99,7 +99,7 @@ const OPENING: readonly Section[] = [
   ]),
   section('4.2.2', 'Sending the server’s opening handshake', [
     ['a', 'MUST', 'server', 'On an https server TLS comes first, and everything after goes through it.'],
-    ['b', 'MAY', 'server', 'The server may ask for credentials (401) or refuse an origin (403), with fields of its own.'],
+    ['b', 'MAY', 'server', 'The server may ask for credentials (401) or refuse an origin (403), with additional fields.'],
     ['c', 'MUST', 'server', 'A version that is not spoken: an HTTP error with Sec-WebSocket-Version, and no connection.'],
     ['d', 'MUST', 'server', 'A resource that is not there: an HTTP error, and no connection.'],
     ['e', 'MUST', 'server', 'The subprotocol is one that the client offered, or none: then there is no field for it.'],
@@ -144,10 +144,10 @@ const FRAMING: readonly Section[] = [
     ['d', 'MUST', 'both', 'The top bit of a 64-bit length is 0; if not, the connection fails.'],
     ['e', 'MUST', 'both', 'Lengths are in network byte order, in 7, 7 + 16 or 7 + 64 bits.'],
     ['f', 'MUST', 'both', 'A frame may arrive in any pieces: frames are found by their headers alone.'],
-    ['g', 'MUST', 'both', 'Reserved bits are 0 in what we send.'],
+    ['g', 'MUST', 'both', 'Reserved bits are 0 in all frames that we send.'],
   ]),
   section('5.3', 'Masking', [
-    ['a', 'MUST', 'client', 'Each frame has a key of its own, new and random.'],
+    ['a', 'MUST', 'client', 'Each frame has a new, random key.'],
     ['b', 'MUST', 'client', 'The key of one frame tells nothing about the next.'],
     ['c', 'MUST', 'both', 'Byte i is XORed with byte i mod 4 of the key; the length stays the same.'],
   ]),
@@ -208,7 +208,7 @@ const FRAMING: readonly Section[] = [
   ]),
   section('5.5.3', 'Pong', [
     ['a', 'MUST', 'both', 'A Pong has the same payload as its Ping.'],
-    ['b', 'MAY', 'both', 'A Pong that nobody asked for is no error and gets no answer.'],
+    ['b', 'MAY', 'both', 'A Pong without a Ping is not an error and gets no answer.'],
   ]),
   section('5.6', 'Data frames', [
     ['a', 'MUST', 'both', 'Text is UTF-8 as a whole message; a fragment may end inside a code point.'],
@@ -216,7 +216,7 @@ const FRAMING: readonly Section[] = [
   ]),
   section('5.7', 'Examples', [
     ['a', 'MUST', 'both', 'The frames that the standard shows are read as it says.'],
-    ['b', 'MUST', 'both', 'The frames that the standard shows are what we send.'],
+    ['b', 'MUST', 'both', 'We send the frames that the standard shows as examples.'],
   ]),
   section('5.8', 'Extensibility', [
     ['a', 'MUST', 'both', 'No extension is used that was not negotiated in the opening handshake.'],
@@ -233,12 +233,12 @@ const MESSAGES_AND_CLOSING: readonly Section[] = [
   section('6.2', 'Receiving data', [
     ['a', 'MUST', 'both', 'Incoming bytes are parsed as frames; control frames are handled as they come.'],
     ['b', 'MUST', 'both', 'A message is delivered once, with its type, when its last frame is complete.'],
-    ['c', 'MUST', 'server', 'A server unmasks what it receives.'],
+    ['c', 'MUST', 'server', 'A server unmasks all frames that it receives.'],
   ]),
   section('7.1.1', 'Close the WebSocket connection', [
     ['a', 'MUST', 'server', 'The server closes TCP at once when the closing handshake is done.'],
     ['b', 'SHOULD', 'client', 'The client waits for the server to close TCP, within reason.'],
-    ['c', 'SHOULD', 'both', 'TCP ends cleanly, with what was sent delivered and trailing bytes discarded.'],
+    ['c', 'SHOULD', 'both', 'TCP ends cleanly: everything that was sent is delivered, and trailing bytes are discarded.'],
     ['d', 'MAY', 'both', 'A connection that does not close in time is dropped.'],
   ]),
   section('7.1.2', 'Start the closing handshake', [
@@ -260,9 +260,9 @@ const MESSAGES_AND_CLOSING: readonly Section[] = [
     ['a', 'MUST', 'both', 'It is the text behind the status code of the first Close frame, or empty.'],
   ]),
   section('7.1.7', 'Fail the WebSocket connection', [
-    ['a', 'MUST', 'both', 'What arrives after the failure is not processed, not even a Close frame.'],
+    ['a', 'MUST', 'both', 'Bytes that arrive after the failure are not processed, not even a Close frame.'],
     ['b', 'SHOULD', 'both', 'A Close frame with a fitting status code goes out before TCP is closed.'],
-    ['c', 'MUST', 'both', 'What arrived before the fault is delivered.'],
+    ['c', 'MUST', 'both', 'Messages that arrived before the violation are delivered.'],
     ['d', 'MUST', 'both', 'A failed connection is closed, and reported.'],
     ['e', 'SHOULD', 'client', 'A client does not close the connection for other reasons.'],
   ]),
@@ -291,7 +291,7 @@ const AROUND: readonly Section[] = [
   section('8.1', 'Errors in UTF-8', [
     ['a', 'MUST', 'both', 'Text that is not UTF-8 fails the connection, with 1007.'],
     ['b', 'SHOULD', 'both', 'It fails at the first byte that cannot be right, even inside an unfinished frame.'],
-    ['c', 'MUST', 'both', 'Overlong forms, surrogates and what lies above U+10FFFF are not UTF-8.'],
+    ['c', 'MUST', 'both', 'Overlong forms, surrogates and code points above U+10FFFF are not UTF-8.'],
     ['d', 'MUST', 'both', 'Text that we send is UTF-8, also where a string has lone surrogates.'],
   ]),
   section('9.1', 'Negotiating extensions', [
@@ -303,7 +303,7 @@ const AROUND: readonly Section[] = [
       'a',
       'MUST',
       'both',
-      '10.4: sizes that are too much for us are refused, by what a header announces, and joined fragments count.',
+      '10.4: sizes above our limits are refused, by the length in the header, and for the sum of all fragments.',
     ],
     ['b', 'MUST', 'client', '10.3: bytes that a program gives to `send` are masked with a key chosen after they were given.'],
     [

@@ -293,7 +293,7 @@ function describeClosing(context: Context, face: Face): void {
   const { capabilities } = context;
   const { clientAbnormalCode } = capabilities;
 
-  test.each([1000, 1001, 3000, 4999])('hears the server close with %i', async (code) => {
+  test.each([1000, 1001, 3000, 4999])('sees the server close with %i', async (code) => {
     const id = newId();
     const client = context.track(face.create(context.url(`/close?id=${id}&code=${code}&reason=wïll`), [], {}));
     expect(await client.closed).toEqual({ code, reason: 'wïll', wasClean: true });
@@ -302,7 +302,7 @@ function describeClosing(context: Context, face: Face): void {
     expect(await seen(context, face, id)).toEqual({ code, reason, error: '' });
   });
 
-  test.runIf(capabilities.serverClosesWithoutCode)('hears the server close without a code', async () => {
+  test.runIf(capabilities.serverClosesWithoutCode)('sees the server close without a code', async () => {
     const id = newId();
     const client = context.track(face.create(context.url(`/close?id=${id}`), [], {}));
     expect(await client.closed).toEqual({ code: 1005, reason: '', wasClean: true });
@@ -367,7 +367,7 @@ function describeClosing(context: Context, face: Face): void {
     expect((await seen(context, face, id)).code).toBe(code);
   });
 
-  test.runIf(capabilities.serverNamesFault)('hears 1009 when its message is too large', async () => {
+  test.runIf(capabilities.serverNamesFault)('gets 1009 when its message is too large', async () => {
     const { createServer } = context.runtime;
     const server = await createServer({ script: new ContractScript(), maxPayload: 1000 });
     const client = context.track(face.create(`${server.url}/echo`, [], {}));
@@ -403,7 +403,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(pongs).toEqual(['are you there', '']);
   });
 
-  test.runIf(serverPings)('hears a Ping', async () => {
+  test.runIf(serverPings)('receives a Ping', async () => {
     const client = context.track(create(context.url('/ping?payload=hello'), [], {}));
     const pings: string[] = [];
     client.socket.on('ping', (payload: Uint8Array) => pings.push(new TextDecoder().decode(payload)));
@@ -474,7 +474,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
   // One after the other: workerd opens no more than six connections at a time.
   const TIMES = 10;
 
-  test.runIf(clientHasReady)('hears what the server sends at once behind `await ready`', async () => {
+  test.runIf(clientHasReady)('receives what the server sends at once behind `await ready`', async () => {
     for (let index = 0; index < TIMES; index++) {
       const client = context.track(create(context.url('/greet'), [], {}));
       const { socket } = client;
@@ -488,7 +488,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     }
   });
 
-  test.runIf(clientHasReady)('hears it in a loop behind `await ready`, however deep the `await`', async () => {
+  test.runIf(clientHasReady)('receives it in a loop behind `await ready`, however deep the `await`', async () => {
     for (let index = 0; index < TIMES; index++) {
       const client = context.track(create(context.url('/greet'), [], {}));
       const ready = async (): Promise<WsStyleSocket> => await client.socket.ready;
@@ -529,7 +529,7 @@ function describeControl(context: Context, create: NonNullable<ContractRuntime['
     expect(await seen(context, face, id)).toMatchObject({ code: serverAbnormalCode, reason: '' });
   });
 
-  test.runIf(capabilities.serverNamesFault)('hears 1002 when it does not mask, 1007 when its text is no UTF-8', async () => {
+  test.runIf(capabilities.serverNamesFault)('gets 1002 when it does not mask, 1007 when its text is not UTF-8', async () => {
     const id = newId();
     const unmasked = await open(`/watch?id=${id}`);
     unmasked.socket.send('unmasked', { mask: false });

@@ -19,7 +19,7 @@ const WITHOUT = [
   'joins fragments, with a Ping between them',
   'answers a Ping with its payload',
   'sends Pings and Pongs with their payload',
-  'hears a Ping',
+  'receives a Ping',
   'sees 1006 when the server goes away',
   'messages, Pings and Pongs have memory that no other connection has',
   'a Pong carries what its Ping said, whatever the program does with the payload',

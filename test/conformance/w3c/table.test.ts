@@ -20,8 +20,8 @@ Node.js 20, 24 and 26, Deno, Bun and workerd, and in Chromium, whose class is th
 Where Chromium differs, our class follows the standard: \`close(undefined, reason)\` has no code in it, and a half in a close code is rounded to even.
 A connection that is lost without a Close frame has failed (RFC 6455 section 7.2.1), so it fires \`error\` before \`close\`; browsers fire \`close\` alone.
 
-Messages that arrive in one packet are handed over one after the other in one task, where the standard has a task for each: a listener that is added in a microtask after a
-message may miss the one behind it.
+Messages that arrive in one packet are handed over one after the other in one task, where the standard has a task for each. A listener that is added in a microtask after a
+message may therefore miss the next one.
 
 _Generated from \`test/conformance/w3c/rules.ts\` and the titles of the tests: \`UPDATE_CONFORMANCE=1 npx vitest run test/conformance\`._
 `;
