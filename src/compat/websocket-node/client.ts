@@ -12,7 +12,7 @@ import { WebSocketConnection } from './connection.ts';
 import { firstIllegal } from './text.ts';
 import type { IClientConfig } from './types.ts';
 import { immediate, nextTick } from '../../clock.ts';
-import { ownOptions, readOptions } from '../../base/options.ts';
+import { readOptionsOver } from '../../base/options.ts';
 
 /** Arguments of the events of a client. */
 export interface ClientEvents {
@@ -84,8 +84,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
   /** @throws {Error} for another `webSocketVersion` than 8 and 13. */
   constructor(config?: IClientConfig | null) {
     super();
-    const given = Object.fromEntries(Object.entries(readOptions(config)).filter(([, value]) => value !== undefined));
-    this.config = ownOptions({ ...DEFAULTS, ...given });
+    this.config = readOptionsOver<IClientConfig>(DEFAULTS, config);
     const { webSocketVersion } = this.config;
     if (webSocketVersion !== 8 && webSocketVersion !== 13) {
       throw new Error('Requested webSocketVersion is not supported. Allowed values are 8 and 13.');

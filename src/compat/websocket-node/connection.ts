@@ -13,16 +13,48 @@ import type { Session } from '../../platform.ts';
 import { contentOf } from '../shared/sessions.ts';
 import { CLOSE_DESCRIPTIONS, describeViolation, reasonBytes } from './close-reasons.ts';
 import { deprecation } from './deprecation.ts';
-import type { ConnectionEvents, ConnectionState } from './connection-events.ts';
 import { receivedFrame, WebSocketFrame } from './frame.ts';
 import { makeKeepalive, type Keepalive } from './keepalive.ts';
-import { controlPayload, isBuffer } from './payloads.ts';
-import type { ConnectionConfig, IExtension, IStringified, SendCallback } from './types.ts';
+import type { ConnectionConfig, IExtension, IStringified, Message, SendCallback } from './types.ts';
 
 const FIN = 0x80;
 const FROM_NOBODY = 'Connection dropped by remote peer.';
 const DEFAULT_THRESHOLD = 16384;
 const DEFAULT_CLOSE_TIMEOUT = 5000;
+/** Longest payload of `ping` and `pong`; WebSocket-Node cuts there, one byte below what RFC 6455 section 5.5 allows. */
+const LONGEST_PING = 124;
+
+/** Whether `data` is a Buffer. Narrows, where `Buffer.isBuffer` would leave `never` behind. */
+function isBuffer(data: unknown): data is Buffer {
+  return Buffer.isBuffer(data);
+}
+
+/** The payload of a Ping or Pong. */
+function controlPayload(data: Buffer | IStringified): Buffer {
+  const bytes = isBuffer(data) ? data : Buffer.from(String(data));
+  return bytes.subarray(0, LONGEST_PING);
+}
+
+/** Arguments of the events of a connection. */
+export interface ConnectionEvents {
+  /** A message, unless `assembleFragments` is off. */
+  message: [data: Message];
+  /** A frame of any kind, if `assembleFragments` is off. */
+  frame: [frame: WebSocketFrame];
+  /** The connection is over. Once. */
+  close: [code: number, description: string];
+  /** The socket failed; 'close' follows. */
+  error: [error: Error];
+  /** A Ping arrived; it is answered unless `cancel` is called before the listener returns. */
+  ping: [cancel: () => void, payload: Buffer];
+  pong: [payload: Buffer];
+  /** What had waited for the peer is sent. */
+  drain: [];
+  pause: [];
+  resume: [];
+}
+
+export type ConnectionState = 'open' | 'peer_requested_close' | 'ending' | 'closed';
 
 export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   static readonly CLOSE_REASON_NORMAL: number = 1000;

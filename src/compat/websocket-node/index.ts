@@ -5,8 +5,7 @@ import { WebSocketConnection } from './connection.ts';
 import { deprecation } from './deprecation.ts';
 import { WebSocketFrame } from './frame.ts';
 import { WebSocketRequest } from './request.ts';
-import { WebSocketRouter } from './router.ts';
-import { WebSocketRouterRequest } from './router-request.ts';
+import { WebSocketRouter, WebSocketRouterRequest } from './router.ts';
 import { WebSocketServer } from './server.ts';
 import { version } from './version.ts';
 import { W3CWebSocket } from './w3c.ts';
@@ -30,8 +29,7 @@ export {
   WebSocketServer,
   WebSocketServer as server,
 };
-export type { WebSocketRouterRequest as IRouterRequest } from './router-request.ts';
-export type { IRouterConfig, IRouterHandler } from './router.ts';
+export type { IRouterConfig, IRouterHandler, WebSocketRouterRequest as IRouterRequest } from './router.ts';
 export type { Deprecation } from './deprecation.ts';
 export type {
   IBinaryMessage,

@@ -10,7 +10,7 @@ import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
 import { nextTick } from '../../clock.ts';
-import { ownOptions, readOptions } from '../../base/options.ts';
+import { readOptionsOver } from '../../base/options.ts';
 
 /** Arguments of the events of a server. */
 export interface ServerEvents {
@@ -67,9 +67,8 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   /** Starts to take the upgrade requests of `config.httpServer`. @throws {Error} without one. */
   mount(config: IServerConfig): void {
     if (!config?.httpServer) throw new Error('You must specify an httpServer on which to mount the WebSocket server.');
-    const given = Object.fromEntries(Object.entries(readOptions(config)).filter(([, value]) => value !== undefined));
-    const servers: Http[] = Array.isArray(config.httpServer) ? [...config.httpServer] : [config.httpServer];
-    this.config = ownOptions({ ...DEFAULTS, ...given, httpServer: servers });
+    const servers: Http[] = [config.httpServer].flat();
+    this.config = Object.assign(readOptionsOver<IServerConfig>(DEFAULTS, config), { httpServer: servers });
     for (const server of servers) server.on('upgrade', this.#onUpgrade as never);
   }
 

@@ -4,15 +4,12 @@ import { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { pickCloseEvent } from '../../api/w3c/events.ts';
 import { EventHandlers } from '../../api/w3c/handlers.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../api/ws/states.ts';
+import { defineAttributes, defineConstants } from '../shared/event-target.ts';
 import { WebSocketClient } from './client.ts';
 import type { WebSocketConnection } from './connection.ts';
 import type { IClientConfig, ICloseEvent, IExtension, IMessageEvent, IStringified, Message } from './types.ts';
 import { isArrayBuffer } from '../../base/realms.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
 
 const CloseEvent = pickCloseEvent(globalThis);
 
@@ -32,7 +29,23 @@ function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-export class W3CWebSocket extends EventTarget {
+/** The attributes of event handlers, as programs' types have them: null is set, but never read. */
+interface HandlerAttributes {
+  get onopen(): () => void;
+  set onopen(handler: Handler<Event>);
+  /** The event says nothing about the error, as in browsers. */
+  get onerror(): (error: Error) => void;
+  set onerror(handler: Handler<Error>);
+  get onclose(): (event: ICloseEvent) => void;
+  set onclose(handler: Handler<ICloseEvent>);
+  get onmessage(): (message: IMessageEvent) => void;
+  set onmessage(handler: Handler<IMessageEvent>);
+}
+
+/** EventTarget, with the types of the attributes that the class defines below. */
+const Target: new () => EventTarget & HandlerAttributes = EventTarget as never;
+
+export class W3CWebSocket extends Target {
   static readonly CONNECTING: number = CONNECTING;
   static readonly OPEN: number = OPEN;
   static readonly CLOSING: number = CLOSING;
@@ -46,6 +59,13 @@ export class W3CWebSocket extends EventTarget {
   readonly #handlers: EventHandlers = new EventHandlers(this);
   #connection: WebSocketConnection | undefined;
   #readyState: number = CONNECTING;
+
+  static {
+    defineAttributes(W3CWebSocket.prototype, ['open', 'error', 'close', 'message'], {
+      get: (target, type) => target.#handlers.get(type),
+      set: (target, type, value) => target.#handlers.set(type, value),
+    });
+  }
 
   /**
    * Starts to connect. The other parameters are those of `WebSocketClient`.
@@ -98,39 +118,6 @@ export class W3CWebSocket extends EventTarget {
   /** @throws {SyntaxError} for anything else. */
   set binaryType(value: 'arraybuffer') {
     if (value !== 'arraybuffer') throw new SyntaxError('just "arraybuffer" type allowed for "binaryType" attribute');
-  }
-
-  get onopen(): () => void {
-    return this.#handlers.get('open') as () => void;
-  }
-
-  set onopen(handler: Handler<Event>) {
-    this.#handlers.set('open', handler);
-  }
-
-  get onerror(): (error: Error) => void {
-    return this.#handlers.get('error') as never;
-  }
-
-  /** The event says nothing about the error, as in browsers; it is typed as programs expect it. */
-  set onerror(handler: Handler<Error>) {
-    this.#handlers.set('error', handler);
-  }
-
-  get onclose(): (event: ICloseEvent) => void {
-    return this.#handlers.get('close') as never;
-  }
-
-  set onclose(handler: Handler<ICloseEvent>) {
-    this.#handlers.set('close', handler);
-  }
-
-  get onmessage(): (message: IMessageEvent) => void {
-    return this.#handlers.get('message') as never;
-  }
-
-  set onmessage(handler: Handler<IMessageEvent>) {
-    this.#handlers.set('message', handler);
   }
 
   /**
@@ -188,6 +175,4 @@ export class W3CWebSocket extends EventTarget {
   }
 }
 
-for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
-  Object.defineProperty(W3CWebSocket.prototype, name, { value, enumerable: true });
-}
+defineConstants(W3CWebSocket.prototype, { CONNECTING, OPEN, CLOSING, CLOSED });
