@@ -29,7 +29,7 @@ import {
   TOKENS_MAXIMUM,
   WINDOW_BYTES,
 } from "./layout";
-import { areUnused, makeCodes, makeLengths } from "./huffman";
+import { makeCodes, makeLengths } from "./huffman";
 import {
   base,
   clearTables,
@@ -63,7 +63,7 @@ const SPLIT_SHARE: f64 = 0.4;
 
 /** Of each level: shortest match after which less is tried, longest that may be put off, length that ends a search, how many are tried. */
 const LEVELS = memory.data<u16>([
-  0, 0, 0, 0, 4, 0, 32, 4, 4, 0, 32, 8, 4, 0, 64, 24, 4, 4, 16, 16, 8, 16, 64, 16, 8, 16, 128, 128, 8, 32, 128, 256, 32, 128, 258,
+  0, 0, 0, 0, 4, 0, 32, 4, 4, 0, 32, 8, 4, 0, 64, 24, 4, 4, 16, 16, 8, 16, 64, 24, 8, 16, 128, 128, 8, 32, 128, 256, 32, 128, 258,
   1024, 32, 258, 258, 4096,
 ]);
 
@@ -260,7 +260,6 @@ function takeRun(stop: usize): void {
       continue;
     }
     while (length < lazy && next + 4 < stop) {
-      insertUntil(next + 1, end);
       const longest = <u32>min<usize>(LONGEST_MATCH, end - next - 1);
       const longer = findMatch(next + 1, length, longest, nice, length >= good ? depth >> 2 : depth);
       if (longer === 0) break;
@@ -323,6 +322,14 @@ function putBits(value: u32, length: u32): void {
   bits |= (<u64>value) << bitCount;
   bitCount += length;
   if (bitCount >= 32) flushBits();
+}
+
+/** Writes the code of a symbol. */
+// @ts-ignore: decorator
+@inline
+function putCode(codes: usize, symbol: u32): void {
+  const code = word(codes, symbol);
+  putBits(code & 0xffff, code >> 16);
 }
 
 /** Writes the whole bytes out. */
@@ -393,13 +400,13 @@ function putTokens(length: usize, stored: u32): void {
       makeCodes(DISTANCE_LENGTHS, 30, DISTANCE_CODES);
       putBits(2 << 1, 3);
       putHeader();
-      putSymbols(LITERAL_LENGTHS, LITERAL_CODES, DISTANCE_LENGTHS, DISTANCE_CODES);
+      putSymbols(LITERAL_CODES, DISTANCE_CODES);
       return;
     }
   }
   if (stored < fixed) return putStored(length);
   putBits(1 << 1, 3);
-  putSymbols(FIXED_LENGTHS, FIXED_CODES, FIXED_LENGTHS + 288, FIXED_CODES + 1152);
+  putSymbols(FIXED_CODES, FIXED_CODES + 1152);
 }
 
 /** Bits behind the codes of lengths and distances. */
@@ -410,35 +417,62 @@ function extraBits(): u32 {
   return sum;
 }
 
-/** Bits of the block at hand in the fixed code. */
+/** Bits of the block at hand in the fixed code: 8 a symbol, but 9 for 144 to 255 and 7 for 256 to 279, and 5 a distance. */
 function fixedBits(): u32 {
-  let sum: u32 = 0;
-  for (let four = 0; four < 288; four += 4) {
-    if (areUnused(LITERAL_COUNTS, four)) continue;
-    for (let symbol = four; symbol < four + 4; symbol++) sum += word(LITERAL_COUNTS, symbol) * load<u8>(FIXED_LENGTHS + symbol);
-  }
-  for (let symbol = 0; symbol < 30; symbol++) sum += 5 * word(DISTANCE_COUNTS, symbol);
-  return sum;
+  const short = sumOfCounts(END_OF_BLOCK, 280);
+  const matches = short - 1 + sumOfCounts(280, 288);
+  return 8 * (tokens + 1) + sumOfCounts(144, END_OF_BLOCK) - short + 5 * matches;
 }
 
-function putSymbols(literalLengths: usize, literalCodes: usize, distanceLengths: usize, distanceCodes: usize): void {
-  for (let index: u32 = 0; index < tokens; index++) {
-    const token = word(TOKENS, index);
+/** How often the literal/length symbols from `first` to `last` - 1 occur together. Both are even. */
+function sumOfCounts(first: u32, last: u32): u32 {
+  let sum: u64 = 0;
+  for (let symbol = first; symbol < last; symbol += 2) sum += load<u64>(LITERAL_COUNTS + (<usize>symbol << 2));
+  return <u32>(sum + (sum >> 32));
+}
+
+/** Writes the tokens in the given codes, and the end of the block. */
+function putSymbols(literalCodes: usize, distanceCodes: usize): void {
+  let buffer = bits;
+  let used: u64 = bitCount;
+  let to = output;
+  const last: usize = TOKENS + (tokens << 2);
+  for (let at: usize = TOKENS; at < last; at += 4) {
+    const token = load<u32>(at);
     if (token < 256) {
-      putBits(word(literalCodes, token), load<u8>(literalLengths + token));
-      continue;
+      const code = word(literalCodes, token);
+      buffer |= <u64>(code & 0xffff) << used;
+      used += code >> 16;
+    } else {
+      const length = token >> 16;
+      const distance = token & 0xffff;
+      const lengthSymbol: u32 = load<u8>(LENGTH_SYMBOLS + length - 3);
+      // The extra bits stand behind the code: 20 bits at most, and 28 for the distance.
+      let code = word(literalCodes, END_OF_BLOCK + 1 + lengthSymbol);
+      buffer |= <u64>((code & 0xffff) | ((length - lengthBase(lengthSymbol)) << (code >> 16))) << used;
+      used += (code >> 16) + lengthExtra(lengthSymbol);
+      if (used >= 32) {
+        store<u32>(to, <u32>buffer);
+        to += 4;
+        buffer >>= 32;
+        used -= 32;
+      }
+      const back = distanceSymbol(distance);
+      code = word(distanceCodes, back);
+      buffer |= <u64>((code & 0xffff) | ((distance - distanceBase(back)) << (code >> 16))) << used;
+      used += (code >> 16) + distanceExtra(back);
     }
-    const length = token >> 16;
-    const distance = token & 0xffff;
-    const lengthSymbol: u32 = load<u8>(LENGTH_SYMBOLS + length - 3);
-    const symbol = END_OF_BLOCK + 1 + lengthSymbol;
-    putBits(word(literalCodes, symbol), load<u8>(literalLengths + symbol));
-    putBits(length - lengthBase(lengthSymbol), lengthExtra(lengthSymbol));
-    const back = distanceSymbol(distance);
-    putBits(word(distanceCodes, back), load<u8>(distanceLengths + back));
-    putBits(distance - distanceBase(back), distanceExtra(back));
+    if (used >= 32) {
+      store<u32>(to, <u32>buffer);
+      to += 4;
+      buffer >>= 32;
+      used -= 32;
+    }
   }
-  putBits(word(literalCodes, END_OF_BLOCK), load<u8>(literalLengths + END_OF_BLOCK));
+  bits = buffer;
+  bitCount = <u32>used;
+  output = to;
+  putCode(literalCodes, END_OF_BLOCK);
   flushBits();
 }
 
@@ -528,7 +562,7 @@ function putHeader(): void {
   for (let index: u32 = 0; index < runs; index++) {
     const at: usize = RUNS + (index << 1);
     const symbol: u32 = load<u8>(at);
-    putBits(word(RUN_CODES, symbol), load<u8>(RUN_LENGTHS + symbol));
+    putCode(RUN_CODES, symbol);
     putBits(load<u8>(at, 1), runExtra(symbol));
   }
 }

@@ -4,7 +4,7 @@
 // shortest change that makes the code complete again is made to the number of codes of each length.
 
 import { HUFFMAN_WORK } from "./layout";
-import { reverse } from "./tables";
+import { eightLengths, firstIndex, firstLength, reverse, withoutFirst } from "./tables";
 
 // Work space: up to 288 keys (count << 9 | symbol) that are sorted, a second array to sort into, weights, and codes of each length.
 const KEYS: usize = HUFFMAN_WORK;
@@ -73,7 +73,7 @@ export function makeLengths(counts: usize, symbols: i32, lengths: usize, limit: 
 /** Whether none of the four symbols from `first` on occurs. */
 // @ts-ignore: decorator
 @inline
-export function areUnused(counts: usize, first: i32): bool {
+function areUnused(counts: usize, first: i32): bool {
   const four = counts + (<usize>first << 2);
   return (load<u64>(four) | load<u64>(four, 8)) === 0;
 }
@@ -181,14 +181,15 @@ function countDepths(used: i32, limit: i32): void {
   }
 }
 
-/** Makes the codes of code lengths (section 3.2.2), bits reversed, one word a symbol. */
-export function makeCodes(lengths: usize, symbols: i32, codes: usize): void {
+/** Makes the codes of code lengths (section 3.2.2): one word a symbol, `length << 16 | code` with its bits reversed. */
+export function makeCodes(lengths: usize, symbols: u32, codes: usize): void {
   memory.fill(NEXT_CODE, 0, (LONGEST + 1) << 2);
-  for (let symbol = 0; symbol < symbols; symbol++) {
-    const length = load<u8>(lengths + symbol);
-    put(NEXT_CODE, length, at(NEXT_CODE, length) + 1);
+  for (let first: u32 = 0; first < symbols; first += 8) {
+    for (let eight = eightLengths(lengths, first, symbols); eight !== 0; eight = withoutFirst(eight)) {
+      const length = firstLength(eight);
+      put(NEXT_CODE, length, at(NEXT_CODE, length) + 1);
+    }
   }
-  put(NEXT_CODE, 0, 0);
   let code: u32 = 0;
   let count: u32 = 0;
   for (let length = 1; length <= LONGEST; length++) {
@@ -196,11 +197,12 @@ export function makeCodes(lengths: usize, symbols: i32, codes: usize): void {
     count = at(NEXT_CODE, length);
     put(NEXT_CODE, length, code);
   }
-  for (let symbol = 0; symbol < symbols; symbol++) {
-    const length = load<u8>(lengths + symbol);
-    if (length === 0) continue;
-    const next = at(NEXT_CODE, length);
-    put(NEXT_CODE, length, next + 1);
-    put(codes, symbol, reverse(next, length));
+  for (let first: u32 = 0; first < symbols; first += 8) {
+    for (let eight = eightLengths(lengths, first, symbols); eight !== 0; eight = withoutFirst(eight)) {
+      const length = firstLength(eight);
+      const next = at(NEXT_CODE, length);
+      put(NEXT_CODE, length, next + 1);
+      put(codes, first + firstIndex(eight), (length << 16) | reverse(next, length));
+    }
   }
 }

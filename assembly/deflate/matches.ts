@@ -1,4 +1,5 @@
 // Match finder of the deflater: chains of earlier positions with the same hash of four bytes, and the newest with the same three.
+// The latter has only positions where a token began or a match was looked for: a third less work for a window that is put in place.
 //
 // The tables hold positions relative to `base`, in 16 bits, so 0 is no position. They are never cleared: what is older than the
 // window of the connection at hand is below `windowStart`, and positions only grow. Once they would not fit any more, all shrink by
@@ -7,8 +8,8 @@
 import { CHAINS, HASH3, HASH3_BITS, HASH4, HASH4_BITS, TOKENS, WINDOW_BYTES } from "./layout";
 
 const MIXER: u32 = 0x9e3779b1;
-/** Farthest back that a match of three bytes pays for its distance. */
-const NEAR: usize = 4096;
+/** Farthest back that a match of three bytes pays for its distance. With 4,096 messages of JSON take up to 1 % more bytes. */
+const NEAR: usize = 1024;
 
 /** Address that position 0 stands for. */
 export let base: usize = 0;
@@ -64,16 +65,18 @@ function chainOf(position: usize): usize {
   return <usize>CHAINS + ((position & (<usize>WINDOW_BYTES - 1)) << 1);
 }
 
-/** Puts the positions up to `until` into the tables, as far as four bytes lie before `end`. */
+/** Puts the positions up to `until` into the chains, as far as four bytes lie before `end`. */
 export function insertUntil(until: usize, end: usize): void {
   const last = min(until, end - 3);
-  for (; inserted < last; inserted++) {
-    const position = inserted - base;
-    const newest = hash4(inserted);
+  const origin = base;
+  let address = inserted;
+  for (; address < last; address++) {
+    const position = address - origin;
+    const newest = hash4(address);
     store<u16>(chainOf(position), load<u16>(newest));
     store<u16>(newest, <u16>position);
-    store<u16>(hash3(inserted), <u16>position);
   }
+  inserted = address;
 }
 
 /** Subtracts 32,768 from all positions; those that are older become 0. */
@@ -93,7 +96,8 @@ export function rebase(): void {
 }
 
 /**
- * Finds the longest match for the bytes at `address`, of which four at least are there.
+ * Finds the longest match for the bytes at `address`, of which four at least are there, and puts them into the tables. All before them
+ * are there already.
  *
  * @param above Only a longer match counts; 2 at least.
  * @param longest Bytes that may match, 258 at most.
@@ -105,10 +109,13 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
   const origin = base;
   const oldest = max(max(windowStart, address - farthest), origin + 1) - origin;
   const bytes = load<u32>(address);
+  const newest3 = hash3(address);
+  const newest4 = hash4(address);
+  const own = address - origin;
   let best: u32 = above;
   let found: u32 = 0;
   if (best < 3) {
-    const position: usize = load<u16>(hash3(address));
+    const position: usize = load<u16>(newest3);
     const candidate = origin + position;
     if (position >= oldest && address - candidate <= NEAR && ((load<u32>(candidate) ^ bytes) & 0xffffff) === 0) {
       found = 3;
@@ -116,7 +123,11 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
     }
     best = 3;
   }
-  let position: usize = load<u16>(hash4(address));
+  let position: usize = load<u16>(newest4);
+  store<u16>(chainOf(own), <u16>position);
+  store<u16>(newest4, <u16>own);
+  store<u16>(newest3, <u16>own);
+  inserted = address + 1;
   // The last four bytes of a longer match, which differ most often.
   let last = load<u32>(address + best - 3);
   while (position >= oldest && depth-- > 0) {

@@ -55,6 +55,36 @@ export function reverse(code: u32, length: u32): u32 {
   return value >> (16 - length);
 }
 
+// Most symbols have no code, so code lengths are gone through eight at a time, from one that is not 0 to the next.
+
+/** Eight code lengths from the index `first` on; 0 for those at `count` or behind. */
+// @ts-ignore: decorator
+@inline
+export function eightLengths(lengths: usize, first: u32, count: u32): u64 {
+  const eight = load<u64>(lengths + first);
+  const left = count - first;
+  return left < 8 ? eight & ((<u64>1 << (left << 3)) - 1) : eight;
+}
+
+/** Which of the eight is the first with a code. */
+// @ts-ignore: decorator
+@inline
+export function firstIndex(eight: u64): u32 {
+  return <u32>ctz(eight) >> 3;
+}
+
+// @ts-ignore: decorator
+@inline
+export function firstLength(eight: u64): u32 {
+  return <u32>(eight >> (ctz(eight) & 0x38)) & 0xff;
+}
+
+// @ts-ignore: decorator
+@inline
+export function withoutFirst(eight: u64): u64 {
+  return eight & ~((<u64>0xff) << (ctz(eight) & 0x38));
+}
+
 function entryOf(kind: u32, symbol: u32): u32 {
   if (kind === KIND_CODES) return symbol << 16;
   if (kind === KIND_DISTANCES) {
@@ -80,9 +110,11 @@ const SORTED: usize = HUFFMAN_WORK + 64;
  */
 export function buildTable(kind: u32, lengths: usize, count: u32, table: usize, root: u32): bool {
   v128Zero(COUNTS);
-  for (let symbol: u32 = 0; symbol < count; symbol++) {
-    const at = COUNTS + (<usize>load<u8>(lengths + symbol) << 1);
-    store<u16>(at, load<u16>(at) + 1);
+  for (let first: u32 = 0; first < count; first += 8) {
+    for (let eight = eightLengths(lengths, first, count); eight !== 0; eight = withoutFirst(eight)) {
+      const at = COUNTS + (<usize>firstLength(eight) << 1);
+      store<u16>(at, load<u16>(at) + 1);
+    }
   }
   let longest = LONGEST;
   while (longest > 0 && load<u16>(COUNTS + (<usize>longest << 1)) === 0) longest--;
@@ -102,13 +134,13 @@ export function buildTable(kind: u32, lengths: usize, count: u32, table: usize, 
     const filler: u32 = kind === KIND_CODES ? 1 : ENTRY_INVALID | 1;
     for (let index: u32 = 0; index < 1 << root; index++) store<u32>(table + (<usize>index << 2), filler);
   }
-  for (let symbol: u32 = 0; symbol < count; symbol++) {
-    const length = load<u8>(lengths + symbol);
-    if (length === 0) continue;
-    const at = OFFSETS + (<usize>length << 1);
-    const place = load<u16>(at);
-    store<u16>(at, place + 1);
-    store<u16>(SORTED + (<usize>place << 1), <u16>symbol);
+  for (let first: u32 = 0; first < count; first += 8) {
+    for (let eight = eightLengths(lengths, first, count); eight !== 0; eight = withoutFirst(eight)) {
+      const at = OFFSETS + (<usize>firstLength(eight) << 1);
+      const place = load<u16>(at);
+      store<u16>(at, place + 1);
+      store<u16>(SORTED + (<usize>place << 1), <u16>(first + firstIndex(eight)));
+    }
   }
   if (free > 0) {
     if (longest === 1) {

@@ -60,6 +60,16 @@ const FAULTS = [
   'invalid distance too far back',
 ];
 
+/**
+ * Copies a window out of the module's memory, into the buffer that it was in if that has the length. A window that is full keeps its
+ * buffer, so a connection whose messages take turns with others' allocates none.
+ */
+function keepWindow(before: Uint8Array, memory: Uint8Array, start: number, end: number): Uint8Array {
+  if (before.length !== end - start) return memory.slice(start, end);
+  before.set(memory.subarray(start, end));
+  return before;
+}
+
 /** Whether a slice that began then is over; so it is when the clock was set back. */
 function isOver(started: number): boolean {
   const spent = now() - started;
@@ -77,7 +87,7 @@ class WasmInflator implements Inflator, Resident {
   readonly windowBytes: number;
   readonly #startsAfresh: boolean;
   readonly #dictionary: Uint8Array;
-  /** The window, while it is not in the module's memory; null once closed. */
+  /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
   #suspended: Suspended | null = null;
 
@@ -99,6 +109,8 @@ class WasmInflator implements Inflator, Resident {
     if (!this.kernel.admitInflator(this)) return;
     const { memory, state, exports } = this.kernel;
     const window = this.#window;
+    // The program's bytes are not written into.
+    if (window === this.#dictionary) this.#window = NONE;
     state.fill(0);
     if (this.#suspended !== null) {
       state.set(this.#suspended.state);
@@ -109,13 +121,12 @@ class WasmInflator implements Inflator, Resident {
     memory.set(window, INFLATE_OUT);
     state[INFLATE_HISTORY] = INFLATE_OUT;
     state[INFLATE_OUTPUT] = INFLATE_OUT + window.length;
-    this.#window = NONE;
   }
 
   evict(): void {
     const { memory, state } = this.kernel;
     const end = state[INFLATE_OUTPUT];
-    this.#window = memory.slice(Math.max(state[INFLATE_HISTORY], end - this.windowBytes), end);
+    this.#window = keepWindow(this.#window!, memory, Math.max(state[INFLATE_HISTORY], end - this.windowBytes), end);
     if (state[INFLATE_MODE] !== 0 || state[INFLATE_BIT_COUNT] !== 0) {
       this.#suspended = { state: state.slice(), lengths: memory.slice(CODE_LENGTHS, CODE_LENGTHS + CODE_LENGTHS_BYTES) };
     }
@@ -271,7 +282,7 @@ class WasmDeflator implements Deflator, Resident {
   readonly #level: number;
   readonly #startsAfresh: boolean;
   readonly #dictionary: Uint8Array;
-  /** The window, while it is not in the module's memory; null once closed. */
+  /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
   /** Less than a byte of output, in the middle of a message. */
   #bits = 0;
@@ -298,11 +309,12 @@ class WasmDeflator implements Deflator, Resident {
     if (!this.kernel.admitDeflator(this)) return;
     const { memory, exports } = this.kernel;
     const window = this.#window;
+    // The program's bytes are not written into.
+    if (window === this.#dictionary) this.#window = NONE;
     const address = exports.startDeflate(window.length, this.#windowBytes, this.#level);
     if (window.length > 0) memory.set(window, address);
     exports.restoreBits(this.#bits);
     this.#bits = 0;
-    this.#window = NONE;
   }
 
   evict(): void {
@@ -313,7 +325,7 @@ class WasmDeflator implements Deflator, Resident {
     }
     this.#bits = exports.takeBits();
     const end = exports.historyEnd();
-    this.#window = memory.slice(end - Math.min(this.#windowBytes, exports.historyLength()), end);
+    this.#window = keepWindow(this.#window!, memory, end - Math.min(this.#windowBytes, exports.historyLength()), end);
   }
 
   /** Ends a frame. @param isFinal Whether it ends the message. */
