@@ -59,7 +59,7 @@ let tasks: Task[] = [];
 let next = 0;
 
 /**
- * Runs `task` when the current turn's code has finished, after all that were deferred before it. What it throws is uncaught. All tasks of
+ * Runs `task` when the current turn's code has finished, after all tasks that were deferred before it. An exception of it is uncaught. All tasks of
  * a turn share a microtask: one each cost a message of a fan-out 300 ns of 780 (Node 20, without the system's part).
  */
 export function defer(task: Task): void {
@@ -74,7 +74,7 @@ export function runDeferred(): void {
   runTasks();
 }
 
-/** The process ends within this turn: what was deferred runs now, and from now on at once. */
+/** The process ends within this turn: deferred tasks run now, and later ones at once. */
 export function exit(): void {
   isExiting = true;
   runTasks();
@@ -107,18 +107,18 @@ function report(error: unknown): void {
   microtask(rethrow);
 }
 
-/** `process.nextTick`; where there is none, {@link defer}. */
+/** `process.nextTick`, or {@link defer} on runtimes without it. */
 export const nextTick: <Values extends unknown[]>(task: (...values: Values) => void, ...values: Values) => void =
   realNextTick ?? ((task, ...values) => defer(() => task(...values)));
 
 const setTurn = realSetImmediate ?? (realSetTimeout && ((task: Task): unknown => realSetTimeout(task, 0))) ?? defer;
 
-/** Runs `task` in a turn of its own, after I/O had its chance. A function of ours: workerd's refuses to be a method of another object. */
+/** Runs `task` in a later turn, after I/O. Wraps setImmediate, which workerd does not allow as a method of another object. */
 export function immediate(task: Task): void {
   setTurn(task);
 }
 
-/** A timer of {@link setTimer}: what the runtime's setTimeout returned, or a timer that is borrowed from another clock. */
+/** A timer of {@link setTimer}: the value that the runtime's setTimeout returned, or a timer of another clock. */
 export type Timer = unknown;
 
 /** Timers of a clock that was put in the place of the runtime's. Empty but for tests, and programs that patch `setTimeout`. */

@@ -15,7 +15,7 @@ export const MESSAGE_OWNED = 4;
 /** `kind` bit: the message came compressed (RFC 7692). Sessions of a runtime's own WebSocket do not set it. */
 export const MESSAGE_COMPRESSED = 8;
 
-/** What a session tells the class that users hold. Nothing here may be called after `onEnd`. */
+/** Receiver of a session's events. `onEnd` is the last event. */
 export interface SessionSink {
   /**
    * A complete message.
@@ -87,14 +87,14 @@ export interface SendOptions {
    * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
    */
   readonly firstByte?: number | undefined;
-  /** Whether nobody changes the payload until it was sent, so that it need not be copied. Default false. */
+  /** Whether the payload stays unchanged until it was sent, so that it need not be copied. Default false. */
   readonly isLasting?: boolean | undefined;
   /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
   readonly shared?: SharedFrame | undefined;
 }
 
 /**
- * A WebSocket connection after its opening handshake, whoever implements the protocol: our state machine over a
+ * The interface through which an API uses a WebSocket connection after its opening handshake: our state machine over a
  * {@link Transport}, or a runtime's own WebSocket.
  */
 export interface Session {
@@ -137,7 +137,7 @@ export interface Session {
   close(code?: number, reason?: Uint8Array, callback?: SendCallback): void;
   /** Drops the connection at once, without a Close frame. */
   terminate(): void;
-  /** Copies a message that {@link SessionSink.onMessage} lends, during that call. The result is the caller's to keep. */
+  /** Copies a message of {@link SessionSink.onMessage}, during that call. The result belongs to the caller. */
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
   /** Where the fragments of the message that {@link SessionSink.onMessage} owns end, while `keepFragments` is on. */
   readonly fragmentEnds?: readonly number[] | undefined;
@@ -148,7 +148,7 @@ export interface Session {
   resume(): void;
 }
 
-/** A byte stream that an adapter lends to a session. */
+/** A byte stream that an adapter provides for a session. */
 export interface Transport {
   /** Starts reading. Nothing is passed on before. */
   start(): void;
@@ -169,7 +169,7 @@ export interface Transport {
   resume(): void;
 }
 
-/** What a transport tells its session. */
+/** Receiver of a transport's events. */
 export interface TransportEvents {
   /** `chunk` is borrowed for this call. */
   receive(chunk: Uint8Array): void;
@@ -201,12 +201,12 @@ export interface SharedFrame {
   readonly end: number;
 }
 
-/** What a runtime lends to the shared code. */
+/** Functions of a runtime that shared code needs. */
 export interface Platform {
   readonly codec: Codec;
-  /** A byte array in an ArrayBuffer of its own, of the same length. It may hold anything: overwrite all of it before a program gets it. */
+  /** A byte array with a separate ArrayBuffer of the same length. Its contents are undefined: overwrite all of them before a program gets it. */
   allocate(length: number): Uint8Array;
-  /** Copies `source[start, end)` to a byte array in an ArrayBuffer of its own, of the same length. */
+  /** Copies `source[start, end)` to a byte array with a separate ArrayBuffer of the same length. */
   copy(source: Uint8Array, start: number, end: number): Uint8Array;
   /**
    * Copies a message, [start, end) of the chunk that the codec decoded last or of any other `source`, in the form that users get. It shares

@@ -122,6 +122,7 @@ interface BunGlobal {
 /** @throws {TypeError} where this is not Bun. */
 export function bun(): BunGlobal {
   const global = (globalThis as unknown as { Bun?: BunGlobal }).Bun;
-  if (global === undefined) throw new TypeError('This is not Bun: import the entry point of the runtime at hand');
+  if (global === undefined)
+    throw new TypeError('This is the entry point for Bun, and the program runs on another runtime: import "wasock"');
   return global;
 }

@@ -18,7 +18,7 @@ import { defer } from '../../src/clock.ts';
 
 export const network: Network = {
   listen(plan, events) {
-    if (plan.backlog !== undefined) throw new TypeError('backlog: Bun always lets 512 connections wait');
+    if (plan.backlog !== undefined) throw new TypeError('backlog: Bun always uses 512');
     const listener = new BunPort(plan, events);
     listener.open();
     return listener;

@@ -175,7 +175,7 @@ function checkTls({ rejectUnauthorized, servername, cert, key }: ClientTls, host
     );
   }
   if (servername !== undefined && servername !== host && (cert !== undefined || key !== undefined)) {
-    throw new TypeError('servername: Deno takes no client certificate together with a server name that is not the host');
+    throw new TypeError('servername: Deno does not support another server name together with a client certificate');
   }
 }
 

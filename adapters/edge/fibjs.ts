@@ -73,7 +73,7 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
 function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
   const accepted = acceptUpgrade(request, { maxPayload, handleProtocols: () => protocol });
   // The facade has looked at the request already.
-  if ('socket' in accepted) throw new TypeError('The request asks for no WebSocket');
+  if ('socket' in accepted) throw new TypeError('The request is not an opening handshake');
   return accepted;
 }
 

@@ -9,7 +9,7 @@ import { defer } from '../../src/clock.ts';
 export function createNetwork(connect: SocketConnect, platform: Platform): Network {
   return {
     listen() {
-      throw new TypeError('A worker does not listen: it gets requests. Call upgrade(request) in its fetch handler');
+      throw new TypeError('A worker cannot listen for connections: call upgrade(request) in its fetch handler');
     },
     connect(plan, events) {
       checkPlan(plan);
@@ -62,8 +62,9 @@ function checkPlan({ path, tls, host }: ConnectPlan): void {
   if (tls === undefined) return;
   const { rejectUnauthorized, servername, ...others } = tls;
   if (rejectUnauthorized === false) throw new TypeError('tls.rejectUnauthorized: a worker always checks certificates');
-  if (servername !== undefined && servername !== host) throw new TypeError('tls.servername: a worker names the host');
+  if (servername !== undefined && servername !== host)
+    throw new TypeError('tls.servername: a worker always uses the host of the URL');
   for (const [name, value] of Object.entries(others satisfies ClientTls)) {
-    if (value !== undefined) throw new TypeError(`tls.${name}: a worker's certificates are the platform's`);
+    if (value !== undefined) throw new TypeError(`tls.${name}: a worker always uses the certificates of its platform`);
   }
 }

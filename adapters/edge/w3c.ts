@@ -21,7 +21,7 @@ const connectWithDeflate = createConnect(network, platform, () => currentDeflate
 function mayDeflate({ options }: ConnectRequest): boolean {
   const isEnabled = currentDeflateEngine() !== undefined;
   if (options.perMessageDeflate === true && !isEnabled) {
-    throw new TypeError('perMessageDeflate needs a call of enableDeflate() of "wasock/edge/deflate" before');
+    throw new TypeError('perMessageDeflate: call enableDeflate() of "wasock/edge/deflate" first');
   }
   return isEnabled;
 }

@@ -70,7 +70,7 @@ function destroyFailed(this: Duplex): void {
  * @throws {Error} when the socket carries a WebSocket already.
  */
 export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: UpgradeOptions | null): AcceptedUpgrade | null {
-  if (taken.has(socket)) throw new Error('The socket of this request carries a WebSocket already');
+  if (taken.has(socket)) throw new Error('The socket of this request already belongs to a WebSocket');
   socket.on('error', destroyFailed);
   const check = checkRequest(request);
   if (!check.accepted) return refuse(socket, check);

@@ -1,4 +1,4 @@
-// Status codes of the Close frame, RFC 6455 section 7.4 and the IANA registry it founded.
+// Status codes of the Close frame, RFC 6455 section 7.4 and the IANA registry.
 
 export const CLOSE_NORMAL = 1000;
 export const CLOSE_GOING_AWAY = 1001;
@@ -13,7 +13,7 @@ export const CLOSE_MESSAGE_TOO_BIG = 1009;
 export const CLOSE_INTERNAL_ERROR = 1011;
 
 /**
- * Whether `code` may stand in a Close frame: 1000–1014 without the three that RFC 6455 section 7.4.1 reserves (1004, 1005,
+ * Whether a Close frame may have `code`: 1000–1014 without the three that RFC 6455 section 7.4.1 reserves (1004, 1005,
  * 1006), or 3000–4999.
  */
 export function isValidCloseCode(code: number): boolean {

@@ -1,12 +1,12 @@
-// Where a public object keeps what does its work: in one property, by a symbol.
+// A public object stores its state, its core, in one symbol-keyed property.
 //
-// A private field of the public class would be missing on every object that only stands for it: a Proxy, Vue's `reactive(object)`,
-// `Object.create(object)`, an instance that a test library stubs. A property is found through all of them, and no name of ours meets one
-// that a program or its subclass uses.
+// A private field of the public class would be missing on objects that stand for it: a Proxy, Vue's `reactive(object)`,
+// `Object.create(object)`, an instance that a test library stubs. A property is found through all of them, and a symbol cannot collide with
+// a name that a program or its subclass uses.
 
 const CORE: unique symbol = Symbol('core');
 
-/** Gives a public object its core. Not enumerable: copies, comparisons and print-outs have no use for it. */
+/** Gives a public object its core. Not enumerable, so that copies, comparisons and print-outs ignore it. */
 export function keepCore(object: object, core: object): void {
   Object.defineProperty(object, CORE, { value: core });
 }
@@ -17,7 +17,7 @@ export function findCore(object: object): object | undefined {
 }
 
 /**
- * The core of a public object, for members that cannot do without.
+ * The core of a public object, for members that need it.
  *
  * @throws {TypeError} for an object that has only the prototype of its class.
  */
@@ -28,8 +28,8 @@ export function requireCore(object: object): object {
 }
 
 /**
- * Marks a class of cores. Libraries that wrap what they hand out, such as Vue, wrap plain objects and go by this tag; a wrapped core would
- * have no private fields.
+ * Marks a class of cores. Libraries such as Vue wrap plain objects, which they recognize by this tag. A wrapped core would have no private
+ * fields.
  */
 export function markCores(constructor: { readonly prototype: object }, name: string): void {
   Object.defineProperty(constructor.prototype, Symbol.toStringTag, { value: name });

@@ -1,4 +1,4 @@
-// Errors by cause. A peer's fault is an event and carries the close code that answers it; a caller's bug is thrown.
+// Errors by cause. An error of a peer is an event and has the close code for the answer. An error of the caller is thrown.
 // `code` strings are those of ws 8 wherever ws has one, because programs match on them.
 
 import { CLOSE_INVALID_PAYLOAD, CLOSE_MESSAGE_TOO_BIG, CLOSE_POLICY_VIOLATION, CLOSE_PROTOCOL_ERROR } from './close-codes.ts';
@@ -21,7 +21,7 @@ export type ErrorCode =
   | 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
   | 'WS_ERR_USAGE';
 
-/** What a {@link ProtocolError}, {@link CapacityError} or {@link Utf8Error} is built from. */
+/** Parts of a {@link ProtocolError}, {@link CapacityError} or {@link Utf8Error}. */
 export interface ViolationInit {
   readonly code: ErrorCode;
   readonly message: string;
@@ -39,7 +39,7 @@ export class ProtocolError extends RangeError {
   }
 }
 
-/** A peer went over one of our limits. */
+/** A peer exceeded one of our limits. */
 export class CapacityError extends RangeError {
   readonly code: ErrorCode;
   /** Status code of the Close frame that answers it: 1009 for a message that is too large, else 1008. */
@@ -76,7 +76,7 @@ export class CompressionError extends Error {
   }
 }
 
-/** What a peer can do wrong. */
+/** A violation by a peer. */
 export type PeerError = ProtocolError | CapacityError | Utf8Error | CompressionError;
 
 /** The program that uses this library broke its contract. Thrown, never an event. */

@@ -1,21 +1,21 @@
-// Options objects: which properties count, what limits and times may be, and the defaults that hold where an option is left out.
+// Reads and checks options objects. Holds the defaults.
 //
-// One rule for all of them: own, enumerable properties count, as in the `{ ...options }` of ws. What a polluted Object.prototype, a class
-// or another object hands down is no option.
+// Only own, enumerable properties count, as in the `{ ...options }` of ws. Properties that are inherited from a polluted Object.prototype,
+// a class or another object are ignored.
 
 /** Largest message, in bytes. */
 export const DEFAULT_MAX_PAYLOAD = 104_857_600;
-/** Most payload bytes that may wait for the peer: far above what a program that looks at `bufferedAmount` ever reaches. */
+/** Most payload bytes that may wait for the peer. A program that checks `bufferedAmount` stays far below. */
 export const DEFAULT_MAX_BUFFERED_AMOUNT = 1_073_741_824;
 /** Milliseconds for the closing handshake. */
 export const DEFAULT_CLOSE_TIMEOUT = 30_000;
-/** Milliseconds for the opening handshake, where there is a limit by default. Browsers wait longer, but a user can stop them. */
+/** Milliseconds for the opening handshake, in APIs that limit it by default. Browsers wait longer, but their user can stop them. */
 export const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 /** Milliseconds for the head of a request, as the `headersTimeout` of node:http. */
 export const DEFAULT_HEADERS_TIMEOUT = 60_000;
 export const DEFAULT_MAX_REDIRECTS = 10;
 
-/** What a limit or a time must be. */
+/** Throws if a value is not allowed. */
 type Check = (name: string, value: unknown) => void;
 
 function describe(value: unknown): string {
@@ -42,7 +42,7 @@ export function checkTime(name: string, value: unknown): void {
   throw new RangeError(`The "${name}" option must be a number of 0 or more, not ${describe(value)}`);
 }
 
-/** The options that are numbers, which mean the same wherever there is one of that name. */
+/** The options that are numbers. An option of one name means the same everywhere. */
 const CHECKS: ReadonlyMap<string, Check> = new Map([
   ...[
     'fragmentationThreshold',
@@ -60,13 +60,13 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
   ),
 ]);
 
-/** What to do with a message beyond `maxBufferedAmount`. */
+/** Reactions to a message beyond `maxBufferedAmount`. */
 const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
 
 /**
  * The own, enumerable properties of `given`, in an object without a prototype. Empty for null and undefined.
  *
- * What a getter of `given` throws is thrown.
+ * Exceptions of a getter of `given` are thrown.
  */
 export function ownOptions<Options extends object>(given: Options | null | undefined): Options {
   return { __proto__: null, ...given } as Options;
@@ -75,8 +75,8 @@ export function ownOptions<Options extends object>(given: Options | null | undef
 /**
  * The options that a program gave: {@link ownOptions}, checked. An option that is null or undefined counts as left out.
  *
- * @throws {RangeError} that names the limit or time which is none.
- * @throws {TypeError} for a `bufferPolicy` that there is not.
+ * @throws {RangeError} that names an invalid limit or time.
+ * @throws {TypeError} for an unknown `bufferPolicy`.
  */
 export function readOptions<Options extends object>(given: Options | null | undefined): Options {
   const options = ownOptions(given);
@@ -98,7 +98,7 @@ export function readOptionsOver<Options extends object>(defaults: object, given:
 
 const { hasOwnProperty } = Object.prototype;
 
-/** `options[name]` if it is an own property. For options that come with each message, where a copy would cost 90 ns. */
+/** `options[name]` if it is an own property. For the options of each message, because a copy takes 90 ns. */
 export function ownOption<Options extends object, Name extends keyof Options>(
   options: Options,
   name: Name,

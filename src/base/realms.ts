@@ -1,4 +1,4 @@
-// What a value is, be it made in this realm or in another: a vm context, a frame, the sandbox of a test runner. `instanceof` knows one realm.
+// The type of a value from any realm: a vm context, a frame, the sandbox of a test runner. `instanceof` knows only one realm.
 
 const { toString } = Object.prototype;
 const typedArrayName = Object.getOwnPropertyDescriptor(
@@ -25,21 +25,21 @@ export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   }
 }
 
-/** Also true of a DOMException, which is no Error for `Object.prototype.toString`. */
+/** Also true for a DOMException, which `Object.prototype.toString` does not call an Error. */
 export function isError(value: unknown): value is Error {
   if (value instanceof Error) return true;
   const tag = toString.call(value);
   return tag === '[object Error]' || tag === '[object DOMException]';
 }
 
-/** `value` if it is an error, else one that says what it is. */
+/** `value` if it is an error, else an error with its text. */
 export function toError(value: unknown): Error {
   if (isError(value)) return value;
   try {
     return new Error(String(value), { cause: value });
   } catch {
-    // It has no text: Object.create(null), for one.
-    return new Error('A value that has no text was thrown', { cause: value });
+    // It cannot be converted, for example Object.create(null).
+    return new Error('A value that cannot be converted to a string was thrown', { cause: value });
   }
 }
 
@@ -47,7 +47,7 @@ export function isRegExp(value: unknown): value is RegExp {
   return toString.call(value) === '[object RegExp]';
 }
 
-/** What a Blob has: a File too, and what a library puts in the place of the class. */
+/** Members of a Blob. A File has them, and replacements of the class by a library. */
 export interface BlobLike {
   readonly size: number;
   readonly type: string;

@@ -37,7 +37,7 @@ export function writeHeader(
   return next;
 }
 
-/** Bytes of the frame header that `bytes` begin with; 0 where there is none. */
+/** Bytes of the frame header that `bytes` begin with; 0 if there is no frame header. */
 export function headerLength(bytes: Uint8Array | undefined): number {
   if (bytes === undefined || bytes.length < 2) return 0;
   const length = bytes[1] & 0x7f;

@@ -13,7 +13,7 @@ export function sharedCodec(): Codec {
   return (shared ??= new Codec(loadKernel()));
 }
 
-/** Makes a kernel with a memory of its own. */
+/** Makes a kernel with separate memory. */
 export function loadKernel(): Kernel {
   // WebAssembly is missing, or a Content-Security-Policy without 'wasm-unsafe-eval' forbids it: then it throws.
   try {

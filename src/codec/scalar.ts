@@ -61,7 +61,7 @@ const MASK = 0x80;
 const FRAME_IN_PROGRESS = 0x100;
 const TWO_TO_32 = 0x1_0000_0000;
 
-/** Makes a kernel with a memory of its own. */
+/** Makes a kernel with separate memory. */
 export function createTypeScriptKernel(): Kernel {
   return new TypeScriptKernel();
 }
@@ -261,7 +261,7 @@ class TypeScriptKernel implements Kernel {
       } else if (byte < 0x80) {
         if ((at & 3) === 0) for (const last = end - 4; at <= last && (words[at >> 2] & 0x80808080) === 0;) at += 4;
       } else {
-        // 0xC0, 0xC1 and 0xF5 to 0xFF never occur; a lead byte is no continuation byte.
+        // 0xC0, 0xC1 and 0xF5 to 0xFF never occur; a lead byte is not a continuation byte.
         if (byte < 0xc2 || byte > 0xf4) return UTF8_REJECT;
         this.#wasAscii = false;
         missing = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;

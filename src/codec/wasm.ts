@@ -16,7 +16,7 @@ export function kernelOfModule(module: WebAssembly.Module, name: Kernel['name'])
   return kernelOfExports(new WebAssembly.Instance(module).exports, name);
 }
 
-/** @param exports Of an instance that nobody else uses. */
+/** @param exports Of an instance that has no other user. */
 export function kernelOfExports(exports: Readonly<Record<string, unknown>>, name: Kernel['name']): Kernel {
   const memory = (exports['memory'] as WebAssembly.Memory).buffer;
   if (memory.byteLength !== MEMORY_PAGES * PAGE_BYTES) {

@@ -15,7 +15,7 @@ export function keyOfBytes(nonce: Uint8Array): string {
   return encodeBase64(nonce);
 }
 
-/** What a client asks for. */
+/** The request of a client. */
 export interface Handshake {
   /** Sec-WebSocket-Key, of {@link keyOfBytes}: a new one each time. */
   readonly key: string;
@@ -50,13 +50,13 @@ export function requestHeaders(handshake: Handshake): Record<string, string> {
   };
   if (extensions) headers['Sec-WebSocket-Extensions'] = extensions;
   if (protocols.length > 0) headers['Sec-WebSocket-Protocol'] = formatSubprotocols(protocols);
-  // The drafts up to hybi-12 had a name of their own for it.
+  // The drafts up to hybi-12 used another name.
   if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
   for (const [name, value] of Object.entries(headers)) headerLine(name, value);
   return headers;
 }
 
-/** What {@link formatRequestHead} writes. */
+/** Contents of {@link formatRequestHead}. */
 export interface RequestHeadInit extends Handshake {
   readonly host: string;
   /** Path and query, as in a URL: `/chat?room=1`. */
@@ -95,7 +95,7 @@ export interface HandshakeResponse {
   readonly headers: HeaderSource;
 }
 
-/** What the response is held against. */
+/** The values that the response is checked against. */
 export interface ExpectedResponse {
   /** Sec-WebSocket-Key of the request. */
   readonly key: string;

@@ -1,4 +1,4 @@
-// Sec-WebSocket-Extensions, RFC 6455 section 9.1: what is offered and what is agreed to.
+// Sec-WebSocket-Extensions, RFC 6455 section 9.1: the offers, and the agreement.
 
 import { UsageError } from '../base/errors.ts';
 import { FieldReader, isToken } from './grammar.ts';
@@ -65,9 +65,9 @@ function readExtension(reader: FieldReader): Extension {
   return { name, parameters };
 }
 
-/** The field's value for a list. @throws {UsageError} when the list is empty or a name or value is no token. */
+/** The field's value for a list. @throws {UsageError} if the list is empty or a name or value is not a token. */
 export function formatExtensions(extensions: readonly Extension[]): string {
-  if (extensions.length === 0) throw new UsageError('A list of extensions needs an element');
+  if (extensions.length === 0) throw new UsageError('The list of extensions is empty');
   return extensions.map(formatExtension).join(', ');
 }
 

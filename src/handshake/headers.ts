@@ -23,7 +23,7 @@ export function readHeader(headers: HeaderSource, name: string): string | undefi
 /**
  * One line of a head, without CRLF.
  *
- * @throws {UsageError} when the name is no token or the value has a control character: it could forge other lines.
+ * @throws {UsageError} if the name is not a token or the value has a control character, which could forge other lines.
  */
 export function headerLine(name: string, value: string): string {
   if (!isToken(name)) throw new UsageError(`Invalid header name: ${JSON.stringify(name)}`);

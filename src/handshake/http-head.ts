@@ -55,7 +55,7 @@ export type HeadResult<Head> =
     }
   | Refusal;
 
-/** What differs between requests and responses. */
+/** The differences between requests and responses. */
 interface HeadKind<Start, Head> {
   readonly tooLong: Refusal;
   parseStartLine(line: string): Start | Refusal;
@@ -199,7 +199,7 @@ function isRefusal(value: object): value is Refusal {
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   let bits = 0;
   for (let at = start; at < end; at++) bits |= bytes[at];
-  // The usual case, in half the time. What the Encoding standard calls Latin-1 is another encoding.
+  // The usual case, in half the time. TextDecoder cannot do it: its "latin1" is windows-1252.
   if (bits < 0x80) return decoder.decode(bytes.subarray(start, end));
   let text = '';
   for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
@@ -250,7 +250,7 @@ const REQUEST: HeadKind<RequestStart, RequestHead> = {
     const { headers } = fields;
     const host = headers.get('host');
     if (host === undefined ? start.httpVersion !== '1.0' : !isHost(host)) return refuse(400, 'Missing or invalid Host header');
-    // What follows the head is read as frames, so a body there would smuggle some.
+    // Bytes after the head are read as frames, so a body could smuggle frames.
     const hasBody = headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
     if (hasBody && start.method === 'GET') return refuse(400, 'A request with a body cannot open a WebSocket');
     return { ...start, ...fields };

@@ -1,4 +1,4 @@
-// Server's side of the opening handshake, RFC 6455 section 4.2: what a request must have, and the head that accepts it.
+// Server's side of the opening handshake, RFC 6455 section 4.2: the checks of a request, and the head that accepts it.
 // Statuses, texts and the order of checks are those of ws 8; checks that ws leaves to its HTTP server come after them.
 
 import { UsageError } from '../base/errors.ts';
@@ -29,7 +29,7 @@ export interface AcceptableRequest {
   /** Sec-WebSocket-Key. */
   readonly key: string;
   readonly version: ProtocolVersion;
-  /** What the client asks for, the most wanted first; none twice. */
+  /** The subprotocols that the client offers, the preferred one first, without duplicates. */
   readonly protocols: readonly string[];
   /** Origin, or Sec-WebSocket-Origin with version 8. Browsers send it; other clients may lie. */
   readonly origin: string | undefined;
@@ -87,7 +87,7 @@ export function checkRequest(request: HandshakeRequest): AcceptableRequest | Ref
   return { accepted: true, key, version: version === '8' ? 8 : 13, protocols, origin, extensionsHeader, extensions };
 }
 
-/** What {@link acceptanceHead} writes. */
+/** Contents of {@link acceptanceHead}. */
 export interface Acceptance {
   /** Sec-WebSocket-Key of the request. */
   readonly key: string;
@@ -103,7 +103,7 @@ export interface Acceptance {
  * The lines of the 101 response (RFC 6455 section 4.2.2, step 5), without CRLF; `formatHead` joins them. The array is the
  * caller's to change.
  *
- * @throws {UsageError} when the subprotocol is no token, or a value or line could forge another line.
+ * @throws {UsageError} if the subprotocol is not a token, or a value or line could forge another line.
  */
 export function acceptanceHead(acceptance: Acceptance): string[] {
   const { key, protocol, extensions, headers = [] } = acceptance;

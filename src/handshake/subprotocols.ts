@@ -9,7 +9,7 @@ export const MAXIMUM_SUBPROTOCOLS_LENGTH = 16_384;
 /**
  * Parses the field's value to the names in it, the most wanted first.
  *
- * @throws {SyntaxError} when it has an empty element, a name that is no token, or one twice (section 4.1), or is too long.
+ * @throws {SyntaxError} if it has an empty element, a name that is not a token or occurs twice (section 4.1), or is too long.
  */
 export function parseSubprotocols(value: string): string[] {
   if (value.length > MAXIMUM_SUBPROTOCOLS_LENGTH) throw new SyntaxError('The list of subprotocols is too long');

@@ -8,7 +8,7 @@ import type { Platform, SendCallback } from '../platform.ts';
 export interface AdmissionOptions {
   /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
   readonly maxBufferedAmount?: number | undefined;
-  /** What happens to a message beyond `maxBufferedAmount`: `'close'`, the default, drops the connection. */
+  /** Reaction to a message beyond `maxBufferedAmount`: `'close'`, the default, drops the connection. */
   readonly bufferPolicy?: 'close' | 'drop' | 'throw' | undefined;
 }
 

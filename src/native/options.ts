@@ -3,7 +3,7 @@
 import { readOptions } from '../base/options.ts';
 import type { ProtocolChoice } from './upgrade.ts';
 
-/** What `upgrade` takes on every runtime. */
+/** Options of `upgrade` on every runtime. */
 export interface CommonUpgradeOptions extends ProtocolChoice {
   /**
    * More header fields for the response. Sec-WebSocket-Protocol among them counts as `protocol`; those of the handshake itself are the
@@ -23,7 +23,7 @@ export interface CommonUpgradeOptions extends ProtocolChoice {
 
 const COMMON = ['protocol', 'handleProtocols', 'headers', 'maxPayload', 'closeTimeout', 'handshakeTimeout'];
 
-/** What a runtime's own WebSocket does anyhow: saying so is no error. */
+/** Options whose value is what the WebSockets of all runtimes do anyway. They are accepted. */
 const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['autoPong', true],
   ['heartbeat', false],
@@ -34,7 +34,7 @@ const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 ]);
 
 const LOOK_FIRST = 'look at the request before you call upgrade(), and answer with a Response of your own';
-/** What to do in the place of options that sockets of our own have. */
+/** Alternatives to options that only our own sockets have. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['allowedOrigins', `compare request.headers.get("origin"): ${LOOK_FIRST}`],
   ['allowSynchronousEvents', 'the runtime decides how many events come in a turn'],
@@ -48,7 +48,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['verifyClient', LOOK_FIRST],
 ]);
 
-/** What a runtime's `upgrade` makes of options. */
+/** How `upgrade` of a runtime treats its options. */
 export interface OptionRules {
   /** Options beyond {@link CommonUpgradeOptions} that have an effect. */
   readonly names: readonly string[];
@@ -60,7 +60,7 @@ export interface OptionRules {
  * The options that a program gave to `upgrade`: own properties, their names and values checked.
  *
  * @throws {TypeError} for an option that has no effect, and says what to do.
- * @throws {RangeError} for a limit or a time that is no number of at least 0.
+ * @throws {RangeError} for a limit or a time that is not a number of 0 or more.
  */
 export function readUpgradeOptions<Options extends object>(
   given: Options | null | undefined,
@@ -69,7 +69,7 @@ export function readUpgradeOptions<Options extends object>(
   const options = readOptions(given);
   const own = new Map(Object.entries(advice));
   for (const [name, value] of Object.entries(options)) {
-    // So that the defaults of whoever takes them apart count.
+    // Removed, so that the defaults of the caller's destructuring apply.
     if (value === null) delete options[name as keyof Options];
     if (value === undefined || value === null || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
     if (!COMMON.includes(name) && !names.includes(name)) {

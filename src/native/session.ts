@@ -1,4 +1,4 @@
-// A runtime's own WebSocket as a Session: https://websockets.spec.whatwg.org/. The runtime speaks RFC 6455; what it hides (Pings,
+// A WebSocket of the runtime as a Session: https://websockets.spec.whatwg.org/. The runtime speaks RFC 6455; what it hides (Pings,
 // fragments, TCP) cannot be done here, and says so.
 
 import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
@@ -62,7 +62,7 @@ const LONGEST_WAIT = 64;
 const NO_BYTES = new Uint8Array(0);
 /** Most bytes that are kept while the program has paused, which the peer does not notice: as much as ws's `maxPayload`. */
 const MOST_KEPT_BYTES = 104_857_600;
-/** What one message that is kept costs besides its bytes, about. */
+/** Approximate cost of a kept message in addition to its bytes. */
 const KEPT_OVERHEAD = 128;
 
 /** Who waits until the first `amount` bytes that were ever sent are handed over. */
@@ -80,7 +80,7 @@ export class NativeSession implements Session {
   #sink: SessionSink | null = null;
   #isStarted = false;
   #isPaused = false;
-  /** What came while nobody wanted it, in order. */
+  /** Events that came while the sink was not ready or paused, in order. */
   #kept: (() => void)[] = [];
   /** Bytes of the messages in `#kept`. */
   #keptBytes = 0;
@@ -90,7 +90,7 @@ export class NativeSession implements Session {
   #isRefusing = false;
   #isOver = false;
   #timer: Timer | undefined;
-  /** What the native socket complained of. */
+  /** The error that the native socket reported. */
   #error: Error | undefined;
   /** Fragments of a message whose last one has not been sent: the native socket only takes whole messages. */
   #fragments: Uint8Array[] | null = null;
@@ -201,7 +201,7 @@ export class NativeSession implements Session {
     else this.#socket.close(code, text);
     this.#beginClosing();
     if (callback !== undefined) this.#platform.defer(() => callback());
-    // Whoever has paused would not hear of the end.
+    // A paused socket does not report its end, so resume it first.
     this.resume();
   }
 
@@ -242,14 +242,14 @@ export class NativeSession implements Session {
     });
   }
 
-  /** More was sent than can be kept: what is kept goes, and so does the connection. */
+  /** The peer sent more than can be kept: drops the kept events and the connection. */
   #refuseMore(): void {
     this.#isRefusing = true;
     this.#kept = [];
     this.#keptBytes = 0;
     const error = new CapacityError({
       code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-      message: `More than ${MOST_KEPT_BYTES} bytes came during a pause, which the peer cannot be told of`,
+      message: `More than ${MOST_KEPT_BYTES} bytes arrived while the WebSocket was paused, and this runtime cannot make the peer wait`,
       closeCode: CLOSE_POLICY_VIOLATION,
     });
     this.#beginClosing();
@@ -385,9 +385,9 @@ export class NativeSession implements Session {
 
   // The end.
 
-  #refuse(what: string, callback: SendCallback | undefined): void {
+  #refuse(method: string, callback: SendCallback | undefined): void {
     const error = new UsageError(
-      `A WebSocket of the runtime's own has no ${what}(): it answers Pings by itself. The standalone WebSocketServer can do it`,
+      `${method}() is not available: the runtime answers Pings by itself. A WebSocketServer that listens by itself has it`,
     );
     if (callback === undefined) throw error;
     this.#platform.defer(() => callback(error));
@@ -427,7 +427,7 @@ export class NativeSession implements Session {
   }
 }
 
-/** Ends a connection for which nobody waits any more. */
+/** Ends a connection that is no longer needed. */
 function drop(socket: NativeSocket): void {
   if (socket.terminate) socket.terminate();
   else socket.close();

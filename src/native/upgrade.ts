@@ -1,4 +1,4 @@
-// Accepting a WebSocket inside of a runtime's own HTTP server: what is checked before the runtime takes over, RFC 6455 section 4.2.
+// Accepting a WebSocket in the HTTP server of a runtime: checks the request before the runtime takes over, RFC 6455 section 4.2.
 // Globals of the Fetch standard are used here: every runtime that has such a server has them.
 
 import { refuse, type Refusal } from '../handshake/refusal.ts';
@@ -21,7 +21,7 @@ export interface Refused {
 
 /** A request that the runtime may be told to upgrade. */
 export interface UpgradableRequest extends AcceptableRequest {
-  /** What it asks for, as the URL of a WebSocket. */
+  /** The request's URL, as that of a WebSocket. */
   readonly url: string;
 }
 
@@ -77,7 +77,7 @@ export function selectProtocol<Message>(offered: readonly string[], request: Mes
   if (typeof selected === 'object') {
     // A rejection must not be an unhandled one beside the error.
     Promise.resolve(selected).catch(() => {});
-    throw new TypeError('handleProtocols must answer at once: await before you call upgrade()');
+    throw new TypeError('handleProtocols must not return a promise: await it before you call upgrade()');
   }
   if (selected === '' || offered.includes(selected as string)) return selected as string;
   throw new TypeError(`handleProtocols picked ${JSON.stringify(selected)}, which the client did not offer`);
@@ -93,7 +93,7 @@ const RESERVED = [
   'upgrade',
 ];
 
-/** What the 101 response says: the subprotocol, and further fields without it. */
+/** The subprotocol of the 101 response, and its other fields. */
 export interface Answer {
   /** Empty for none. */
   readonly protocol: string;
@@ -112,7 +112,7 @@ export function answerFor<Message>(
 ): Answer {
   const headers = new Headers(options.headers);
   const reserved = RESERVED.find((name) => headers.has(name));
-  if (reserved !== undefined) throw new TypeError(`headers: ${reserved} is the handshake's own field`);
+  if (reserved !== undefined) throw new TypeError(`headers: ${reserved} is reserved for the handshake`);
   const named = headers.get('sec-websocket-protocol');
   if (named === null) return { protocol: selectProtocol(offered, request, options), headers };
   if (options.protocol !== undefined || options.handleProtocols !== undefined) {

@@ -248,7 +248,7 @@ export class DispatchedRequest extends EventEmitter {
   #respond(controller: Controller, status: number, rawHeaders: readonly string[], message: string | undefined): void {
     if (this.destroyed) return controller.abort(hangUp());
     // Others of these are informational, and the response follows (RFC 9110 section 15.2).
-    if (status === 101) return void this.destroy(new Error('Server switched protocols without saying to which'));
+    if (status === 101) return void this.destroy(new Error('The server switched protocols without an Upgrade header'));
     if (status < 200) return;
     this.#response = new DispatchedResponse({ status, message, rawHeaders, controller });
     this.#tell('response', this.#response);

@@ -192,7 +192,7 @@ export function describeHandles(name: string, { WebSocket, WebSocketServer, Send
       const { server, heard } = await connected();
       const { _sender: sender } = inside(server);
       expect(() => sender!.sendFrame([])).toThrow(TypeError);
-      expect(() => sender!.sendFrame([Buffer.from([0x81])])).toThrow('A frame has two bytes or more');
+      expect(() => sender!.sendFrame([Buffer.from([0x81])])).toThrow('A frame has at least two bytes');
       server.close();
       const error = await new Promise<Error | undefined>((resolve) => sender!.sendFrame(frame('late'), resolve));
       expect(error?.message).toBe('WebSocket is not open: readyState 2 (CLOSING)');

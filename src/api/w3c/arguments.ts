@@ -7,7 +7,7 @@ import { toDomString } from './webidl.ts';
 import { readOptions } from '../../base/options.ts';
 import { isAbortSignal } from '../../base/realms.ts';
 
-/** What may stand in the place of the second argument. */
+/** Values that the second argument may have. */
 export type ProtocolsOrOptions = string | Iterable<string> | W3CWebSocketOptions;
 
 /** The arguments in one shape. */
@@ -42,7 +42,7 @@ export function readArguments(second: unknown, third: unknown): ConstructorArgum
 /**
  * Checks the subprotocols to offer.
  *
- * @throws {DOMException} SyntaxError when one is no token, or there twice.
+ * @throws {DOMException} SyntaxError if one is not a token, or occurs twice.
  */
 export function checkProtocols(protocols: readonly string[]): void {
   // 9. If any of the values in protocols occur more than once or otherwise fail to match the requirements for elements of
@@ -58,7 +58,7 @@ export function checkProtocols(protocols: readonly string[]): void {
 /**
  * Header fields by name; a name that came more than once has a list.
  *
- * @throws {TypeError} when a name is no token, or a value has a control character.
+ * @throws {TypeError} if a name is not a token, or a value has a control character.
  */
 export function toHeaderRecord(headers: HeaderFields | undefined): Record<string, string | readonly string[]> {
   const record = Object.create(null) as Record<string, string | readonly string[]>;
@@ -66,8 +66,8 @@ export function toHeaderRecord(headers: HeaderFields | undefined): Record<string
   const entries = Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
   for (const [name, given] of entries) {
     const values = Array.isArray(given) ? given.map(toDomString) : [toDomString(given)];
-    if (!isToken(name)) throw new TypeError(`Not the name of a header field: ${JSON.stringify(name)}`);
-    if (!values.every(isFieldValue)) throw new TypeError(`Not a value for the header field ${name}`);
+    if (!isToken(name)) throw new TypeError(`Invalid name of a header field: ${JSON.stringify(name)}`);
+    if (!values.every(isFieldValue)) throw new TypeError(`Invalid value of the header field ${name}`);
     const all = [record[name] ?? [], values].flat();
     record[name] = all.length === 1 ? all[0] : all;
   }

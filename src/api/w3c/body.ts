@@ -1,4 +1,4 @@
-// What `send()` takes and what a message event carries: https://websockets.spec.whatwg.org/#dom-websocket-send and
+// The data that `send()` takes and that a message event has: https://websockets.spec.whatwg.org/#dom-websocket-send and
 // https://websockets.spec.whatwg.org/#feedback-from-the-protocol.
 
 import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../../platform.ts';
@@ -55,7 +55,7 @@ export function toMessageData(
 
 function viewBytes(view: ArrayBufferView): Uint8Array {
   const { buffer } = view;
-  if (!isArrayBuffer(buffer)) throw new TypeError('A WebSocket does not send shared memory');
+  if (!isArrayBuffer(buffer)) throw new TypeError('A WebSocket cannot send shared memory');
   if (view instanceof Uint8Array) return view;
   return view.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(buffer, view.byteOffset, view.byteLength);
 }

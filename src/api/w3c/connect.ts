@@ -5,7 +5,7 @@ import type { Session } from '../../platform.ts';
 /** Header fields to send: an object, a `Headers`, or pairs. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
 
-/** What is used of an undici Dispatcher. */
+/** The members of an undici Dispatcher that we use. */
 export interface RequestDispatcher {
   dispatch(options: object, handler: object): boolean;
 }
@@ -27,13 +27,13 @@ export interface ConnectOptions {
   readonly handshakeTimeout?: number | undefined;
   /**
    * Whether to connect to the ports that the Fetch standard blocks, such as 25 (SMTP) and 6000 (X11). Default false: such a connection fails, so
-   * that an address from elsewhere cannot make the program talk to a service that is no WebSocket server.
+   * that an address from elsewhere cannot make the program talk to a service that is not a WebSocket server.
    */
   readonly allowBlockedPorts?: boolean | undefined;
 }
 
 /**
- * What `new WebSocket(url, protocols, options)` takes beyond the standard, as runtimes without a user agent offer it. May also
+ * Options of `new WebSocket(url, protocols, options)` beyond the standard, on runtimes that are not browsers. May also
  * stand in the place of `protocols`.
  */
 export interface W3CWebSocketOptions extends ConnectOptions {

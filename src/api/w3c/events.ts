@@ -16,10 +16,10 @@ class OwnCloseEvent extends Event {
   readonly #reason: string;
 
   constructor(type: string, init: CloseEventInit = {}) {
-    if (arguments.length === 0) throw new TypeError('A CloseEvent takes a type');
+    if (arguments.length === 0) throw new TypeError('CloseEvent needs a type as its first argument');
     const values: CloseEventInit = init ?? {};
     if (typeof values !== 'object' && typeof values !== 'function') {
-      throw new TypeError('The initial values of a CloseEvent are an object');
+      throw new TypeError('The second argument of CloseEvent must be an object');
     }
     // A dictionary's members are read in the order of their names, inherited ones first.
     const { bubbles = false, cancelable = false, composed = false } = values;

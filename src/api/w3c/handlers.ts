@@ -33,14 +33,14 @@ export class EventHandlers {
     this.#target = target;
   }
 
-  /** The handler of `type`; null when there is none. */
+  /** The handler of `type`; null if it is not set. */
   get(type: string): unknown {
     if (this.#hidden !== type) return this.#slots.get(type)?.callback ?? null;
     this.#hidden = null;
     return null;
   }
 
-  /** Sets the handler of `type`. A value that is no object removes it, and its place with it. */
+  /** Sets the handler of `type`. A value that is not an object removes it and its place. */
   set(type: string, value: unknown): void {
     const slot = this.#slots.get(type);
     if (value === null || (typeof value !== 'function' && typeof value !== 'object')) {

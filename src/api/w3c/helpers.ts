@@ -30,7 +30,7 @@ export interface MessagesOptions {
   readonly maximum?: number | undefined;
 }
 
-/** What a message holds; which of the two kinds of bytes says `binaryType`. */
+/** The data of a message. `binaryType` decides between the two kinds of bytes. */
 export type MessageData = string | ArrayBuffer | Blob;
 
 type Result = IteratorResult<MessageData, undefined>;
@@ -53,12 +53,12 @@ const CLOSED = 3;
 const CLOSE_ABNORMAL = 1006;
 
 const DEFAULT_MAXIMUM = 67_108_864;
-/** What a message costs besides its bytes, so that empty ones are bounded too. */
+/** The cost of a message in addition to its bytes, so that the number of empty messages is limited too. */
 const MESSAGE_COST = 64;
 
 /** The interface tells of an end once, and keeps nothing. */
 const endings = new WeakMap<WebSocketLike, Promise<Ending>>();
-/** What an iteration that was left early had not handed out: the next one begins with it. */
+/** Messages that remained when an iteration was left early. The next iteration begins with them. */
 const leftovers = new WeakMap<WebSocketLike, MessageData[]>();
 
 function endingOf(ws: WebSocketLike): Promise<Ending> {
@@ -75,7 +75,7 @@ function endingOf(ws: WebSocketLike): Promise<Ending> {
       resolve({ details: { code, reason, wasClean }, error });
     });
     // It is CLOSED between the events error and close, too: a later turn knows.
-    if (ws.readyState === CLOSED) immediate(() => reject(new Error('The WebSocket had been closed before')));
+    if (ws.readyState === CLOSED) immediate(() => reject(new Error('The WebSocket is already closed')));
   });
   endings.set(ws, ending);
   return ending;
@@ -115,14 +115,14 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * The messages from now on, in order: `for await (const message of messages(ws))`.
  *
  * Ends when the connection is closed, and throws when it has failed or was lost, after all messages before that. Leaving the loop stops
- * listening and leaves the connection open; what had arrived by then is kept for the next call, what comes between the two is lost. To
+ * listening and leaves the connection open; messages that have arrived by then are kept for the next call; messages that arrive between the two calls are lost. To
  * take some messages one by one and then the rest, call `next()` of one iterator and loop over the same.
  *
  * The W3C API has no backpressure: whatever a peer sends arrives, and waits here while the program is busy. So there is a limit: what goes
  * beyond it is dropped, and a RangeError comes behind what had been waiting. The connection stays open even then, for the program to
  * close: this API may not send status code 1008.
  *
- * @throws {RangeError} when `maximum` is no limit.
+ * @throws {RangeError} if `maximum` is not a limit.
  */
 export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
   return new MessageIterator(ws, options.maximum ?? DEFAULT_MAXIMUM);

@@ -1,4 +1,4 @@
-// The W3C face: what an adapter takes from here.
+// The W3C API: the exports that adapters use.
 
 export type {
   HeaderFields,

@@ -1,4 +1,4 @@
-// What stands behind a WebSocket object: its states, and the steps of https://websockets.spec.whatwg.org. Numbered comments are that text's.
+// The state of a WebSocket object, and the steps of https://websockets.spec.whatwg.org. Numbered comments are the steps of that text.
 
 import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
@@ -21,7 +21,7 @@ const MAXIMUM_REASON = 123;
 
 const CloseEvent = pickCloseEvent(globalThis);
 
-/** What a {@link Life} uses of its surroundings. */
+/** Functions that a {@link Life} gets from its surroundings. */
 export interface Surroundings {
   readonly connect: Connect;
   readonly platform: Platform;
@@ -125,7 +125,7 @@ export class Life {
     }
   }
 
-  /** Runs `task` now or, inside of a method of ours, in a task of its own: microtasks of the program, which add listeners, come first. */
+  /** Runs `task` now, or, inside of one of our methods, as a separate task: the program's microtasks, which add listeners, run before it. */
   #queueTask(task: () => void): void {
     if (this.#isInCall) this.#platform.nextTurn(task);
     else task();
@@ -174,7 +174,7 @@ export class Life {
     this.extensions = extensions;
     this.protocol = protocol;
     this.#fire(new Event('open'));
-    // A message is a task of its own: a program that awaits "open" adds its listener before. The session keeps what comes until then.
+    // A message is a separate task, so a program that awaits "open" adds its listener before. The session keeps messages until then.
     this.#platform.nextTurn(() => this.#session?.start(head));
   }
 

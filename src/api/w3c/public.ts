@@ -1,4 +1,4 @@
-// What every W3C entry point exports besides its class.
+// The exports of every W3C entry point besides its class.
 
 export type * from './index.ts';
 export {

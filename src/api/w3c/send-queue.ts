@@ -15,7 +15,7 @@ interface QueuedClose {
   readonly reason: Uint8Array;
 }
 
-/** What stands between `send()` and a session. Only waits while a Blob is being read. */
+/** Queue between `send()` and a session. Messages wait in it only while a Blob is being read. */
 export class SendQueue {
   readonly #platform: Platform;
   readonly #onBlobError: (error: Error) => void;
@@ -47,7 +47,7 @@ export class SendQueue {
     this.#close = null;
   }
 
-  /** The session is over: what has not left never will. */
+  /** The session is over: waiting messages are dropped. */
   end(): void {
     this.#kept = this.bufferedAmount;
     this.#session = null;

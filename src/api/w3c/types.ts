@@ -48,14 +48,14 @@ export interface W3CWebSocket extends EventTarget {
   readonly extensions: string;
   /** The subprotocol that the server chose; empty before the connection is open. */
   readonly protocol: string;
-  /** What binary messages arrive as. Default 'blob'. A value that is neither is ignored. */
+  /** Type of received binary messages. Default 'blob'. Any other value than these two is ignored. */
   binaryType: BinaryType;
   onopen: Handler<'open'>;
   onmessage: Handler<'message'>;
   onerror: Handler<'error'>;
   onclose: Handler<'close'>;
   /**
-   * Sends one message: a string as text, anything else as bytes; what is neither a Blob nor a buffer becomes a string first.
+   * Sends one message: a string as text, anything else as bytes; a value that is neither a Blob nor a buffer is converted to a string first.
    *
    * @param data Copied before the call returns; a Blob is read later, and what is sent after it waits for it.
    * @throws {DOMException} InvalidStateError while connecting.
@@ -100,7 +100,7 @@ export interface WebSocketConstructor {
    * @param url Absolute; scheme ws, wss, http or https, no fragment.
    * @param protocols Subprotocols to offer, the preferred one first. An object that cannot be iterated is taken as `options`. null is
    *   the subprotocol "null", as in browsers, and stands for none only in front of `options`.
-   * @param options Goes beyond the standard. Counts where both arguments have an option. A value that is no object is ignored, as
+   * @param options Not in the standard. Has priority if both arguments have an option. A value that is not an object is ignored, as
    *   browsers ignore a third argument.
    * @throws {DOMException} SyntaxError for such a URL or subprotocol.
    * @throws {TypeError} for an option of no use.

@@ -1,9 +1,9 @@
 // The URL steps of the WebSocket constructor: https://websockets.spec.whatwg.org/#dom-websocket-websocket, steps 2 to 7.
 
 /**
- * Parses what was given as the URL of a WebSocket server. There is no base URL outside of a document.
+ * Parses the URL of a WebSocket server, as a program gives it. There is no base URL outside of a document.
  *
- * @throws {DOMException} SyntaxError when it is no absolute URL of scheme ws, wss, http or https, or has a fragment.
+ * @throws {DOMException} SyntaxError if it is not an absolute URL of scheme ws, wss, http or https, or has a fragment.
  */
 export function parseWebSocketUrl(text: string): URL {
   // 2. Let urlRecord be the result of applying the URL parser to url. 3. If urlRecord is failure, throw a SyntaxError.

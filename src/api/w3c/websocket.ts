@@ -21,7 +21,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
     readonly #life: Life;
 
     constructor(url: string | URL, ...rest: [protocols?: ProtocolsOrOptions | null, options?: W3CWebSocketOptions | null]) {
-      if (arguments.length === 0) throw new TypeError('A WebSocket takes a URL');
+      if (arguments.length === 0) throw new TypeError('WebSocket needs a URL as its first argument');
       super();
       const text = toUsvString(url);
       const { protocols, options } = readArguments(rest[0], rest[1]);
@@ -100,7 +100,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
 
     send(data: unknown): void {
       const life = this.#life;
-      if (arguments.length === 0) throw new TypeError('send() takes the data to send');
+      if (arguments.length === 0) throw new TypeError('send() needs the data as its argument');
       life.send(toBody(data));
     }
 

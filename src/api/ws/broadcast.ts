@@ -18,7 +18,7 @@ export interface BroadcastOptions {
 }
 
 /**
- * Sends one message to many WebSockets, such as `server.clients`. What they get, and when, is what `send` of each would give them; it costs
+ * Sends one message to many WebSockets, such as `server.clients`. They get it as by `send` of each; it costs
  * less, because connections of a server that do not compress share one frame. A subclass's own `send` is not called.
  *
  * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.

@@ -1,4 +1,4 @@
-// What clients of all runtimes check and prepare before they connect.
+// Checks and preparations of a client before it connects, on all runtimes.
 
 import { Buffer } from 'node:buffer';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
@@ -11,7 +11,7 @@ export function checkedVersion({ protocolVersion = 13 }: ClientOptions): 8 | 13 
   throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
 }
 
-/** The subprotocols to offer. @throws {SyntaxError} when one is no token, or comes twice. */
+/** The subprotocols to offer. @throws {SyntaxError} if one is not a token, or occurs twice. */
 export function checkedProtocols(protocols: readonly unknown[]): readonly string[] {
   const names = protocols as readonly string[];
   if (!areValidSubprotocols(names)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');

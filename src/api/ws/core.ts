@@ -30,12 +30,12 @@ export interface Opening {
   abort(): void;
 }
 
-/** What came out of an opening handshake. */
+/** The result of an opening handshake. */
 export interface OpenSettings {
   readonly protocol: string;
   /** As in a Sec-WebSocket-Extensions header. */
   readonly extensions: string;
-  /** What the session runs over; null for a runtime's own WebSocket. */
+  /** The socket below the session; null for a WebSocket of the runtime. */
   readonly socket: Duplex | null;
   /** See `ConnectionSettings`. Default true. */
   readonly allowSynchronousEvents?: boolean | undefined;
@@ -103,7 +103,7 @@ export class SocketCore implements ShapingSink {
     return this.#socket;
   }
 
-  /** What it runs over, once open. */
+  /** The socket below the session, once open. */
   get session(): Session | null {
     return this.#session;
   }
@@ -257,7 +257,7 @@ export class SocketCore implements ShapingSink {
   /** Sends a frame that the program has laid out, in order with its messages, where the session can. */
   sendFrame(list: readonly unknown[], callback: Callback | undefined): void {
     const pieces = list.map((piece) => toBytes(normalize(piece)));
-    if (pieces.reduce((sum, { length }) => sum + length, 0) < 2) throw new TypeError('A frame has two bytes or more');
+    if (pieces.reduce((sum, { length }) => sum + length, 0) < 2) throw new TypeError('A frame has at least two bytes');
     if (this.#readyState !== OPEN) return callback && nextTick(callback, notOpen(this.#readyState));
     const session = this.#session!;
     if (this.#queue === null) session.sendFrame!(pieces, callback as never);
@@ -389,7 +389,7 @@ export class SocketCore implements ShapingSink {
   onError(error: Error): void {
     const ws = this.#ws;
     // An 'error' event without a listener ends the process. On a server any peer could cause that; a client's program that has asked for
-    // `ready` hears of a failed handshake there.
+    // `ready` is told of a failed handshake there.
     const mayGoUnheard = this.#isServer || (this.#readiness !== null && this.#session === null);
     const isUnheard = mayGoUnheard && ws.listenerCount('error') === 0;
     try {

@@ -1,4 +1,4 @@
-// What `send`, `ping` and `pong` take, turned into bytes; and received bytes, turned into what `binaryType` asks for.
+// Converts the data of `send`, `ping` and `pong` to bytes, and received bytes to the type that `binaryType` names.
 
 import { Buffer } from 'node:buffer';
 import type { MessageOptions } from './types.ts';
@@ -6,7 +6,7 @@ import { isUint8Array } from '../../base/realms.ts';
 import { ownOption } from '../../base/options.ts';
 import type { SendOptions } from '../../platform.ts';
 
-/** What can be sent: text, bytes, and whatever `Buffer.from` makes bytes of. */
+/** Data that can be sent: text, bytes, and everything that `Buffer.from` converts to bytes. */
 export type Sendable =
   | string
   | number
@@ -33,14 +33,14 @@ export function toBytes(data: unknown): Buffer {
   return Buffer.from(data as string);
 }
 
-/** What is sent for `data`: numbers as their decimal text, and an empty message for every other value that counts as false. */
+/** The text or bytes for `data`: a number is sent as decimal text, any other falsy value as an empty message. */
 export function normalize(data: unknown): unknown {
   if (typeof data === 'number') return String(data);
   return data || EMPTY;
 }
 
 /**
- * What a session may know of a message's options; undefined when that is nothing. A session knows more options than a program may give,
+ * The options of a message that the session gets; undefined if there are none. A session knows more options than a program may give,
  * so an object is made that has all of them.
  */
 export function frameOptions(options: MessageOptions | null | undefined): SendOptions | undefined {
@@ -64,7 +64,7 @@ export function isSentAsText(data: unknown, settings: MessageOptions | null | un
 export function toReason(reason: unknown): Buffer {
   if (typeof reason === 'string') return Buffer.from(reason);
   if (reason === undefined || !(reason as { length?: unknown }).length) return EMPTY;
-  // For its error: what is no text and no view at all is refused in Node's own words.
+  // For its error: a value that is neither text nor a view is refused with the message of Node.js.
   Buffer.byteLength(reason as string);
   if (isUint8Array(reason)) return toBytes(reason);
   throw new TypeError('Second argument must be a string or a Uint8Array');
@@ -72,7 +72,7 @@ export function toReason(reason: unknown): Buffer {
 
 /**
  * `source[start, end)` as a Buffer whose ArrayBuffer holds these bytes and no others. Without a copy if they are all of the memory of
- * `source`, which is not used any more then. One of no bytes has memory of its own: `source` may be a constant, which a program must not be
+ * `source`, which is not used any more then. An empty message has separate memory: `source` may be a constant, which a program must not be
  * able to transfer.
  */
 export function ownBuffer(source: Uint8Array, start: number = 0, end: number = source.length): Buffer {

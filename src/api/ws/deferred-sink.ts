@@ -84,7 +84,7 @@ export class DeferredSink implements SessionSink {
     try {
       task();
     } finally {
-      // After the task: what it puts off by an immediate comes before the next event, as in ws.
+      // After the task, so an immediate that the task starts runs before the next event, as in ws.
       immediate(this.#run);
     }
   };

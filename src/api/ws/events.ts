@@ -12,7 +12,7 @@ const TYPE: unique symbol = Symbol('type');
 const TARGET: unique symbol = Symbol('target');
 const DETAIL: unique symbol = Symbol('detail');
 
-/** What every event object has. Members are read-only; `target` is the WebSocket it happened on. */
+/** Members of every event object, read-only. `target` is the WebSocket that emitted the event. */
 class Event {
   readonly [TYPE]: string;
   readonly [TARGET]: WebSocketBase;
@@ -92,7 +92,7 @@ for (const { prototype } of [Event, CloseEvent, ErrorEvent, MessageEvent]) {
   }
 }
 
-/** What was registered, on the function that the emitter calls for it. */
+/** The registered listener, on the function that the emitter calls for it. */
 const registered: unique symbol = Symbol('registered');
 
 interface Registration {
@@ -118,7 +118,7 @@ function find(target: EventEmitter, type: string, matches: (registration: Regist
   );
 }
 
-/** Adds a listener; a second time, or for an event there is none of, does nothing. */
+/** Adds a listener. Does nothing for a listener that was already added, and for an unknown event. */
 export function addListener(
   target: WebSocketBase,
   type: string,

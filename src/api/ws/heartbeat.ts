@@ -1,4 +1,4 @@
-// The `heartbeat` option, read and checked. What it does is src/protocol/heartbeat.ts's business.
+// Reads and checks the `heartbeat` option. src/protocol/heartbeat.ts sends the Pings.
 
 import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
 import { ownOptions } from '../../base/options.ts';
@@ -13,11 +13,11 @@ export interface HeartbeatOptions {
 
 const DEFAULT_INTERVAL = 30_000;
 const DEFAULT_TIMEOUT = 10_000;
-/** What timers of JavaScript can count to. */
+/** Longest time of a JavaScript timer, in milliseconds. */
 const LONGEST = 2_147_483_647;
 
 /**
- * What a `heartbeat` option asks for; undefined when it is off.
+ * The times of a `heartbeat` option; undefined if it is off.
  *
  * @throws {RangeError} for a time that is not above 0, or too long for a timer.
  * @throws {TypeError} for what is neither a boolean nor an object.

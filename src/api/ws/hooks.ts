@@ -8,9 +8,9 @@ const microtasks: Deferring = { defer: queueMicrotask };
 /** An answer, at once or later. */
 export type Answer<Value> = Value | PromiseLike<Value>;
 
-/** What follows the answer of a hook. */
+/** Continuations after the answer of a hook. */
 export interface Sequel<Value> {
-  /** What it throws is thrown to the caller of {@link ask}; it is an uncaught exception when the answer came later. */
+  /** An exception of it is thrown to the caller of {@link ask}, or is uncaught if the answer came later. */
   onAnswer(value: Value, isLate: boolean): void;
   /** The hook has thrown, or its promise was rejected. */
   onFailure(error: unknown): void;

@@ -73,7 +73,7 @@ interface Handles {
 const handles = new WeakMap<SocketCore, Handles>();
 
 /**
- * What `_sender` and `_receiver` are: null while there is no connection, as in ws, and undefined with a runtime's own WebSocket, which
+ * Values of `_sender` and `_receiver`: null without a connection, as in ws, and undefined with a WebSocket of the runtime, which
  * takes no frames.
  */
 function handlesOf(ws: WebSocketBase): Handles | null | undefined {
@@ -89,7 +89,7 @@ function handlesOf(ws: WebSocketBase): Handles | null | undefined {
   return made;
 }
 
-/** An accessor in whose place a program may put a property of its own. */
+/** An accessor that a program may replace by its own property. */
 function replaceable(name: string, get: (ws: WebSocketBase) => unknown): PropertyDescriptor {
   return {
     configurable: true,

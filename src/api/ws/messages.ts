@@ -12,13 +12,13 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Reading stops when so many messages wait for the program, or so many bytes. What has been read by then still comes. */
+/** Reading stops when so many messages, or so many bytes, wait for the program. Messages that were already read are still delivered. */
 const MOST_MESSAGES = 16;
 const MOST_BYTES = 65_536;
 /** How many messages that were handed out stay in front of the queue. */
 const MOST_TAKEN = 1024;
 
-/** What an iteration that was left early had not handed out: the next one begins with it. */
+/** Messages that remained when an iteration was left early. The next iteration begins with them. */
 const leftovers = new WeakMap<object, Data[]>();
 
 function sizeOf(data: Data | Blob): number {
@@ -71,7 +71,7 @@ export class MessageIterator implements AsyncIterableIterator<Data, undefined> {
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
-  /** Ends the iteration, not the connection: what was not handed out is kept for the next one, and reading goes on. */
+  /** Ends the iteration, not the connection. Remaining messages are kept for the next iteration, and reading goes on. */
   return(): Promise<Result> {
     const left = this.#messages.slice(this.#first);
     if (left.length > 0) leftovers.set(findCore(this.#ws) ?? this.#ws, left);

@@ -13,7 +13,7 @@ import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, 
 import type { WebSocketBase } from './websocket.ts';
 import { ownOptions } from '../../base/options.ts';
 
-/** What client and server share. An option that is undefined has its default. */
+/** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
   /** Whether several message, ping and pong events may come in one turn of the event loop. Default true. */
   allowSynchronousEvents?: boolean | undefined;
@@ -29,7 +29,7 @@ export interface ConnectionSettings {
   maxBufferedChunks?: number | undefined;
   /** Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
   maxBufferedAmount?: number | undefined;
-  /** What happens to a message beyond `maxBufferedAmount`. Default `'close'`. */
+  /** Reaction to a message beyond `maxBufferedAmount`. Default `'close'`. */
   bufferPolicy?: BufferPolicy | undefined;
   /** Whether text is passed on unchecked. Default false. */
   skipUTF8Validation?: boolean | undefined;
@@ -88,7 +88,7 @@ export interface ServerOptions<
   clientTracking?: boolean | undefined;
   /**
    * Web pages that may connect: origins as `https://example.com` or `http://localhost:8080`, or what decides. Others are answered 403;
-   * clients that send no Origin are no browsers and pass. Default: all.
+   * clients without an Origin are not browsers and pass. Default: all.
    */
   allowedOrigins?: AllowedOrigins<InstanceType<Request>> | undefined;
   /** Decides whether a client may connect. Default: all may. */
@@ -106,11 +106,11 @@ export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptio
   const given = { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy };
   const heartbeat = heartbeatSettings(settings.heartbeat);
   const skipUtf8Validation = settings.skipUTF8Validation ?? false;
-  // What is undefined counts as left out. An object made of entries was 3 % of a handshake's profile.
+  // An undefined option counts as left out. An object made of entries took 3 % of a handshake.
   return { ...given, heartbeat, skipUtf8Validation } as Omit<SessionOptions, 'role'>;
 }
 
-/** What `perMessageDeflate` asks for; undefined when it is off. */
+/** The parameters of `perMessageDeflate`; undefined if it is off. */
 export function deflateSettings(setting: boolean | PerMessageDeflateOptions | undefined): PerMessageDeflateOptions | undefined {
   if (setting === true) return ownOptions<PerMessageDeflateOptions>(null);
   return setting ? ownOptions(setting) : undefined;

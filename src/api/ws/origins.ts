@@ -9,14 +9,14 @@ export type OriginPredicate<Request extends IncomingMessage = IncomingMessage> =
   request: Request,
 ) => Answer<boolean>;
 
-/** Origins as `scheme://host[:port]`, or `null` for pages that have none of their own. */
+/** Origins as `scheme://host[:port]`, or `null` for pages without an origin. */
 export type AllowedOrigins<Request extends IncomingMessage = IncomingMessage> = readonly string[] | OriginPredicate<Request>;
 
 /**
  * An origin in its one form (RFC 6454 section 6.2): scheme and host in lower case, the default port left out, the host of an `http:` or
  * `https:` origin in ASCII.
  *
- * @returns undefined for what is no origin: a path, credentials, a list, …
+ * @returns undefined if the text is not an origin: a path, credentials, a list, …
  */
 export function serializeOrigin(origin: string): string | undefined {
   if (origin === 'null') return origin;
@@ -42,7 +42,7 @@ export function checkAllowedOrigins(allowed: unknown): void {
   }
 }
 
-/** Whether a client may connect whose request says `origin`. One that says nothing is no web page, and may. */
+/** Whether a client with this `origin` may connect. A client without an origin is not a web page, and may. */
 export function isAllowedOrigin<Request extends IncomingMessage>(
   allowed: AllowedOrigins<Request>,
   origin: string | undefined,

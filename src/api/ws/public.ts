@@ -1,4 +1,4 @@
-// What every ws-style entry point exports besides its classes.
+// The exports of every ws-style entry point besides its classes.
 
 export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';

@@ -1,4 +1,4 @@
-// What `ready` of the ws-style WebSocket gives: a promise for the end of the opening handshake.
+// The promise `ready` of the ws-style WebSocket, for the end of the opening handshake.
 
 import type { WebSocketBase } from './websocket.ts';
 

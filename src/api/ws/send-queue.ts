@@ -4,7 +4,7 @@ import type { SendCallback } from '../../platform.ts';
 import { nextTick } from '../../clock.ts';
 import type { BlobLike } from '../../base/realms.ts';
 
-/** What sends the bytes, once they are there. */
+/** Sends the bytes once they are read. */
 export type SendTask = (bytes: Uint8Array) => void;
 
 export interface SendQueueOwner {
@@ -38,7 +38,7 @@ export class SendQueue {
       try {
         bytes = content instanceof Uint8Array ? content : new Uint8Array(await content.arrayBuffer());
       } catch (error) {
-        // In a turn of its own, where what a listener throws is an uncaught exception and not a rejected promise.
+        // In a separate turn, where an exception of a listener is uncaught and not a rejected promise.
         nextTick(() => {
           callback?.(error as Error);
           this.#owner.onFailure(error as Error);

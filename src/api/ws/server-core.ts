@@ -14,25 +14,25 @@ import type { AddressInfo, PerMessageDeflateOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
 
-/** What a server needs of the HTTP server that it listens with; that of node:http has it. Events: `listening`, `error`, `upgrade`. */
+/** Members that a server uses of its HTTP server; that of node:http has them. Events: `listening`, `error`, `upgrade`. */
 export interface HttpServer extends EventEmitter {
   /** @param at A port, or the path of a Unix domain socket. */
   listen(at?: number | string, host?: string, backlog?: number, onListening?: () => void): unknown;
   /** Most fields of a request's head; 0 or nothing for the runtime's own limit. */
   readonly maxHeadersCount?: number | null;
-  /** What it listens on; null when it does not. */
+  /** The address that it listens on; null if it does not listen. */
   address(): AddressInfo | string | null;
   /** Takes no more connections. @param onClosed Called once all are gone. */
   close(onClosed: () => void): unknown;
 }
 
-/** What a runtime lends to its server class. */
+/** Functions that a runtime provides for its server class. */
 export interface ServerPlatform {
   /** The class to construct unless the program names another. */
   readonly WebSocket: new (address: null) => WebSocketBase;
   /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
   checkDeflateOptions?: ((settings: PerMessageDeflateOptions | undefined) => void) | undefined;
-  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
+  /** Makes the HTTP server that `port` asks for; it answers requests that are not an upgrade with 426. */
   createHttpServer(options: StandaloneServerOptions): HttpServer;
   /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
   createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;
@@ -47,7 +47,7 @@ export class ServerCore {
   httpServer: HttpServer | null = null;
   /** Listeners of the HTTP server, by event. */
   listeners: Readonly<Record<string, LooseListener<unknown>>> = {};
-  /** Forgets the WebSocket that it is called on. One for all clients: each would keep one of its own alive. */
+  /** Forgets the WebSocket that it is called on. One function for all clients, so that no closure keeps a client alive. */
   readonly onClientClose: (this: object) => void;
   /** Reports an error of an accepted connection. One for all clients, too. */
   readonly onClientError: (error: Error, ws: WebSocketBase) => void;
@@ -83,7 +83,7 @@ export function serverCoreOf(server: object): ServerCore {
   return carrier[CORE]!;
 }
 
-/** What the runtime lends to the class of a server. */
+/** Functions that the runtime provides for the class of a server. */
 export function platformOf(server: object): ServerPlatform {
   return (server as Carrier)[PLATFORM];
 }

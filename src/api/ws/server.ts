@@ -1,4 +1,4 @@
-// The ws-style WebSocketServer, apart from what a runtime must lend it: an HTTP server and sessions over sockets.
+// The ws-style WebSocketServer. The runtime provides the HTTP server and the sessions over sockets.
 // The contract of the class is that of ws 8.
 
 import type { IncomingMessage } from 'node:http';
@@ -18,7 +18,7 @@ import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions, readOptions } f
 type RequestClass = typeof IncomingMessage;
 type Connected<Socket, Request> = (ws: Socket, request: Request) => void;
 
-/** What `options` says where the program says nothing. */
+/** Defaults that `options` shows. */
 const DEFAULTS = {
   allowSynchronousEvents: true,
   autoPong: true,
@@ -77,13 +77,13 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     for (const [event, listener] of Object.entries(core.listeners)) core.httpServer.on(event, listener);
   }
 
-  /** What the server listens on; null when it does not. @throws {Error} with `noServer`. */
+  /** The address that the server listens on; null if it does not listen. @throws {Error} with `noServer`. */
   address(): AddressInfo | string | null {
     if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
     return serverCoreOf(this).httpServer?.address() ?? null;
   }
 
-  /** The HTTP server; null when there is none. Not in ws's documented API, but programs read its address. @internal */
+  /** The HTTP server, or null. Not in ws's documented API, but programs read its address. @internal */
   get _server(): HttpServer | null {
     return serverCoreOf(this).httpServer;
   }
@@ -95,7 +95,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   }
 
   /**
-   * Takes no more connections; those that are open stay. An HTTP server of our own is closed, another one only left.
+   * Accepts no more connections. Open connections stay. An HTTP server that this server made is closed; another one loses our listeners only.
    *
    * @param callback Called with the 'close' event, or with an error when the server was closed already.
    */

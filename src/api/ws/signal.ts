@@ -6,7 +6,7 @@ function abortError(signal: AbortSignal): Error {
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
 }
 
-/** @throws {TypeError} for what is no AbortSignal. */
+/** @throws {TypeError} if the value is not an AbortSignal. */
 export function checkSignal(signal: unknown): void {
   if (signal === undefined || signal === null) return;
   if (typeof signal === 'object' && 'aborted' in signal && 'addEventListener' in signal) return;

@@ -25,7 +25,7 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
   options: StandaloneServerOptions<Socket, Request>,
 ): ServerOptions<Socket, Request> {
   const { tls, unix, port, server, noServer } = options;
-  if (tls !== undefined && (server || noServer)) throw new TypeError('The "tls" option goes with "port" or "unix" only');
+  if (tls !== undefined && (server || noServer)) throw new TypeError('The "tls" option needs "port" or "unix"');
   if (unix === undefined) return options;
   if (typeof unix !== 'string' || unix === '') throw new TypeError('The "unix" option must be the path of a socket');
   if (port !== undefined && port !== null) throw new TypeError('Only one of the "port" and "unix" options may be specified');

@@ -43,7 +43,7 @@ class WebSocketStream extends Duplex {
     const isServer = findCore(ws)?.isServer === true;
     const onError = (error: Error): void => {
       this.destroy();
-      // A peer must not end a server by an 'error' that nobody listens for; `errored` tells of it, and 'close' comes.
+      // A peer must not end a server by an 'error' without a listener. `errored` has the error, and 'close' is emitted.
       if (isServer) return;
       this.removeListener('error', onError);
       // Nobody else listens: what EventEmitter does then is not ours to prevent.

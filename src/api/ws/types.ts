@@ -7,7 +7,7 @@ import type { WebSocketBase } from './websocket.ts';
 
 /** A received message. With `binaryType` 'blob' it is a Blob, which the types of ws do not tell either. */
 export type RawData = Buffer | ArrayBuffer | Buffer[];
-/** What a message event holds: a string for text. */
+/** Data of a message event: a string for text. */
 export type Data = string | Buffer | ArrayBuffer | Buffer[];
 export type MessageData = Data;
 
@@ -29,7 +29,7 @@ export interface SocketEvents {
   drain: [];
 }
 
-/** What an upgrade request has of ours. */
+/** Properties that we add to an upgrade request. */
 export interface RequestContext {
   /** The object that `verifyClient` admitted the client with. */
   context?: Loose;
@@ -76,7 +76,7 @@ export interface WebSocketEventMap {
   message: MessageEvent;
 }
 
-/** What `addEventListener` may be told. */
+/** Options of `addEventListener`. */
 export interface EventListenerOptions {
   /** Remove the listener after its first event. Default false. */
   once?: boolean | undefined;
@@ -87,7 +87,7 @@ export interface EventListenerOptions {
 /** An event listener, or an object that has one. */
 export type Listener<Kind> = ((event: Kind) => void) | { handleEvent(event: Kind): void };
 
-/** What `onmessage` and its like hold. */
+/** Type of `onmessage` and the other handler attributes. */
 export type Handler<Kind extends Event> = ((event: Kind) => void) | null;
 
 /** How to send one frame of a message. */
@@ -104,9 +104,9 @@ export interface MessageOptions {
 
 export type CertMeta = string | string[] | Buffer | Buffer[];
 
-/** What `verifyClient` is told. */
+/** First argument of `verifyClient`. */
 export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMessage> {
-  /** `Origin`, or `Sec-WebSocket-Origin` with version 8. A client that is no browser may send anything, or nothing. */
+  /** `Origin`, or `Sec-WebSocket-Origin` with version 8. A client that is not a browser may send any value, or none. */
   origin: string;
   /** Whether the request came over TLS. */
   secure: boolean;
@@ -138,7 +138,7 @@ export type VerifyClientCallback<Request extends IncomingMessage = IncomingMessa
 /** May change the request before it is sent; must call `request.end()`. */
 export type FinishRequestCallback = (request: ClientRequest, websocket: WebSocketBase) => void;
 
-/** What a client passes on to the HTTP request. The rest of what `http.request` and `https.request` take is passed on as well. */
+/** Options that a client passes on to the HTTP request. All other options of `http.request` and `https.request` are passed on as well. */
 export interface RequestSettings {
   agent?: Agent | undefined;
   headers?: { [name: string]: string } | Headers | ReadonlyMap<string, string | readonly string[]> | undefined;

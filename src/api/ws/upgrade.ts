@@ -22,7 +22,7 @@ export type Connected = (ws: WebSocketBase, request: IncomingMessage) => void;
 /** Extensions in use, by name. Only a {@link DeflateAnswer} of ours has a meaning; for the rest the request is looked at again. */
 export type AcceptedExtensions = Readonly<Record<string, unknown>>;
 
-/** The part of the server that an upgrade asks: what a program may override is called on the server itself. */
+/** The part of the server that an upgrade uses. Methods that a program may override are called on the server itself. */
 export interface UpgradingServer {
   readonly options: ServerOptions;
   emit(event: string, ...values: unknown[]): boolean;
@@ -50,7 +50,7 @@ function destroyFailed(this: Duplex): void {
   this.destroy();
 }
 
-/** What came in, and who gets the WebSocket. */
+/** The request, and the callback that gets the WebSocket. */
 export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -122,7 +122,7 @@ export class Upgrade {
     const info: VerifyClientInfo = { origin: check.origin as string, secure: isSecure(request), req: request };
     const hasCallback = verifyClient.length === 2;
     let decision: boolean | undefined;
-    /** What a listener threw while the hook was still on the stack: its own business, and no failure of the hook. */
+    /** An exception of a listener while the hook was still on the stack. It is not a failure of the hook. */
     let thrown: { readonly error: unknown } | undefined;
     const decide = (verdict: unknown, status?: number, reason?: string, headers?: HeaderValues): void => {
       // Admitting twice is told off where the socket is handed over.

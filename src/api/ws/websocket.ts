@@ -90,7 +90,7 @@ export abstract class WebSocketBase extends ListeningBase {
    * Resolves with the WebSocket once it is open; whenever it is asked for. If that is before the first message, messages wait for one turn of
    * the event loop, so that none is missed by listeners that are added, and loops that are begun, right behind the `await`. If it never opens, a client's rejects with the error, and one on a
    * server's side resolves with the closed WebSocket. Made when asked for, so programs that do not are spared an unhandled rejection. A
-   * program may assign a value of its own.
+   * program may assign another value.
    */
   get ready(): Promise<this> {
     return findCore(this)?.ready as Promise<this>;
@@ -171,7 +171,7 @@ export abstract class WebSocketBase extends ListeningBase {
     findCore(this)?.terminate();
   }
 
-  /** Stops reading, so that TCP holds the peer back; what has been read is still delivered. */
+  /** Stops reading, so that TCP makes the peer wait. Messages that were already read are still delivered. */
   pause(): void {
     findCore(this)?.pause();
   }
@@ -206,7 +206,7 @@ export abstract class WebSocketBase extends ListeningBase {
 
 function ignore(): void {}
 
-/** Gives one object a property of its own in the place of an accessor: programs of ws keep what they like on their sockets. */
+/** Replaces an accessor by an own property of one object, because programs of ws store anything on their sockets. */
 export function define(ws: object, name: string, value: unknown): void {
   Object.defineProperty(ws, name, { configurable: true, enumerable: true, value, writable: true });
 }

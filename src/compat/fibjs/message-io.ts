@@ -212,7 +212,7 @@ export async function encodeMessage(
   if (!isControl && type !== OPCODE_TEXT && type !== OPCODE_BINARY) throw new UsageError(`No message has type ${type}`);
   if (type === OPCODE_TEXT && !platform.codec.isUtf8(bytes)) throw new UsageError('The body of a text message must be UTF-8');
   const isCompressed = compress && !isControl;
-  if (isCompressed && engine === undefined) throw new UsageError('There is nothing to compress with on this runtime');
+  if (isCompressed && engine === undefined) throw new UsageError('This runtime has no compression');
   const compression = isCompressed && engine ? standalone(platform, engine) : null;
   try {
     return await new Promise((resolve, reject) => {

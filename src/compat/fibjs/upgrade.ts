@@ -119,7 +119,7 @@ class Upgrader {
 
   #upgrade(check: AcceptableRequest, request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
     if (!this.#binding.createSession) return refuseUpgrade(socket, NO_SOCKETS);
-    if (taken.has(socket)) throw new UsageError('The socket of this request carries a WebSocket already');
+    if (taken.has(socket)) throw new UsageError('The socket of this request already belongs to a WebSocket');
     if (!socket.readable || !socket.writable) return void socket.destroy();
     taken.add(socket);
     const engine = this.#perMessageDeflate ? this.#binding.deflateEngine?.() : undefined;

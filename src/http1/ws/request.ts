@@ -37,7 +37,7 @@ export class HttpRequest extends EventEmitter {
   setHeader(name: string, value: string | number | readonly string[]): this {
     if (this.writableEnded) throw new Error('Cannot set headers after they are sent to the client');
     const own = this.#ownName(name);
-    if (own !== undefined && own !== 'Host') throw new Error(`The ${own} header belongs to the handshake`);
+    if (own !== undefined && own !== 'Host') throw new Error(`The ${own} header is reserved for the handshake`);
     headerLines({ [name]: value });
     this.#headers.set(name.toLowerCase(), [name, value]);
     return this;

@@ -224,7 +224,7 @@ export class DeflateCore {
 
   #createContext(): Compression {
     const settings = this.#settings;
-    if (this.#agreement === null) throw new TypeError('Call accept() first: nothing has been agreed on');
+    if (this.#agreement === null) throw new TypeError('Call accept() first: there is no agreement yet');
     checkDeflateOptions(settings);
     const role = this.isServer ? 'server' : 'client';
     const options = settings as PerMessageDeflateOptions;

@@ -209,7 +209,7 @@ describe('errors', () => {
   });
 
   test('says which option Bun has nothing for', () => {
-    expect(() => new Port({ backlog: 10 })).toThrow(new TypeError('backlog: Bun always lets 512 connections wait'));
+    expect(() => new Port({ backlog: 10 })).toThrow(new TypeError('backlog: Bun always uses 512'));
   });
 
   test.each([

@@ -171,7 +171,7 @@ describe('server inside of Deno.serve', () => {
   test('has no Pings, and says what has', async () => {
     const client = await connect('/ping');
     expect(() => sockets.get('/ping')!.ping()).toThrow(UsageError);
-    expect(() => sockets.get('/ping')!.pong()).toThrow(/standalone WebSocketServer/);
+    expect(() => sockets.get('/ping')!.pong()).toThrow(/WebSocketServer that listens by itself/);
     client.terminate();
   });
 

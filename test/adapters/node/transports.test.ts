@@ -109,7 +109,7 @@ describe('a server by port', () => {
   });
 
   test.each([
-    [{ noServer: true, tls: { cert: certificate, key } }, 'The "tls" option goes with "port" or "unix" only'],
+    [{ noServer: true, tls: { cert: certificate, key } }, 'The "tls" option needs "port" or "unix"'],
     [{ port: 0, unix: '/a' }, 'Only one of the "port" and "unix" options may be specified'],
     [{ unix: '' }, 'The "unix" option must be the path of a socket'],
   ])('refuses what cannot go together: %o', (options, message) => {

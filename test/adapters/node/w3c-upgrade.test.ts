@@ -124,7 +124,7 @@ describe('an accepted W3C WebSocket', () => {
     });
     const client = new WebSocket(`ws://127.0.0.1:${port}/`);
     await once(client, 'open');
-    expect(thrown).toMatchObject([{ message: 'The socket of this request carries a WebSocket already' }]);
+    expect(thrown).toMatchObject([{ message: 'The socket of this request already belongs to a WebSocket' }]);
     client.send('still here');
     expect(String((await once(client, 'message'))[0])).toBe('still here');
     client.terminate();

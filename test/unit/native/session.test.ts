@@ -170,7 +170,7 @@ describe('NativeSession receives', () => {
     socket.fire('close', { code: 1000, reason: '', wasClean: true });
     expect(sink.events).toEqual([
       ['closing'],
-      ['error', 'More than 104857600 bytes came during a pause, which the peer cannot be told of'],
+      ['error', 'More than 104857600 bytes arrived while the WebSocket was paused, and this runtime cannot make the peer wait'],
       ['end', 1006, '', false],
     ]);
     expect(socket.calls).toEqual([{ code: 1008, reason: '' }]);
@@ -284,7 +284,7 @@ describe('NativeSession sends', () => {
   test.each(['ping', 'pong'] as const)('no %s, and says what can', async (name) => {
     const { session } = open();
     expect(() => session[name](new Uint8Array(0))).toThrow(UsageError);
-    expect(() => session[name](new Uint8Array(0))).toThrow(/standalone WebSocketServer/);
+    expect(() => session[name](new Uint8Array(0))).toThrow(/WebSocketServer that listens by itself/);
     const callback = vi.fn<SendCallback>();
     session[name](new Uint8Array(0), callback);
     await turn();

@@ -122,7 +122,7 @@ describe('answer', () => {
     for (const [, create] of DISPATCHERS) {
       const log = await story(new WebSocket(`ws://127.0.0.1:${port}`, { dispatcher: create() }));
       expect(log).toEqual([
-        ['error', 'Error', 'Server switched protocols without saying to which'],
+        ['error', 'Error', 'The server switched protocols without an Upgrade header'],
         ['close', 1006, ''],
       ]);
     }

@@ -83,7 +83,7 @@ describe('opened', () => {
 
   test('rejects when it was closed before', async () => {
     ws.end(1006, '', false);
-    await expect(opened(ws)).rejects.toThrow('The WebSocket had been closed before');
+    await expect(opened(ws)).rejects.toThrow('The WebSocket is already closed');
   });
 
   test('rejects when it is closing, once it is closed', async () => {
@@ -129,9 +129,9 @@ describe('closed', () => {
     expect(await asked).toMatchObject({ code: 1006 });
   });
 
-  test('rejects when nobody had been listening', async () => {
+  test('rejects after the end', async () => {
     ws.end(1000);
-    await expect(closed(ws)).rejects.toThrow('had been closed before');
+    await expect(closed(ws)).rejects.toThrow('already closed');
   });
 });
 

@@ -40,7 +40,7 @@ test('client changes header fields until it sends them', () => {
 
 test('client refuses header fields of the handshake, and such that forge others', () => {
   const { request } = setUp();
-  expect(() => request.setHeader('upgrade', 'h2c')).toThrow('belongs to the handshake');
+  expect(() => request.setHeader('upgrade', 'h2c')).toThrow('reserved for the handshake');
   expect(() => request.setHeader('a', 'b\r\nc: d')).toThrow('Invalid character');
 });
 
