@@ -1,4 +1,4 @@
-// Entry point of wasock/fibjs in workers: the `ws` module of fibjs, with handlers for fetch and clients over raw sockets. On workerd it
+// Entry point of wasock/fibjs in workers: the `ws` module of fibjs, with fetch handlers and clients over sockets. On workerd it
 // needs the compatibility flag `nodejs_compat`.
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';

@@ -5,7 +5,7 @@ import type { MessageFlags } from './types.ts';
 import type { WebSocket } from './websocket.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 
-/** What all event objects have. */
+/** Members of all event objects. */
 export interface Event {
   readonly type: string;
   readonly target: WebSocket;
@@ -23,7 +23,7 @@ export interface CloseEvent extends Event {
   readonly wasClean: boolean;
 }
 
-/** The error itself, as in ws 0.4, with what all event objects have. */
+/** The error itself, as in ws 0.4, with the members of all event objects. */
 export type ErrorEvent = Error & Event;
 
 /** Event objects by type. */
@@ -37,7 +37,7 @@ export interface EventMap {
 /** A listener that takes an event object. */
 export type EventListener<Type extends keyof EventMap> = (this: WebSocket, event: EventMap[Type]) => void;
 
-/** Make the event objects, by type. */
+/** Makers of the event objects, by type. */
 export const EVENTS: Readonly<Record<keyof EventMap, MakeEvent<WebSocket>>> = {
   open: (target) => ({ type: 'open', target }),
   message: (target, [data]) => ({ type: 'message', target, data }),

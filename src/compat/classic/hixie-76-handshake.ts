@@ -1,5 +1,5 @@
-// Server's side of the opening handshake of draft-hixie-thewebsocketprotocol-76, section 5. Obsolete since 2011; nothing outside
-// of this facade knows it. Its answer proves only that the server speaks the draft: the keys are no secret and MD5 is no defence.
+// Server's side of the opening handshake of draft-hixie-thewebsocketprotocol-76, section 5. Obsolete since 2011. The response shows only that
+// the server speaks the draft: the keys are not secret, and MD5 protects nothing here.
 
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -10,30 +10,30 @@ import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { parseSubprotocols } from '../../handshake/subprotocols.ts';
 import { clearTimer, setTimer } from '../../clock.ts';
 
-/** Bytes of the request's body, which the draft calls key3. They come without a Content-Length. */
+/** Length of the request's body, which the draft calls key3. It comes without a Content-Length. */
 const BODY_BYTES = 8;
 /** Longest Sec-WebSocket-Key1 or -Key2, in characters. The draft's recipe makes at most 34. */
 const MAXIMUM_KEY_LENGTH = 64;
-/** Longest Origin that is sent back, in characters. */
+/** Longest Origin, in characters. The response repeats it. */
 const MAXIMUM_ORIGIN_LENGTH = 2048;
-/** Longest Host and path that are sent back, in characters. */
+/** Longest URL of Host and path, in characters. The response repeats it. */
 const MAXIMUM_LOCATION_LENGTH = 8192;
 const LARGEST_NUMBER = 0xffff_ffff;
 
-/** A request that fulfils the draft, but for its body. */
+/** A request that fulfils the draft. Its body is not read yet. */
 export interface HixieRequest {
   readonly accepted: true;
   readonly version: 'hixie-76';
-  /** What the client asks for. */
+  /** Subprotocols that the client offers. */
   readonly protocols: readonly string[];
   readonly origin: string | undefined;
-  /** The numbers hidden in both keys. */
+  /** The numbers in both keys. */
   readonly numbers: readonly [number, number];
   /** Value of Sec-WebSocket-Location. */
   readonly location: string;
 }
 
-/** Whether a request asks for hixie-76 and for nothing newer. */
+/** Whether a request asks for hixie-76, and not for a newer version. */
 export function isHixieRequest(request: Pick<IncomingMessage, 'headers'>): boolean {
   const { headers } = request;
   return (
@@ -43,9 +43,9 @@ export function isHixieRequest(request: Pick<IncomingMessage, 'headers'>): boole
 }
 
 /**
- * The number hidden in a key (section 5.2, steps 4 to 6): its digits as one number, divided by how many spaces it has.
+ * The number in a key (section 5.2, steps 4 to 6): its digits as one number, divided by the number of its spaces.
  *
- * @returns undefined when the key is too long, has no space or no digit, or does not divide into 32 bits.
+ * @returns undefined if the key is too long, has no space or no digit, or if the number is no multiple or has more than 32 bits.
  */
 export function numberInKey(key: string): number | undefined {
   if (key.length > MAXIMUM_KEY_LENGTH) return undefined;
@@ -59,7 +59,7 @@ export function numberInKey(key: string): number | undefined {
   return number < 0 || spaces === 0 || number % spaces !== 0 ? undefined : number / spaces;
 }
 
-/** The 16 bytes that end the server's half of the handshake (section 5.2, steps 7 to 9). @param body The request's 8 bytes. */
+/** The 16 bytes of the response's body (section 5.2, steps 7 to 9). @param body The request's 8 bytes. */
 export function challengeAnswer(numbers: readonly [number, number], body: Uint8Array): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt32BE(numbers[0], 0);
@@ -67,7 +67,7 @@ export function challengeAnswer(numbers: readonly [number, number], body: Uint8A
   return createHash('md5').update(head).update(body).digest();
 }
 
-/** Checks a request against section 5.1 of the draft. Never throws for what a peer sent. */
+/** Checks a request against section 5.1 of the draft. Never throws, whatever the peer has sent. */
 export function checkHixieRequest(request: IncomingMessage, isSecure: boolean): HixieRequest | Refusal {
   const { headers, url = '' } = request;
   if (request.method !== 'GET') return refuse(405, 'Invalid HTTP method');
@@ -96,7 +96,7 @@ export function checkHixieRequest(request: IncomingMessage, isSecure: boolean): 
   }
 }
 
-/** The lines of the 101 response (section 5.2, step 10), without CRLF. The array is the caller's to change. */
+/** The lines of the 101 response (section 5.2, step 10), without CRLF. The caller may change the array. */
 export function hixieHead(request: HixieRequest, protocol: string | undefined): string[] {
   const lines = [
     'HTTP/1.1 101 WebSocket Protocol Handshake',
@@ -109,15 +109,15 @@ export function hixieHead(request: HixieRequest, protocol: string | undefined): 
   return lines;
 }
 
-/** How waiting for the body ended. Exactly one of them is called, once. */
+/** Results of {@link readBody}. Exactly one method is called, once. */
 export interface BodyEvents {
-  /** @param rest What came behind the body. */
+  /** @param rest Bytes that came after the body. */
   onBody(body: Uint8Array, rest: Uint8Array): void;
   onTimeout(): void;
 }
 
 /**
- * Waits for the 8 bytes behind the request. When the socket ends or closes before, it is destroyed and nothing is called.
+ * Waits for the 8 bytes after the request. If the socket ends or closes before, it is destroyed and nothing is called.
  *
  * @param head Bytes that came with the request. Kept.
  * @param timeout Milliseconds; 0 for no limit.

@@ -1,4 +1,4 @@
-// Entry point `./classic`: the API of ws 0.4, as it was in 2013, for programs that were never moved off it.
+// Entry point `./classic`: the API of ws 0.4 of 2013, for programs that still use it.
 
 import { Server } from './server.ts';
 import type { ServerOptions } from './types.ts';

@@ -1,4 +1,4 @@
-// What `send` and `stream` do: messages in one frame, messages in many, and the queue of those that wait for the latter.
+// Sends messages: in one frame, or in fragments for `stream` and readable streams. Other messages wait in a queue meanwhile.
 // RFC 6455 section 5.4: the fragments of a message must not be mixed with another message.
 
 import { Buffer } from 'node:buffer';
@@ -20,33 +20,33 @@ interface Settings {
 
 type Fail = (error: Error) => void;
 
-/** Something that waits for the end of a message in fragments. */
+/** A message, or another task, that waits for the end of a message in fragments. */
 interface Waiting {
   /** Payload bytes, for `bufferedAmount`. */
   readonly bytes: number;
   run(): void;
 }
 
-/** The error of whatever is tried while the connection is not open. */
+/** The error of all methods while the connection is not open. */
 export function notOpened(): Error {
   return new Error('not opened');
 }
 
-/** What `stream` hands out with an error: the connection is over, and the program has been told. */
+/** The second argument of a `stream` callback that reports an error. */
 export function ignoreFragment(): void {}
 
-/** Text as a string, all else as bytes. @throws {TypeError} for what has no bytes. */
+/** Text as a string, all other data as bytes. @throws {TypeError} for data that has no bytes. */
 function contentOf(data: unknown): string | Buffer {
   return typeof data === 'string' ? data : toBytes(normalize(data));
 }
 
-/** What the sender asks its owner. */
+/** State of the connection, which its owner knows. */
 export interface SenderState {
-  /** Whether a message may be sent. */
+  /** Whether the program may send a message. */
   isOpen(): boolean;
-  /** Whether a message that was sent before may go out. */
+  /** Whether messages that wait may still be sent. */
   isLive(): boolean;
-  /** Starts the closing handshake, because a message cannot be ended. */
+  /** Starts the closing handshake, because a message in fragments has failed. */
   breakOff(): void;
 }
 
@@ -54,15 +54,15 @@ export class Sender {
   readonly #session: Session;
   readonly #carriesBinary: boolean;
   readonly #state: SenderState;
-  /** Set while a message is sent in fragments: what comes after it. */
+  /** Tasks that wait for the message in fragments that is being sent; null when there is none. */
   #queue: Waiting[] | null = null;
   #queuedBytes = 0;
   #isReleasing = false;
-  /** Gives up the readable stream that is being sent. */
+  /** Stops the readable stream that is being sent. */
   #abandon: (() => void) | null = null;
-  /** What follows all that was sent. */
+  /** The task that follows all messages. */
   #last: (() => void) | null = null;
-  /** How many frames of messages have gone out. */
+  /** Number of data frames that were sent. */
   progress: number = 0;
 
   /** @param carriesBinary Whether the protocol has binary messages. */
@@ -72,35 +72,35 @@ export class Sender {
     this.#state = state;
   }
 
-  /** Payload bytes not yet handed to the operating system. What a readable stream has still to give is not known. */
+  /** Payload bytes that the operating system has not taken yet. Does not count data that a readable stream has not returned yet. */
   get bufferedAmount(): number {
     return this.#session.bufferedAmount + this.#queuedBytes;
   }
 
-  /** Runs `last`, once, behind all that was sent. */
+  /** Runs `last` once, after all messages. */
   finish(last: () => void): void {
     this.#last = last;
     if (this.#queue === null) this.giveUp();
     else this.#queue.push({ bytes: 0, run: () => this.giveUp() });
   }
 
-  /** Runs what {@link finish} was given, whatever is still to be sent. */
+  /** Runs the task of {@link finish} now, before the messages that wait. */
   giveUp(): void {
     const last = this.#last;
     this.#last = null;
     last?.();
   }
 
-  /** The connection is over: whatever waits hears of it. */
+  /** The connection is over. Reports that to all messages that wait. */
   end(): void {
     this.#abandon?.();
     this.#release();
   }
 
   /**
-   * Sends one message, behind what is being sent in fragments.
+   * Sends one message, after the one that is being sent in fragments.
    *
-   * @throws what the callback would be given, if there is none.
+   * @throws {Error} the error for the callback, if there is no callback.
    */
   send(data: unknown, options: SendOptions, callback: SendCallback | undefined): void {
     const isDelayed = this.#queue !== null;
@@ -120,7 +120,7 @@ export class Sender {
         );
       } else {
         const given = contentOf(data);
-        // The caller may change its memory meanwhile.
+        // The caller may change its memory while the message waits.
         const content = isDelayed && typeof given !== 'string' ? copyToOwn(given) : given;
         this.#schedule(Buffer.byteLength(content), fail, () => this.#sendFrame(content, settings, true, callback));
       }
@@ -130,7 +130,7 @@ export class Sender {
     }
   }
 
-  /** Sends one message in fragments, for which `callback` is called on successive ticks, behind what is being sent so. */
+  /** Sends one message in fragments. Calls `callback` for them on successive ticks, after the message that is being sent in fragments. */
   stream(options: SendOptions, callback: StreamCallback): void {
     try {
       const settings = this.#settings(options, false);
@@ -152,7 +152,7 @@ export class Sender {
     return { binary: isBinary, mask: this.#carriesBinary ? mask : undefined };
   }
 
-  /** Runs `task` when no message in fragments is under way. @param bytes Payload bytes that wait meanwhile. */
+  /** Runs `task` when no message in fragments is being sent. @param bytes Payload bytes that wait. */
   #schedule(bytes: number, fail: Fail, task: () => void): void {
     if (this.#queue === null) return task();
     this.#queuedBytes += bytes;
@@ -169,7 +169,7 @@ export class Sender {
     });
   }
 
-  /** The message in fragments is over: what waited goes out, up to the next one in fragments. */
+  /** The message in fragments is over. Runs the tasks that wait, up to the next message in fragments. */
   #release(): void {
     if (this.#queue === null || this.#isReleasing) return;
     this.#isReleasing = true;
@@ -208,7 +208,7 @@ export class Sender {
       try {
         this.#sendFrame(contentOf(data), settings, final === true, undefined);
       } catch (error) {
-        // Nothing was sent of it: the message can go on, and must be ended.
+        // The fragment was not sent. The message can go on, and the program has to end it.
         return callback(error as Error, send);
       }
       isOver = final === true;
@@ -231,7 +231,7 @@ export class Sender {
     const abandon = (): void => settle(notOpened());
     const fail: Fail = (error) => {
       settle(error);
-      // To end the message would make a whole one of its half.
+      // The final fragment would turn the half message into a whole one, so the connection is closed instead.
       if (!hasBegun || !this.#state.isLive()) return;
       this.#last = null;
       this.#state.breakOff();

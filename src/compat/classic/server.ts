@@ -1,4 +1,4 @@
-// The Server of ws 0.4. RFC 6455 section 4.2 decides what is answered; hixie-76 only to those who cannot speak anything newer.
+// The Server of ws 0.4. It follows RFC 6455 section 4.2, and hixie-76 for clients that support nothing newer.
 
 import { Buffer } from 'node:buffer';
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http';
@@ -29,9 +29,9 @@ const DEFAULTS = { host: '0.0.0.0', noServer: false, disableHixie: false, client
 const tables = new WeakMap<HttpServer, UpgradeTable<Upgrader>>();
 
 /**
- * Passes the upgrade requests for `path` to `upgrader`; without a path, all that no other server takes.
+ * Passes the upgrade requests for `path` to `upgrader`; without a path, all requests that no other server has.
  *
- * @returns Undoes it.
+ * @returns A function that undoes this.
  * @throws {Error} when another server has the same path.
  */
 function shareUpgrades(server: HttpServer, path: string | undefined, upgrader: Upgrader): () => void {
@@ -46,7 +46,7 @@ function shareUpgrades(server: HttpServer, path: string | undefined, upgrader: U
   };
 }
 
-/** Sockets that a server has dealt with. */
+/** Sockets that a server has handled. */
 const taken = new WeakSet<Duplex>();
 
 /** An upgrade under way. */
@@ -62,14 +62,14 @@ interface Upgrade {
 export class Server extends TypedEmitter<ServerEvents> {
   /** The options with their defaults. Hooks are looked up here for each request. */
   options: ServerOptions;
-  /** The only path that is taken; undefined for any. */
+  /** The only path whose requests are accepted; undefined for any. */
   readonly path: string | undefined;
   /** Open connections; empty with `clientTracking: false`. */
   clients: WebSocket[] = [];
-  /** The HTTP server. No API, but the only way to learn what port 0 became. @internal */
+  /** The HTTP server. Undocumented, but programs read the number of its port. @internal */
   _server: HttpServer | undefined;
   #isClosed = false;
-  /** Undoes what the constructor did. */
+  /** Undo the work of the constructor. */
   readonly #undo: (() => void)[] = [];
 
   /**
@@ -95,16 +95,16 @@ export class Server extends TypedEmitter<ServerEvents> {
   }
 
   /**
-   * Takes no more connections and terminates all clients. An HTTP server of our own is closed, another one only left.
+   * Accepts no more connections and terminates all clients. Closes an HTTP server of its own; stops listening to another one.
    *
-   * @param code Left out: the clients are not told. Otherwise a Close frame with it is sent to each before.
-   * @param data The reason.
-   * @throws {Error} on a code or a reason that may not be sent; then nothing happens.
+   * @param code Close code of a Close frame that is sent to each client before. Left out: none is sent.
+   * @param data The close reason.
+   * @throws {Error} for a code or a reason that must not be sent; then nothing happens.
    */
   close(code?: number, data?: string | Buffer): void {
     if (this.#isClosed) return;
     const clients = this.clients.slice();
-    // First, because it throws for what may not be sent.
+    // First, because it throws for a code that must not be sent.
     if (code !== undefined) for (const client of clients) client.close(code, data);
     this.#isClosed = true;
     for (const client of clients) client.terminate();
@@ -112,12 +112,12 @@ export class Server extends TypedEmitter<ServerEvents> {
   }
 
   /**
-   * Answers an upgrade request and makes a WebSocket of it, or refuses it.
+   * Accepts an upgrade request and makes a WebSocket, or refuses the request.
    *
    * @param socket The socket of the request: a `net.Socket`, a `tls.TLSSocket` or any Duplex.
    * @param upgradeHead Bytes that came with the request. Kept.
    * @param callback Called with the WebSocket, before any of its messages.
-   * @throws {Error} when the socket was handed over before.
+   * @throws {Error} when the socket was passed before.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, upgradeHead: Uint8Array, callback: (ws: WebSocket) => void): void {
     if (taken.has(socket)) throw new Error('handleUpgrade() was called more than once with the same socket');
@@ -126,7 +126,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     socket.on('error', onError);
     const check = this.#check(request);
     if (!check.accepted) return refuseUpgrade(socket, check);
-    // Copied: what is left of it may wait long, and must not keep what it was cut from.
+    // Copied: a hook may take long, and a view would keep the memory of the whole chunk.
     const upgrade = { check, request, socket, head: Buffer.from(upgradeHead), onError, callback };
     this.#verify(upgrade, () => this.#selectProtocol(upgrade, (protocol) => this.#complete(upgrade, protocol)));
   }
@@ -202,7 +202,7 @@ export class Server extends TypedEmitter<ServerEvents> {
 
   #complete(upgrade: Upgrade, protocol: string | undefined): void {
     const { check, socket, head } = upgrade;
-    // The client may have left while a hook made up its mind.
+    // The client may have left while a hook was running.
     if (!socket.readable || !socket.writable) return void socket.destroy();
     if (check.version !== 'hixie-76') {
       return this.#accept(upgrade, protocol, { lines: acceptanceHead({ key: check.key, protocol }), body: '', head });
@@ -216,7 +216,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     });
   }
 
-  /** @param answer The head of the response, its body in Latin-1, and bytes that belong to the connection already. */
+  /** @param answer The head of the response, its body in Latin-1, and the first bytes of the connection. */
   #accept(
     { check, request, socket, onError, callback }: Upgrade,
     protocol: string | undefined,
@@ -241,7 +241,7 @@ export class Server extends TypedEmitter<ServerEvents> {
 
   #track(ws: WebSocket): void {
     this.clients.push(ws);
-    // No listener: a program may take all of them away.
+    // Not a listener, because the program may remove all listeners.
     ws._onEnd = () => {
       const index = this.clients.indexOf(ws);
       if (index !== -1) this.clients.splice(index, 1);
@@ -255,9 +255,9 @@ function isSecure(request: IncomingMessage): boolean {
 }
 
 /**
- * Calls a hook. When it fails, `onFail` answers the client. An exception is then thrown on, the program's own; a rejection is not.
+ * Calls a hook. If it fails, `onFail` refuses the client, and an exception is thrown on to the program.
  *
- * @returns What the hook returns; of a promise one that never rejects, and never fulfils when the hook's rejects.
+ * @returns The result of the hook. A promise is replaced by one that stays pending instead of rejecting.
  */
 function callHook<Value>(hook: () => Value | PromiseLike<Value>, onFail: () => void): Value | PromiseLike<Value> {
   let result: Value | PromiseLike<Value>;

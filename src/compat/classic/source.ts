@@ -1,6 +1,6 @@
-// A readable stream as the data of one message: chunk by chunk, as fast as they are taken.
+// Reads the data of one message from a readable stream, chunk by chunk, as fast as the chunks are sent.
 
-/** What is used of a readable stream; those of 2013 have it as well. */
+/** The part of a readable stream that is used. Streams of 2013 have it as well. */
 export interface Source {
   readonly destroyed?: boolean;
   readonly readableEnded?: boolean;
@@ -18,7 +18,7 @@ export function isSource(data: unknown): data is Source {
   return [on, removeListener, pause, resume].every((member) => typeof member === 'function');
 }
 
-/** What a pump tells its owner. After `onEnd` or `onError` nothing follows. */
+/** Events of a pump. `onEnd` or `onError` is the last one. */
 export interface PumpEvents {
   /** The next chunk comes after {@link SourcePump.continue}. */
   onChunk(chunk: unknown): void;
@@ -29,11 +29,11 @@ export interface PumpEvents {
 export class SourcePump {
   readonly #source: Source;
   #events: PumpEvents | null = null;
-  /** Why the source broke before it was its turn. */
+  /** The error of a source that failed before `start`. */
   #earlyError: Error | null = null;
   #isOver = false;
 
-  /** Listens to `source` at once, because an error that nobody hears ends the process, and takes chunks from `start` on. */
+  /** Listens to errors of `source` at once, because an error without a listener ends the process. Reads from `start` on. */
   constructor(source: Source) {
     this.#source = source;
     source.on('error', this.#fail);
@@ -55,7 +55,7 @@ export class SourcePump {
     if (!this.#isOver) this.#source.resume();
   }
 
-  /** Gives the source up: nothing more is told, and it is destroyed. */
+  /** Destroys the source. No event follows. */
   stop(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -67,7 +67,7 @@ export class SourcePump {
     ] as const) {
       source.removeListener(event, listener);
     }
-    // The listener of errors stays: what it still has to say is of no use to anybody.
+    // The listener of errors stays, because the source may still fail.
     source.destroy?.();
   }
 
@@ -83,7 +83,7 @@ export class SourcePump {
   };
 
   readonly #close = (): void => {
-    // Unless 'end' has told that all is there; before `start` nobody listens for it.
+    // After 'end' the source is complete. `start` reads that from the property, since it listens to 'end' only then.
     if (!this.#source.readableEnded) this.#fail(prematureClose());
   };
 

@@ -39,10 +39,10 @@ import type * as types from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, ownOptions, readOptions } from '../../base/options.ts';
 
-/** Milliseconds that the peer has to answer our Close frame, from when the system took it. */
+/** Milliseconds that the peer has to answer our Close frame, after the operating system has taken it. */
 const ANSWER_TIMEOUT = 2_000;
 const NO_OPTIONS = ownOptions<SendOptions>(null);
-/** Options that belong to the HTTP request and its TLS connection. */
+/** Options of the HTTP request and its TLS connection. */
 const REQUEST_OPTIONS = ['agent', 'pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized'] as const;
 
 type Handler<Type extends keyof EventMap> = EventListener<Type> | null;
@@ -51,7 +51,7 @@ function isServerClient(address: unknown): address is ServerClient {
   return Array.isArray(address);
 }
 
-/** The subprotocols in a list with commas, or in an array. */
+/** The subprotocols of a list with commas, or of an array. */
 function namesIn(protocols: string | readonly string[] | undefined): readonly string[] {
   if (typeof protocols !== 'string') return protocols ?? [];
   return protocols === '' ? [] : protocols.split(',').map((name) => name.trim());
@@ -77,17 +77,17 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   declare onclose: Handler<'close'>;
   declare onmessage: Handler<'message'>;
 
-  /** The address as it was given; undefined on a server's side. */
+  /** The address as the program passed it; undefined on a server. */
   readonly url: string | undefined;
-  /** The upgrade request, on a server's side. */
+  /** The upgrade request, on a server. */
   readonly upgradeReq: IncomingMessage | undefined;
-  /** 8, 13, or `'hixie-76'` on a server's side. */
+  /** 8, 13, or `'hixie-76'` on a server. */
   readonly protocolVersion: ProtocolVersion;
-  /** What this version of the protocol can do: `binary` is false for hixie-76. */
+  /** Features of the version: `binary` is false for hixie-76. */
   readonly supports: { readonly binary: boolean };
-  /** The subprotocol that was agreed on; undefined for none. */
+  /** The subprotocol in use; undefined for none. */
   protocol: string | undefined;
-  /** The socket, once open. No API, but programs read its addresses. @internal */
+  /** The socket, once open. Undocumented, but programs read its addresses. @internal */
   _socket: Duplex | null = null;
   readonly #isServer: boolean;
   #readyState: ReadyState = CONNECTING;
@@ -96,7 +96,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   #session: Session | null = null;
   #sender: Sender | null = null;
   #wasClean = false;
-  /** Whether `close` was called and waits for what was sent before it. */
+  /** Whether `close` was called and waits for messages that were sent before. */
   #isFinishing = false;
   #timer: Timer | undefined;
   readonly #closeTimeout: number;
@@ -104,13 +104,13 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   _onEnd: (() => void) | undefined;
 
   /**
-   * Opens a connection, or makes the server's side of one.
+   * Starts to connect, or makes the WebSocket of a server.
    *
-   * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; or `[request, socket, upgradeHead]` of an upgrade that has been
-   *   answered, with `options.protocolVersion` and `options.protocol` as they were agreed on.
-   * @param protocols Subprotocols to offer, best first.
-   * @throws {SyntaxError} on an invalid URL or subprotocol.
-   * @throws {Error} on an unsupported protocol version.
+   * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; or `[request, socket, upgradeHead]` of an accepted upgrade, with the
+   *   agreed `options.protocolVersion` and `options.protocol`.
+   * @param protocols Subprotocols to offer, the most wanted first.
+   * @throws {SyntaxError} for an invalid URL or subprotocol.
+   * @throws {Error} for an unsupported protocol version.
    */
   constructor(
     address: string | URL | ServerClient,
@@ -150,20 +150,20 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     return this.#transport?.bytesReceived ?? 0;
   }
 
-  /** Payload bytes accepted by `send` and not yet handed to the operating system. */
+  /** Payload bytes that `send` has accepted and the operating system has not taken yet. */
   get bufferedAmount(): number {
     return this.#sender?.bufferedAmount ?? 0;
   }
 
-  /** Whether the closing handshake went both ways; false before the end. @internal */
+  /** Whether the closing handshake was completed; false before the end. @internal */
   get wasClean(): boolean {
     return this.#wasClean;
   }
 
   /**
-   * Sends a message; behind the one that is being streamed, if there is one.
+   * Sends a message, after the one that is being sent in fragments.
    *
-   * @param data Text, bytes, which are the caller's again once this has returned, or a readable stream, which becomes one message.
+   * @param data Text; bytes, which may be changed once this has returned; or a readable stream, which becomes one message.
    * @throws {Error} without a callback: 'not opened' unless open.
    */
   send(data: unknown, options?: SendOptions | SendCallback | null, callback?: SendCallback): void {
@@ -179,7 +179,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   /**
    * Sends one message in fragments.
    *
-   * @param callback Called with what sends a fragment, on successive ticks until it was given the final one; or with an error.
+   * @param callback Called on successive ticks with a function that sends a fragment, until the final one; or with an error.
    */
   stream(options: SendOptions | StreamCallback | null | undefined, callback?: StreamCallback): void {
     const [settings, give] = typeof options === 'function' ? [NO_OPTIONS, options] : [ownOptions(options), callback];
@@ -189,28 +189,28 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 
   /**
-   * Sends a Ping. Does nothing with hixie-76, which has none.
+   * Sends a Ping. Does nothing with hixie-76, which has no Pings.
    *
    * @param data At most 125 bytes, which are copied.
-   * @param options `mask` counts.
-   * @param dontFailWhenClosed Whether to do nothing, rather than to throw 'not opened', unless open.
+   * @param options Only `mask` is used.
+   * @param dontFailWhenClosed Whether to do nothing instead of throwing 'not opened' while the connection is not open.
    */
   ping(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
     this.#sendControl('ping', data, options, dontFailWhenClosed);
   }
 
-  /** Sends a Pong, as {@link ping} a Ping. */
+  /** Sends a Pong. See {@link ping}. */
   pong(data?: unknown, options?: SendOptions | null, dontFailWhenClosed?: boolean): void {
     this.#sendControl('pong', data, options, dontFailWhenClosed);
   }
 
   /**
-   * Starts the closing handshake (RFC 6455 section 7.1.2), behind what is being sent in fragments and what waits for it; while
-   * connecting, gives up. A peer that does not answer is dropped after two seconds.
+   * Starts the closing handshake (RFC 6455 section 7.1.2), after all messages that were sent; while connecting, stops that. Drops a peer
+   * that does not answer within two seconds.
    *
    * @param code 1000–1014 but 1004–1006, or 3000–4999. Default 1000.
    * @param data The reason, at most 123 bytes.
-   * @throws {Error} on another code or a longer reason.
+   * @throws {Error} for another code or a longer reason.
    */
   close(code?: number, data?: string | Buffer): void {
     if (this.#readyState === CONNECTING) return this.#abandon();
@@ -234,7 +234,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     this.#session?.terminate();
   }
 
-  /** Stops reading, so that TCP holds the peer back; what has been read is still delivered. @throws {Error} unless open. */
+  /** Stops reading, so that TCP makes the peer wait. Messages that were read already are still delivered. @throws {Error} unless open. */
   pause(): void {
     if (this.#mayAct()) this.#session!.pause();
   }
@@ -244,7 +244,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     if (this.#mayAct()) this.#session!.resume();
   }
 
-  /** Adds a listener that takes an event object; a second time does nothing. */
+  /** Adds a listener of event objects. Adding it a second time does nothing. */
   addEventListener<Type extends keyof EventMap>(method: Type, listener: EventListener<Type>): void {
     if (typeof listener !== 'function') return;
     // Events without event objects have listeners like any other, as in ws 0.4.
@@ -300,7 +300,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       breakOff: () => this.#close(CLOSE_INTERNAL_ERROR, EMPTY),
     });
     this.#readyState = OPEN;
-    // A peer can reset its connection at will; that must not end a program that does not listen.
+    // A peer can reset the connection at any time. That must not end a program without an 'error' listener.
     const onError = (error: Error): void => void (this.listenerCount('error') > 0 && this.emit('error', error));
     socket.on('error', onError);
     session.attach({
@@ -312,16 +312,16 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
         this.#readyState = CLOSING;
         this.#isFinishing = false;
       },
-      // As above: any peer can break the protocol.
+      // The same holds for violations of a client.
       onError: (error) => void ((!this.#isServer || this.listenerCount('error') > 0) && this.emit('error', error)),
       onEnd: (code, reason, wasClean) => {
         this.#wasClean = wasClean;
-        // A program may keep the request, which has the socket, for long.
+        // A program may keep the request for long. The request refers to the socket, which must not refer to this WebSocket.
         socket.removeListener('error', onError);
         this.#end(code === CLOSE_NO_STATUS ? CLOSE_NORMAL : code, ownBuffer(reason).toString());
       },
     });
-    // Listeners come first: those of 'connection' and 'open' are called in this tick.
+    // Starts after the listeners of 'connection' and 'open', which are called in this tick and may add others.
     nextTick(() => session.start(transport.accept(head)));
   }
 
@@ -341,7 +341,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     this.#session![kind](toBytes(normalize(data)), undefined, ownOptions(options).mask);
   }
 
-  /** Whether the connection is open. @throws {Error} when not, unless told otherwise. */
+  /** Whether the connection is open. @throws {Error} if it is not, unless `dontFailWhenClosed` is set. */
   #mayAct(dontFailWhenClosed: boolean = false): boolean {
     if (this.#readyState === OPEN) return true;
     if (dontFailWhenClosed) return false;
@@ -354,7 +354,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     nextTick(() => this.#end(CLOSE_ABNORMAL, ''));
   }
 
-  /** The server answered with another status than 101. */
+  /** The server has responded with another status than 101. */
   #refuse(opening: RunningHandshake, request: ClientRequest, response: IncomingMessage): void {
     if (this.listenerCount('unexpected-response') === 0) {
       opening.abort();
@@ -363,12 +363,12 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     try {
       this.emit('unexpected-response', request, response);
     } finally {
-      // The listener has the response; the handshake's timeout still bounds how long that may take.
+      // The listener has the response. The time limit of the opening still holds.
       this.#end(CLOSE_ABNORMAL, '');
     }
   }
 
-  /** Starts the closing handshake: all that was sent before is on its way. */
+  /** Starts the closing handshake. All messages were passed to the session before. */
   #close(code: number, reason: Buffer): void {
     this.#stopTimer();
     this.#session!.close(code, reason, () => {
@@ -376,7 +376,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     });
   }
 
-  /** Ends the wait for what is being sent, once nothing of it has moved for `closeTimeout`. @param seen How much had at the last look. */
+  /** Stops waiting for messages if no frame was sent within `closeTimeout`. @param seen The number of frames at the last check. */
   #watchProgress(seen: number): void {
     if (this.#closeTimeout === 0) return;
     this.#timer = platform.setTimer(() => {

@@ -1,34 +1,34 @@
-// The body of a Message: bytes that are written at the end and read from the front.
+// The body of a Message, which is written at its end and read from its start.
 
 import { isArrayBuffer } from '../../base/realms.ts';
 import { Buffer } from 'node:buffer';
 import { copyToOwn } from '../../nodejs/views.ts';
 
-/** Grows by doubling, so that many short writes cost no more than one long one. */
+/** Smallest buffer. It grows by doubling, so that n short writes cost O(n) copying. */
 const SMALLEST = 256;
 
 /**
- * What `Message.body` is. Every method answers at once; `await` before it does no harm.
+ * The payload of a Message. All methods are synchronous; `await` before them is allowed.
  *
- * Itself a stream for `Message.readFrom` and `Message.sendTo`.
+ * It is a stream for `Message.readFrom` and `Message.sendTo` as well.
  */
 export class MessageBody {
   #bytes: Buffer;
   #length: number;
   #position = 0;
 
-  /** @param bytes What it holds at first. Kept. */
+  /** @param bytes The initial content. Kept. */
   constructor(bytes: Uint8Array = Buffer.alloc(0)) {
     this.#bytes = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
     this.#length = bytes.byteLength;
   }
 
-  /** All of it, whatever has been read. Borrowed: changes with the next `write`. */
+  /** All bytes, including those that were read. Borrowed: the next `write` may change them. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Length of all of it, in bytes. */
+  /** Number of all bytes. */
   size(): number {
     return this.#length;
   }
@@ -47,9 +47,9 @@ export class MessageBody {
   }
 
   /**
-   * Reads on from where the last call stopped.
+   * Reads the next bytes.
    *
-   * @param size Most bytes to read; negative for all there are.
+   * @param size Most bytes to read; negative for all.
    * @returns A copy; null at the end.
    */
   read(size: number = -1): Buffer | null {
@@ -60,18 +60,18 @@ export class MessageBody {
     return bytes;
   }
 
-  /** Reads all that has not been read. @returns A copy; null when there is nothing. */
+  /** Reads all bytes that were not read yet. @returns A copy; null at the end. */
   readAll(): Buffer | null {
     return this.read();
   }
 
-  /** Makes the next `read` start at the beginning again. */
+  /** Makes the next `read` start at the first byte. */
   rewind(): void {
     this.#position = 0;
   }
 }
 
-/** `data` as bytes: a view of the same memory, but for text. @throws {TypeError} when it is neither text nor bytes. */
+/** The bytes of `data`. Shares its memory, except for text. @throws {TypeError} when it is neither text nor bytes. */
 export function bytesOf(data: string | ArrayBufferView | ArrayBuffer): Buffer {
   if (typeof data === 'string') return Buffer.from(data);
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);

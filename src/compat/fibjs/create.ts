@@ -1,4 +1,4 @@
-// Binds the module to a runtime. Holds what the entry points of all runtimes export.
+// Makes the module of fibjs for a runtime.
 
 import type { FibjsBinding } from './binding.ts';
 import * as constants from './constants.ts';
@@ -7,20 +7,20 @@ import { TruncatedMessageError } from './message-io.ts';
 import { createSocketClass, type SocketConstructor } from './socket.ts';
 import { createUpgrade, route, type Upgrading } from './upgrade.ts';
 
-/** fibjs's module `ws`, and `route`, which stands in for the path table of its HTTP server. */
+/** fibjs's module `ws`, and `route`, which replaces the path table of its HTTP server. */
 export interface Fibjs extends Upgrading, Readonly<typeof constants> {
   readonly Message: MessageConstructor;
   readonly Socket: SocketConstructor;
   readonly route: typeof route;
 }
 
-/** Makes the module. `binding` makes its connections. */
+/** Makes the module. @param binding Makes its connections. */
 export function createFibjs(binding: FibjsBinding): Fibjs {
   const Socket = createSocketClass(binding);
   return { Message: createMessageClass(binding), Socket, upgrade: createUpgrade(binding, Socket), route, ...constants };
 }
 
-/** What an entry point exports by default: the module, these two, and the bindings of its runtime. */
+/** The default export of an entry point, without the bindings of its runtime. */
 export interface Entry extends Fibjs {
   readonly createFibjs: typeof createFibjs;
   readonly TruncatedMessageError: typeof TruncatedMessageError;

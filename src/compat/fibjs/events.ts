@@ -1,4 +1,4 @@
-// What listeners of a fibjs Socket get.
+// Events of a fibjs Socket.
 
 import type { Buffer } from 'node:buffer';
 import { bytesOf, MessageBody } from './body.ts';
@@ -11,7 +11,7 @@ export interface OpenEvent {
   readonly target: SocketBase;
 }
 
-/** What messages come from. */
+/** The connection of a message. */
 export interface ConnectionStream {
   /** Drops the connection at once, without a Close frame. */
   close(): void;
@@ -19,15 +19,15 @@ export interface ConnectionStream {
 
 /** A message has arrived. */
 export class MessageEvent {
-  /** A string for TEXT, else a Buffer; it is the listener's to keep. */
+  /** A string for TEXT, else a Buffer. The listener may keep it. */
   readonly data: string | Buffer;
   readonly type: typeof TEXT | typeof BINARY;
-  /** Whether it came masked: whatever clients send does (RFC 6455 section 5.1). */
+  /** Whether it came masked, as all messages of clients do (RFC 6455 section 5.1). */
   readonly masked: boolean;
-  /** Whether it came compressed (RFC 7692). False where the runtime implements the protocol and does not tell. */
+  /** Whether it came compressed (RFC 7692). False if the runtime implements the protocol, since it does not report that. */
   readonly compress: boolean;
   readonly #socket: SocketBase;
-  // Most listeners read `data` alone.
+  // Made on demand, because most listeners read `data` only.
   #body: MessageBody | undefined;
 
   /** @param data Kept. */
@@ -45,12 +45,12 @@ export class MessageEvent {
     this.#socket = socket;
   }
 
-  /** The payload, for text as UTF-8; of bytes it shares the memory of `data`. */
+  /** The payload; text as UTF-8. Shares the memory of a Buffer in `data`. */
   get body(): MessageBody {
     return (this.#body ??= new MessageBody(bytesOf(this.data)));
   }
 
-  /** The connection that it came from. */
+  /** The connection on which it came. */
   get stream(): ConnectionStream {
     return this.#socket._stream;
   }
@@ -60,16 +60,16 @@ export class MessageEvent {
 export interface CloseEvent {
   readonly type: 'close';
   readonly target: SocketBase;
-  /** The peer's status code; 1005 when it gave none (RFC 6455 section 7.1.5). 1006 behind an error. */
+  /** The peer's close code; 1005 if it sent none (RFC 6455 section 7.1.5); 1006 after an error. */
   readonly code: number;
   readonly reason: string;
 }
 
-/** Why the connection could not be opened, or was lost. `readyState` is CLOSED; 'close' with 1006 follows. */
+/** The connection could not be opened, or was lost. `readyState` is CLOSED; 'close' with 1006 follows. */
 export interface ErrorEvent {
   readonly type: 'error';
   readonly target: SocketBase;
-  /** 1002 when it could not be opened, 1001 when the peer went away, else what the peer did wrong: 1002, 1007, 1008 or 1009. */
+  /** 1002 if it could not be opened, 1001 if the peer went away, else the close code of the violation: 1002, 1007, 1008 or 1009. */
   readonly code: number;
   /** The error's message. */
   readonly reason: string;
@@ -84,5 +84,5 @@ export interface SocketEvents {
   error: [event: ErrorEvent];
 }
 
-/** A value of `onopen` and the like. */
+/** The type of `onopen` and the like. */
 export type Handler<Name extends keyof SocketEvents> = ((this: SocketBase, ...values: SocketEvents[Name]) => unknown) | null;

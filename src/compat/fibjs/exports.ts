@@ -1,4 +1,4 @@
-// What the entry points of all runtimes export by name, whatever their binding.
+// The exports that all entry points have in common. They need no binding.
 
 export type { MessageBody } from './body.ts';
 export * from './constants.ts';

@@ -1,8 +1,8 @@
-// What `httpClient` may be: something with a cookie jar, an undici Dispatcher, or both.
+// The option `httpClient`: an object with a cookie jar, an undici Dispatcher, or both.
 
 import { isPromiseLike } from '../../api/ws/hooks.ts';
 
-/** The part of a cookie jar that is used; tough-cookie's has it. */
+/** The part of a cookie jar that is used, as that of tough-cookie. */
 interface CookieJar {
   getCookieString(url: string): unknown;
   setCookie?(cookie: string, url: string): unknown;
@@ -12,12 +12,12 @@ function isJar(value: unknown): value is CookieJar {
   return typeof (value as Partial<CookieJar> | null | undefined)?.getCookieString === 'function';
 }
 
-/** What a handshake uses of an `httpClient`. */
+/** The part of an `httpClient` that an opening uses. */
 export class HttpClient {
   /** An undici Dispatcher. */
   readonly dispatcher: object | undefined;
   readonly #jar: CookieJar | undefined;
-  /** The address as cookie jars know it: cookies are of `http:` and `https:`. */
+  /** The address with `http:` or `https:`, as cookie jars expect it. */
   readonly #url: string;
 
   /** @throws {TypeError} when `client` is neither. */
@@ -32,20 +32,20 @@ export class HttpClient {
     }
   }
 
-  /** Value of the Cookie field: empty for none, a promise if the jar gives one. */
+  /** Value of the Cookie field, empty for none. A promise if the jar returns one. */
   cookieString(): string | Promise<string> {
     const cookies = this.#jar?.getCookieString(this.#url);
     if (isPromiseLike(cookies)) return Promise.resolve(cookies).then(textOf);
     return textOf(cookies);
   }
 
-  /** Keeps the cookies of a response. One that the jar refuses is lost, and nothing else. */
+  /** Stores the cookies of a response. Ignores cookies that the jar refuses. */
   store(cookies: readonly string[]): void {
     for (const cookie of cookies) {
       try {
         Promise.resolve(this.#jar?.setCookie?.(cookie, this.#url)).catch(() => {});
       } catch {
-        // As above.
+        // The jar has refused it.
       }
     }
   }
@@ -57,7 +57,7 @@ function textOf(cookies: unknown): string {
 
 type Fields = Readonly<Record<string, string | readonly string[]>>;
 
-/** `headers` with `cookies` added to what their own Cookie field says. */
+/** `headers` with `cookies` added to their Cookie field. */
 export function withCookies(headers: Fields, cookies: string): Fields {
   if (cookies === '') return headers;
   const name = Object.keys(headers).find((other) => other.toLowerCase() === 'cookie') ?? 'Cookie';

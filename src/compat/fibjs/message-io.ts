@@ -1,5 +1,5 @@
-// One message from bytes and to bytes: RFC 6455 sections 5.2 to 5.5, RFC 7692 section 7.2. The halves of a connection do the work;
-// here is only how far a message reaches.
+// Reads one message from bytes, and writes one to bytes: RFC 6455 sections 5.2 to 5.5, RFC 7692 section 7.2. The two halves of a connection
+// decode and encode; this file finds the end of a message.
 
 import { Buffer } from 'node:buffer';
 import { ownBuffer } from '../../api/ws/data.ts';
@@ -16,7 +16,7 @@ import { copyToOwn } from '../../nodejs/views.ts';
 import { CLOSE, PING, PONG } from './constants.ts';
 import type { ByteSource } from './streams.ts';
 
-/** A message, as it goes over the wire. */
+/** A message on the wire. */
 export interface WireMessage {
   /** TEXT, BINARY, CLOSE, PING or PONG. */
   readonly type: number;
@@ -25,7 +25,7 @@ export interface WireMessage {
   readonly bytes: Uint8Array;
 }
 
-/** A stream, or bytes, ended within a message. */
+/** The source ended within a message. */
 export class TruncatedMessageError extends Error {
   readonly code = 'WS_ERR_TRUNCATED_MESSAGE';
 
@@ -36,10 +36,10 @@ export class TruncatedMessageError extends Error {
 }
 
 const MASK_BIT = 0x80;
-/** Most payload bytes that are asked for at once. */
+/** Most payload bytes to read at once. */
 const PIECE = 65536;
 
-/** Every message stands alone: there are no others whose window it could share (RFC 7692 section 7.1.1). */
+/** A message by itself: it shares no window with other messages (RFC 7692 section 7.1.1). */
 function standalone(platform: Platform, engine: DeflateEngine): Compression {
   const agreement = {
     serverNoContextTakeover: true,
@@ -65,7 +65,7 @@ function truncation(source: ByteSource): string {
   return source.taken === 0 ? 'The stream ended before a message' : 'The stream ended within a message';
 }
 
-/** Where a frame's parts end; whether they are as they may be is the decoder's to say. */
+/** The header of a frame. The decoder checks it. */
 interface FrameHead {
   readonly bytes: Uint8Array;
   readonly payloadLength: number;
@@ -81,7 +81,7 @@ async function readFrameHead(source: ByteSource): Promise<FrameHead> {
   return { bytes: Buffer.concat([start, rest]), payloadLength };
 }
 
-/** Reads the frames of one message, and no byte behind them. */
+/** Reads the frames of one message, and no byte after them. */
 class MessageReader {
   readonly #platform: Platform;
   readonly #source: ByteSource;
@@ -125,7 +125,7 @@ class MessageReader {
     try {
       for (let head = first; ; head = await readFrameHead(this.#source)) {
         await this.#feedFrame(head);
-        // A compressed message may take several turns.
+        // Decompression may take several turns.
         if (this.#result === null && isLast(head)) await new Promise<void>((resolve) => (this.#wake = resolve));
         if (this.#result !== null) break;
       }
@@ -148,7 +148,7 @@ class MessageReader {
     }
   }
 
-  /** A control frame is a message by itself, unless it stands between the fragments of one (RFC 6455 section 5.4). */
+  /** A control frame is a message by itself, unless it is between the fragments of one (RFC 6455 section 5.4). */
   #control(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) {
       const error = violationOfClose(this.#platform, source, start, end);
@@ -164,12 +164,12 @@ class MessageReader {
   }
 }
 
-/** Whether nothing but the end of a decompression can be missing behind this frame. */
+/** Whether this is the last frame of a data message. */
 function isLast({ bytes }: FrameHead): boolean {
   return (bytes[0] & FIN_BIT) !== 0 && (bytes[0] & 0x0f) <= OPCODE_BINARY;
 }
 
-/** What is wrong with a Close frame's payload (RFC 6455 section 5.5.1). */
+/** The violation in a Close frame's payload (RFC 6455 section 5.5.1); undefined for none. */
 function violationOfClose(platform: Platform, source: Uint8Array, start: number, end: number): Error | undefined {
   if (end === start) return undefined;
   if (end - start === 1) return invalidControlLength(1);
@@ -179,10 +179,11 @@ function violationOfClose(platform: Platform, source: Uint8Array, start: number,
 }
 
 /**
- * Reads one message and nothing behind it.
+ * Reads one message, and no byte after it.
  *
  * @param maxSize Largest payload in bytes, before and after inflating; 0 for no limit.
- * @throws {TruncatedMessageError | PeerError} when there is no whole message, or it is malformed or too long.
+ * @throws {TruncatedMessageError} when the source ends within the message.
+ * @throws {PeerError} when the message is malformed or too long.
  */
 export async function readMessage(
   platform: Platform,
@@ -190,17 +191,17 @@ export async function readMessage(
   source: ByteSource,
   maxSize: number,
 ): Promise<WireMessage> {
-  // Whoever calls from a listener does so while the codec's input arena is in use; from here on it is free.
+  // A listener may call this while the codec's input arena is in use. After the `await` the arena is free.
   const first = await readFrameHead(source);
   const masked = (first.bytes[1] & MASK_BIT) !== 0;
   return new MessageReader(platform, source, { maxSize, masked, engine }).read(first);
 }
 
 /**
- * The one frame of a message.
+ * Writes a message as one frame.
  *
- * @throws {UsageError} when the type is none that can be sent, text is not UTF-8, a control frame is too long, or there is nothing
- *   to compress with.
+ * @throws {UsageError} for a type that cannot be sent, text that is not UTF-8, a control frame that is too long, or without an engine to
+ *   compress with.
  */
 export async function encodeMessage(
   platform: Platform,
@@ -227,7 +228,7 @@ export async function encodeMessage(
   }
 }
 
-/** Copies what is queued, so that the slots of the output arena are free at once. */
+/** Copies the queued frames, so that their slots in the output arena are free at once. */
 function takeOut(platform: Platform, outbound: Outbound): Buffer {
   const batch = outbound.outbox.take();
   const bytes = copyToOwn(Buffer.concat(batch.chunks));

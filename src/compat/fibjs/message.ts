@@ -1,4 +1,4 @@
-// fibjs's ws.Message: one WebSocket message that is read from a stream or written to one.
+// fibjs's ws.Message: one message that is read from a stream or written to one.
 
 import { Buffer } from 'node:buffer';
 import { copyToOwn } from '../../nodejs/views.ts';
@@ -43,22 +43,22 @@ export class MessageBase {
     return this.#body;
   }
 
-  /** All of the payload, whatever has been read of `body`: a string for TEXT, else a Buffer of its own. */
+  /** All of the payload, including bytes that were read from `body`: a string for TEXT, else a copy as a Buffer. */
   get data(): string | Buffer {
     const { bytes } = this.#body;
     return this.type === TEXT ? bytes.toString() : copyToOwn(bytes);
   }
 
   /**
-   * Reads one message: joins its fragments and inflates it. Sets `type`, `masked`, `compress` and `body`; changes nothing when it
-   * fails. A Ping or Pong between the fragments is skipped; a control frame before them is a message by itself.
+   * Reads one message: joins its fragments and decompresses it. Sets `type`, `masked`, `compress` and `body`; changes nothing if it
+   * fails. Skips a Ping or Pong between the fragments; a control frame before them is a message by itself.
    *
-   * @param source Bytes, which are borrowed; a Readable, which must not be flowing; or an object with `read(size)`. What comes
-   *   behind the message stays in the stream; of bytes, the result says where it starts.
+   * @param source Bytes, which are borrowed; a Readable, which must not be flowing; or an object with `read(size)`. Bytes after the
+   *   message stay in the stream.
    * @returns How many bytes the message took.
    * @throws {TruncatedMessageError} when the source ends before the message does, or a Close frame cuts it short.
-   * @throws {PeerError} ProtocolError, CapacityError (longer than `maxSize`), Utf8Error or CompressionError. The stream is of no
-   *   use any more.
+   * @throws {PeerError} ProtocolError, CapacityError (longer than `maxSize`), Utf8Error or CompressionError. The stream cannot be used
+   *   any more.
    */
   async readFrom(source: MessageSource): Promise<number> {
     const stream = sourceOf(source);
@@ -70,11 +70,11 @@ export class MessageBase {
   }
 
   /**
-   * Writes the message as one frame, masked and compressed as it says. All of `body` is sent, whatever has been read of it.
+   * Writes the message as one frame. Sends all of `body`, including bytes that were read from it.
    *
    * @param target A Writable, or an object with `write(bytes)`.
    * @returns Fulfils when the stream has taken it.
-   * @throws {UsageError} when `type` is none that can be sent, text is not UTF-8, or a control frame is longer than 125 bytes.
+   * @throws {UsageError} for a `type` that cannot be sent, text that is not UTF-8, or a control frame longer than 125 bytes.
    */
   async sendTo(target: MessageTarget): Promise<void> {
     const { type, masked, compress } = this;

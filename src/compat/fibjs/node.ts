@@ -1,4 +1,4 @@
-// The binding over Node.js's built-in modules, on any runtime that has them.
+// The binding over Node.js's built-in modules, for all runtimes that have them.
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { IncomingMessage } from 'node:http';
@@ -33,5 +33,5 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   return handshake;
 }
 
-/** Without `upgradeRequest`: a runtime that has it adds its own. */
+/** Has no `upgradeRequest`: the bindings of other runtimes add it. */
 export const nodeBinding: FibjsBinding = { platform, deflateEngine, connect, createSession };

@@ -31,9 +31,8 @@ export interface SocketOptions {
   /** More header fields for the request. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /**
-   * Where cookies come from and go to: an object with `getCookieString(url)` and perhaps `setCookie(cookie, url)`, such as
-   * tough-cookie's jar, or one that has such a jar as `cookieJar`, `jar` or `cookies`. Or an undici Dispatcher, through which the
-   * request is sent.
+   * A cookie jar with `getCookieString(url)` and, optionally, `setCookie(cookie, url)`, such as that of tough-cookie; or an object that has
+   * such a jar as `cookieJar`, `jar` or `cookies`. Or an undici Dispatcher, which sends the request.
    */
   readonly httpClient?: object | undefined;
 }
@@ -52,7 +51,7 @@ const TEXT_TYPES: ReadonlySet<string> = new Set(['string', 'number', 'bigint', '
 /** Names of the ready states, by number. */
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
 
-/** A WebSocket in the manner of fibjs. Listeners by `on`, `once` and `off`, or by `onopen` and the like. */
+/** A WebSocket with the API of fibjs. Takes listeners by `on`, `once` and `off`, and by `onopen` and the like. */
 export class SocketBase extends TypedEmitter<SocketEvents> {
   readonly #binding: FibjsBinding;
   readonly #url: string;
@@ -92,17 +91,17 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     }
   }
 
-  /** As it was given; on a server's side the URL of the request. */
+  /** The address as the program passed it; on a server the URL of the request. */
   get url(): string {
     return this.#url;
   }
 
-  /** The subprotocol in use, empty without one; before the connection is open, what is asked for. */
+  /** The subprotocol in use, empty without one. Before the connection is open: the subprotocols that are offered. */
   get protocol(): string {
     return this.#protocol;
   }
 
-  /** As it was given; on a server's side the Origin field of the request. Empty for none. */
+  /** The origin as the program passed it; on a server the Origin field of the request. Empty for none. */
   get origin(): string {
     return this.#origin;
   }
@@ -113,10 +112,10 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   }
 
   /**
-   * Sends a message: text for a string, a number or another primitive value, else binary.
+   * Sends a message: bytes as a binary message, all other values as text.
    *
-   * @param data Bytes are the caller's again once this has returned.
-   * @throws {UsageError} unless the connection is open; its message names the state.
+   * @param data Bytes may be changed once this has returned.
+   * @throws {UsageError} unless the connection is open. The message names the state.
    * @throws {TypeError} when it is neither text nor bytes.
    */
   send(data: string | number | bigint | boolean | ArrayBufferView | ArrayBuffer): void {
@@ -127,7 +126,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   }
 
   /**
-   * Starts the closing handshake, or gives up connecting. Does nothing when that has happened.
+   * Starts the closing handshake, or stops connecting. Does nothing if the connection is closing or closed.
    *
    * @param code 1000, the default, or 3000 to 4999.
    * @param reason At most 123 bytes as UTF-8.
@@ -145,7 +144,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     else if (this.#readyState === CONNECTING) this.#giveUp();
   }
 
-  /** Lets the connection keep the process alive, as it does by itself. */
+  /** Lets the connection keep the process alive, which is the default. */
   ref(): this {
     this.#isReferenced = true;
     this.#holder?.ref?.();
@@ -284,14 +283,14 @@ export interface SocketConstructor {
    * @param url `ws:`, `wss:`, `http:` or `https:` URL.
    * @param protocol Subprotocol to offer. Default none.
    * @param origin Value of the Origin field. Default none.
-   * @throws {SyntaxError} when it is no such URL.
-   * @throws {Error} when a subprotocol or a header field cannot be sent, or an option is of no use.
+   * @throws {SyntaxError} for an invalid URL.
+   * @throws {Error} for a subprotocol, header field or option that cannot be used.
    */
   new (url: string | URL, protocol?: string, origin?: string): SocketBase;
   new (url: string | URL, options: SocketOptions): SocketBase;
 }
 
-/** The class itself, which servers construct as well. */
+/** The class as servers construct it. */
 export type SocketClass = SocketConstructor & (new (accepted: Accepted<Connection>) => SocketBase);
 
 /** Makes the class that programs construct. */

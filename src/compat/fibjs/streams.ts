@@ -1,24 +1,24 @@
-// Where messages are read from and written to: bytes, Node.js streams, and objects with fibjs's `read(size)` and `write(bytes)`.
+// Sources and targets of messages: bytes, Node.js streams, and objects with fibjs's `read(size)` and `write(bytes)`.
 
 import type { Readable, Writable } from 'node:stream';
 import { bytesOf } from './body.ts';
 import { isArrayBuffer, isUint8Array } from '../../base/realms.ts';
 
-/** A stream in the manner of fibjs. */
+/** A stream of fibjs that is read. */
 export interface PullStream {
-  /** At least one byte and at most `size`; null, or none, at the end. */
+  /** Returns at least one byte and at most `size`; null, undefined or no bytes at the end. */
   read(size: number): Uint8Array | null | undefined | PromiseLike<Uint8Array | null | undefined>;
 }
 
-/** A stream in the manner of fibjs. */
+/** A stream of fibjs that is written to. */
 export interface PushStream {
-  /** Takes all of `bytes`, which are its to keep. */
+  /** Takes all of `bytes`, and may keep them. */
   write(bytes: Uint8Array): unknown;
 }
 
-/** What `Message.readFrom` takes. */
+/** Argument of `Message.readFrom`. */
 export type MessageSource = ArrayBufferView | ArrayBuffer | Readable | PullStream;
-/** What `Message.sendTo` takes. */
+/** Argument of `Message.sendTo`. */
 export type MessageTarget = Writable | PushStream;
 
 /** Reads at least one byte and at most `maximum`, borrowed; null at the end. */
@@ -109,7 +109,7 @@ function isNodeStream(value: object): value is Readable & Writable {
   return typeof (value as { on?: unknown }).on === 'function';
 }
 
-/** @throws {TypeError} when nothing can be read from `source`. */
+/** @throws {TypeError} for a value that cannot be read. */
 export function sourceOf(source: MessageSource): ByteSource {
   if (ArrayBuffer.isView(source) || isArrayBuffer(source)) return fromBytes(bytesOf(source));
   if (typeof (source as Partial<PullStream> | null)?.read !== 'function') {
@@ -119,9 +119,9 @@ export function sourceOf(source: MessageSource): ByteSource {
 }
 
 /**
- * Writes `bytes`, and waits until they are taken.
+ * Writes `bytes`, and waits until the target has taken them.
  *
- * @throws {TypeError} when `target` cannot be written to.
+ * @throws {TypeError} for a target that cannot be written to.
  */
 export async function writeTo(target: MessageTarget, bytes: Uint8Array): Promise<void> {
   if (typeof (target as Partial<PushStream> | null)?.write !== 'function') {

@@ -19,25 +19,25 @@ import type { Connection, SocketBase, SocketClass } from './socket.ts';
 
 /** Options of `upgrade`. */
 export interface UpgradeOptions {
-  /** Whether to take permessage-deflate where a client offers it (RFC 7692). Default false. */
+  /** Whether to accept permessage-deflate (RFC 7692) if the client offers it. Default false. */
   readonly perMessageDeflate?: boolean | undefined;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 64 MiB. */
   readonly maxPayload?: number | undefined;
 }
 
-/** What becomes of a connection: it is open, and its messages come after this returns. */
+/** Receives an open connection. Its messages come after this has returned. */
 export type Accept<Message extends IncomingMessage | Request = IncomingMessage> = (
   conn: SocketBase,
   request: Message & RequestMembers,
 ) => unknown;
 
-/** A handler of requests, however the server passes them on. */
+/** A handler of requests, which can be mounted in three ways. */
 export interface UpgradeHandler {
-  /** As listener of `upgrade`. */
+  /** As a listener of 'upgrade'. */
   (request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
-  /** As listener of `request`: whatever comes here is no upgrade, and is refused. */
+  /** As a listener of 'request': refuses all requests, because they are not upgrades. */
   (request: IncomingMessage, response: ServerResponse): void;
-  /** As fetch handler. What the runtime passes behind the request goes to its binding. */
+  /** As a fetch handler. Further arguments go to the binding of the runtime. */
   (request: Request, ...context: unknown[]): Response;
 }
 
@@ -57,7 +57,7 @@ const NO_FETCH = refuse(501, 'This runtime cannot upgrade a fetch request: liste
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
 
-/** Refuses a request, in the form in which it came. */
+/** Refuses a request in the way in which its server needs it. */
 function answer(request: IncomingMessage | Request, rest: readonly unknown[], refusal: Refusal): Response | undefined {
   const { status, reason } = refusal;
   const headers = refusalFields(refusal);
@@ -68,7 +68,7 @@ function answer(request: IncomingMessage | Request, rest: readonly unknown[], re
   return undefined;
 }
 
-/** The request as the handshake's checks read it. */
+/** A fetch request in the form that {@link checkRequest} reads. */
 function readable(request: Request, hidesFields: boolean): HandshakeRequest {
   const { headers, method, url } = request;
   // The runtime has checked the fields that it hides. The values of RFC 6455 section 1.3 stand in for them.
@@ -84,7 +84,7 @@ function readable(request: Request, hidesFields: boolean): HandshakeRequest {
   };
 }
 
-/** Empty where no URL can be made of what the client sent. */
+/** The host of a URL; empty if the client sent an invalid one. */
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';
 }
@@ -173,11 +173,11 @@ export function createUpgrade(binding: FibjsBinding, Socket: SocketClass): Upgra
 }
 
 /**
- * A table of paths, as fibjs's `http.Server` takes it. Whatever is not in it is answered 404.
+ * Makes a handler of a table of paths, as fibjs's `http.Server` takes it. Requests for other paths are refused with 404.
  *
- * @param table Handlers by path. A path matches as a whole, without its query, letter by letter.
- * @returns A handler to be mounted wherever those of the table may be.
- * @throws {TypeError} when a handler is no function.
+ * @param table Handlers by path, without the query. Case matters.
+ * @returns A handler that can be mounted in the same ways as those of the table.
+ * @throws {TypeError} when a handler is not a function.
  */
 export function route(table: Readonly<Record<string, UpgradeHandler>>): UpgradeHandler {
   const handlers = new Map(Object.entries(table));

@@ -1,4 +1,4 @@
-// The EventEmitter of JSH: no exception of a listener leaves it, and no error that nobody listens for is thrown.
+// The EventEmitter of JSH. It turns exceptions of listeners into 'error', and never throws.
 
 import { toError } from '../../base/realms.ts';
 import { emitWarning } from 'node:process';
@@ -8,23 +8,23 @@ import { isPromiseLike } from '../../api/ws/hooks.ts';
 /** `Events`: argument lists by event name. */
 export class QuietEmitter<Events extends Record<keyof Events, unknown[]>> extends TypedEmitter<Events> {
   /**
-   * Calls the listeners. What one of them throws, or its promise rejects with, becomes 'error'. If nobody listens for that, or an 'error'
-   * listener itself has failed, it is a warning of the process: a peer could otherwise end a program by a message that it does not expect.
+   * Calls the listeners. An exception or rejection of a listener is emitted as 'error'. Without an 'error' listener, or if that listener
+   * fails, it is a warning of the process: a message that the program does not expect must not end it.
    *
-   * @returns Whether anybody listens.
+   * @returns Whether there are listeners.
    */
   override emit(event: string | symbol, ...values: unknown[]): boolean {
     const listeners = this.rawListeners(event) as ((...values: unknown[]) => unknown)[];
-    const fault = (thrown: unknown): void => {
+    const report = (thrown: unknown): void => {
       const error = toError(thrown);
       if (event === 'error' || !this.emit('error', error)) emitWarning(error);
     };
     for (const listener of listeners) {
       try {
         const result: unknown = Reflect.apply(listener, this, values);
-        if (isPromiseLike(result)) result.then(undefined, fault);
+        if (isPromiseLike(result)) result.then(undefined, report);
       } catch (error) {
-        fault(error);
+        report(error);
       }
     }
     return listeners.length > 0;

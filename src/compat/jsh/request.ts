@@ -1,33 +1,33 @@
-// The request object of JSH: a helper over Node.js's IncomingMessage, whose values stay when the socket is gone.
+// The request object of JSH: a copy of the values of an IncomingMessage, which stay when the socket is gone.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { pathOf } from '../shared/upgrades.ts';
 
-/** What `connection` listeners and the hooks of a server get. */
+/** The request, as 'connection' listeners and hooks of a server get it. */
 export class ServerRequest {
-  /** Path and query, as they came. */
+  /** Path and query. */
   readonly url: string;
   readonly method: string;
   /** Names in lower case. */
   readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn, as they came. */
+  /** Names and values in turn, in the order of the request. */
   readonly rawHeaders: readonly string[];
   /** Path without the query. */
   readonly path: string;
   /** The Host field. */
   readonly host: string;
-  /** The request target as it came; the same as `url`. */
+  /** The same as `url`. */
   readonly requestUri: string;
   /** For example `1.1`. */
   readonly httpVersion: string;
   /** Whether all of the request has arrived. */
   readonly complete: boolean;
-  /** IP address of the peer; empty when there is none. */
+  /** IP address of the peer; empty if it is unknown. */
   readonly remoteAddress: string;
   readonly socket: { readonly remoteAddress: string };
   readonly #query: URLSearchParams;
 
-  /** @param request Read now; not kept. */
+  /** @param request Not kept. */
   constructor(request: IncomingMessage) {
     const url = request.url ?? '';
     const remoteAddress = request.socket.remoteAddress ?? '';
@@ -35,7 +35,7 @@ export class ServerRequest {
     this.requestUri = url;
     this.path = pathOf(url);
     this.method = request.method ?? '';
-    // No prototype: a field may be called like a method of objects.
+    // No prototype, because a field may have the name of a method of objects.
     this.headers = Object.assign(Object.create(null) as IncomingHttpHeaders, request.headers);
     this.rawHeaders = [...request.rawHeaders];
     this.host = request.headers.host ?? '';
@@ -52,13 +52,13 @@ export class ServerRequest {
     return this.#query.get(name) ?? '';
   }
 
-  /** The value of a field, whatever the case of `name`; empty without one. Several values are joined by commas. */
+  /** The value of a field; empty without one. Several values are joined by commas. The case of `name` does not matter. */
   getHeader(name: string): string {
     const value = this.headers[name.toLowerCase()] ?? '';
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  /** Whether there is a field, whatever the case of `name`. */
+  /** Whether there is a field. The case of `name` does not matter. */
   hasHeader(name: string): boolean {
     return this.headers[name.toLowerCase()] !== undefined;
   }

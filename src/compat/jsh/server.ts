@@ -16,7 +16,7 @@ import { QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
 import { WebSocket } from './websocket.ts';
 
-/** What `verifyClient` gets. */
+/** Argument of `verifyClient`. */
 export interface VerifyClientInfo {
   /** The Origin field; empty without one. */
   readonly origin: string;
@@ -25,16 +25,17 @@ export interface VerifyClientInfo {
 
 /** Options of {@link WebSocketServer}. */
 export interface WebSocketServerOptions {
-  /** The server whose upgrade requests to take. */
+  /** The server whose upgrade requests to handle. */
   readonly server: HttpServer | HttpsServer;
   /** The only path to accept, without a query. Default `/`. */
   readonly path?: string | undefined;
   /** Whether `clients` is kept. Default true. */
   readonly clientTracking?: boolean | undefined;
-  /** Decides whether a request is accepted, at once: false rejects it, a promise is an error. Default: all are. */
+  /** Decides whether a request is accepted: false refuses it. Must be synchronous: a promise is an error. Default: accepts all. */
   readonly verifyClient?: ((info: VerifyClientInfo) => unknown) | undefined;
   /**
-   * Picks one of the subprotocols that a client asks for, at once: a promise is an error. Whatever is no string is none. Default: none.
+   * Selects one of the subprotocols that the client offers. A result that is not a string selects none. Must be synchronous: a promise is
+   * an error. Default: selects none.
    */
   readonly handleProtocols?: ((protocols: RequestedProtocols, request: ServerRequest) => unknown) | undefined;
 }
@@ -46,7 +47,7 @@ export interface WebSocketServerEvents {
   close: [];
 }
 
-/** The subprotocols that a client asks for, the most wanted first: an array that can be asked like a Set. */
+/** The subprotocols that a client offers, the most wanted first. An array that has `has` and `size` of a Set as well. */
 export class RequestedProtocols extends Array<string> {
   has(name: string): boolean {
     return this.includes(name);
@@ -111,20 +112,20 @@ function checkHook(name: string, hook: unknown): void {
 export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   /** The HTTP server. */
   readonly server: HttpServer | HttpsServer;
-  /** The path that is accepted. */
+  /** The path whose requests are accepted. */
   readonly path: string;
   /** Connected clients; null with `clientTracking: false`. */
   readonly clients: Set<WebSocket> | null;
-  /** As they were given. */
+  /** The options as the program passed them. */
   readonly options: WebSocketServerOptions;
   #isClosed = false;
 
   /**
-   * Several servers may share an HTTP server, each at its own path. What no server takes is answered 404, unless somebody else
-   * listens for `upgrade` as well.
+   * Several servers may share an HTTP server, each with a path of its own. Requests for other paths are refused with 404, unless the
+   * program has another 'upgrade' listener.
    *
-   * @throws {TypeError} without a `server` of node:http or node:https, or for an option of another type.
-   * @throws {UsageError} when the path is taken.
+   * @throws {TypeError} without a `server` of node:http or node:https, or for an option of a wrong type.
+   * @throws {UsageError} when another server has the path.
    */
   constructor(given: WebSocketServerOptions) {
     super();
@@ -156,9 +157,9 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   }
 
   /**
-   * Takes no more connections, closes those in `clients`, and empties it. The HTTP server goes on.
+   * Accepts no more connections, closes those in `clients`, and empties it. The HTTP server goes on.
    *
-   * @param callback Called before this returns, behind 'close', which is emitted once.
+   * @param callback Called before this returns, after 'close', which is emitted once.
    */
   close(callback?: () => void): this {
     if (!this.#isClosed) {
@@ -182,7 +183,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
       if (!this.#verify(check, helper)) return refuseUpgrade(socket, refuse(403, 'websocket upgrade rejected'));
       protocol = this.#selectProtocol(check.protocols, helper);
     } catch (error) {
-      // What a hook threw may hold secrets; what we threw does not.
+      // An exception of a hook may contain secrets. Our own does not.
       refuseUpgrade(socket, refuse(500, error instanceof HookError ? error.message : 'The request could not be handled'));
       this.emit('error', toError(error));
       return;
@@ -208,32 +209,32 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     const protocols = new RequestedProtocols();
     protocols.push(...asked);
     const chosen = callHook('handleProtocols', () => handleProtocols.call(this.options, protocols, request));
-    // To a client that asks for none, none may be named (RFC 6455 section 4.2.2).
+    // A client that offers none must not get one (RFC 6455 section 4.2.2).
     if (typeof chosen !== 'string' || chosen === '' || asked.length === 0) return '';
     if (!asked.includes(chosen)) throw new HookError('handleProtocols chose a subprotocol that the client has not asked for');
     return chosen;
   }
 }
 
-/** Gets each connection of a path, as a listener of 'connection' does. */
+/** A listener of 'connection' for one path. */
 export type ConnectionHandler = (socket: WebSocket, request: ServerRequest) => unknown;
 
-/** The options of a WebSocketServer but for those that the route gives. */
+/** The options of a WebSocketServer, without those that the route sets. */
 export type RouteOptions = Omit<WebSocketServerOptions, 'server' | 'path'>;
 
-/** What {@link withWebSockets} adds to an HTTP server. */
+/** The method that {@link withWebSockets} adds to an HTTP server. */
 export interface WebSocketRoutes {
   /**
    * Makes a WebSocketServer for a path.
    *
-   * @throws {TypeError} when `handler` is no function, or as the constructor of WebSocketServer does.
+   * @throws {TypeError} when `handler` is not a function. Also throws as the constructor of WebSocketServer does.
    */
   ws(path: string, handler: ConnectionHandler): WebSocketServer;
   ws(path: string, options: RouteOptions, handler: ConnectionHandler): WebSocketServer;
 }
 
 /**
- * Adds `ws` to an HTTP server, which JSH's own has.
+ * Adds the method `ws` of JSH's HTTP server to an HTTP server.
  *
  * @returns The same server.
  */

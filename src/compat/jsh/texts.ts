@@ -1,4 +1,4 @@
-// Error texts of JSH. It is written in Go: these are the words of Go's net package and of its usual WebSocket library, which programs match on.
+// Error texts of JSH, which is written in Go. They are those of Go's net package and of a common WebSocket library of Go. Programs compare them.
 
 import type { Target } from '../../api/address.ts';
 import { CLOSE_ABNORMAL, CLOSE_MESSAGE_TOO_BIG } from '../../base/close-codes.ts';
@@ -8,7 +8,7 @@ export const NOT_OPEN = 'websocket is not open';
 export const NOT_AN_ADDRESS = 'malformed ws or wss URL';
 export const BAD_HANDSHAKE = 'websocket: bad handshake';
 
-/** What a system call says, by code. */
+/** Texts of failed system calls, by code. */
 const SYSTEM: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   EHOSTUNREACH: 'no route to host',
@@ -32,16 +32,16 @@ const CLOSE_CODES: Readonly<Record<number, string>> = {
   1015: ' (TLS handshake error)',
 };
 
-/** What an error of a socket tells about the attempt to connect. */
+/** An error of a socket that could not connect. */
 interface SystemError extends Error {
   readonly code?: string;
   readonly address?: string;
   readonly port?: number;
-  /** Where several addresses were tried. */
+  /** The errors of all addresses, if several were tried. */
   readonly errors?: readonly SystemError[];
 }
 
-/** Why a client could not connect. */
+/** The error of a client that could not connect. */
 export function dialError(error: SystemError, target: Target): Error {
   return new Error(dialText(error, target), { cause: error });
 }
@@ -56,23 +56,23 @@ function dialText(error: SystemError, target: Target): string {
   if (code === 'ECONNRESET') return 'unexpected EOF';
   if (code.startsWith('HPE_')) return 'malformed HTTP response';
   if (message === 'Opening handshake has timed out') return `${dial}: i/o timeout`;
-  // What has no code is our own verdict on the answer.
+  // An error without a code comes from our check of the response.
   return code === '' ? BAD_HANDSHAKE : message;
 }
 
-/** The end of a connection by a Close frame; without one, of code 1006, by the loss of the socket. */
+/** The error of a connection that ended by a Close frame, or without one: code 1006. */
 export function closeError(code: number, reason: string): Error {
   const text = code === CLOSE_ABNORMAL ? 'unexpected EOF' : reason;
   return new Error(`websocket: close ${code}${CLOSE_CODES[code] ?? ''}${text === '' ? '' : `: ${text}`}`);
 }
 
-/** What a peer did wrong, or what went wrong with the socket. */
+/** The error for a violation, or for an error of the socket. */
 export function readError(error: PeerError | Error): Error {
   const isTooLong = (error as Partial<PeerError>).closeCode === CLOSE_MESSAGE_TOO_BIG;
   return new Error(`websocket: ${isTooLong ? 'read limit exceeded' : error.message}`, { cause: error });
 }
 
-/** The type of a value in Go, as JSH passes it on. */
+/** The Go type to which JSH converts a value. */
 export function typeName(value: unknown): string {
   switch (typeof value) {
     case 'undefined':

@@ -16,21 +16,21 @@ import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts
 import { QuietEmitter } from './emitter.ts';
 import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
-/** Milliseconds that the socket may stay after `close()`, which does not wait for it. */
+/** Milliseconds that the closing handshake may take. `close()` does not wait for it. */
 const CLOSE_TIMEOUT = 5_000;
 
 const TEXT_MESSAGE = 1;
 const BINARY_MESSAGE = 2;
 
-/** A message as listeners get it. */
+/** The argument of 'message' listeners. */
 export interface MessageEvent {
   /** `WebSocket.TextMessage` or `WebSocket.BinaryMessage`. */
   readonly type: typeof TEXT_MESSAGE | typeof BINARY_MESSAGE;
-  /** A string for text, else a Buffer; it is the listener's to keep. */
+  /** A string for text, else a Buffer. The listener may keep it. */
   readonly data: string | Buffer;
 }
 
-/** Why a connection closed that this side did not close. */
+/** The reason of the end, if this side did not close the connection. */
 export interface CloseEvent {
   /** For example `websocket: close 1000 (normal)`. */
   readonly error: Error;
@@ -54,7 +54,7 @@ export interface Connection {
   onClosed(ws: WebSocket): void;
 }
 
-/** The subprotocols in an argument of the constructor. @throws {TypeError} when it is neither a string nor an array. */
+/** The subprotocols in an argument of the constructor. @throws {TypeError} for a value that is neither a string nor an array. */
 function namesIn(protocols: unknown): string[] {
   if (protocols === undefined) return [];
   if (typeof protocols !== 'string' && !Array.isArray(protocols)) {
@@ -63,7 +63,7 @@ function namesIn(protocols: unknown): string[] {
   return [protocols].flat().filter((name): name is string => typeof name === 'string' && name !== '');
 }
 
-/** Bytes over the memory of `data`; undefined when it has none. */
+/** The bytes of `data`, which share its memory; undefined if it has none. */
 function bytesOf(data: unknown): Buffer | undefined {
   return ArrayBuffer.isView(data) || isAnyArrayBuffer(data) ? toBytes(data) : undefined;
 }
@@ -88,9 +88,9 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
   /**
    * Starts to connect. Returns at once; 'open' or 'error' follows.
    *
-   * @param url `ws:` or `wss:` address. One that cannot be used is told by 'error'.
-   * @param protocols Subprotocols to ask for, the preferred one first. Members that are no strings are left out.
-   * @throws {TypeError} when `url` is no string, or `protocols` neither a string nor an array.
+   * @param url `ws:` or `wss:` address. 'error' reports an invalid one.
+   * @param protocols Subprotocols to offer, the most wanted first. Members that are not strings are left out.
+   * @throws {TypeError} when `url` is not a string, or `protocols` is neither a string nor an array.
    */
   constructor(url: string, protocols?: string | readonly string[]) {
     super();
@@ -109,12 +109,12 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     platform.defer(() => this.#connect(names));
   }
 
-  /** As it was given; on a server's side that of the request: path and query. */
+  /** The address as the program passed it; on a server path and query of the request. */
   get url(): string {
     return this.#url;
   }
 
-  /** The subprotocol in use; before the connection is open, and without one, empty. */
+  /** The subprotocol in use; empty without one, and before the connection is open. */
   get protocol(): string {
     return this.#protocol;
   }
@@ -125,9 +125,9 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
   }
 
   /**
-   * Sends a text message. Never throws: what cannot be sent is told by 'error'.
+   * Sends a text message. Never throws: 'error' reports data that cannot be sent.
    *
-   * @param data Text; or its UTF-8, which is the caller's again once this has returned.
+   * @param data Text, or its UTF-8, which may be changed once this has returned.
    */
   send(data: string | ArrayBufferView | ArrayBuffer): void {
     if (this.#readyState !== OPEN) return void this.emit('error', new Error(NOT_OPEN));
@@ -140,8 +140,8 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
   }
 
   /**
-   * Closes the connection with status code 1000, or gives up connecting. 'close' is emitted before this returns; what was sent still
-   * goes out. Does nothing when the connection is closed.
+   * Closes the connection with close code 1000, or stops connecting. Emits 'close' before it returns. Messages that were sent before are
+   * still written. Does nothing if the connection is closed.
    */
   close(): void {
     if (this.#readyState === CLOSED) return;
@@ -206,7 +206,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     });
   }
 
-  /** Lets bytes flow, behind the listeners of 'open'. @internal */
+  /** Starts to read, after the listeners of 'open' have run. @internal */
   _start(head: Uint8Array): void {
     startLater(platform, this.#session!, head);
   }
@@ -215,7 +215,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     this.#end({ error }, error);
   }
 
-  /** @param failure Told before 'close'. */
+  /** @param failure Emitted before 'close'. */
   #end(event?: CloseEvent, failure?: Error): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSED;

@@ -1,21 +1,21 @@
-// What browsers get of the facade: their own WebSocket.
+// The facade in browsers: their own WebSocket.
 
 import { version } from './version.ts';
 
-/** The platform's WebSocket, for programs that name none of the arguments behind `protocols`; null where there is none. */
+/** The platform's WebSocket, which takes no arguments after `protocols`; null if the platform has none. */
 export const w3cwebsocket: W3CWebSocketClass | null = ((): W3CWebSocketClass | null => {
   const Native = (globalThis as { WebSocket?: typeof WebSocket }).WebSocket;
   if (typeof Native !== 'function') return null;
   return class W3CWebSocket extends Native {
     constructor(url: string | URL, protocols?: string | string[] | null) {
-      // Programs that run on Node.js as well name none by null or ''.
+      // Programs that also run on Node.js pass null or '' for no subprotocols.
       if (protocols) super(url, protocols);
       else super(url);
     }
   };
 })();
 
-/** The class, as far as programs construct it. */
+/** The type of the class. */
 export interface W3CWebSocketClass {
   readonly CONNECTING: 0;
   readonly OPEN: 1;

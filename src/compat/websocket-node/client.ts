@@ -54,7 +54,7 @@ function protocolList(protocols: string | string[] | null | undefined): string[]
   return [...new Set(list.filter((protocol) => protocol !== ''))];
 }
 
-/** What is wrong with a 101 response, in the words of WebSocket-Node; whatever else is wrong is found after this. */
+/** Describes an error in a 101 response in the words of WebSocket-Node. All other checks come after this one. */
 function faultOf(request: ClientRequest, response: IncomingMessage, protocols: readonly string[]): string | undefined {
   const { headers } = response;
   const protocol = headers['sec-websocket-protocol'];
@@ -92,14 +92,14 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
   }
 
   /**
-   * Starts to connect; 'connect', 'connectFailed' or 'httpResponse' follows. One attempt at a time.
+   * Starts to connect; 'connect', 'connectFailed' or 'httpResponse' follows. Makes one attempt at a time.
    *
    * @param requestUrl `ws:` or `wss:`.
-   * @param protocols Subprotocols to ask for, best first.
-   * @param origin Where the page comes from that a program shows.
-   * @param headers More header fields. Those of the handshake win.
+   * @param protocols Subprotocols to offer, the most wanted first.
+   * @param origin Value of the Origin field.
+   * @param headers More header fields. Those of the handshake replace them.
    * @param extraRequestOptions More options of `http.request` or `https.request`, such as `agent`.
-   * @throws {Error} for an address or a subprotocol that is none.
+   * @throws {Error} for an invalid address or subprotocol.
    */
   connect(
     requestUrl: Url | string,
@@ -133,7 +133,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     handshake.request.end();
   }
 
-  /** Gives the attempt up; 'connectFailed' follows. Does nothing when there is none. */
+  /** Stops connecting; 'connectFailed' follows. Does nothing when there is no attempt. */
   abort(): void {
     const handshake = this.#handshake;
     if (handshake === undefined) return;
@@ -155,7 +155,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     if (this.listenerCount('httpResponse') > 0) {
       this.#handshake = undefined;
       this.emit('httpResponse', response, this);
-      // What has arrived can still be read; nothing more is said.
+      // Ends our side only: the listener can still read the response.
       response.socket?.end();
       return true;
     }
@@ -174,7 +174,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     const name = (protocol || undefined) as string;
     const connection = new WebSocketConnection(socket, [], name, true, this.config);
     connection.webSocketVersion = this.config.webSocketVersion!;
-    // Listeners come first, also those behind an `await`.
+    // Starts later, so that the program can add listeners, also after an `await`.
     immediate(() => connection._addSocketEventListeners(head));
     this.emit('connect', connection);
   }

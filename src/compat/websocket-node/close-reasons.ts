@@ -1,10 +1,10 @@
-// Close codes by the names of WebSocket-Node, their texts, and the text that tells a peer what it did wrong. RFC 6455 section 7.4.
+// Texts of close codes and of violations, in the words of WebSocket-Node. RFC 6455 section 7.4.
 
 import { Buffer } from 'node:buffer';
 import type { PeerError } from '../../base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../base/opcodes.ts';
 
-/** Text of a close code when nobody gave one. */
+/** Default text of a close code. */
 export const CLOSE_DESCRIPTIONS: Record<number, string> = {
   1000: 'Normal connection closure',
   1001: 'Remote peer is going away',
@@ -23,7 +23,7 @@ export const CLOSE_DESCRIPTIONS: Record<number, string> = {
 
 const LONGEST_REASON = MAXIMUM_CONTROL_PAYLOAD - 2;
 
-/** `text` as a close reason, cut between characters where it is longer than a Close frame may hold. */
+/** `text` as a close reason. Cut between two characters to the 123 bytes that a Close frame can hold. */
 export function reasonBytes(text: string | undefined): Buffer {
   const bytes = Buffer.from(text ?? '');
   if (bytes.length <= LONGEST_REASON) return bytes;
@@ -32,7 +32,7 @@ export function reasonBytes(text: string | undefined): Buffer {
   return bytes.subarray(0, end);
 }
 
-/** Errors whose text does not depend on the frame. */
+/** Texts that do not depend on the frame, by the code of the error. */
 const VIOLATIONS: Readonly<Record<string, string>> = {
   WS_ERR_EXPECTED_FIN: 'Control frames must not be fragmented.',
   WS_ERR_EXPECTED_MASK: 'Frames from a client must be masked.',
@@ -59,7 +59,7 @@ function describeOpcode(opcode: number): string {
     : `Unrecognized Opcode: ${hex}`;
 }
 
-/** What is said about a violation, to the peer and in 'close'. */
+/** Describes a violation, for the peer and for 'close'. */
 export function describeViolation(error: PeerError): string {
   const known = VIOLATIONS[error.code];
   if (known !== undefined) return known;

@@ -18,13 +18,13 @@ import { makeKeepalive, type Keepalive } from './keepalive.ts';
 import type { ConnectionConfig, IExtension, IStringified, Message, SendCallback } from './types.ts';
 
 const FIN = 0x80;
-const FROM_NOBODY = 'Connection dropped by remote peer.';
+const DROPPED = 'Connection dropped by remote peer.';
 const DEFAULT_THRESHOLD = 16384;
 const DEFAULT_CLOSE_TIMEOUT = 5000;
-/** Longest payload of `ping` and `pong`; WebSocket-Node cuts there, one byte below what RFC 6455 section 5.5 allows. */
+/** Longest payload of `ping` and `pong`, as in WebSocket-Node. RFC 6455 section 5.5 allows one byte more. */
 const LONGEST_PING = 124;
 
-/** Whether `data` is a Buffer. Narrows, where `Buffer.isBuffer` would leave `never` behind. */
+/** `Buffer.isBuffer` narrows an `IStringified` that is no Buffer to `never`. */
 function isBuffer(data: unknown): data is Buffer {
   return Buffer.isBuffer(data);
 }
@@ -41,14 +41,14 @@ export interface ConnectionEvents {
   message: [data: Message];
   /** A frame of any kind, if `assembleFragments` is off. */
   frame: [frame: WebSocketFrame];
-  /** The connection is over. Once. */
+  /** The connection is over. Emitted once. */
   close: [code: number, description: string];
   /** The socket failed; 'close' follows. */
   error: [error: Error];
   /** A Ping arrived; it is answered unless `cancel` is called before the listener returns. */
   ping: [cancel: () => void, payload: Buffer];
   pong: [payload: Buffer];
-  /** What had waited for the peer is sent. */
+  /** All waiting output was sent. */
   drain: [];
   pause: [];
   resume: [];
@@ -70,12 +70,12 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   static readonly CLOSE_REASON_EXTENSION_REQUIRED: number = 1010;
   static readonly CLOSE_REASON_INTERNAL_SERVER_ERROR: number = 1011;
   static readonly CLOSE_REASON_TLS_HANDSHAKE_FAILED: number = 1015;
-  /** Text of a close code when nobody gave one. */
+  /** Default text of a close code. */
   static readonly CLOSE_DESCRIPTIONS: Record<number, string> = CLOSE_DESCRIPTIONS;
 
   config: ConnectionConfig;
   socket: Socket;
-  /** The subprotocol in use, as `accept` was given it. */
+  /** The subprotocol in use, as the program passed it to `accept`. */
   protocol: string;
   /** None, so far. */
   extensions: IExtension[];
@@ -85,7 +85,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   webSocketVersion: number = 13;
   /** -1 while the connection is open. */
   closeReasonCode: number = -1;
-  /** Null while the connection is open; undefined for a code without a text. */
+  /** Null while the connection is open; undefined for a code without a default text. */
   closeDescription: string = null as unknown as string;
   /** Whether messages can still be sent. */
   connected: boolean = true;
@@ -100,7 +100,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   frameHeader: Buffer = Buffer.alloc(10);
   waitingForCloseResponse: boolean = false;
   closeEventEmitted: boolean = false;
-  /** Whether more waits than the socket's high water mark; 'drain' says when it is gone. */
+  /** Whether more output waits than the socket's high water mark. 'drain' is emitted when it was sent. */
   outputBufferFull: boolean = false;
   inputPaused: boolean = false;
   /** Whether the closing handshake was completed. */
@@ -161,7 +161,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     return this.#session.bufferedAmount;
   }
 
-  /** Starts to read. For connections that a program constructs itself; do it once. */
+  /** Starts to read. For connections that a program constructs itself; call it once. */
   _addSocketEventListeners(head?: Uint8Array): void {
     this.#session.start(head);
     if (this.connected) this.#keepalive?.start();
@@ -170,7 +170,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   /** Sends text; in several frames if it is longer than `fragmentationThreshold`. */
   sendUTF(data: IStringified, callback?: SendCallback): void {
     const text = typeof data === 'string' ? data : data.toString();
-    // A text of n characters has n to 3 n bytes: only those in question are measured.
+    // A text of n characters has at most 3 n bytes, so short ones need not be encoded here.
     const { fragmentOutgoingMessages, fragmentationThreshold } = this.config;
     const threshold = fragmentationThreshold ?? DEFAULT_THRESHOLD;
     if ((fragmentOutgoingMessages ?? true) && text.length * 3 > threshold) {
@@ -199,32 +199,32 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     this.#noteOutput();
   }
 
-  /** Sends a Buffer as bytes, and whatever else has a `toString` as text. @throws {Error} for what has none. */
+  /** Sends a Buffer as bytes, and any other value as text. @throws {Error} for a value without `toString`. */
   send(data: Buffer | IStringified, callback?: SendCallback): void {
     if (isBuffer(data)) this.sendBytes(data, callback);
     else if (typeof data.toString === 'function') this.sendUTF(data, callback);
     else throw new Error('Data provided must either be a Node Buffer or implement toString()');
   }
 
-  /** Sends a Ping. What is longer than 124 bytes is cut. */
+  /** Sends a Ping. Cuts the payload to 124 bytes. */
   ping(data: Buffer | IStringified = ''): void {
     this.#session.ping(controlPayload(data));
   }
 
-  /** Sends a Pong, asked for or not. */
+  /** Sends a Pong, with or without a Ping. */
   pong(data: Buffer | IStringified = ''): void {
     this.#session.pong(controlPayload(data));
   }
 
   /**
-   * Sends a frame that the program has put together. Nothing is checked; the mask alone is as the role demands.
+   * Sends a frame that the program has made. Nothing is checked; only the mask is set as the role demands.
    *
-   * @returns Whether little enough waits for the peer that more may be sent.
+   * @returns False if more output waits than the socket's high water mark.
    */
   sendFrame(frame: WebSocketFrame, callback?: SendCallback): boolean {
     frame.mask = this.maskOutgoingPackets;
     const bytes = frame.toBuffer(true);
-    // Behind the header, which the session writes with the mask that belongs there.
+    // The session writes a header of its own, with the mask that the role demands.
     const payload = bytes.subarray(bytes.length - frame.length);
     this.#session.sendBytes(payload, false, { firstByte: bytes[0] }, callback as never);
     this.#noteOutput();
@@ -237,14 +237,14 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     this.#sendFragments(frame.binaryPayload, frame.opcode === OPCODE_TEXT, callback);
   }
 
-  /** Sends a Close frame and nothing more: `close` is the closing handshake. */
+  /** Sends a Close frame only. Use `close` for the closing handshake. */
   sendCloseFrame(reasonCode: number = CLOSE_NORMAL, description?: string, callback?: SendCallback): void {
     const frame = new WebSocketFrame(this.maskBytes, this.frameHeader, this.config);
     const binaryPayload = reasonBytes(description);
     this.sendFrame(Object.assign(frame, { fin: true, opcode: OPCODE_CLOSE, closeStatus: reasonCode, binaryPayload }), callback);
   }
 
-  /** Stops reading, so that TCP holds the peer back. What has been read is still delivered. */
+  /** Stops reading, so that TCP makes the peer wait. Messages that were read already are still delivered. */
   pause(): void {
     this.#session.pause();
   }
@@ -254,11 +254,11 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   }
 
   /**
-   * Starts the closing handshake; 'close' follows. Does nothing when it has begun.
+   * Starts the closing handshake; 'close' follows. Does nothing if it has started.
    *
    * @param reasonCode Default 1000.
-   * @param description Default: the text that belongs to the code. What is longer than 123 bytes is cut on the wire.
-   * @throws {Error} for a code that no Close frame may have.
+   * @param description Default: the text of the code. Cut to 123 bytes in the Close frame.
+   * @throws {Error} for a code that must not be sent.
    */
   close(reasonCode?: number, description?: string): void {
     if (!this.connected) return;
@@ -277,7 +277,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
    * Ends the connection at once, without waiting for the peer. 'close' is emitted before this returns.
    *
    * @param reasonCode Default 1002.
-   * @param skipCloseFrame Whether the peer is not told. It is never told a code that no Close frame may have.
+   * @param skipCloseFrame Whether no Close frame is sent. A code that must not be sent is left out of it.
    */
   drop(reasonCode: number = 1002, description?: string, skipCloseFrame?: boolean): void {
     const text = typeof description === 'string' ? description : CLOSE_DESCRIPTIONS[reasonCode];
@@ -299,7 +299,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
       maxPayload: assembleFragments ? (config.maxReceivedMessageSize ?? 0) : (config.maxReceivedFrameSize ?? 0),
       maxFramePayload: config.maxReceivedFrameSize ?? 0,
       deliverFrames: !assembleFragments,
-      // Who takes frames puts the text together, and checks it.
+      // The program joins the frames itself, and has to check the text.
       skipUtf8Validation: !assembleFragments,
       closeTimeout: Math.max(1, this.closeTimeout),
       acceptsPing: (payload) => this.#acceptsPing(ownBuffer(payload)),
@@ -343,7 +343,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     this.emit('frame', receivedFrame(config, { first, isMasked, payload, closeStatus, maskBytes, frameHeader }));
   }
 
-  /** @returns Whether a Ping is to be answered. */
+  /** @returns Whether to answer a Ping. */
   #acceptsPing(payload: Buffer): boolean {
     this.#keepalive?.noteData();
     if (!this.connected) return true;
@@ -364,7 +364,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   }
 
   #end(code: number, reason: Buffer, wasClean: boolean): void {
-    // A program may keep the request, which has the socket, for long.
+    // A program may keep the request for long. The request refers to the socket, which must not refer to this connection.
     for (const [event, listener] of Object.entries(this.#socketListeners)) this.socket.removeListener(event, listener);
     this.wasClean = wasClean;
     const hasCloseFrame = code !== CLOSE_ABNORMAL;
@@ -375,7 +375,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     if (this.state === 'ending') return this.#finish(this.closeReasonCode, this.closeDescription);
     if (hasCloseFrame) return this.#finish(code, reason.length > 0 ? reason.toString() : CLOSE_DESCRIPTIONS[code]);
     const error = this.#socketError;
-    const text = error === undefined ? FROM_NOBODY : `Socket Error: ${error.syscall} ${error.code}`;
+    const text = error === undefined ? DROPPED : `Socket Error: ${error.syscall} ${error.code}`;
     this.#finish(CLOSE_ABNORMAL, text);
   }
 

@@ -1,16 +1,16 @@
-// Cookies of a request, and those that its answer sets. RFC 6265 sections 4.1 and 5.4; the reading is as lenient as WebSocket-Node's.
+// Parses Cookie and writes Set-Cookie. RFC 6265 sections 4.1 and 5.4; the parser is as lenient as that of WebSocket-Node.
 
 import { isTokenCode } from '../../handshake/grammar.ts';
 import { firstIllegal, keepAllowed } from './text.ts';
 import type { ICookie } from './types.ts';
 
-/** A cookie of a request. `value` is null where there is no `=`. */
+/** A cookie of a request. `value` is null if there is no `=`. */
 export interface ReceivedCookie {
   name: string;
   value: string;
 }
 
-/** What is well percent-encoded is decoded; the rest stays as it is: nobody promised that a value is encoded at all. */
+/** Decodes percent-encoding. Leaves a value as it is if it is not well encoded, because RFC 6265 asks for no encoding. */
 function decode(value: string): string {
   if (!value.includes('%')) return value;
   try {
@@ -24,7 +24,7 @@ function unquote(value: string): string {
   return value.startsWith('"') ? value.slice(1, value.endsWith('"') ? -1 : undefined) : value;
 }
 
-/** The cookies of a Cookie field, in order, also those that come twice. */
+/** The cookies of a Cookie field, in order, including duplicates. */
 export function parseCookies(header: string | undefined): ReceivedCookie[] {
   if (!header) return [];
   return header
@@ -38,12 +38,12 @@ export function parseCookies(header: string | undefined): ReceivedCookie[] {
     });
 }
 
-/** What a cookie's value consists of (RFC 6265 section 4.1.1), as UTF-16 codes; quotes aside. */
+/** Whether a cookie's value may have a character (RFC 6265 section 4.1.1). Quotes around the value are checked elsewhere. */
 function isValueCode(code: number): boolean {
   return code > 0x20 && code < 0x7f && code !== 0x22 && code !== 0x2c && code !== 0x3b && code !== 0x5c;
 }
 
-/** What is cut out of names and values: spaces and control characters. */
+/** False for spaces and control characters, which are removed from names and values. */
 function isVisible(code: number): boolean {
   return code > 0x20 && code !== 0x7f;
 }
@@ -108,7 +108,7 @@ function formatCookie(cookie: ICookie): string {
 /**
  * Values of Set-Cookie.
  *
- * @throws {Error} for a cookie that is not complete, comes twice, or has a character that it may not have.
+ * @throws {Error} for a cookie that is incomplete, a duplicate, or has a character that is not allowed.
  */
 export function formatCookies(cookies: unknown): string[] {
   if (!Array.isArray(cookies)) throw new Error('Value supplied for "cookies" argument must be an array.');

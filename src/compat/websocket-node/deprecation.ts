@@ -1,4 +1,4 @@
-// Warnings about names that programs should not use any more, each once.
+// Warnings about deprecated names. Each is printed once.
 
 const DEFAULT_WARNINGS: Readonly<Record<string, string>> = {
   websocketVersion: '`websocketVersion` is deprecated: use `webSocketVersion`.',
@@ -6,11 +6,11 @@ const DEFAULT_WARNINGS: Readonly<Record<string, string>> = {
 
 const shown = new Set<string>();
 
-/** What can be set and read about warnings. */
+/** Settings of the warnings. */
 export interface Deprecation {
-  /** Whether nothing is printed. Default false. */
+  /** Whether warnings are off. Default false. */
   disableWarnings: boolean;
-  /** Texts by name. A name without a text is never warned about. */
+  /** Texts by name. A name without a text has no warning. */
   readonly deprecationWarningMap: Record<string, string>;
   /** Prints the text that belongs to `deprecationName`, once. */
   warn(deprecationName: string): void;
@@ -23,7 +23,7 @@ export const deprecation: Deprecation = {
     const text = this.deprecationWarningMap[deprecationName];
     if (this.disableWarnings || !text || shown.has(deprecationName)) return;
     shown.add(deprecationName);
-    // oxlint-disable-next-line no-console -- Where programs look for it, as with WebSocket-Node.
+    // oxlint-disable-next-line no-console -- WebSocket-Node prints there as well.
     console.warn(`DEPRECATION WARNING: ${text}`);
   },
 };

@@ -1,5 +1,5 @@
-// A frame on its own: parsed from a queue of bytes, or written out. RFC 6455 section 5.2. Connections do not use it on the way of
-// a message; it is what `frame` events carry, what `sendFrame` takes, and a parser for programs that have bytes of their own.
+// A single frame, which is parsed from a queue of bytes or written to bytes. RFC 6455 section 5.2. It is the argument of 'frame' events and
+// of `sendFrame`, and a parser for the bytes of a program. Connections do not use it for messages.
 
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
@@ -20,7 +20,7 @@ const COMPLETE = 6;
 const EMPTY: Buffer = Buffer.alloc(0);
 const LONGEST_HEADER = 14;
 
-/** Bytes that were passed to `addData` directly. */
+/** Queue for bytes that were passed to `addData` without a queue. */
 class Chunks implements IBufferList {
   #bytes: Buffer = EMPTY;
 
@@ -50,11 +50,11 @@ export class WebSocketFrame {
   frameHeader: Buffer;
   config: IConfig;
   maxReceivedFrameSize: number;
-  /** Whether the frame cannot be right; `dropReason` says why. */
+  /** Whether the frame breaks the protocol; `dropReason` says how. */
   protocolError: boolean = false;
   /** Whether the frame is longer than `maxReceivedFrameSize`. */
   frameTooLarge: boolean = false;
-  /** Whether it is a Close frame of one byte. */
+  /** Whether it is a Close frame with a payload of one byte. */
   invalidCloseFrameLength: boolean = false;
   parseState: number = DECODE_HEADER;
   /** Status code of a Close frame; -1 for none. */
@@ -85,10 +85,10 @@ export class WebSocketFrame {
   }
 
   /**
-   * Reads on from where the last call stopped.
+   * Parses the next bytes.
    *
-   * @param data Only what belongs to the frame is taken out. Bytes instead of a queue are copied and follow those of the last call.
-   * @returns Whether reading is over: the frame is complete, or `protocolError` or `frameTooLarge` is set.
+   * @param data A queue, from which only the bytes of the frame are taken; or bytes, which are copied and continue those of the last call.
+   * @returns Whether parsing is over: the frame is complete, or `protocolError` or `frameTooLarge` is set.
    */
   addData(data: IBufferList | Uint8Array): boolean {
     const list = this.#listOf(data);
@@ -101,7 +101,6 @@ export class WebSocketFrame {
     } else if (this.parseState === WAITING_FOR_64_BIT_LENGTH && list.length >= 8) {
       list.joinInto(this.frameHeader, 2, 0, 8);
       list.advance(8);
-      // Nobody means a frame of 4 GiB.
       if (this.frameHeader.readUInt32BE(2) !== 0) return this.#refuse('Unsupported 64-bit length frame received');
       this.length = this.frameHeader.readUInt32BE(6);
       this.parseState = WAITING_FOR_MASK_KEY;
@@ -116,7 +115,7 @@ export class WebSocketFrame {
     return this.#readPayload(list);
   }
 
-  /** Passes the payload of a frame that is not wanted, as soon as it is all there. @returns Whether it was. */
+  /** Skips the payload of the frame, once all of it has arrived. @returns Whether it did. */
   throwAwayPayload(data: IBufferList | Uint8Array): boolean {
     const list = this.#listOf(data);
     if (list.length < this.length) return false;
@@ -126,11 +125,11 @@ export class WebSocketFrame {
   }
 
   /**
-   * The frame as it goes over the wire. Sets `length`.
+   * Writes the frame to bytes. Sets `length`.
    *
    * @param nullMask Whether the masking key is zero, so that the payload stays readable: for tests.
-   * @throws {RangeError} for a Close frame whose `closeStatus` is none.
-   * @throws {TypeError} for a payload that is no Buffer.
+   * @throws {RangeError} for a Close frame without a `closeStatus`.
+   * @throws {TypeError} for a payload that is not a Buffer.
    */
   toBuffer(nullMask?: boolean): Buffer {
     const { fin, rsv1, rsv2, rsv3, mask, opcode } = this;
@@ -194,7 +193,7 @@ export class WebSocketFrame {
     if (length > 0 && list.length < length) return false;
     let payload: Buffer = Buffer.alloc(0);
     if (length > 0) {
-      // A copy: the list may lend its own bytes, and they are unmasked in place.
+      // Copied, because the bytes belong to the list and unmasking changes them.
       payload = copyToOwn(list.take(length) as Uint8Array);
       list.advance(length);
     }
@@ -225,7 +224,7 @@ export class WebSocketFrame {
   }
 }
 
-/** What `receivedFrame` fills in. */
+/** Argument of {@link receivedFrame}. */
 export interface ReceivedFrame {
   /** First header byte: FIN, RSV bits, opcode. */
   readonly first: number;
@@ -238,7 +237,7 @@ export interface ReceivedFrame {
   readonly frameHeader: Buffer;
 }
 
-/** A frame that a connection has received, as `addData` would have left it. */
+/** Makes the frame that a connection has received, in the state in which `addData` would have left it. */
 export function receivedFrame(config: IConfig, received: ReceivedFrame): WebSocketFrame {
   const { first, payload, closeStatus = -1 } = received;
   const frame = new WebSocketFrame(received.maskBytes, received.frameHeader, config);

@@ -46,7 +46,7 @@ export type {
   Message,
 } from './types.ts';
 
-/** All of it in one object, as `require('websocket')` gives it. */
+/** All exports in one object, as `require('websocket')` returns it. */
 const all: {
   readonly server: typeof WebSocketServer;
   readonly client: typeof WebSocketClient;

@@ -1,16 +1,16 @@
-// Finds out whether a silent peer is still there: a Ping after a while, the end of the connection when nothing answers.
+// Sends a Ping to a silent peer, and ends the connection if the peer stays silent.
 
 import type { Socket } from 'node:net';
 import type { ConnectionConfig } from './types.ts';
 import { clearTimer, restartTimer, setTimer, type Timer } from '../../clock.ts';
 
-/** What a {@link Keepalive} is told. */
+/** Options of a {@link Keepalive}. */
 export interface KeepaliveOptions {
   /** Milliseconds of silence after which a Ping is sent. */
   readonly interval: number;
-  /** Milliseconds that the peer then has; left out: as many as it likes. */
+  /** Milliseconds that the peer may stay silent after a Ping; undefined for no limit. */
   readonly gracePeriod: number | undefined;
-  /** Bytes received so far, where somebody counts them: a message that takes its time is no silence. */
+  /** Bytes received so far, so that a long message does not count as silence; undefined where the socket does not count. */
   bytesRead(): number | undefined;
   ping(): void;
   giveUp(): void;
@@ -26,7 +26,7 @@ export class Keepalive {
     this.#options = options;
   }
 
-  /** Starts to count the silence, from now. */
+  /** Starts to measure the silence, from now. */
   start(): void {
     this.stop();
     this.#wait(false, this.#options.interval);
@@ -37,7 +37,7 @@ export class Keepalive {
     this.#timer = undefined;
   }
 
-  /** The peer said something. */
+  /** The peer has sent a frame. */
   noteData(): void {
     if (this.#timer === undefined) return;
     if (this.#isWaiting) this.start();
@@ -62,7 +62,7 @@ export class Keepalive {
   }
 }
 
-/** What `config` asks for: a {@link Keepalive}, TCP's own, which is set here, or nothing. */
+/** Makes the {@link Keepalive} that `config` asks for. Undefined if it asks for none, or for TCP's own, which is switched on here. */
 export function makeKeepalive(
   socket: Socket,
   config: ConnectionConfig,

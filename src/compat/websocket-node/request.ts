@@ -16,7 +16,7 @@ import { firstIllegal, keepAllowed } from './text.ts';
 import type { ICookie, IServerConfig, RequestedExtension } from './types.ts';
 import { immediate, nextTick } from '../../clock.ts';
 
-/** Arguments of the events of a request. Each comes at most once. */
+/** Arguments of the events of a request. Each is emitted at most once. */
 export interface RequestEvents {
   requestAccepted: [connection: WebSocketConnection];
   requestRejected: [request: WebSocketRequest];
@@ -24,9 +24,9 @@ export interface RequestEvents {
   requestResolved: [request: WebSocketRequest];
 }
 
-/** Why a request cannot be offered to the program. */
+/** A request that is not a valid opening handshake. */
 export class HandshakeError extends Error {
-  /** Status of the answer. */
+  /** Status of the response. */
   readonly httpCode: number;
   readonly headers: Readonly<Record<string, string>>;
 
@@ -38,9 +38,9 @@ export class HandshakeError extends Error {
   }
 }
 
-/** One upgrade, for as many servers as share the HTTP server. The first answer counts. */
+/** One upgrade, shared by all servers on the HTTP server. The first response counts. */
 interface Offer {
-  /** Those that were made of it and may still be answered. */
+  /** The requests of the servers that may still respond. */
   readonly requests: WebSocketRequest[];
   isAnswered: boolean;
   isAccepted: boolean;
@@ -54,12 +54,12 @@ function offerOf(socket: Socket): Offer {
   return offer;
 }
 
-/** Keeps what may stand in a field's value, so that no line can be forged. */
+/** Removes characters that a field's value must not have, so that no line can be forged. */
 function sanitize(text: unknown): string {
   return keepAllowed(String(text), isFieldValueCode);
 }
 
-/** Adds lines for `headers`; names that nothing is left of are dropped. */
+/** Adds lines for `headers`. Leaves out a field whose name has no allowed character. */
 function addHeaders(lines: string[], headers: object): void {
   for (const [name, value] of Object.entries(headers)) {
     const token = keepAllowed(name, isTokenCode);
@@ -72,9 +72,9 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   httpRequest: IncomingMessage;
   /** Path and query as they came. */
   resource: string;
-  /** The same, taken apart. */
+  /** The same, parsed. */
   resourceURL: UrlWithParsedQuery;
-  /** Who asks: what X-Forwarded-For names first, unless it is ignored, else the peer's address. Anyone can send that field. */
+  /** Address of the client: the first of X-Forwarded-For unless that is ignored, else the peer's. Any client can send that field. */
   remoteAddress: string;
   /** The addresses of X-Forwarded-For, then the peer's. */
   remoteAddresses: string[];
@@ -83,32 +83,32 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   declare host: string;
   /** Sec-WebSocket-Key. */
   declare key: string;
-  /** Where the page comes from that opened the connection; browsers say so. It is for the program to check. */
+  /** Origin of the page that opened the connection, which browsers send. The program has to check it. */
   declare origin: string;
   /** 8 or 13. */
   declare webSocketVersion: number;
-  /** Subprotocols that are asked for, best first, in lower case. */
+  /** Subprotocols that the client offers, the most wanted first, in lower case. */
   requestedProtocols: string[] = [];
-  /** As they were written, by what they are in lower case. */
+  /** The same as the client wrote them, by their lower-case form. */
   protocolFullCaseMap: Record<string, string> = {};
   requestedExtensions: RequestedExtension[] = [];
   cookies: ICookie[] = [];
   _resolved: boolean = false;
   _socketIsClosing: boolean = false;
-  /** What `accept` threw: the client has its answer. @internal */
+  /** The exception of `accept`. The client has its response then. @internal */
   _refusal: unknown;
-  /** Called when there is nothing left to decide: answered, here or by another server, or the client left. @internal */
+  /** Called when the request needs no response any more: a server has responded, or the client has left. @internal */
   _onSettled: (() => void) | undefined;
   readonly #head: Uint8Array | undefined;
   readonly #offer: Offer;
-  /** A client that ended before its answer has left: nobody else would end our side. */
+  /** A client that ends before the response has left. We end our side, because the HTTP server does not. */
   readonly #onSocketEnd = (): void => {
     this._socketIsClosing = true;
     this.socket.destroy();
     this.#settle();
   };
 
-  /** @param head Bytes that came behind the request. */
+  /** @param head Bytes that came after the request. */
   constructor(socket: Socket, httpRequest: IncomingMessage, serverConfig: IServerConfig, head?: Uint8Array) {
     super();
     this.socket = socket;
@@ -120,10 +120,10 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     [this.remoteAddress] = this.remoteAddresses;
     this.#head = head;
     this.#offer = offerOf(socket);
-    // Another server has answered, and takes care of the socket.
+    // Another server has responded, and handles the socket.
     if (this._isAnswered) return;
     this.#offer.requests.push(this);
-    // The HTTP server has let go of the socket: nobody else would hear its errors.
+    // The HTTP server does not listen to the socket any more.
     socket.on('error', this.#onSocketEnd);
     socket.on('end', this.#onSocketEnd);
     socket.on('close', this.#onSocketEnd);
@@ -135,7 +135,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     return this.webSocketVersion;
   }
 
-  /** Reads the request. @throws {Error} when it does not fulfil RFC 6455 section 4.2.1. */
+  /** Reads the request. @throws {HandshakeError} when it does not fulfil RFC 6455 section 4.2.1. */
   readHandshake(): void {
     const { headers } = this.httpRequest;
     const key = headers['sec-websocket-key'];
@@ -167,8 +167,8 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
    * Opens the connection.
    *
    * @param acceptedProtocol One of `requestedProtocols`; none if left out.
-   * @param allowedOrigin Told to the client. Not compared with its origin: check `origin` before.
-   * @param cookies To be set.
+   * @param allowedOrigin Sent to the client. Not compared with the client's origin: check `origin` before.
+   * @param cookies Cookies to set.
    * @throws {Error} when an argument is not valid; the client gets status 500 then, and a 'request' listener that does not catch
    *   it makes it an 'upgradeError'. Also when the request is resolved already, by this server or another one.
    */
@@ -194,7 +194,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
       nextTick(() => connection.drop(1006, 'TCP connection lost before handshake completed.', true));
     } else {
       socket.write(formatHead(lines));
-      // Listeners come first, also those behind an `await`.
+      // Starts later, so that the program can add listeners, also after an `await`.
       immediate(() => connection._addSocketEventListeners(this.#head));
     }
     this.emit('requestAccepted', connection);
@@ -202,11 +202,11 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   }
 
   /**
-   * Refuses, and ends the TCP connection. Where another server has answered the request it writes nothing.
+   * Refuses the request, and ends the TCP connection. Writes nothing if another server has responded.
    *
    * @param status HTTP status; default 403.
    * @param reason Sent as X-WebSocket-Reject-Reason.
-   * @param extraHeaders More fields. Characters that a field cannot have are left out.
+   * @param extraHeaders More fields. Characters that a field must not have are left out.
    * @throws {Error} when the request is resolved already.
    */
   reject(status?: number, reason?: string, extraHeaders?: object): void {
@@ -217,7 +217,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this.emit('requestRejected', this);
   }
 
-  /** Whether this server, or another one on the same HTTP server, has answered. @internal */
+  /** Whether a server on this HTTP server has responded. @internal */
   get _isAnswered(): boolean {
     return this.#offer.isAnswered;
   }
@@ -232,9 +232,9 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     const lines = [`HTTP/1.1 ${code} ${reasonPhrase(code)}`, 'Connection: close'];
     if (reason) lines.push(`X-WebSocket-Reject-Reason: ${sanitize(reason)}`);
     addHeaders(lines, extraHeaders ?? {});
-    // Errors of a socket that refuses to take it are nobody's.
+    // The client may have reset the connection.
     this.socket.on('error', () => {});
-    // A client that does not end the connection after this does not get to keep it.
+    // The client may keep its side open.
     this.socket.once('finish', () => this.socket.destroy());
     this.socket.end(formatHead(lines));
   }
@@ -246,7 +246,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this.emit('requestResolved', this);
   }
 
-  /** Lets go of the socket: whoever answered takes care of it. */
+  /** Stops listening to the socket, which the server that has responded handles. */
   #settle(): void {
     for (const event of ['error', 'end', 'close']) this.socket.removeListener(event, this.#onSocketEnd);
     this._onSettled?.();

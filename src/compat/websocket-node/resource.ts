@@ -1,11 +1,11 @@
-// The target of a request taken apart, in the shape of node:url's legacy parser, which newer versions of Node.js warn about.
+// Parses the target of a request to the shape of node:url's `parse`, which is deprecated.
 
 import { parse } from 'node:querystring';
 import type { UrlWithParsedQuery } from 'node:url';
 
 const ORIGIN_ONLY = { protocol: null, slashes: null, auth: null, host: null, port: null, hostname: null };
 
-/** Path and query of `text`, cut off where they end. */
+/** Splits `text` into path, query and fragment. */
 function pathParts(text: string): Pick<UrlWithParsedQuery, 'hash' | 'search' | 'query' | 'pathname' | 'path'> {
   const hashAt = text.indexOf('#');
   const path = hashAt === -1 ? text : text.slice(0, hashAt);
@@ -21,9 +21,9 @@ function pathParts(text: string): Pick<UrlWithParsedQuery, 'hash' | 'search' | '
 }
 
 /**
- * Takes the target of a request apart (RFC 9112 section 3.2): path and query, or, sent through a proxy, a whole URL.
+ * Parses the target of a request (RFC 9112 section 3.2): path and query, or a whole URL if it came through a proxy.
  *
- * Never throws: what is no URL counts as a path.
+ * Never throws: a target that is no URL counts as a path.
  */
 export function parseResource(target: string): UrlWithParsedQuery {
   if (!target.startsWith('/') && URL.canParse(target)) {

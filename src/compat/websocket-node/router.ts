@@ -1,4 +1,4 @@
-// Hands the requests of a server to handlers, by path and subprotocol.
+// Passes the requests of a server to handlers, by path and subprotocol.
 
 import { isRegExp } from '../../base/realms.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
@@ -19,7 +19,7 @@ export interface RouterRequestEvents {
 export class WebSocketRouterRequest extends TypedEmitter<RouterRequestEvents> {
   /** The request itself. */
   webSocketRequest: WebSocketRequest;
-  /** The subprotocol that the handler was found by; null when the client asks for none. */
+  /** The subprotocol that selected the handler; null when the client offers none. */
   protocol: string | null;
   origin: string;
   resource: string;
@@ -59,7 +59,7 @@ export class WebSocketRouterRequest extends TypedEmitter<RouterRequestEvents> {
 }
 
 export interface IRouterConfig {
-  /** Whose requests are routed. Left out: `attachServer` later. */
+  /** The server whose requests are routed. Left out: call `attachServer` later. */
   server: WebSocketServer;
 }
 
@@ -72,9 +72,9 @@ export interface IRouterHandler {
   callback: Callback;
 }
 
-/** What stands for "asks for no subprotocol" among the names of subprotocols. */
+/** Stands for "offers no subprotocol" among the names of subprotocols. */
 const NO_PROTOCOL = '____no_protocol____';
-/** Characters that mean something in a regular expression. */
+/** Characters with a meaning in regular expressions. */
 const SPECIAL = new Set('\\^$.*+?()[]{}|/-');
 
 function protocolKey(protocol: string | null | undefined): string {
@@ -109,11 +109,11 @@ export class WebSocketRouter extends EventEmitter {
   }
 
   /**
-   * Names who takes which requests. Of several that fit the first takes it, for the first subprotocol that any fits.
+   * Adds a handler. A request goes to the first handler of its path, for the first of its subprotocols that has one.
    *
-   * @param path The whole path, `'*'` for every one, or an expression to look for in it.
-   * @param protocol A subprotocol, `'*'` for every one and none, null for requests that ask for none.
-   * @throws {Error} when `path` or `callback` is none, or the pair is taken.
+   * @param path The whole path, `'*'` for every path, or an expression to search for in it.
+   * @param protocol A subprotocol, `'*'` for any or none, null for requests that offer none.
+   * @throws {Error} without a `path` or `callback`, or when there is a handler for the pair.
    */
   mount(path: string | RegExp, protocol: string | null | undefined, callback: Callback): void {
     if (!path) throw new Error('You must specify a path for this handler.');
@@ -127,7 +127,7 @@ export class WebSocketRouter extends EventEmitter {
     this.handlers.push({ path: expression, pathString, protocol: key, callback });
   }
 
-  /** Takes a handler away. @throws {Error} when there is none. */
+  /** Removes a handler. @throws {Error} when there is none. */
   unmount(path: string | RegExp, protocol?: string | null): void {
     const index = this.findHandlerIndex(this.pathToRegExp(path).toString(), protocolKey(protocol));
     if (index === -1) throw new Error('Unable to find a route matching the specified path and protocol.');
@@ -139,7 +139,7 @@ export class WebSocketRouter extends EventEmitter {
     return this.handlers.findIndex((handler) => handler.pathString === pathString && handler.protocol === key);
   }
 
-  /** What a path is looked for with. @throws {Error} when it is neither text nor an expression. */
+  /** The expression that matches a path. @throws {Error} when `path` is neither a string nor an expression. */
   pathToRegExp(path: string | RegExp): RegExp {
     if (isRegExp(path)) return path;
     if (typeof path !== 'string') throw new Error('Path must be specified as either a string or a RegExp.');
@@ -149,14 +149,14 @@ export class WebSocketRouter extends EventEmitter {
     return new RegExp(`^${escaped}$`);
   }
 
-  /** Finds the handler; rejects with status 404 without one. @returns What the handler returns. */
+  /** Calls the handler of a request; rejects with status 404 without one. @returns The result of the handler. */
   handleRequest(request: WebSocketRequest): unknown {
     const { requestedProtocols } = request;
     const protocols = requestedProtocols.length > 0 ? requestedProtocols : [NO_PROTOCOL];
     const pathname = request.resourceURL.pathname ?? '';
     for (const protocol of protocols) {
       for (const handler of this.handlers) {
-        // Not `test`, which remembers where it was in an expression with the flag g.
+        // Not `test`: with the flag g it continues after the last match.
         if (pathname.search(handler.path) === -1) continue;
         if (handler.protocol !== protocol && handler.protocol !== '*') continue;
         return handler.callback(new WebSocketRouterRequest(request, protocol === NO_PROTOCOL ? null : protocol));

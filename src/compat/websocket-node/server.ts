@@ -1,4 +1,4 @@
-// The server of WebSocket-Node: hands the upgrade requests of HTTP servers to the program, and keeps its connections.
+// The server of WebSocket-Node: passes the upgrade requests of HTTP servers to the program, and keeps its connections.
 
 import type { Buffer } from 'node:buffer';
 import { captureRejectionSymbol } from 'node:events';
@@ -14,11 +14,11 @@ import { readOptionsOver } from '../../base/options.ts';
 
 /** Arguments of the events of a server. */
 export interface ServerEvents {
-  /** Somebody asks for a connection; not with `autoAcceptConnections`. */
+  /** A client asks for a connection. Not emitted with `autoAcceptConnections`. */
   request: [request: WebSocketRequest];
   connect: [connection: WebSocketConnection];
   close: [connection: WebSocketConnection, code: number, description: string];
-  /** A request was refused because it is none that RFC 6455 allows. */
+  /** A request was refused because RFC 6455 does not allow it, or because `accept` threw. */
   upgradeError: [error: Error];
 }
 
@@ -49,13 +49,13 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   config: IServerConfig | undefined = undefined;
   /** Open connections. */
   connections: WebSocketConnection[] = [];
-  /** Requests that were neither accepted nor rejected. */
+  /** Requests that were neither accepted nor rejected yet. */
   pendingRequests: WebSocketRequest[] = [];
   readonly #onUpgrade = (request: IncomingMessage, socket: Socket, head?: Buffer): void => {
     this.handleUpgrade(request, socket, head);
   };
 
-  /** @param config What {@link mount} takes. Left out: mount later. */
+  /** @param config Argument of {@link mount}. Left out: call it later. */
   constructor(config?: IServerConfig) {
     super({ captureRejections: true });
     const hearRejection = (error: unknown, _event: string, request: unknown): Promise<void> =>
@@ -77,7 +77,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     for (const server of (this.config?.httpServer ?? []) as Http[]) server.removeListener('upgrade', this.#onUpgrade as never);
   }
 
-  /** Starts the closing handshake on all connections, and rejects all requests that wait, with status 503. */
+  /** Starts the closing handshake on all connections, and rejects all pending requests with status 503. */
   closeAllConnections(): void {
     for (const connection of this.connections.slice()) connection.close();
     for (const request of this.pendingRequests.slice()) {
@@ -109,7 +109,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     this.closeAllConnections();
   }
 
-  /** What 'upgrade' of an HTTP server calls. @param head Bytes that came behind the request. */
+  /** Listener of an HTTP server's 'upgrade'. @param head Bytes that came after the request. */
   handleUpgrade(httpRequest: IncomingMessage, socket: Socket, head?: Uint8Array): void {
     const config = this.config!;
     const request = new WebSocketRequest(socket, httpRequest, config, head);
@@ -133,7 +133,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     }
   }
 
-  /** A client that asks for what `accept` cannot give must not end the process of a program that does not catch that. */
+  /** An exception of `accept` that the program does not catch must not end the process, because any client can cause it. */
   #offer(request: WebSocketRequest): void {
     try {
       this.emit('request', request);
@@ -143,7 +143,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     }
   }
 
-  /** The same for 'request' listeners that are async functions. All other rejections stay what they are. */
+  /** The same for 'request' listeners that are async functions. Passes all other rejections on. */
   #hearRejection(error: unknown, request: unknown): Promise<void> {
     if (!(request instanceof WebSocketRequest) || error !== request._refusal) return Promise.reject(error);
     this.emit('upgradeError', error);

@@ -1,4 +1,4 @@
-// Characters that may stand somewhere, and those that may not.
+// Finds and removes characters that are not allowed.
 
 /** The first character of `text` whose UTF-16 code is not allowed. */
 export function firstIllegal(text: string, isAllowed: (code: number) => boolean): string | undefined {

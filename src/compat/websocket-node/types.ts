@@ -4,23 +4,23 @@ import type { Buffer } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { RequestOptions, Server as HttpsServer } from 'node:https';
 
-/** Whatever can be written as text. */
+/** A value that can be converted to text. */
 export interface IStringified {
   // oxlint-disable-next-line typescript/no-explicit-any -- As programs' types have it.
   toString: (...values: any[]) => string;
 }
 
-/** What a client and a server can be told alike. */
+/** Options of clients and servers. */
 export interface IConfig {
   /** Largest frame that is received, in bytes. Default 1 MiB for a client, 64 KiB for a server. */
   maxReceivedFrameSize?: number | undefined;
   /** Largest message that is received, in bytes. Default 8 MiB for a client, 1 MiB for a server. */
   maxReceivedMessageSize?: number | undefined;
-  /** Whether messages that are longer than `fragmentationThreshold` go out in several frames. Default true. */
+  /** Whether messages longer than `fragmentationThreshold` are sent in several frames. Default true. */
   fragmentOutgoingMessages?: boolean | undefined;
   /** Longest frame of an outgoing message, in bytes. Default 16 KiB. */
   fragmentationThreshold?: number | undefined;
-  /** Whether 'message' brings whole messages. Otherwise 'frame' brings each frame, control frames too. Default true. */
+  /** Whether 'message' is emitted with whole messages. If not, 'frame' is emitted with each frame, including control frames. Default true. */
   assembleFragments?: boolean | undefined;
   /** How long the closing handshake may take, in milliseconds. Default 5,000. */
   closeTimeout?: number | undefined;
@@ -29,21 +29,21 @@ export interface IConfig {
 }
 
 export interface IServerConfig extends IConfig {
-  /** Where upgrade requests come from: one server or several. */
+  /** One or several HTTP servers whose upgrade requests to handle. */
   httpServer: HttpServer | HttpsServer | (HttpServer | HttpsServer)[];
-  /** Whether a client that is silent is sent a Ping. Default true. */
+  /** Whether to send a Ping to a silent client. Default true. */
   keepalive?: boolean | undefined;
-  /** After how much silence, in milliseconds. Default 20,000. */
+  /** Milliseconds of silence before the Ping. Default 20,000. */
   keepaliveInterval?: number | undefined;
-  /** Whether a client that stays silent after that is dropped. Default true. */
+  /** Whether to drop a client that stays silent after the Ping. Default true. */
   dropConnectionOnKeepaliveTimeout?: boolean | undefined;
-  /** How long it may stay silent after a Ping, in milliseconds. Default 10,000. */
+  /** Milliseconds that it may stay silent after the Ping. Default 10,000. */
   keepaliveGracePeriod?: number | undefined;
-  /** Whether TCP's own keep-alive is used instead of Pings. Default false. */
+  /** Whether to use TCP's keep-alive instead of Pings. Default false. */
   useNativeKeepalive?: boolean | undefined;
-  /** Whether requests are accepted without a 'request' event, with the first protocol that is asked for. Default false. */
+  /** Whether to accept all requests without a 'request' event, with the first subprotocol that the client offers. Default false. */
   autoAcceptConnections?: boolean | undefined;
-  /** Whether X-Forwarded-For is not believed. Default false: only right behind a proxy that sets the field. */
+  /** Whether to ignore X-Forwarded-For. Default false, which is safe only behind a proxy that sets the field. */
   ignoreXForwardedFor?: boolean | undefined;
   /** Whether `request.cookies` is filled. Default true. */
   parseCookies?: boolean | undefined;
@@ -58,7 +58,7 @@ export interface IClientConfig extends IConfig {
   tlsOptions?: RequestOptions | undefined;
 }
 
-/** What a connection reads of a configuration. */
+/** Options of a connection. */
 export type ConnectionConfig = Omit<IServerConfig, 'httpServer'>;
 
 export interface ICookie {
@@ -73,7 +73,7 @@ export interface ICookie {
   httponly?: boolean | undefined;
 }
 
-/** An extension in use. There is none yet. */
+/** An extension in use. No extension is supported yet. */
 export interface IExtension {
   name: string;
   value: string;
@@ -107,17 +107,17 @@ export interface IMessageEvent {
   data: string | Buffer | ArrayBuffer;
 }
 
-/** Called once what was sent has been handed to the operating system, or with the error that prevented it. */
+/** Called when the operating system has taken the data, or with the error that prevented it. */
 export type SendCallback = (error?: Error) => void;
 
-/** A queue of bytes that a frame reads from: what is used of the `bufferlist` package. */
+/** A queue of bytes from which a frame is read: the part of the `bufferlist` package that is used. */
 export interface IBufferList {
-  /** Bytes that have not been passed. */
+  /** Length of the queue, in bytes. */
   readonly length: number;
   /** Copies [start, end) to `target` at `offset`. */
   joinInto(target: Buffer, offset: number, start: number, end: number): unknown;
-  /** Passes `count` bytes. */
+  /** Removes the first `count` bytes. */
   advance(count: number): unknown;
-  /** The first `count` bytes, which stay. */
+  /** The first `count` bytes, which stay in the queue. */
   take(count: number): unknown;
 }

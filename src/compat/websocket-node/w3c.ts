@@ -15,7 +15,7 @@ const CloseEvent = pickCloseEvent(globalThis);
 
 type Handler<Event_> = ((event: Event_) => void) | null;
 
-/** The bytes of what `send` is given; undefined for text. @throws {Error} for what is neither. */
+/** The bytes of an argument of `send`; undefined for text. @throws {Error} for any other value. */
 function bytesOf(data: unknown): Buffer | undefined {
   if (typeof data === 'string') return undefined;
   if (Buffer.isBuffer(data)) return data;
@@ -29,7 +29,7 @@ function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-/** The attributes of event handlers, as programs' types have them: null is set, but never read. */
+/** The attributes of event handlers, with the types of `@types/websocket`: null can be set, but is never read. */
 interface HandlerAttributes {
   get onopen(): () => void;
   set onopen(handler: Handler<Event>);
@@ -70,7 +70,7 @@ export class W3CWebSocket extends Target {
   /**
    * Starts to connect. The other parameters are those of `WebSocketClient`.
    *
-   * @throws {Error} for an address or a subprotocol that is none.
+   * @throws {Error} for an invalid address or subprotocol.
    */
   constructor(
     url: string,
@@ -134,10 +134,10 @@ export class W3CWebSocket extends Target {
   }
 
   /**
-   * Starts the closing handshake, or gives up connecting.
+   * Starts the closing handshake, or stops connecting.
    *
    * @param code Default 1000.
-   * @throws {Error} for a code that no Close frame may have.
+   * @throws {Error} for a code that must not be sent.
    */
   close(code?: number, reason?: string): void {
     if (this.#readyState === CONNECTING) {
@@ -150,7 +150,7 @@ export class W3CWebSocket extends Target {
   }
 
   #open(connection: WebSocketConnection): void {
-    // Closed by a listener of ours while the handshake was under way.
+    // A listener has closed it during the opening handshake.
     if (this.#readyState !== CONNECTING) return connection.drop(1006, undefined, true);
     this.#connection = connection;
     this.#readyState = OPEN;
