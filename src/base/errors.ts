@@ -1,7 +1,13 @@
 // Errors by cause. An error of a peer is an event and has the close code for the answer. An error of the caller is thrown.
 // `code` strings are those of ws 8 wherever ws has one, because programs match on them.
 
-import { CLOSE_INVALID_PAYLOAD, CLOSE_MESSAGE_TOO_BIG, CLOSE_POLICY_VIOLATION, CLOSE_PROTOCOL_ERROR } from './close-codes.ts';
+import {
+  type CLOSE_INTERNAL_ERROR,
+  CLOSE_INVALID_PAYLOAD,
+  CLOSE_MESSAGE_TOO_BIG,
+  CLOSE_POLICY_VIOLATION,
+  CLOSE_PROTOCOL_ERROR,
+} from './close-codes.ts';
 
 /** Codes of the errors that this library makes. */
 export type ErrorCode =
@@ -63,16 +69,22 @@ export class Utf8Error extends Error {
   }
 }
 
-/** A peer sent a compressed message that does not decompress (RFC 7692 section 7.2.2). */
+/** A compressed message was not decompressed: it is malformed (RFC 7692 section 7.2.2), or our side failed, for example for lack of memory. */
 export class CompressionError extends Error {
-  /** zlib's code, for example `Z_DATA_ERROR`. */
+  /** zlib's code, for example `Z_DATA_ERROR`; `WS_ERR_COMPRESSION_FAILED` where our side failed, for the reason in `cause`. */
   readonly code: string;
-  /** Status code of the Close frame that answers it: 1007. */
-  readonly closeCode: number = CLOSE_INVALID_PAYLOAD;
+  /** Status code of the Close frame that answers it: 1007, or 1011 where our side failed. */
+  readonly closeCode: number;
 
-  constructor(init: { readonly code: string; readonly message: string }) {
-    super(init.message);
+  constructor(init: {
+    readonly code: string;
+    readonly message: string;
+    readonly closeCode?: typeof CLOSE_INTERNAL_ERROR;
+    readonly cause?: unknown;
+  }) {
+    super(init.message, 'cause' in init ? { cause: init.cause } : undefined);
     this.code = init.code;
+    this.closeCode = init.closeCode ?? CLOSE_INVALID_PAYLOAD;
   }
 }
 

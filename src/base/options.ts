@@ -1,7 +1,7 @@
 // Reads and checks options objects. Holds the defaults.
 //
-// Only own, enumerable properties count, as in the `{ ...options }` of ws. Properties that are inherited from a polluted Object.prototype,
-// a class or another object are ignored.
+// Only own, enumerable properties count, as in the `{ ...options }` of ws, and null and undefined count as left out. Properties that are
+// inherited from a polluted Object.prototype, a class or another object are ignored.
 
 /** Largest message, in bytes. */
 export const DEFAULT_MAX_PAYLOAD = 104_857_600;
@@ -63,17 +63,26 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
 /** Reactions to a message beyond `maxBufferedAmount`. */
 const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
 
+/** Options for which null is a value, as in ws: no set of clients, a subprotocol and a version that do not exist. */
+const NULLABLE: ReadonlySet<string> = new Set(['clientTracking', 'protocols', 'protocolVersion']);
+
 /**
- * The own, enumerable properties of `given`, in an object without a prototype. Empty for null and undefined.
+ * The own, enumerable properties of `given` that are neither null nor undefined, in an object without a prototype: a default holds where
+ * a program gives null. Empty for null and undefined.
  *
  * Exceptions of a getter of `given` are thrown.
  */
 export function ownOptions<Options extends object>(given: Options | null | undefined): Options {
-  return { __proto__: null, ...given } as Options;
+  const options = { __proto__: null, ...given } as Options;
+  for (const name in options) {
+    const value: unknown = options[name];
+    if (value === undefined || (value === null && !NULLABLE.has(name))) delete options[name];
+  }
+  return options;
 }
 
 /**
- * The options that a program gave: {@link ownOptions}, checked. An option that is null or undefined counts as left out.
+ * The options that a program gave: {@link ownOptions}, checked.
  *
  * @throws {RangeError} that names an invalid limit or time.
  * @throws {TypeError} for an unknown `bufferPolicy`.
@@ -81,7 +90,6 @@ export function ownOptions<Options extends object>(given: Options | null | undef
 export function readOptions<Options extends object>(given: Options | null | undefined): Options {
   const options = ownOptions(given);
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || value === null) continue;
     CHECKS.get(name)?.(name, value);
     if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
       throw new TypeError(`The "bufferPolicy" option must be 'close', 'drop' or 'throw', not ${describe(value)}`);
@@ -90,19 +98,18 @@ export function readOptions<Options extends object>(given: Options | null | unde
   return options;
 }
 
-/** {@link readOptions} over `defaults`. An option that is undefined counts as left out. */
+/** {@link readOptions} over `defaults`. */
 export function readOptionsOver<Options extends object>(defaults: object, given: Options | null | undefined): Options {
-  const set = Object.entries(readOptions(given)).filter(([, value]) => value !== undefined);
-  return ownOptions({ ...defaults, ...Object.fromEntries(set) }) as Options;
+  return { __proto__: null, ...defaults, ...readOptions(given) };
 }
 
 const { hasOwnProperty } = Object.prototype;
 
-/** `options[name]` if it is an own property. For the options of each message, because a copy takes 90 ns. */
+/** `options[name]` if it is an own property and not null. For the options of each message, because a copy takes 90 ns. */
 export function ownOption<Options extends object, Name extends keyof Options>(
   options: Options,
   name: Name,
 ): Options[Name] | undefined {
   const value = options[name];
-  return value !== undefined && hasOwnProperty.call(options, name) ? value : undefined;
+  return value !== undefined && value !== null && hasOwnProperty.call(options, name) ? value : undefined;
 }

@@ -69,9 +69,7 @@ export function readUpgradeOptions<Options extends object>(
   const options = readOptions(given);
   const own = new Map(Object.entries(advice));
   for (const [name, value] of Object.entries(options)) {
-    // Removed, so that the defaults of the caller's destructuring apply.
-    if (value === null) delete options[name as keyof Options];
-    if (value === undefined || value === null || (GIVEN.has(name) && GIVEN.get(name) === value)) continue;
+    if (GIVEN.has(name) && GIVEN.get(name) === value) continue;
     if (!COMMON.includes(name) && !names.includes(name)) {
       throw new TypeError(`${name}: ${own.get(name) ?? ADVICE.get(name) ?? 'upgrade() has no such option'}`);
     }

@@ -1,7 +1,7 @@
 // permessage-deflate where node:zlib is: our own engine, and zlib for what only zlib can do.
 
 import zlib from 'node:zlib';
-import { checkLimit } from '../base/options.ts';
+import { checkLimit, ownOptions } from '../base/options.ts';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import type { DeflateKernel } from '../deflate/kernel.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
@@ -64,7 +64,7 @@ export function checkDeflateOptions(settings: DeflateSettings | undefined): void
   if (name !== undefined && name !== 'wasm' && name !== 'zlib') {
     throw new TypeError(`The "perMessageDeflate.engine" option must be 'wasm' or 'zlib'`);
   }
-  if (memory !== undefined && memory !== null) checkLimit('perMessageDeflate.maxMemoryPerConnection', memory);
-  if (zlibDeflateOptions) zlib.createDeflateRaw(zlibDeflateOptions).close();
-  if (zlibInflateOptions) zlib.createInflateRaw(zlibInflateOptions).close();
+  if (memory !== undefined) checkLimit('perMessageDeflate.maxMemoryPerConnection', memory);
+  if (zlibDeflateOptions) zlib.createDeflateRaw(ownOptions(zlibDeflateOptions)).close();
+  if (zlibInflateOptions) zlib.createInflateRaw(ownOptions(zlibInflateOptions)).close();
 }

@@ -54,18 +54,19 @@ export class Compression {
    * Compresses the payload of one frame.
    *
    * @param data Copied, where this does not finish at once.
+   * @param failed Called with any exception, also of making the context: memory may be short, or WebAssembly forbidden.
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
   deflate(data: Uint8Array, isFinal: boolean, done: JobDone, failed: (error: unknown) => void): boolean {
     if (this.#isClosed) return false;
-    const { agreement, windowBits, zlibDeflateOptions } = this.#options;
-    const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
-    this.#deflator ??= this.#options.engine.createDeflator({
-      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
-      noContextTakeover: this.#sendsAfresh,
-      zlib: zlibDeflateOptions,
-    });
-    return this.#run(this.#deflator.deflate(data, isFinal), done, failed, true);
+    let job: DeflateJob;
+    try {
+      job = (this.#deflator ??= this.#createDeflator()).deflate(data, isFinal);
+    } catch (error) {
+      failed(error);
+      return true;
+    }
+    return this.#run(job, done, failed, true);
   }
 
   /**
@@ -78,14 +79,13 @@ export class Compression {
    */
   inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void, isFinal: boolean = true): boolean {
     if (this.#isClosed) return false;
-    const { agreement, zlibInflateOptions } = this.#options;
-    const isServer = this.#role === 'server';
-    this.#inflator ??= this.#options.engine.createInflator({
-      windowBits: isServer ? agreement.clientMaxWindowBits : agreement.serverMaxWindowBits,
-      noContextTakeover: isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover,
-      zlib: zlibInflateOptions,
-    });
-    const job = this.#inflator.inflate(data, limit, isFinal);
+    let job: DeflateJob;
+    try {
+      job = (this.#inflator ??= this.#createInflator()).inflate(data, limit, isFinal);
+    } catch (error) {
+      failed(error);
+      return true;
+    }
     const counted = (bytes: Uint8Array, isOwned: boolean): void => {
       this.#inflatedBytes += bytes.length;
       done(bytes, isOwned);
@@ -103,6 +103,26 @@ export class Compression {
     this.#deflator = this.#inflator = null;
   }
 
+  #createDeflator(): Deflator {
+    const { agreement, engine, windowBits, zlibDeflateOptions } = this.#options;
+    const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
+    return engine.createDeflator({
+      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
+      noContextTakeover: this.#sendsAfresh,
+      zlib: zlibDeflateOptions,
+    });
+  }
+
+  #createInflator(): Inflator {
+    const { agreement, engine, zlibInflateOptions } = this.#options;
+    const isServer = this.#role === 'server';
+    return engine.createInflator({
+      windowBits: isServer ? agreement.clientMaxWindowBits : agreement.serverMaxWindowBits,
+      noContextTakeover: isServer ? agreement.clientNoContextTakeover : agreement.serverNoContextTakeover,
+      zlib: zlibInflateOptions,
+    });
+  }
+
   get #sendsAfresh(): boolean {
     const { agreement, windowBits } = this.#options;
     if (windowBits === 0) return true;
@@ -113,6 +133,7 @@ export class Compression {
     let bytes: Uint8Array | null;
     try {
       bytes = job.step();
+      if (bytes === null && isFirst) job.detach?.(this.#platform.copy);
     } catch (error) {
       failed(error);
       return true;
@@ -121,7 +142,6 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
-    if (isFirst) job.detach?.(this.#platform.copy);
     this.#later(job, done, failed);
     return false;
   }

@@ -15,6 +15,7 @@ import {
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
 import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
+import { CLOSE_INTERNAL_ERROR } from '../base/close-codes.ts';
 import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
 import { InflateError } from '../deflate/engine.ts';
 
@@ -81,11 +82,18 @@ export function frameTooLarge(length: number): CapacityError {
   });
 }
 
-/** The error for what stopped a decompression. */
+/** The error that a stopped decompression ends its connection with: the peer's fault, or ours, such as a lack of memory. */
 export function violationOfInflate(error: unknown): PeerError {
-  if (!(error instanceof InflateError)) throw error;
+  if (!(error instanceof InflateError)) return compressionFailed(error);
   if (error.isTooLong) return messageTooLarge();
   return new CompressionError({ code: error.code ?? 'Z_DATA_ERROR', message: error.message });
+}
+
+/** An exception that is no peer's fault. The Close frame says so (RFC 6455 section 7.4.1). */
+function compressionFailed(cause: unknown): CompressionError {
+  const { message = String(cause) } = (cause ?? {}) as { readonly message?: string };
+  const code = 'WS_ERR_COMPRESSION_FAILED';
+  return new CompressionError({ code, message: `Decompression failed: ${message}`, closeCode: CLOSE_INTERNAL_ERROR, cause });
 }
 
 export function tooManyChunks(): CapacityError {

@@ -174,6 +174,104 @@ describe('options', () => {
     expect(() => new W3CWebSocket(url, bad)).toThrow('no such luck');
   });
 
+  const names = [
+    'allowSynchronousEvents',
+    'autoPong',
+    'bufferPolicy',
+    'closeTimeout',
+    'generateMask',
+    'handshakeTimeout',
+    'headers',
+  ];
+  const more = [
+    'heartbeat',
+    'maxBufferedAmount',
+    'maxBufferedChunks',
+    'maxFragments',
+    'maxPayload',
+    'perMessageDeflate',
+    'tls',
+    'signal',
+  ];
+  const nulls = (list: readonly string[]): Record<string, never> =>
+    Object.fromEntries(list.map((name) => [name, null as never]));
+
+  test('that are null count as left out: client, server and W3C client', async () => {
+    const serverNames = [
+      'allowedOrigins',
+      'backlog',
+      'handleProtocols',
+      'headersTimeout',
+      'noServer',
+      'path',
+      'server',
+      'unix',
+      'verifyClient',
+    ];
+    const other = new WebSocketServer({
+      ...nulls([...names, ...more, ...serverNames, 'WebSocket']),
+      port: 0,
+      host: '127.0.0.1',
+    });
+    await once(other as never, 'listening');
+    const plain = new WebSocketServer({ noServer: true });
+    expect(other.options).toMatchObject({ ...plain.options, noServer: false, host: '127.0.0.1', port: 0 });
+    const here = `ws://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    for (const given of [nulls([...names, ...more, 'agent', 'dispatcher', 'origin', 'followRedirects', 'maxRedirects']), {}]) {
+      const accepted = once(other as never, 'connection') as Promise<[Socket]>;
+      const ws = new WebSocket(here, given);
+      const [[peer]] = await Promise.all([accepted, once(ws as never, 'open')]);
+      expect([ws.extensions, ws.protocol]).toEqual(['', '']);
+      const messages: unknown[] = [];
+      ws.on('message', (data, isBinary) => messages.push([(data as Buffer).toString(), isBinary]));
+      peer.send(Buffer.from('binary'), nulls(['compress', 'fin', 'mask']));
+      peer.send('text', nulls(['binary', 'compress', 'fin', 'mask']));
+      broadcast([peer], 'to all', nulls(['compress', 'except']));
+      peer.on('message', () => peer.ping());
+      const ponged = once(peer as never, 'pong');
+      ws.send('masked', nulls(['binary', 'compress', 'fin', 'mask']));
+      await ponged;
+      expect(messages).toEqual([
+        ['binary', true],
+        ['text', false],
+        ['to all', false],
+      ]);
+      // A `closeTimeout` of null would be one of 1 ms.
+      peer.pause();
+      ws.close(1000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(ws.readyState).toBe(2);
+      peer.resume();
+      await once(ws as never, 'close');
+    }
+    const w3c = new W3CWebSocket(here, nulls([...names, ...more, 'agent', 'dispatcher', 'allowBlockedPorts']));
+    await once(w3c, 'open');
+    w3c.close();
+    await once(w3c, 'close');
+    other.close();
+  });
+
+  test('of permessage-deflate that are null count as left out', async () => {
+    const bits = ['serverMaxWindowBits', 'clientMaxWindowBits', 'serverNoContextTakeover', 'clientNoContextTakeover'];
+    const settings = ['threshold', 'maxMemoryPerConnection', 'concurrencyLimit', 'engine', 'zlibInflateOptions'];
+    const levels = { zlibDeflateOptions: nulls(['level', 'memLevel', 'strategy', 'dictionary', 'chunkSize']) };
+    const extensions: string[] = [];
+    for (const given of [{ ...nulls([...bits, ...settings]), ...levels }, {}]) {
+      const other = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: given });
+      await once(other as never, 'listening');
+      other.on('connection', (ws) => ws.on('message', (data) => ws.send((data as Buffer).toString())));
+      const ws = new WebSocket(`ws://127.0.0.1:${(other.address() as AddressInfo).port}`, { perMessageDeflate: given });
+      await once(ws as never, 'open');
+      ws.send('x'.repeat(5000));
+      const [data] = (await once(ws as never, 'message')) as [Buffer];
+      expect(data).toHaveLength(5000);
+      extensions.push(ws.extensions);
+      ws.terminate();
+      other.close();
+    }
+    expect(extensions[0]).toBe(extensions[1]);
+  });
+
   const limits = ['maxPayload', 'maxFragments', 'maxBufferedChunks', 'maxBufferedAmount', 'maxRedirects'];
   const times = ['closeTimeout', 'handshakeTimeout'];
   test.each(

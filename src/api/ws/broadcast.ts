@@ -30,7 +30,7 @@ export interface BroadcastOptions {
 export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {
   const options = ownOptions(given);
   const { compress, except } = options;
-  const isText = isSentAsText(data, options);
+  const isText = isSentAsText(data, given);
   const bytes = toBytes(normalize(data));
   const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
   // A connection that compresses may have to keep it for a while.

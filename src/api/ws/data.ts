@@ -52,7 +52,7 @@ export function frameOptions(options: MessageOptions | null | undefined): SendOp
   return { fin, compress, mask, firstByte: undefined, shared: undefined, isLasting: undefined };
 }
 
-/** Whether a message goes out as text. `binary: undefined` is a false `binary`, as in ws. */
+/** Whether a message goes out as text. `binary: undefined` and `binary: null` are false, as in ws. */
 export function isSentAsText(data: unknown, settings: MessageOptions | null | undefined): boolean {
   if (typeof settings === 'object' && settings !== null) {
     if (hasOwnProperty.call(settings, 'binary')) return !settings.binary;

@@ -13,7 +13,7 @@ import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
-import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions, readOptions } from '../../base/options.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, readOptions } from '../../base/options.ts';
 
 type RequestClass = typeof IncomingMessage;
 type Connected<Socket, Request> = (ws: Socket, request: Request) => void;
@@ -51,9 +51,11 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
     super();
     const platform = platformOf(this);
-    const given = Object.entries(wsOptions(readOptions(options))).filter(([, value]) => value !== undefined);
-    const defaults = { ...DEFAULTS, WebSocket: platform.WebSocket };
-    const settings = ownOptions({ ...defaults, ...Object.fromEntries(given) }) as unknown as ServerOptions<Socket, Request>;
+    const given = wsOptions(readOptions(options));
+    const settings = { __proto__: null, ...DEFAULTS, WebSocket: platform.WebSocket, ...given } as ServerOptions<
+      Socket,
+      Request
+    >;
     const { port = null, server, noServer, clientTracking } = settings;
     if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');

@@ -39,8 +39,20 @@ describe('numbers', () => {
     expect(() => readOptions({ keepaliveInterval: value })).toThrow('The "keepaliveInterval" option must be');
   });
 
-  test('null and undefined are left out', () => {
-    expect(readOptions({ maxPayload: null, closeTimeout: undefined })).toEqual({ maxPayload: null, closeTimeout: undefined });
+  test('null and undefined count as left out', () => {
+    expect(Object.entries(readOptions({ maxPayload: null, closeTimeout: undefined, origin: null, path: '' }))).toEqual([
+      ['path', ''],
+    ]);
+    expect(Object.entries(ownOptions({ threshold: null, level: undefined, memLevel: 0 }))).toEqual([['memLevel', 0]]);
+    expect(ownOption<{ fin?: boolean | null }, 'fin'>({ fin: null }, 'fin')).toBeUndefined();
+  });
+
+  test('null is a value where ws makes it one', () => {
+    expect(readOptions({ clientTracking: null, protocolVersion: null })).toEqual({
+      clientTracking: null,
+      protocolVersion: null,
+    });
+    expect(Object.entries(readOptions({ clientTracking: undefined, protocolVersion: undefined }))).toEqual([]);
   });
 
   test('a policy is one of three', () => {

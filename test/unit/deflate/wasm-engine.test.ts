@@ -284,6 +284,30 @@ describe('contexts of one module', () => {
     }
   });
 
+  it('keep the end of a stream in mind, wherever a message of several streams is cut', () => {
+    // BFINAL is read with the header of a block and counts at its end: the next stream starts at a whole byte (RFC 7692 section 7.2.3.4).
+    const texts = [utf8('Hello'), noise(50), records(900), new Uint8Array(0)];
+    const streams = texts.flatMap((text) => [
+      zlib.deflateRawSync(text, { level: 0 }),
+      zlib.deflateRawSync(text, { strategy: zlib.constants.Z_FIXED }),
+      zlib.deflateRawSync(text),
+    ]);
+    const packed = Buffer.concat(streams);
+    const plain = Buffer.concat(texts.flatMap((text) => [text, text, text]));
+    for (const behind of [0, 1, 2, 5, 19]) {
+      const inflators = [engine.createInflator(KEPT), engine.createInflator(KEPT)];
+      const outputs: Uint8Array[][] = [[], []];
+      for (let at = 0; at < packed.length + behind; at++) {
+        for (const [index, place] of [at, at - behind].entries()) {
+          if (place < 0 || place >= packed.length) continue;
+          const isLast = place === packed.length - 1;
+          outputs[index].push(finish(inflators[index].inflate(packed.subarray(place, place + 1), 0, isLast)));
+        }
+      }
+      for (const output of outputs) expectBytes(Buffer.concat(output), plain);
+    }
+  });
+
   it('keep them between the slices of a message, too', () => {
     const slow = watch(() => void (clock! += 3));
     for (let length = 700_000; length < 1_300_000; length += 2003) {

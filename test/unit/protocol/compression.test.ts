@@ -151,6 +151,39 @@ describe.each([
     expect(platform.uncaught).toEqual([]);
   });
 
+  it('reports a context that cannot be made, and a job that cannot begin, as a failure', () => {
+    const noMemory = new RangeError('Array buffer allocation failed');
+    const throws = (): never => {
+      throw noMemory;
+    };
+    const { compression: withoutContexts } = create(role, { engine: { createDeflator: throws, createInflator: throws } });
+    const close = (): void => {};
+    const { compression: withoutJobs } = create(role, {
+      engine: { createDeflator: () => ({ deflate: throws, close }), createInflator: () => ({ inflate: throws, close }) },
+    });
+    for (const compression of [withoutContexts, withoutJobs]) {
+      const errors: unknown[] = [];
+      expect(
+        compression.deflate(
+          utf8('x'),
+          true,
+          () => expect.unreachable(),
+          (error) => errors.push(error),
+        ),
+      ).toBe(true);
+      expect(
+        compression.inflate(
+          utf8('x'),
+          0,
+          () => expect.unreachable(),
+          (error) => errors.push(error),
+        ),
+      ).toBe(true);
+      expect(errors).toEqual([noMemory, noMemory]);
+      compression.close();
+    }
+  });
+
   it('makes no context after it is closed', () => {
     const { engine, compression } = create(role);
     compression.close();

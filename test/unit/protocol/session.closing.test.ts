@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
+import type { DeflateEngine } from '../../../src/deflate/engine.ts';
 import { parseFrames } from '../../support/bytes.ts';
-import { frame, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
+import { concat, frame, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
 import { createEnd, MemoryPipe, type PipeEnd } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
@@ -272,5 +273,74 @@ describe('the end without a Close frame', () => {
     expect(transport.calls).toEqual(['start', 'write', 'destroy']);
     transport.fail(new Error('gone'));
     expect(results).toEqual(['undefined']);
+  });
+});
+
+describe('compression that fails on our side', () => {
+  const agreement = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  const throws = (): never => {
+    throw new RangeError('Array buffer allocation failed');
+  };
+  const close = (): void => {};
+  const engines: readonly (readonly [string, DeflateEngine])[] = [
+    ['a context cannot be made', { createDeflator: throws, createInflator: throws }],
+    [
+      'a job fails',
+      {
+        createDeflator: () => ({ deflate: () => ({ isOwned: false, step: throws }), close }),
+        createInflator: () => ({ inflate: () => ({ isOwned: false, step: throws }), close }),
+      },
+    ],
+  ];
+
+  test.each(engines)('ends the connection with 1011 when a message comes and %s', (_, engine) => {
+    const platform = new ManualPlatform();
+    const { session, sink, transport } = createEnd(platform, { role: 'server', compression: { engine, agreement } });
+    const { events } = sink;
+    session.start();
+    transport.receive(
+      concat(
+        frame({ key: KEY, payload: 'before' }),
+        frame({ key: KEY, rsv1: true, payload: hex('f2 48 cd c9 c9 07 00') }),
+        frame({ key: KEY, payload: 'behind' }),
+      ),
+    );
+    while (platform.runDeferred());
+    expect(events.map(([type]) => type)).toEqual(['text', 'closing', 'error']);
+    expect(sink.of('error')[0][1]).toMatchObject({
+      code: 'WS_ERR_COMPRESSION_FAILED',
+      closeCode: 1011,
+      message: 'Decompression failed: Array buffer allocation failed',
+      cause: new RangeError('Array buffer allocation failed'),
+    });
+    expect(toHex(transport.writes.at(-1)!)).toBe(toHex(hex('88 02 03 f3')));
+    transport.receiveEnd();
+    while (platform.runDeferred());
+    expect(events.at(-1)).toEqual(['end', 1006, '', false]);
+    // Another connection over the same codec is as before.
+    const neighbour = createEnd(platform, { role: 'server' });
+    neighbour.session.start();
+    neighbour.transport.receive(frame({ key: KEY, payload: 'hello' }));
+    expect(neighbour.sink.events).toEqual([['text', 'hello']]);
+  });
+
+  test.each(engines)('drops the connection when a message is sent and %s', (_, engine) => {
+    const platform = new ManualPlatform();
+    const { session, sink, transport } = createEnd(platform, { role: 'server', compression: { engine, agreement } });
+    const results: unknown[] = [];
+    sink.onEvent = ([type]) => {
+      if (type === 'text') session.sendText('x'.repeat(2000), undefined, (error) => results.push(error?.message));
+    };
+    session.start();
+    transport.receive(frame({ key: KEY, payload: 'hello' }));
+    while (platform.runDeferred());
+    expect(results).toEqual(['Array buffer allocation failed']);
+    expect(sink.events.map(([type]) => type)).toEqual(['text', 'error', 'closing', 'end']);
+    expect(sink.events[3]).toEqual(['end', 1006, '', false]);
   });
 });
