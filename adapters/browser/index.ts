@@ -1,5 +1,5 @@
 // Main entry point in browsers. `WebSocket` has the shape of the W3C API here, not that of ws: `addEventListener` and `onmessage`, no
-// `on`, no `ping`, no `terminate`. What a browser cannot do is there by name, and throws.
+// `on`, no `ping`, no `terminate`. The other exports exist, so that imports work, and throw.
 
 export { extension, subprotocol } from '../../src/api/ws/extension.ts';
 export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';

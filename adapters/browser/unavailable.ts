@@ -1,6 +1,6 @@
-// What the other runtimes' entry points have and a browser cannot have: each throws, and says what to do instead.
+// Exports of the other entry points that a browser cannot have. Each throws an error that names the alternative.
 
-/** An error for what there is not. */
+/** The error for a missing feature. */
 export function unavailable(what: string, alternative: string): TypeError {
   return new TypeError(`${what}: ${alternative}`);
 }
@@ -15,7 +15,7 @@ export class WebSocketServer {
   }
 }
 
-/** @throws {TypeError} always: there are no Node.js streams. */
+/** @throws {TypeError} always: browsers have no Node.js streams. */
 export function createWebSocketStream(..._values: unknown[]): never {
   throw unavailable(
     'createWebSocketStream: this runtime has no Node.js streams',
@@ -33,26 +33,26 @@ export function upgrade(..._values: unknown[]): never {
 
 const BY_ITSELF = 'the browser or runtime handles frames by itself: use WebSocket';
 
-/** @throws {TypeError} always: there are no frames to share. */
+/** @throws {TypeError} always: browsers give no access to frames. */
 export function broadcast(..._values: unknown[]): never {
   throw unavailable('broadcast', BY_ITSELF);
 }
 
-/** @throws {TypeError} always: nobody hands out frames here. */
+/** @throws {TypeError} always: browsers give no access to frames. */
 export class Receiver {
   constructor(..._options: unknown[]) {
     throw unavailable('Receiver', BY_ITSELF);
   }
 }
 
-/** @throws {TypeError} always: there is no socket to write frames to. */
+/** @throws {TypeError} always: browsers give no access to sockets. */
 export class Sender {
   constructor(..._values: unknown[]) {
     throw unavailable('Sender', BY_ITSELF);
   }
 }
 
-/** @throws {TypeError} always: there is no zlib that flushes. */
+/** @throws {TypeError} always: browsers have no zlib that can flush. */
 export class PerMessageDeflate {
   constructor(..._options: unknown[]) {
     throw unavailable('PerMessageDeflate', BY_ITSELF);

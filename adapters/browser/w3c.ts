@@ -1,4 +1,4 @@
-// Entry point in browsers, and wherever else the runtime's WebSocket is all there is: the W3C API is the native one.
+// Entry point in browsers, and on other runtimes that have only their own WebSocket: the W3C API is the native one.
 // https://websockets.spec.whatwg.org/#the-websocket-interface
 
 import type { W3CWebSocket, W3CWebSocketOptions, WebSocketConstructor } from '../../src/api/w3c/index.ts';
@@ -7,7 +7,7 @@ import { unavailable } from './unavailable.ts';
 export * from '../../src/api/w3c/public.ts';
 export { upgrade } from './unavailable.ts';
 
-/** What to do where the native class has no such option. */
+/** Alternatives to options that the native class does not have. */
 const ALTERNATIVES: Readonly<Record<string, string>> = {
   headers: 'pass a token as a subprotocol, in the URL, in a cookie, or in the first message',
   tls: 'certificates are for the browser or runtime to check',
@@ -15,10 +15,10 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   handshakeTimeout: 'call close() after a timer',
   maxPayload: 'limit messages where they are sent',
 };
-/** For the others, those of the ws-style API included. */
+/** For all other options, including those of the ws-style API. */
 const BY_ITSELF = 'the browser or runtime decides that by itself';
 
-/** Stands in where there is no WebSocket at all, so that importing this file is no error: a page that is rendered on a server. */
+/** Used if there is no WebSocket at all, for example when a page is rendered on a server, so that the import does not fail. */
 class Missing {
   constructor() {
     throw unavailable('This runtime has no WebSocket', 'Import wasock without the condition "browser"');
@@ -27,7 +27,7 @@ class Missing {
 
 const native = ((globalThis as { WebSocket?: unknown }).WebSocket ?? Missing) as new () => object;
 
-/** What the native class is constructed with. */
+/** Arguments of the native class. */
 function nativeArguments(given: readonly unknown[]): readonly unknown[] {
   const [url, second, third] = given;
   const isOptions = isObject(second) && (second as Partial<Iterable<unknown>>)[Symbol.iterator] === undefined;
@@ -50,7 +50,7 @@ function refuseOptions(options: W3CWebSocketOptions): void {
   }
 }
 
-/** A constructor of ours for the native class: what CommonJS adds to it as static properties must not be on the page's own class. */
+/** Our constructor for the native class. CommonJS adds static properties to it, which must not be on the page's class. */
 function createClass(): WebSocketConstructor {
   function WebSocket(...given: readonly unknown[]): object {
     // Without `new` this is a TypeError, as it is in the native class.
@@ -62,7 +62,7 @@ function createClass(): WebSocketConstructor {
 
 /**
  * The native WebSocket, with the constructor of the other runtimes' W3C entry point: an options object may name the subprotocols.
- * Every other option is a TypeError that says what to do instead. Everything else, `prototype` included, is the native class's own.
+ * Every other option is a TypeError that names the alternative. Everything else, `prototype` included, belongs to the native class.
  */
 export const WebSocket: WebSocketConstructor = /* @__PURE__ */ createClass();
 export type WebSocket = W3CWebSocket;

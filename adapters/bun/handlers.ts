@@ -1,4 +1,4 @@
-// The `websocket` option of Bun.serve: what Bun's sockets call, passed on to the session that `upgrade` has put into their data.
+// The `websocket` option of Bun.serve: passes the calls of Bun's sockets on to the session that `upgrade` has put into their data.
 
 import { DEFAULT_MAX_PAYLOAD } from '../../src/base/options.ts';
 import type { ServerWebSocket, ServerWebSocketHandlers } from './bun.ts';
@@ -7,18 +7,18 @@ import { ServedSession } from './served-session.ts';
 /** The type of {@link websocket}. */
 export interface WebSocketOption extends ServerWebSocketHandlers<ServedSession> {
   /**
-   * Joins the program's own handlers and settings to ours: sockets of `upgrade` stay ours, and `others` hears of those that the program has
-   * upgraded by `server.upgrade()`. A setting in `others`, such as `idleTimeout`, counts for both.
+   * Combines the program's handlers and settings with ours. Sockets of `upgrade` stay ours; `others` gets the events of sockets that the
+   * program upgrades by `server.upgrade()`. A setting in `others`, such as `idleTimeout`, counts for both.
    *
-   * @returns What `Bun.serve` takes as `websocket`, with the type of what was given.
+   * @returns The value for `websocket` of `Bun.serve`, with the type of `others`.
    */
   <Others extends object>(others: Others): Others;
 }
 
-/** ws's limits in the place of Bun's. */
+/** The limits of ws instead of Bun's. */
 const SETTINGS = {
   maxPayloadLength: DEFAULT_MAX_PAYLOAD,
-  // None: what a peer leaves waiting is bounded by `maxBufferedAmount`.
+  // No limit, because `maxBufferedAmount` limits the waiting output.
   backpressureLimit: 0,
   closeOnBackpressureLimit: false,
   idleTimeout: 0,
@@ -43,8 +43,8 @@ function join(others: Partial<ServerWebSocketHandlers<unknown>>): ServerWebSocke
 }
 
 /**
- * The `websocket` option of `Bun.serve`, without which `upgrade` cannot work. It sets ws's limits in the place of Bun's: messages of
- * at most 100 MiB, no idle timeout, nothing dropped for a slow peer below `maxBufferedAmount`. To change some:
+ * The `websocket` option of `Bun.serve`, without which `upgrade` cannot work. It sets the limits of ws instead of Bun's: messages of
+ * at most 100 MiB, no idle timeout, and no message dropped for a slow peer below `maxBufferedAmount`. To change some:
  * `{ ...websocket, maxPayloadLength: 65536, perMessageDeflate: true }`.
  *
  * It ignores sockets that the program upgrades by itself. To serve them as well: `websocket({ message(socket, data) { … } })`.

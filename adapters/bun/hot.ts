@@ -14,18 +14,18 @@ interface Held {
 const isHot = process.execArgv.includes('--hot');
 /** This run of the program: a reload evaluates this module again. */
 const run = {};
-/** What listens, for the runs to come. */
+/** The listeners, for later runs. */
 const HELD = Symbol.for('wasock.bun.listeners');
 const held: Set<Held> = ((globalThis as Record<symbol, Set<Held> | undefined>)[HELD] ??= new Set());
 
-/** Whether `plan` asks for the place of a former run's listener. One that takes any port gets the port of one that took any. */
+/** Whether `plan` wants the place of a former run's listener. A plan for any port gets the port of a listener for any port. */
 function isPlaceOf({ plan: former, listener }: Held, { path, host, port }: ListenPlan): boolean {
   if (path !== undefined || former.path !== undefined) return former.path === path;
   return port === 0 ? former.port === 0 && former.host === host : listener.port === port;
 }
 
 /**
- * Stops what a former run of the program has left listening where `plan` wants to. Connections that it has accepted stay with it.
+ * Stops the listener of a former run at the place of `plan`. Its connections stay open.
  *
  * @returns The port to listen on.
  */
@@ -38,7 +38,7 @@ export function takeOver(plan: ListenPlan): number {
   return port;
 }
 
-/** Lets a run to come take `listener` over. @returns How to withdraw it. */
+/** Lets a later run take `listener` over. @returns A function that withdraws it. */
 export function hold(plan: ListenPlan, listener: BunListener): () => void {
   if (!isHot) return () => {};
   const entry = { run, plan, listener };

@@ -1,5 +1,5 @@
-// The WebSocket of Bun.serve: an upgrade request answered by `server.upgrade()`, and its socket as a session. RFC 6455 section 4.2
-// decides what is refused.
+// The WebSocket of Bun.serve: an upgrade request answered by `server.upgrade()`, and its socket as a session. Requests are
+// checked as RFC 6455 section 4.2 says.
 
 import { refuse } from '../../src/handshake/refusal.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
@@ -13,8 +13,8 @@ import { ServedSession } from './served-session.ts';
 export type { Refused } from '../../src/native/upgrade.ts';
 
 /**
- * How to answer an upgrade request. Bun answers within `upgrade`, and closes TCP right behind its Close frame: `handshakeTimeout` and
- * `closeTimeout` have nothing to wait for.
+ * How to answer an upgrade request. Bun answers within `upgrade`, and closes TCP directly after its Close frame, so `handshakeTimeout`
+ * and `closeTimeout` have no effect.
  */
 export interface UpgradeOptions extends CommonUpgradeOptions, AdmissionOptions {}
 
@@ -30,28 +30,28 @@ const RULES: OptionRules = {
 
 /** A request that was accepted. */
 export interface Upgraded<Socket> {
-  /** Bun has answered already: what the handler returns for such a request is undefined. */
+  /** Undefined, because Bun has answered already. The handler returns it. */
   readonly response: undefined;
   /** Still CONNECTING: it opens before the next I/O, so add listeners before anything is awaited. */
   readonly socket: Socket;
 }
 
-/** What an upgrade comes to, before there is a WebSocket class. */
+/** The result of an upgrade, before there is a WebSocket class. */
 export interface NativeUpgrade {
-  /** What the request asked for, as the URL of a WebSocket. */
+  /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   readonly protocol: string;
   /** Not attached and not started. */
   readonly session: Session;
 }
 
-/** Answers `request`. @throws {TypeError} for an option of no use. */
+/** Answers `request`. @throws {TypeError} for an option without effect. */
 export function upgradeNatively(request: Request, server: BunServer, given?: UpgradeOptions | null): NativeUpgrade | Refused {
   const options = readUpgradeOptions(given, RULES);
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
   const { protocol, headers } = answerFor(check.protocols, request, options);
-  // An empty one keeps Bun from taking the client's first by itself; it is not sent.
+  // An empty value, which is not sent, prevents Bun from selecting the client's first subprotocol.
   if (check.protocols.length > 0) headers.set('Sec-WebSocket-Protocol', protocol);
   const session = new ServedSession(options);
   if (!server.upgrade(request, { headers, data: session })) return refused(refuse(400, 'The request cannot be upgraded'));

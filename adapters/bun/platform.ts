@@ -1,7 +1,7 @@
-// What Bun lends to the shared code: Node.js's built-in modules, and its own ways to make views.
+// The platform of Bun: Node.js's built-in modules, and Bun's own ways to make views.
 //
-// A view over memory that exists costs JavaScriptCore more than the object: each is entered in a list of the ArrayBuffer's users, which
-// the garbage collector walks. So views are reused where they may be, and made by the cheapest call where not.
+// A view over existing memory costs JavaScriptCore more than the object: the ArrayBuffer has a list of its views, which the garbage collector
+// walks. So views are reused if possible, and made by the cheapest call otherwise.
 
 import { Buffer } from 'node:buffer';
 import { createCopyMessage } from '../../src/nodejs/message-copies.ts';
@@ -9,7 +9,7 @@ import { platform as nodejs } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
 
 /**
- * How many views of codec memory are kept, by their lengths' low bits. A bare echo loop that wrote one view again and again instead of a
+ * Number of cached views of codec memory, indexed by the low bits of their lengths. A bare echo loop that wrote one view again and again instead of a
  * new one a write did 15 % more a second (125 bytes, 32 in flight, Bun 1.4.5); through the whole library the gain is within the noise.
  */
 const VIEWS = 1024;
@@ -20,7 +20,7 @@ const memory = Buffer.from(codec.kernel.memory);
 
 export const platform: Platform = {
   ...nodejs,
-  // 125 bytes: 46 ns; by the constructor 66 ns; a Buffer of its own and `set` 148 ns.
+  // 125 bytes: 46 ns; by the constructor 66 ns; a new Buffer and `set` 148 ns.
   copyMessage: createCopyMessage(codec, (window, _memory, start, length) => window.subarray(start, start + length)),
   view({ bytes }, start, length) {
     if (bytes !== codec.memory) return bytes.subarray(start, start + length);

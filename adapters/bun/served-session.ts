@@ -1,7 +1,7 @@
-// A WebSocket of Bun.serve as a Session: https://bun.sh/docs/api/websockets. Bun speaks RFC 6455; this passes on what its handlers hear.
+// A WebSocket of Bun.serve as a Session: https://bun.sh/docs/api/websockets. Bun implements RFC 6455; this class passes its events on.
 //
-// What Bun does otherwise than our own sessions: it ends TCP right after its Close frame, without waiting for the peer's; it sends whole
-// messages only, so fragments are joined first; bytes that are to go out as text become a string on the way.
+// Differences from our own sessions: Bun ends TCP directly after its Close frame, without waiting for the peer's. It sends whole messages
+// only, so fragments are joined first. Bytes that are sent as text are converted to a string.
 
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
@@ -34,22 +34,22 @@ export class ServedSession implements Session {
   readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
   #sink: SessionSink = UNATTACHED;
-  /** What came before the start; null from then on. */
+  /** Events before the start; null after it. */
   #early: (() => void)[] | null = [];
   #fragments: Fragments | null = null;
-  /** Who waits until all that was sent has been handed over. */
+  /** Callbacks that wait until all output has been handed over. */
   readonly #callbacks: SendCallback[] = [];
   #isWaiting = false;
   #isClosing = false;
   #isOver = false;
-  /** Whether Bun may tell of the end in the middle of a call of ours. */
+  /** Whether Bun may report the end during a call of ours. */
   #isCalling = false;
 
   constructor(options: AdmissionOptions) {
     this.#admission = new Admission(platform, options);
   }
 
-  /** Frame headers included, as Bun counts. What one handler sends leaves when it returns, and does not count until then. */
+  /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
   get bufferedAmount(): number {
     return (this.#isOver ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + (this.#fragments?.bytes ?? 0);
   }
@@ -62,7 +62,7 @@ export class ServedSession implements Session {
   start(_head?: Uint8Array): void {
     const early = this.#early ?? [];
     this.#early = null;
-    // One a task: what a listener throws is its own business.
+    // One task for each event: an exception of a listener must not affect the others.
     for (const report of early) platform.defer(report);
   }
 
@@ -150,7 +150,7 @@ export class ServedSession implements Session {
   /** @param reason The peer's; with 1006, why Bun gave up. */
   closed(code: number, reason: string): void {
     if (this.#early !== null) return void this.#early.push(() => this.closed(code, reason));
-    // Whoever closes is in the middle of something.
+    // Deferred, because the caller of close() is still running.
     if (this.#isCalling) platform.defer(() => this.#end(code, reason));
     else this.#end(code, reason);
   }
@@ -192,7 +192,7 @@ export class ServedSession implements Session {
     return false;
   }
 
-  /** Whether another message may wait; if not, does what the policy says. */
+  /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
     if (!this.#isOpen(callback)) return false;
     return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.#drop);
@@ -256,9 +256,9 @@ function checkControl(payload: Uint8Array): void {
   if (payload.length > MAXIMUM_CONTROL_PAYLOAD) throw new UsageError('The data size must not be greater than 125 bytes');
 }
 
-/** How Bun's words for a violation begin. Others, such as those of its idle timeout, say that the peer is gone. */
+/** Prefixes of Bun's messages for violations. All other messages, such as that of the idle timeout, mean that the peer is gone. */
 const VIOLATION = 'Received ';
-/** ws's codes for what Bun says of a violation: the first words that are in it count. */
+/** Codes of ws for Bun's messages about violations. The first text that a message contains counts. */
 const VIOLATIONS: readonly (readonly [words: string, code: ErrorCode])[] = [
   ['masked', 'WS_ERR_EXPECTED_MASK'],
   ['RSV1', 'WS_ERR_UNEXPECTED_RSV_1'],
@@ -269,7 +269,7 @@ const VIOLATIONS: readonly (readonly [words: string, code: ErrorCode])[] = [
   ['fragmented control frame', 'WS_ERR_EXPECTED_FIN'],
 ];
 
-/** The error for what Bun says of a peer that broke the protocol. */
+/** The error for Bun's message about a violation. */
 function violationOf(reason: string): Error {
   if (reason.includes('UTF-8')) return new Utf8Error(reason);
   const code = VIOLATIONS.find(([words]) => reason.includes(words))?.[1];

@@ -20,12 +20,13 @@ const NO_BYTES = new Uint8Array(0);
  *       websocket,
  *     });
  *
- * The protocol is done by Bun: it sends whole messages only, and closes TCP right behind its Close frame. Compression and timeouts are
+ * Bun implements the protocol: it sends whole messages only, and closes TCP directly after its Close frame. Compression and timeouts are
  * those of `websocket`, for all connections of the server.
  *
  * @param server The second argument of the handler.
- * @returns What the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
+ * @returns The value that the handler must return, and the WebSocket; null if the request is refused.
+ * @throws {TypeError} for an option that has no effect here (the message names the alternative), and if `handleProtocols` picks a
+ *   name that was not offered.
  */
 export function upgrade(request: Request, server: BunServer, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, server, options);
@@ -36,7 +37,7 @@ export function upgrade(request: Request, server: BunServer, options?: UpgradeOp
   coreOf(socket).opening = { abort: () => void (isGivenUp = true) };
   nextTick(() => {
     if (isGivenUp) return session.terminate();
-    // Planned before the 'open' event, so that messages come before what a listener puts off.
+    // Scheduled before the 'open' event, so that messages come before tasks that a listener schedules.
     nextTick(() => coreOf(socket).start(NO_BYTES));
     coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   });

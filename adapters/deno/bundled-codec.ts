@@ -1,4 +1,4 @@
-// Stands in for src/codec/load.ts in the bundles, which only Deno runs: it has SIMD, never forbids WebAssembly, and can inflate, which saves
+// Replaces src/codec/load.ts in the bundles, which only Deno runs: it has SIMD, never forbids WebAssembly, and can inflate, which saves
 // a quarter of the module's size on the wire. See .ci/bundle.mjs.
 
 import { Buffer } from 'node:buffer';
@@ -14,7 +14,7 @@ export function sharedCodec(): Codec {
   return (shared ??= new Codec(loadKernel()));
 }
 
-/** Makes a kernel with a memory of its own. */
+/** Makes a kernel with separate memory. */
 export function loadKernel(): Kernel {
   const bytes = inflateRawSync(Buffer.from(SIMD_MODULE_DEFLATED, 'base64'));
   return kernelOfModule(new WebAssembly.Module(bytes), 'wasm-simd');

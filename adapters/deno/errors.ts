@@ -1,9 +1,9 @@
-// Errors of Deno in the form that programs for Node.js know: a `code`, and a message that says what was tried.
+// Errors of Deno in the form that programs for Node.js know: a `code`, and a message that names the attempt.
 
 /** An error as Node.js's sockets have it. */
 export type SystemError = Error & { code?: string };
 
-/** What Deno's errors are called in Node.js, where Deno does not say so itself. */
+/** Node.js's codes for Deno's errors, where Deno does not give them itself. */
 const CODES: Readonly<Record<string, string>> = {
   AddrInUse: 'EADDRINUSE',
   AddrNotAvailable: 'EADDRNOTAVAIL',
@@ -19,7 +19,7 @@ const CODES: Readonly<Record<string, string>> = {
   TimedOut: 'ETIMEDOUT',
 };
 
-/** What was tried when an error came. */
+/** The attempt that failed. */
 export interface Attempt {
   readonly call: 'listen' | 'connect' | 'read' | 'write';
   /** `host:port`, or the path of a Unix domain socket. */
@@ -51,7 +51,7 @@ function make(code: string | undefined, message: string, cause: Error): SystemEr
   return error;
 }
 
-/** What was tried at a place: a port of a host, or a path. */
+/** An attempt at a port of a host, or at a path. */
 export function attemptAt(call: Attempt['call'], path: string | undefined, host: string, port: number): Attempt {
   if (path !== undefined) return { call, place: path, isPath: true };
   return { call, place: `${host.includes(':') ? `[${host}]` : host}:${port}` };

@@ -1,4 +1,4 @@
-// The WebSocket of Deno.upgradeWebSocket with the manners of a WHATWG WebSocket, as src/native expects one, and a way to cut it.
+// The WebSocket of Deno.upgradeWebSocket, with the behaviour of a WHATWG WebSocket, which src/native expects, and with a way to close TCP.
 
 import { CLOSE_ABNORMAL } from '../../src/base/close-codes.ts';
 import type { NativeSocket } from '../../src/native/session.ts';
@@ -6,7 +6,7 @@ import { deno } from './deno.ts';
 
 const LOST = { code: CLOSE_ABNORMAL, reason: '', wasClean: false };
 
-/** What Deno lends to its own modules, as far as it is used. */
+/** The interface for Deno's own modules, as far as we use it. */
 interface Core {
   /** Closes the resource of that number; does nothing when it is gone. */
   tryClose?(resource: number): void;
@@ -51,8 +51,8 @@ export class ServedSocket implements NativeSocket {
   };
 
   /**
-   * Cuts TCP. Deno's interface has `close()` only, which waits for the peer's Close frame for ever (Deno 2.9); its own modules close the
-   * resource below. Where that cannot be reached, the peer gets a Close frame.
+   * Closes TCP. Deno's interface has `close()` only, which waits for the peer's Close frame for ever (Deno 2.9); its own modules close the
+   * resource below. If that interface is missing, the peer gets a Close frame.
    */
   terminate(): void {
     if (!cut(this.#socket)) this.#socket.close();

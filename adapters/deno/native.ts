@@ -1,5 +1,5 @@
 // The WebSocket of Deno.serve: an upgrade request answered by Deno.upgradeWebSocket, and its socket as a session.
-// RFC 6455 section 4.2 decides what is refused.
+// Requests are checked as RFC 6455 section 4.2 says.
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
@@ -19,8 +19,8 @@ export interface UpgradeOptions extends CommonUpgradeOptions, AdmissionOptions {
   /** Seconds between Deno's own Pings; a peer that does not answer is dropped. 0 for none. Default 30. */
   readonly idleTimeout?: number | undefined;
   /**
-   * Milliseconds until the response must be on its way; 0 for any number. Default 30,000. Deno does not tell of a client that has left
-   * by then, and the WebSocket would be CONNECTING for ever.
+   * Milliseconds until the response must be on its way; 0 for any number. Default 30,000. Deno does not report a client that has left
+   * by then, so the WebSocket would stay CONNECTING for ever.
    */
   readonly handshakeTimeout?: number | undefined;
 }
@@ -45,17 +45,17 @@ export interface Upgraded<Socket> {
   readonly socket: Socket;
 }
 
-/** What an upgrade comes to, before there is a WebSocket class. */
+/** The result of an upgrade, before there is a WebSocket class. */
 export interface NativeUpgrade {
   readonly response: Response;
-  /** What the request asked for, as the URL of a WebSocket. */
+  /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   readonly protocol: string;
   /** Calls back once: with the session, or the error that took its place. */
   open(onOpen: (session: Session) => void, onFail: (error: Error) => void): void;
 }
 
-/** Answers `request`. @throws {TypeError} for an option of no use, or when Deno cannot upgrade it. */
+/** Answers `request`. @throws {TypeError} for an option without effect, or if Deno cannot upgrade it. */
 export function upgradeNatively(request: Request, given?: UpgradeOptions | null): NativeUpgrade | Refused {
   const options = readUpgradeOptions(given, RULES);
   const check = checkUpgrade(request);

@@ -1,4 +1,4 @@
-// What Deno lends to the shared code: what its node: modules give, except where something of its own is better.
+// The platform of Deno: its node: modules, except for functions that Deno itself has in a better form.
 
 import { flush } from '../../src/nodejs/exit.ts';
 import { platform as nodePlatform } from '../../src/nodejs/platform.ts';

@@ -1,9 +1,9 @@
-// Where connections read to. Each connection with a read under way needs memory of its own: shared memory gets torn.
+// Memory that connections read to. Each connection with a read under way needs a separate region: a shared one gets mixed up.
 //
-// An idle connection waits with a small region. One that fills it goes on with a large one, and keeps it from read to read as long
-// as it needs it; but as a read that waits cannot be taken back, only so many may wait with a large region.
+// An idle connection waits with a small region. A connection that fills it gets a large one, and keeps it as long as it needs it. A
+// waiting read cannot be cancelled, so only a limited number may wait with a large region.
 
-/** Most messages and every usual handshake fit, which then take one read. It is all the memory for bytes that an idle connection has. */
+/** Fits most messages and every usual handshake, which then take one read. An idle connection has no other memory for bytes. */
 export const SMALL_REGION = 1024;
 /** 256 KiB made 1 MiB messages 14 % faster and 64 KiB ones no faster, for four times the memory (Deno 2.9). */
 export const LARGE_REGION = 65536;
@@ -13,16 +13,16 @@ export const MOST_KEPT: number = 64;
 const free: Uint8Array[] = [];
 let kept = 0;
 
-/** One connection's reading. */
+/** The memory that one connection reads to. */
 export class ReadRegion {
   #small: Uint8Array | null = null;
   #large: Uint8Array | null = null;
-  /** Bytes since a read last came short of what it could take. */
+  /** Bytes since the last read that did not fill its region. */
   #burst = 0;
-  /** Whether the large region counts among those that may wait. */
+  /** Whether the large region counts towards the limit of waiting ones. */
   #isKept = false;
 
-  /** Where to read to now. Valid until the next call of {@link advance}. */
+  /** Memory of the next read. Valid until the next call of {@link advance}. */
   get bytes(): Uint8Array {
     return this.#large ?? (this.#small ??= new Uint8Array(SMALL_REGION));
   }
@@ -34,13 +34,13 @@ export class ReadRegion {
       this.#large ??= free.pop() ?? new Uint8Array(LARGE_REGION);
       return;
     }
-    // The socket is empty. Who needed more than a small region will need it again.
+    // The socket is empty. A connection that needed a large region will need it again.
     const isBusy = this.#burst > SMALL_REGION;
     this.#burst = 0;
     if (!isBusy || !this.#keep()) this.#release();
   }
 
-  /** Gives back what it holds. No read may be under way. */
+  /** Gives back its regions. No read may be under way. */
   close(): void {
     this.#release();
     this.#small = null;

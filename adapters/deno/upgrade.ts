@@ -8,13 +8,14 @@ import { nextTick } from '../../src/clock.ts';
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno: no `ping`, no `pong`, no `pause` that reaches
- * TCP, no limits; where these count, listen with `WebSocketServer`.
+ * Accepts a WebSocket in a handler of `Deno.serve`. Deno implements the protocol: `ping` and `pong` do not exist, `pause` does not
+ * reach TCP. If you need them, listen with `WebSocketServer`.
  *
- * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: do what may throw before.
+ * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: finish everything that may throw before.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
+ * @throws {TypeError} for an option that has no effect here (the message names the alternative), and if `handleProtocols` picks a
+ *   name that was not offered.
  */
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
@@ -26,7 +27,7 @@ export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<We
   open(
     (session) => {
       if (isGivenUp) return session.terminate();
-      // Planned before the 'open' event, so that messages come before what a listener puts off.
+      // Scheduled before the 'open' event, so that messages come before tasks that a listener schedules.
       nextTick(() => coreOf(ws).start(NO_BYTES));
       coreOf(ws).open(ws, session, { socket: null, protocol, extensions: '' });
     },

@@ -1,4 +1,4 @@
-// What workerd brings along, as far as it is used: https://developers.cloudflare.com/workers/runtime-apis/.
+// The interfaces of workerd that we use: https://developers.cloudflare.com/workers/runtime-apis/.
 
 declare module 'cloudflare:sockets' {
   export const connect: import('./transport.ts').SocketConnect;

@@ -1,5 +1,5 @@
-// The codec on runtimes that compile no WebAssembly while they run: the module is imported, the bundler or the runtime has compiled it.
-// No copy of it is inlined here, so a worker does not carry it twice.
+// The codec on runtimes that do not compile WebAssembly at run time: the bundler or the runtime compiles the imported module.
+// This file has no inline copy, so a worker does not contain the module twice.
 
 import type { Codec } from '../../src/codec/codec.ts';
 // By the proposal for ES modules, which some bundlers follow, this gives the exports of an instance and no default.

@@ -1,4 +1,4 @@
-// Where the client of the W3C entry point finds its engine for permessage-deflate, once deflate.ts has put one here.
+// The engine of permessage-deflate for clients of the W3C entry point, set by deflate.ts.
 
 import type { DeflateEngine } from '../../src/deflate/engine.ts';
 

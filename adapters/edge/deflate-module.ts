@@ -1,4 +1,4 @@
-// The DEFLATE module on runtimes that compile no WebAssembly while they run, as codec.ts has the codec's.
+// The DEFLATE module on runtimes that do not compile WebAssembly at run time, like codec.ts for the codec.
 
 import type { DeflateKernel } from '../../src/deflate/kernel.ts';
 // By the proposal for ES modules, which some bundlers follow, this gives the exports of an instance and no default.

@@ -19,7 +19,7 @@ import { acceptUpgrade } from './upgrade.ts';
 
 const network = createNetwork(connectSocket, platform);
 
-/** One a line: a cookie's date may have a comma. */
+/** One cookie in a line, because its date may have a comma. */
 function cookiesOf({ rawHeaders }: ResponseHead): readonly string[] {
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1].toLowerCase() === 'set-cookie');
 }
@@ -69,10 +69,10 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   return opening;
 }
 
-/** The runtime speaks the protocol: whether it compresses is its own decision, and it reads 32 MiB at most on workerd. */
+/** The runtime implements the protocol. It decides about compression. workerd accepts messages of at most 32 MiB. */
 function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan): UpgradedRequest {
   const accepted = acceptUpgrade(request, { maxPayload, handleProtocols: () => protocol });
-  // The facade has looked at the request already.
+  // The facade has checked the request already.
   if ('socket' in accepted) throw new TypeError('The request is not an opening handshake');
   return accepted;
 }

@@ -23,25 +23,25 @@ export interface Upgraded {
 }
 
 /**
- * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
+ * Accepts a WebSocket in a worker's fetch handler. The runtime implements the protocol: it answers Pings, negotiates compression
  * and limits messages (32 MiB on workerd) by itself. It sends no Pings, and `terminate()` still sends a Close frame.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, when `handleProtocols` picks what was not offered, or
- *   where the runtime has no WebSocketPair.
+ * @throws {TypeError} for an option that has no effect here (the message names the alternative), if `handleProtocols` picks a name
+ *   that was not offered, or if the runtime has no WebSocketPair.
  */
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
   const { response, protocol, session } = accepted;
   const socket = new WebSocket(null);
-  // There is no stream below it.
+  // It has no stream.
   coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   defer(() => coreOf(socket).start(NOTHING));
   return { response, socket };
 }
 
-/** @throws {TypeError} always: a worker does not listen. */
+/** @throws {TypeError} always: a worker cannot listen. */
 export class WebSocketServer {
   constructor(..._options: unknown[]) {
     throw new TypeError('A worker cannot listen for connections: call upgrade(request) in its fetch handler');

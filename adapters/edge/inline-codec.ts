@@ -1,4 +1,4 @@
-// Stands in for codec.ts where a bundler has the condition "module" (Vite, webpack, Rollup): their workers would fetch core.wasm while they
+// Replaces codec.ts if a bundler has the condition "module" (Vite, webpack, Rollup): their workers would fetch core.wasm while they
 // start, which workerd forbids. See "imports" in package.json.
 
 import type { Codec } from '../../src/codec/codec.ts';

@@ -1,4 +1,4 @@
-// Stands in for deflate-module.ts where a bundler has the condition "module", as inline-codec.ts does for codec.ts.
+// Replaces deflate-module.ts if a bundler has the condition "module", like inline-codec.ts for codec.ts.
 
 import { DEFLATE_SIMD_MODULE } from '../../src/deflate/embedded.ts';
 import type { DeflateKernel } from '../../src/deflate/kernel.ts';

@@ -5,12 +5,12 @@ import { createTypeScriptKernel } from '../../src/codec/scalar.ts';
 import { bytesOfBase64, kernelOfExports, kernelOfModule } from '../../src/codec/wasm.ts';
 import { DeflateKernel } from '../../src/deflate/kernel.ts';
 
-/** @param module Compiled, or what a tool has made of it: the exports of an instance, or nothing of use. Plain TypeScript stands in for that. */
+/** @param module A compiled module, or the exports of an instance. For anything else the plain TypeScript codec is used. */
 export function codecOf(module: unknown): Codec {
   return new Codec(makeKernel(module));
 }
 
-/** What a bundler has made of a module, if that is the exports of an instance. */
+/** The exports of an instance, if a bundler has made them of the module. */
 function exportsOf(module: unknown): WebAssembly.Exports | undefined {
   const isInstance = Reflect.get(Object(module) as object, 'memory') instanceof WebAssembly.Memory;
   return isInstance ? (module as WebAssembly.Exports) : undefined;
@@ -29,13 +29,13 @@ function makeKernel(module: unknown): Kernel {
 
 /**
  * @param module As for {@link codecOf}.
- * @throws {TypeError} when it is nothing of use: nothing stands in for it.
+ * @throws {TypeError} if it is neither: there is no replacement.
  */
 export function deflateKernelOf(module: unknown): DeflateKernel {
   return new DeflateKernel(exportsOf(module) ?? new WebAssembly.Instance(module as WebAssembly.Module).exports);
 }
 
-/** Compiles a module in base64. @returns Undefined where that is forbidden. */
+/** Compiles a module in base64. @returns Undefined if the runtime forbids it. */
 export function compile(module: string): WebAssembly.Module | undefined {
   try {
     return new WebAssembly.Module(bytesOfBase64(module));

@@ -1,4 +1,4 @@
-// The raw network of workerd: outgoing TCP and TLS connections, and nothing that listens.
+// The network of workerd: outgoing TCP and TLS connections only.
 
 import type { ClientTls, ConnectEvents, ConnectPlan, Network } from '../../src/http1/network.ts';
 import type { Platform } from '../../src/platform.ts';
@@ -44,7 +44,7 @@ function startConnecting(
       events.onConnect(made);
     }, fail);
   } catch (error) {
-    // Some ports, and outside of a request all of them, are refused at once.
+    // Some ports are refused at once, and all ports outside of a request.
     defer(() => fail(error));
   }
   return {
@@ -56,7 +56,7 @@ function startConnecting(
   };
 }
 
-/** @throws {TypeError} naming what workerd has nothing for. */
+/** @throws {TypeError} that names the unsupported option. */
 function checkPlan({ path, tls, host }: ConnectPlan): void {
   if (path !== undefined) throw new TypeError('A worker has no Unix domain sockets');
   if (tls === undefined) return;

@@ -1,11 +1,11 @@
-// A worker's half of a WebSocketPair with the manners of a WHATWG WebSocket, as src/native expects one:
+// A worker's half of a WebSocketPair, with the behaviour of a WHATWG WebSocket, which src/native expects:
 // https://developers.cloudflare.com/workers/runtime-apis/websockets/.
 
 import { CLOSE_ABNORMAL, CLOSE_MESSAGE_TOO_BIG, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError } from '../../src/base/errors.ts';
 import type { NativeSocket } from '../../src/native/session.ts';
 
-/** How a connection ended, as a close event tells it. */
+/** The end of a connection, as in a close event. */
 interface Closing {
   readonly code: number;
   readonly reason: string;
@@ -14,7 +14,7 @@ interface Closing {
   readonly answer?: () => void;
 }
 
-/** Of a WebSocket of workerd, what is used. */
+/** The members of a WebSocket of workerd that we use. */
 export interface WorkerSocket {
   readonly readyState: number;
   binaryType: string;
@@ -31,7 +31,7 @@ const LOST: Closing = { code: CLOSE_ABNORMAL, reason: '', wasClean: false };
 const encoder = new TextEncoder();
 
 export class PairSocket implements NativeSocket {
-  /** The runtime does not tell. */
+  /** Unknown: the runtime does not report it. */
   readonly bufferedAmount: number = 0;
   readonly #half: WorkerSocket;
   readonly #maxPayload: number;
@@ -54,7 +54,7 @@ export class PairSocket implements NativeSocket {
     half.accept();
   }
 
-  /** OPEN until our Close frame is sent: the runtime takes messages after the peer's, such as answers to those before it. */
+  /** OPEN until our Close frame is sent: after the peer's Close frame the runtime still accepts messages, such as answers to earlier ones. */
   get readyState(): number {
     const { readyState } = this.#half;
     return readyState === CLOSING && !this.#isCloseSent ? OPEN : readyState;
@@ -68,7 +68,7 @@ export class PairSocket implements NativeSocket {
     this.#half.binaryType = type;
   }
 
-  /** workerd would send a lone surrogate as it is, which is no UTF-8 (RFC 6455 section 8.1). */
+  /** workerd would send a lone surrogate as it is, which is not UTF-8 (RFC 6455 section 8.1). */
   send(data: string | Uint8Array): void {
     this.#half.send(typeof data === 'string' ? wellFormed(data) : data);
   }

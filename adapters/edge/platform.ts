@@ -1,4 +1,4 @@
-// What the web platform lends to the shared code: no Node.js, no global but those of every worker.
+// The platform made of web APIs only: no Node.js, only globals that every worker has.
 
 import type { Codec } from '../../src/codec/codec.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
@@ -6,7 +6,7 @@ import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../../src/clock.ts';
 
-/** Keys drawn at once: a call for each would cost more than masking a short message. */
+/** Number of keys drawn at once. A call for each key would cost more than masking a short message. */
 const KEYS = 256;
 const keys = new Int32Array(KEYS);
 // Not filled here: workerd gives no randomness outside of a request.
@@ -33,10 +33,10 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,
     maskingKey,
-    // A worker has no AsyncLocalStorage of its own accord.
+    // Workers have no AsyncLocalStorage without a flag.
     bind: (callback) => callback,
     defer,
-    // A timer for each task: workerd ties what a task does to the request that set its timer.
+    // A timer for each task: workerd ties I/O of a task to the request that set its timer.
     nextTurn: immediate,
     setTimer,
     ownTimer,

@@ -36,12 +36,12 @@ export class EdgeTransport implements ByteStream {
   #events: TransportEvents | null = null;
   #isFlowing = false;
   #isReading = false;
-  /** What a read brought that was under way when the reading was stopped. */
+  /** Bytes of a read that was under way when reading was stopped. */
   #kept: ReadableStreamReadResult<Uint8Array> | null = null;
   #isReadOver = false;
   #isWriteOver = false;
   #isClosed = false;
-  /** The end, where there is nobody yet to tell it to. */
+  /** An end that came before there was a receiver. */
   #end: { readonly error: Error | undefined } | null = null;
 
   constructor(socket: EdgeSocket, platform: Platform, end: Pick<ByteStream, 'isSecure' | 'remote'>) {
@@ -51,7 +51,7 @@ export class EdgeTransport implements ByteStream {
     this.remote = end.remote;
     this.#reader = socket.readable.getReader();
     this.#writer = socket.writable.getWriter();
-    // Failures are told by the read or the write that they end.
+    // The read or write that a failure ends reports it.
     for (const { closed } of [socket, this.#reader, this.#writer]) closed.catch(() => {});
   }
 
@@ -136,7 +136,7 @@ export class EdgeTransport implements ByteStream {
     this.#isClosed = true;
     // Nothing else: once its streams are cancelled, workerd drops the connection only with the request.
     this.#socket.close().catch(() => {});
-    // Later, as sockets do it: whoever destroys is in the middle of something.
+    // Deferred, as sockets do it, because the caller is still running.
     defer(() => {
       this.#end = { error: cause };
       this.#events?.closed(cause);
@@ -144,7 +144,7 @@ export class EdgeTransport implements ByteStream {
   }
 }
 
-/** Chunks for the runtime. Each is an operation of its own there, so short ones become one. */
+/** Chunks for the runtime. Each is a separate operation there, so short ones are joined. */
 function gather(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   if (chunks.length === 1 || length > GATHERED_BYTES) return chunks;

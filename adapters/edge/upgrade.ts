@@ -12,7 +12,7 @@ import { platform } from './platform.ts';
 
 export { webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
 
-/** How to answer an upgrade request. The opening handshake is over when `upgrade` returns: `handshakeTimeout` has nothing to wait for. */
+/** How to answer an upgrade request. The opening handshake is over when `upgrade` returns, so `handshakeTimeout` has no effect. */
 export interface UpgradeOptions extends CommonUpgradeOptions {}
 
 const UNKNOWN = 'the runtime does not tell how much waits for a peer';
@@ -28,10 +28,10 @@ const RULES: OptionRules = {
   },
 };
 
-/** What came of an upgrade. */
+/** The result of an upgrade. */
 export interface AcceptedUpgrade {
   readonly response: Response;
-  /** What the request asked for, as the URL of a WebSocket. */
+  /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   /** The subprotocol in use; empty for none. */
   readonly protocol: string;
@@ -39,11 +39,11 @@ export interface AcceptedUpgrade {
   readonly session: Session;
 }
 
-/** The half that the response carries, and the one that stays. */
+/** The half for the response, and the half that stays. */
 type PairConstructor = new () => Record<'0', object> & Record<'1', WorkerSocket>;
 
 /**
- * Accepts the WebSocket that `request` asks for. The runtime hides Connection and Sec-WebSocket-Key, and checks them itself.
+ * Accepts the WebSocket of `request`. The runtime hides Connection and Sec-WebSocket-Key, and checks them itself.
  *
  * @throws {TypeError} as `upgrade` does.
  */
@@ -72,7 +72,7 @@ export function acceptUpgrade(request: Request, given?: UpgradeOptions | null): 
   };
 }
 
-/** A list that is malformed is no offer. */
+/** A malformed list is not an offer. */
 function offeredProtocols(request: Request): readonly string[] {
   const field = request.headers.get('sec-websocket-protocol');
   try {

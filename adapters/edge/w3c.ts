@@ -1,4 +1,4 @@
-// Entry point in workers, workerd first: the W3C API, over raw sockets outwards and over a WebSocketPair inwards. No Node.js module.
+// Entry point in workers, workerd first: the W3C API, for clients over raw sockets, for servers over a WebSocketPair. No Node.js module.
 
 import { connect as connectSocket } from 'cloudflare:sockets';
 import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
@@ -17,7 +17,7 @@ const network = createNetwork(connectSocket, platform);
 const connectPlainly = createConnect(network, platform);
 const connectWithDeflate = createConnect(network, platform, () => currentDeflateEngine()!());
 
-/** @throws {TypeError} when the program asks for compression and there is none. */
+/** @throws {TypeError} if the program asks for compression and it is not enabled. */
 function mayDeflate({ options }: ConnectRequest): boolean {
   const isEnabled = currentDeflateEngine() !== undefined;
   if (options.perMessageDeflate === true && !isEnabled) {
@@ -45,12 +45,12 @@ export interface Upgraded {
 }
 
 /**
- * Accepts a WebSocket in a worker's fetch handler. The runtime speaks the protocol: it answers Pings, negotiates compression
+ * Accepts a WebSocket in a worker's fetch handler. The runtime implements the protocol: it answers Pings, negotiates compression
  * and limits messages (32 MiB on workerd) by itself.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, when `handleProtocols` picks what was not offered, or
- *   where the runtime has no WebSocketPair.
+ * @throws {TypeError} for an option that has no effect here (the message names the alternative), if `handleProtocols` picks a name
+ *   that was not offered, or if the runtime has no WebSocketPair.
  */
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);

@@ -1,10 +1,10 @@
-// Body of an HTTP/1.1 response that is no 101, so that a program can read why (RFC 9112 sections 6 and 7). Keeps nothing: what
-// arrives is passed on, and whoever is slow pauses the transport.
+// Body of an HTTP/1.1 response other than 101, so that a program can read the reason (RFC 9112 sections 6 and 7). Keeps no data: it
+// passes on every chunk, and a slow reader pauses the transport.
 
 import { trimWhitespace } from '../handshake/grammar.ts';
 import type { ResponseHead } from '../handshake/http-head.ts';
 
-/** What is read next; `end` and `fault` are where it stays. */
+/** The part that is read next. `end` and `fault` are final. */
 type State = 'all' | 'length' | 'size' | 'data' | 'separator' | 'trailer' | 'end' | 'fault';
 
 /** Longest line with the size of a chunk, and most bytes of all trailers together. */
@@ -14,10 +14,10 @@ const MAXIMUM_TRAILER_BYTES = 16_384;
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 
-/** Takes a body apart, fed piece by piece. Where the pieces are cut makes no difference. */
+/** Decodes a body that arrives in pieces of any length. */
 export class BodyDecoder {
   #state: State;
-  /** Bytes that are missing of the body or of the chunk. */
+  /** Missing bytes of the body or of the chunk. */
   #missing = 0;
   #line = '';
   #trailerBytes = 0;
@@ -43,7 +43,7 @@ export class BodyDecoder {
   }
 
   /**
-   * Takes the next bytes. What comes behind the end of the body is ignored.
+   * Takes the next bytes. Bytes after the end of the body are ignored.
    *
    * @param chunk Borrowed for this call.
    * @param onData Called with pieces of the body. Borrowed for its call.
@@ -101,7 +101,7 @@ export class BodyDecoder {
     }
   }
 
-  /** Reads how many bytes come. @returns Whether it is a number. */
+  /** Reads the size of a chunk. @returns Whether it is a number. */
   #expect(digits: string, radix: 10 | 16): boolean {
     this.#missing = 0;
     for (const digit of digits) {

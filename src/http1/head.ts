@@ -1,4 +1,4 @@
-// Reads one HTTP head from a byte stream (RFC 9112 section 2), within limits of size and time, and stops right behind it.
+// Reads one HTTP head from a byte stream (RFC 9112 section 2), within limits of size and time, and stops directly after it.
 
 import type { HeadResult } from '../handshake/http-head.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
@@ -14,15 +14,15 @@ interface Parser<Head> {
 /** The bytes that a head is read from. */
 export type HeadSource = Pick<ByteStream, 'attach' | 'start' | 'pause'>;
 
-/** One of them is called, once. None after {@link HeadReader.stop}. */
+/** Exactly one of them is called, once; none after {@link HeadReader.stop}. */
 export interface HeadEvents<Head> {
   /**
    * The head is complete and the source is paused. Attach another receiver to the source before returning.
    *
-   * @param rest Bytes that came behind the head. The receiver's to keep.
+   * @param rest Bytes after the head. They belong to the receiver.
    */
   onHead(head: Head, rest: Uint8Array): void;
-  /** The bytes are no head, or (408) the time is over. The source is paused. */
+  /** The bytes are not a valid head, or the time is over (408). The source is paused. */
   onRefusal(refusal: Refusal): void;
   /** The peer sent FIN. `hasBegun`: in the middle of the head. */
   onEnd(hasBegun: boolean): void;
@@ -33,7 +33,7 @@ export interface HeadEvents<Head> {
 export class HeadReader<Head> implements TransportEvents {
   readonly #source: HeadSource;
   readonly #platform: Platform;
-  /** Null once it is over: it holds the head, and whoever keeps a handshake would keep that. */
+  /** Null after the end: it holds the head, which a program that keeps the request would keep alive. */
   #parser: Parser<Head> | null;
   readonly #events: HeadEvents<Head>;
   #timer: Timer | undefined;
@@ -58,7 +58,7 @@ export class HeadReader<Head> implements TransportEvents {
     this.#source.start();
   }
 
-  /** Reports nothing any more. */
+  /** Stops reading and reporting. */
   stop(): void {
     this.#isOver = true;
     this.#parser = null;

@@ -3,7 +3,7 @@
 import type { ClientTls } from './network.ts';
 import { isUint8Array } from '../base/realms.ts';
 
-/** What a {@link ClientTls} is made of. */
+/** The options that make a {@link ClientTls}. */
 export const CLIENT_TLS_NAMES: readonly string[] = ['ca', 'cert', 'key', 'rejectUnauthorized', 'servername'];
 
 const decoder = new TextDecoder();
@@ -17,8 +17,8 @@ function pem(name: string, value: unknown): string {
 /**
  * The TLS options among `options`.
  *
- * @param isTrustDemanded What `rejectUnauthorized` is where the program says nothing.
- * @throws {TypeError} for one of another type.
+ * @param isTrustDemanded Default of `rejectUnauthorized`.
+ * @throws {TypeError} for an option of the wrong type.
  */
 export function readClientTls(options: Readonly<Record<string, unknown>>, isTrustDemanded: boolean = true): ClientTls {
   const { ca, cert, key, rejectUnauthorized, servername } = options;

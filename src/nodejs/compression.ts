@@ -7,7 +7,7 @@ import type { DeflateKernel } from '../deflate/kernel.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
 import { createZlibEngine, takesWindows } from '../deflate/zlib-engine.ts';
 
-/** What is checked of a program's options. */
+/** The options that are checked. */
 interface DeflateSettings {
   readonly engine?: string | undefined;
   readonly maxMemoryPerConnection?: number | undefined;
@@ -55,7 +55,7 @@ export function createDeflateEngine(load: () => DeflateKernel): EngineChoice {
 }
 
 /**
- * Checks the options of permessage-deflate where a program names them, so that it hears of a bad one there and not when a peer compresses.
+ * Checks the options of permessage-deflate when a program passes them, so that an invalid one is reported then and not when a peer compresses.
  *
  * @throws {RangeError | TypeError} for zlib's as node:zlib does, for others by name.
  */

@@ -1,4 +1,4 @@
-// Reads of a net.Socket straight into codec memory.
+// Lets a net.Socket read directly into codec memory.
 //
 // `net.connect({onread})` does this officially, but only for sockets that a program opens itself. A socket that an HTTP server
 // upgraded has the same machinery, reached through three symbols and `_handle.useUserBuffer`. We look for exactly these and use
@@ -36,19 +36,19 @@ const symbols = findSymbols();
 /**
  * Makes `socket` read into `buffer` from now on.
  *
- * @param buffer Shared by all sockets: what is in it is only valid during `onRead`.
+ * @param buffer Shared by all sockets: its contents are valid during `onRead` only.
  * @param onRead Called by the socket with the number of bytes read. Must return nothing.
- * @returns Whether this socket can; if not, nothing has changed.
+ * @returns Whether this socket can do that; if not, nothing has changed.
  */
 export function readInto(socket: unknown, buffer: Uint8Array, onRead: (this: object, length: number) => void): boolean {
   if (symbols === undefined || !(socket instanceof Socket)) return false;
   const internals = socket as Internals;
   const handle = internals._handle;
-  // Whoever set a buffer of their own, or opened the socket with one, keeps it.
+  // A program that set another buffer, or opened the socket with one, keeps it.
   if (handle === null || typeof handle.useUserBuffer !== 'function' || internals[symbols.buffer] !== null) return false;
   handle.useUserBuffer(buffer);
   internals[symbols.generator] = null;
-  // Only `false` would mean something to the socket: stop reading.
+  // The socket only looks for `false`, which stops reading.
   internals[symbols.callback] = onRead;
   internals[symbols.buffer] = buffer;
   return true;

@@ -6,7 +6,7 @@ import { Readable, type Duplex } from 'node:stream';
 import { immediate } from '../clock.ts';
 import { isUint8Array } from '../base/realms.ts';
 
-/** How undici lets a handler steer its request. */
+/** Controls the request: pause, resume, abort. */
 export interface Controller {
   readonly rawHeaders?: unknown;
   abort(reason: Error): void;
@@ -14,7 +14,7 @@ export interface Controller {
   resume(): void;
 }
 
-/** Response fields of which the first counts, as node:http has it; other fields that come again are joined. */
+/** Response fields of which only the first counts, as in node:http. Other repeated fields are joined. */
 const SINGLE_FIELDS: ReadonlySet<string> = new Set(
   (
     'age authorization content-length content-type etag expires from host if-modified-since if-unmodified-since last-modified ' +
@@ -22,15 +22,15 @@ const SINGLE_FIELDS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** What a response starts with. */
+/** The head of a response. */
 export interface ResponseHead {
   readonly status: number;
   readonly message?: string | undefined;
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   readonly rawHeaders: readonly string[];
   /** Steers the body. */
   readonly controller?: Controller;
-  /** Left by an upgrade: there is no body. */
+  /** Undefined after an upgrade, which has no body. */
   readonly socket?: Duplex;
 }
 
@@ -41,11 +41,11 @@ export class DispatchedResponse extends Readable {
   readonly httpVersionMinor = 1;
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Names and values in turn, as they came. */
+  /** Names and values, alternating, as they arrived. */
   readonly rawHeaders: readonly string[];
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly socket: Duplex | undefined;
-  /** Whether all of the body has come. */
+  /** Whether the body has arrived completely. */
   complete = false;
   readonly #controller: Controller | undefined;
 
@@ -71,21 +71,21 @@ export class DispatchedResponse extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // A short body is there already: let it end by itself, for undici connects anew after it has aborted.
+    // A short body has arrived already. Let it end by itself, because undici connects again after an abort.
     immediate(() => {
       if (!this.complete) this.#controller?.abort(error ?? hangUp());
     });
-    // As with node:http: who does not listen for the error of a body does not want the process to end for it.
+    // As with node:http: an error of the body without a listener does not end the process.
     callback(this.listenerCount('error') > 0 ? error : null);
   }
 }
 
-/** The error of a connection that was given up. */
+/** The error of an aborted connection. */
 export function hangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 }
 
-/** Names and values in turn, from the same as buffers or strings, or from an object. */
+/** Names and values, alternating, from buffers or strings, or from an object. */
 export function toRawHeaders(headers: unknown): string[] {
   if (typeof headers !== 'object' || headers === null) return [];
   const flat: readonly unknown[] = Array.isArray(headers) ? headers : Object.entries(headers).flat(1);

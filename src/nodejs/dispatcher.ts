@@ -9,7 +9,7 @@ import type { Target } from '../api/address.ts';
 import { DispatchedResponse, hangUp, toRawHeaders, type Controller } from './dispatched-response.ts';
 import { defer, nextTick } from '../clock.ts';
 
-/** What is used of an undici Dispatcher: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */
+/** The members of an undici Dispatcher that we use: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */
 export interface Dispatcher {
   dispatch(options: object, handler: object): boolean;
 }
@@ -17,13 +17,13 @@ export interface Dispatcher {
 /** A request to make. */
 export interface DispatchPlan {
   readonly target: Target;
-  /** All header fields. Of those whose names differ in case alone, the last counts. */
+  /** All header fields. If names differ only in case, the last one counts. */
   readonly headers: Readonly<Record<string, unknown>>;
   /** `user:password` for Basic authentication. */
   readonly auth: string | undefined;
 }
 
-/** Options of `http.request` and `tls.connect` that say how to connect. With a dispatcher that is the dispatcher's to know. */
+/** Options of `http.request` and `tls.connect` that define how to connect. The dispatcher decides that instead. */
 const CONNECTION_OPTIONS: readonly string[] = (
   'agent createConnection lookup family hints localAddress localPort socketPath servername ca cert key pfx passphrase crl dhparam ' +
   'ciphers ecdhCurve sigalgs honorCipherOrder rejectUnauthorized checkServerIdentity secureContext secureOptions secureProtocol ' +
@@ -36,8 +36,8 @@ const UPGRADE_FIELDS: readonly string[] = ['connection', 'upgrade'];
 /**
  * Checks the option `dispatcher` against the options that say how to connect, and against the address.
  *
- * @param options Those beside it. One that is undefined does not count.
- * @throws {TypeError} when it cannot dispatch, or contradicts one of them.
+ * @param options The other options. An undefined one does not count.
+ * @throws {TypeError} if it is not a dispatcher, or contradicts one of them.
  */
 export function checkDispatcher(dispatcher: unknown, options: Readonly<Record<string, unknown>>, target: Target): void {
   if (dispatcher === undefined || dispatcher === null) return;
@@ -64,7 +64,7 @@ export class DispatchedRequest extends EventEmitter {
   readonly protocol: string;
   readonly host: string;
   readonly path: string;
-  /** Known once it is ours. */
+  /** Known once the request has its connection. */
   socket: Duplex | null = null;
   destroyed = false;
   readonly #dispatcher: Dispatcher;
@@ -133,12 +133,12 @@ export class DispatchedRequest extends EventEmitter {
   end(): this {
     if (this.#isSent) return this;
     this.#isSent = true;
-    // A dispatcher may answer on the spot, and nobody listens yet.
+    // A dispatcher may answer synchronously, before there are listeners.
     nextTick(() => this.#dispatch());
     return this;
   }
 
-  /** Gives up. 'error' comes, unless there was a response. */
+  /** Aborts the request. Emits 'error', unless there was a response. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
     const reason = error ?? hangUp();
@@ -241,13 +241,13 @@ export class DispatchedRequest extends EventEmitter {
     this.#controller = null;
     this.socket = socket;
     this.#tell('socket', socket);
-    // undici has put back into the socket what came behind the response.
+    // undici has put the bytes after the response back into the socket.
     this.#tell('upgrade', new DispatchedResponse({ status, rawHeaders, socket }), socket, Buffer.alloc(0));
   }
 
   #respond(controller: Controller, status: number, rawHeaders: readonly string[], message: string | undefined): void {
     if (this.destroyed) return controller.abort(hangUp());
-    // Others of these are informational, and the response follows (RFC 9110 section 15.2).
+    // Other 1xx responses are informational, and the final response follows (RFC 9110 section 15.2).
     if (status === 101) return void this.destroy(new Error('The server switched protocols without an Upgrade header'));
     if (status < 200) return;
     this.#response = new DispatchedResponse({ status, message, rawHeaders, controller });
@@ -272,7 +272,7 @@ export class DispatchedRequest extends EventEmitter {
     this.destroy(error);
   }
 
-  /** Emits; an exception of a listener is the program's, and undici must not take it for its own. */
+  /** Emits an event. undici must not catch an exception of a listener, because it belongs to the program. */
   #tell(event: string, ...values: unknown[]): void {
     try {
       this.emit(event, ...values);
@@ -284,7 +284,7 @@ export class DispatchedRequest extends EventEmitter {
   }
 }
 
-/** The controller of undici 7 over what undici 6 gives. */
+/** The controller of undici 7, made of the arguments of undici 6. */
 class LegacyController implements Controller {
   readonly abort: (reason: Error) => void;
   onResume: () => void = () => {};

@@ -1,6 +1,6 @@
 // Buffers for users, filled from codec memory. None shares memory with a message of another connection.
 //
-// Short messages that came in one chunk are copied together, to a window of their own, and each is a view of it: an ArrayBuffer for each
+// Short messages that came in one chunk are copied together, to a new window, and each is a view of it: an ArrayBuffer for each
 // costs more than decoding it (Node 20 and 24, 125 bytes: 800 ns against 90 ns). A window begins with its first message, ends with its
 // last one, and is never filled further, so a message that is kept keeps its neighbours of the same chunk at most.
 
@@ -10,9 +10,9 @@ import { copyToOwn, makeView } from './views.ts';
 
 /** Longest window. */
 const WINDOW_BYTES = 8192;
-/** Up to this length a message has memory of its own: V8 and JavaScriptCore keep so few bytes in the object itself, which is no dearer. */
+/** Up to this length a message has separate memory: V8 and JavaScriptCore store so few bytes in the object, at no higher cost. */
 const INLINE_BYTES = 64;
-/** From this length on a message has memory of its own: the copy costs as much as its ArrayBuffer. */
+/** From this length on a message has separate memory: the copy costs as much as its ArrayBuffer. */
 const ALONE_FROM = 2048;
 
 /** Makes a Buffer of `length` bytes of `window`, which is all of `memory`, from `start` on. */
@@ -24,9 +24,9 @@ function isShared(length: number): boolean {
 }
 
 /**
- * Makes what platforms have as `copyMessage`.
+ * Makes the `copyMessage` of a platform.
  *
- * @param cut Default: what is cheapest on V8.
+ * @param cut Default: the cheapest way on V8.
  */
 export function createCopyMessage(
   codec: Codec,
@@ -34,14 +34,14 @@ export function createCopyMessage(
 ): Platform['copyMessage'] {
   let window = copyToOwn(codec.memory, 0, 0);
   let memory = window.buffer;
-  /** The window's place in codec memory, and the chunk that it is of. */
+  /** The window's place in codec memory, and its chunk. */
   let first = 0;
   let last = 0;
   let generation = -1;
   return (source, start, end) => {
     const length = end - start;
     if (source !== codec.memory || !isShared(length)) return copyToOwn(source, start, end);
-    // A program that has transferred the memory of a message has emptied the window.
+    // If a program has transferred the memory of a message, the window is empty.
     if (generation !== codec.generation || start < first || end > last || window.length === 0) {
       first = start;
       last = Math.max(end, codec.endOfRun(start, start + WINDOW_BYTES, isShared));

@@ -1,4 +1,4 @@
-// What Node.js's built-in modules lend to the shared code: Buffers, clocks, randomness. Deno and Bun have them too.
+// The platform made of Node.js's built-in modules: Buffers, clocks, randomness. Deno and Bun have these modules too.
 
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';

@@ -1,4 +1,4 @@
-// What an HTTP server of node:http that is there for WebSockets alone answers to any other request.
+// The answer of a node:http server for WebSockets only to any other request: 426.
 
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 

@@ -49,7 +49,7 @@ export function joinHeaders(rawHeaders: readonly string[]): Record<string, strin
   return Object.fromEntries(joined);
 }
 
-/** What a message is made of. */
+/** Parts of a message. */
 interface MessageInit {
   readonly head: RequestHead | ResponseHead;
   readonly socket: StreamSocket | Socket | null;
@@ -73,13 +73,13 @@ export class HttpMessage extends Readable {
   readonly socket: StreamSocket | Socket | null;
   /** The same as `socket`, by its old name. */
   readonly connection: StreamSocket | Socket | null;
-  /** Whether all of the body has come. */
+  /** Whether the body has arrived completely. */
   complete: boolean;
   aborted: boolean = false;
   readonly #body: ResponseBody | undefined;
 
   constructor({ head, socket, body }: MessageInit) {
-    // The end of a request's body, of which there is none, is not the end of the socket.
+    // A request has no body. The end of the body is not the end of the socket.
     super({ autoDestroy: body !== undefined });
     const [major, minor] = head.httpVersion.split('.').map(Number);
     this.httpVersion = head.httpVersion;

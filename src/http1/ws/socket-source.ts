@@ -47,7 +47,7 @@ export class SocketSource implements HeadSource {
   readonly #onClose = (): void => this.#events?.closed(this.#error);
 }
 
-/** Writes an answer and closes, as {@link StreamSocket.end} does it: bytes that nobody reads would reset what the peer has not read yet. */
+/** Writes an answer and closes, as {@link StreamSocket.end} does it: unread bytes would cause a reset, which could discard data that the peer has not read. */
 export function endAnswered(socket: Socket, text: string, platform: Platform): void {
   const timer = platform.ownTimer(() => socket.destroy(), LINGER);
   socket.on('error', () => {}).once('close', () => platform.clearTimer(timer));
@@ -55,7 +55,7 @@ export function endAnswered(socket: Socket, text: string, platform: Platform): v
   socket.resume();
 }
 
-/** A listener that was given the request has thrown: without a WebSocket nothing else would end the connection. */
+/** A listener of the request has thrown. There is no WebSocket that would end the connection. */
 export function abandonSocket(socket: Socket): void {
   if (!NodeTransport.carries(socket) && socket.writable) socket.destroy();
 }

@@ -1,5 +1,5 @@
-// The PerMessageDeflate export of ws 8: permessage-deflate (RFC 7692) as an object that programs negotiate with, and hand to a
-// Receiver and a Sender or drive themselves.
+// The PerMessageDeflate export of ws 8: permessage-deflate (RFC 7692) as an object that programs use for the negotiation, and
+// then pass to a Receiver and a Sender or call themselves.
 
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
@@ -27,7 +27,7 @@ export interface PerMessageDeflateSettings extends Omit<
   PerMessageDeflateOptions,
   'clientMaxWindowBits' | 'serverMaxWindowBits'
 > {
-  /** 8 to 15. `false`: a server refuses to be asked. */
+  /** 8 to 15. `false`: a server declines offers that ask for it. */
   serverMaxWindowBits?: number | false | undefined;
   /** 8 to 15. `true`, a client's default: the server may choose. `false`: it may not. */
   clientMaxWindowBits?: number | boolean | undefined;
@@ -37,11 +37,11 @@ export interface PerMessageDeflateSettings extends Omit<
   maxPayload?: number | undefined;
 }
 
-/** An offer or an answer as `extension.parse` gives it: each parameter with its values, `true` for none. */
+/** An offer or an answer as `extension.parse` returns it: each parameter with its values, `true` if it has none. */
 export type ParsedParameters = Record<string, readonly (string | true)[]>;
 /** The parameters of an offer, or those agreed on, by name: `true` for one without a value, window bits as numbers. */
 export type DeflateParameters = Record<string, number | true>;
-/** Receives what `compress` and `decompress` made, which is its own to keep. */
+/** Gets the result of `compress` and `decompress`, which belongs to the callback. */
 export type DeflateCallback = (error: Error | null, data?: Buffer) => void;
 
 const CLIENT_BITS = 'client_max_window_bits';
@@ -54,11 +54,11 @@ interface Job {
   readonly callback: DeflateCallback;
 }
 
-/** One direction: its context, and the calls that use it one after the other, each in a turn of its own. */
+/** One direction: its context, and the calls that use it one after the other, each in a separate turn. */
 class Lane {
   readonly #create: () => Compression;
   #context: Compression | null = null;
-  /** The first is under way. */
+  /** The first call is running. */
   readonly #jobs: Job[] = [];
 
   constructor(create: () => Compression) {
@@ -129,7 +129,7 @@ function elementOf(parameters: DeflateParameters): DeflateElement {
   return { name: PERMESSAGE_DEFLATE, parameters: list };
 }
 
-/** @throws {TypeError} for what is neither text nor a view of memory. */
+/** @throws {TypeError} if the data is neither text nor a view of memory. */
 function bytesOf(data: unknown): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
   if (data instanceof Uint8Array) return data;
@@ -137,13 +137,13 @@ function bytesOf(data: unknown): Uint8Array {
   throw new TypeError('The "data" argument must be a string, a Buffer, a TypedArray or a DataView');
 }
 
-/** `callback`, to be called in the asynchronous context of now (AsyncLocalStorage). */
+/** Binds `callback` to the current asynchronous context (AsyncLocalStorage). */
 function bind(callback: DeflateCallback): DeflateCallback {
   const context = new AsyncResource('PerMessageDeflate');
   return (...values) => context.runInAsyncScope(callback, undefined, ...values);
 }
 
-/** What a {@link PerMessageDeflate} works with. */
+/** The state of a {@link PerMessageDeflate}. */
 export class DeflateCore {
   readonly #settings: PerMessageDeflateSettings;
   #agreement: DeflateAgreement | null = null;
@@ -217,7 +217,7 @@ export class DeflateCore {
     return this.#settings.maxPayload ?? 0;
   }
 
-  /** The contexts of a Receiver, which does not wait for a turn; made anew after `cleanup`. */
+  /** The contexts of a Receiver, which does not wait for a turn. New ones are made after `cleanup`. */
   get compression(): Compression {
     return (this.#shared ??= this.#createContext());
   }
@@ -233,14 +233,14 @@ export class DeflateCore {
 }
 markCores(DeflateCore, 'DeflateCore');
 
-/** The core of `deflate`, for Receiver and Sender, which may ask more than programs. */
+/** The core of `deflate`, for Receiver and Sender, which use more of it than programs. */
 export function deflateCoreOf(deflate: PerMessageDeflate): DeflateCore {
   return requireCore(deflate) as DeflateCore;
 }
 
 /** permessage-deflate on one side of one connection. */
 export class PerMessageDeflate {
-  /** What was agreed on; null before {@link accept}. */
+  /** The agreement; null before {@link accept}. */
   params: DeflateParameters | null = null;
 
   constructor(settings?: PerMessageDeflateSettings | null) {
@@ -252,7 +252,7 @@ export class PerMessageDeflate {
     return PERMESSAGE_DEFLATE;
   }
 
-  /** What a client offers, for `extension.format`. */
+  /** The offer of a client, for `extension.format`. */
   offer(): DeflateParameters {
     return deflateCoreOf(this).offer();
   }
@@ -261,7 +261,7 @@ export class PerMessageDeflate {
    * Takes the first acceptable offer (a server), or the answer to the offer (a client).
    *
    * @param configurations As `extension.parse` gives them. Not changed.
-   * @returns What was agreed on, for `extension.format`.
+   * @returns The agreement, for `extension.format`.
    * @throws {Error} when a parameter is malformed, no offer is acceptable, or the answer does not fit the offer.
    */
   accept(configurations: readonly ParsedParameters[]): DeflateParameters {
@@ -272,7 +272,7 @@ export class PerMessageDeflate {
   /**
    * Takes the first acceptable offer.
    *
-   * @throws {Error} when there is none.
+   * @throws {Error} if no offer is acceptable.
    */
   acceptAsServer(offers: readonly DeflateParameters[]): DeflateParameters {
     return deflateCoreOf(this).acceptOffer(offers);
@@ -316,7 +316,7 @@ export class PerMessageDeflate {
     deflateCoreOf(this).decompress(data, fin, callback);
   }
 
-  /** Frees the contexts. What is under way, or waits, gets an error. */
+  /** Frees the contexts. Running and waiting calls get an error. */
   cleanup(): void {
     deflateCoreOf(this).cleanup();
   }

@@ -18,7 +18,7 @@ export interface ReceiverEvents {
 
 type Event = keyof ReceiverEvents;
 
-/** What a Receiver is to TypeScript. */
+/** The type of a Receiver's events. */
 export interface ReceiverWritable extends Writable {
   on<Name extends Event>(event: Name, listener: (this: this, ...values: ReceiverEvents[Name]) => void): this;
   on(event: string | symbol, listener: LooseListener<this>): this;

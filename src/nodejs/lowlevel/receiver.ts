@@ -1,5 +1,5 @@
-// The Receiver export of ws 8: a Writable that takes the bytes of a connection and emits what they say. RFC 6455 sections 5 and 7.
-// The work is done by the receiving half of a connection; here is only what makes a stream of it.
+// The Receiver export of ws 8: a Writable that takes the bytes of a connection and emits its messages. RFC 6455 sections 5 and 7.
+// The receiving half of a connection does the work; this file makes a stream of it.
 
 import { Buffer } from 'node:buffer';
 import { shape, ownBuffer } from '../../api/ws/data.ts';
@@ -27,11 +27,11 @@ export interface NegotiatedExtensions {
 export interface ReceiverOptions {
   /** Whether several events may come in one turn of the event loop. Default true. */
   allowSynchronousEvents?: boolean | undefined;
-  /** How binary messages are handed out. Default `'nodebuffer'`. */
+  /** Type of binary messages. Default `'nodebuffer'`. */
   binaryType?: BinaryType | 'blob' | undefined;
-  /** What the opening handshake agreed on. Default: nothing. */
+  /** The agreement of the opening handshake. Default: no extensions. */
   extensions?: NegotiatedExtensions | undefined;
-  /** Whether a client is at the other end, whose frames must be masked. Default false. */
+  /** Whether the peer is a client, whose frames must be masked. Default false. */
   isServer?: boolean | undefined;
   /** Most reads that one unfinished frame may take; 0, the default, for no limit. */
   maxBufferedChunks?: number | undefined;
@@ -51,12 +51,12 @@ interface Pending {
 
 type Done = (error?: Error | null) => void;
 
-/** The smaller of two limits, of which 0 is none. */
+/** The smaller of two limits; 0 means no limit. */
 function stricter(one: number, other: number): number {
   return one === 0 || other === 0 ? one + other : Math.min(one, other);
 }
 
-/** Inflates with the contexts of `deflate`, whichever it has at that time. */
+/** Inflates with the present contexts of `deflate`. */
 function inflatingWith(deflate: PerMessageDeflate): Compression {
   const inflating: Pick<Compression, 'inflate' | 'beginTurn'> = {
     inflate: (data, limit, done, failed) => {
@@ -65,16 +65,16 @@ function inflatingWith(deflate: PerMessageDeflate): Compression {
     },
     beginTurn: () => deflateCoreOf(deflate).compression.beginTurn(),
   };
-  // All that the receiving half uses.
+  // The only member that the receiving half uses.
   return inflating as Compression;
 }
 
-/** What a {@link Receiver} hears of the receiving half of its connection. */
+/** Events of the receiving half of the connection, for a {@link Receiver}. */
 interface Listener extends InboundOwner {
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
 }
 
-/** What a {@link Receiver} works with. */
+/** The state of a {@link Receiver}. */
 class ReceiverCore {
   readonly #receiver: Receiver;
   readonly #binaryType: string;
@@ -116,7 +116,7 @@ class ReceiverCore {
 
   #receive(chunk: Buffer): void {
     if (this.#receiver.destroyed) return;
-    // A listener of some connection writes here: what is being delivered lies in the input arena.
+    // A listener of a connection writes to this Receiver while the input arena holds a message in delivery.
     if (platform.codec.isDelivering) return platform.defer(() => this.#receive(chunk));
     this.#inbound.receive(chunk);
     this.#settle();
@@ -170,7 +170,7 @@ class ReceiverCore {
     this.#settle();
   }
 
-  /** Emits an event, or keeps it for a turn of its own. */
+  /** Emits an event, or keeps it for a later turn. */
   #emit(name: keyof ReceiverEvents, ...values: unknown[]): void {
     if (this.#receiver.destroyed) return;
     const isConclusion = name === 'conclude';
@@ -203,7 +203,7 @@ class ReceiverCore {
     }
   };
 
-  /** Calls back who wrote, once all that the chunk said has been emitted. */
+  /** Calls the callback of the write once all events of the chunk are emitted. */
   #settle(): void {
     const done = this.#done;
     const isWaiting = this.#pending.length > 0 || (this.#inbound.isBlocked && this.#violation === null);

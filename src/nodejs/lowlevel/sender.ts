@@ -22,16 +22,16 @@ import { isArrayBuffer, isBlob } from '../../base/realms.ts';
 import { findCore, keepCore, markCores, requireCore } from '../../base/core.ts';
 import { ownOption } from '../../base/options.ts';
 
-/** Told when the stream has taken a frame, or why it will not. */
+/** Called when the stream has taken a frame, or with the error if it will not. */
 export type WriteCallback = (error?: Error | null) => void;
-/** What has bytes. */
+/** Data that can be sent. */
 export type SenderData = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | readonly number[];
 
-/** How to send one frame of a message. What is left out is false. */
+/** Options of one frame of a message. Every option is false by default. */
 export interface SenderOptions {
   /** Whether the message is binary; otherwise it is text. */
   binary?: boolean | undefined;
-  /** Whether to compress the message, where permessage-deflate was negotiated. Looked at in its first frame. */
+  /** Whether to compress the message, if permessage-deflate was negotiated. Only the first frame of a message counts. */
   compress?: boolean | undefined;
   /** Whether this frame ends the message. */
   fin?: boolean | undefined;
@@ -39,12 +39,12 @@ export interface SenderOptions {
   mask?: boolean | undefined;
 }
 
-/** Something that is sent in order. */
+/** An entry of the queue. */
 interface Waiting {
   /** Payload bytes, for `_bufferedBytes`. */
   readonly length: number;
   readonly callback: WriteCallback | undefined;
-  /** Sends it. @returns Whether that is done; otherwise what follows waits until `#goOn`. */
+  /** Sends it. @returns Whether that is done. If not, later entries wait until `#goOn`. */
   run(): boolean;
 }
 
@@ -59,7 +59,7 @@ function payloadOf(data: SenderData): Payload {
   return { bytes: toBytes(data), isBorrowed: isView };
 }
 
-/** What a {@link Sender} works with. Its methods are told the object that they were called on: it writes the frames. */
+/** The state of a {@link Sender}. Its methods get the object that they were called on, which writes the frames. */
 class SenderCore {
   readonly #socket: Duplex;
   readonly #deflate: PerMessageDeflate | undefined;
@@ -68,7 +68,7 @@ class SenderCore {
   #isFirst = true;
   /** Whether the message that is being sent is compressed. */
   #isCompressed = false;
-  /** What is being compressed or read, and what has to wait for it. */
+  /** Entries that are being compressed or read, and entries that wait for them. */
   #waiting: Waiting[] = [];
   #bufferedBytes = 0;
 
@@ -161,7 +161,7 @@ class SenderCore {
     return this.#waiting.length === 0 ? payload : this.#keep(payload);
   }
 
-  /** What is written later is copied: the caller may change its memory as soon as the call has returned. */
+  /** Data that is written later is copied, because the caller may change its memory after the call. */
   #keep({ bytes, isBorrowed }: Payload): Payload {
     return { bytes: isBorrowed ? copyToOwn(bytes) : bytes, isBorrowed: false };
   }
@@ -172,9 +172,9 @@ class SenderCore {
     this.#bufferedBytes += entry.length;
   }
 
-  /** The first of what waits is done: sends the others, until one of them takes its time. */
+  /** The first waiting entry is done: sends the others, until one is not done at once. */
   #goOn(): void {
-    // An entry stays first while it runs, so that what its callback sends comes behind.
+    // An entry stays first while it runs, so that messages of its callback come after it.
     do {
       this.#bufferedBytes -= this.#waiting.shift()!.length;
     } while (this.#waiting.length > 0 && this.#waiting[0].run());
@@ -186,7 +186,7 @@ class SenderCore {
         if (this.#socket.destroyed) this.#abandon(new Error('The socket was closed while the blob was being read'));
         else if (pass(Buffer.from(memory))) this.#goOn();
       },
-      // In a turn of its own, where what a callback throws is an uncaught exception and not a rejected promise.
+      // In a separate turn, where an exception of a callback is uncaught and not a rejected promise.
       (error: Error) => nextTick(() => this.#fail(sender, error)),
     );
     return false;
@@ -211,7 +211,7 @@ class SenderCore {
     return true;
   }
 
-  /** Nothing that waits can be sent: the peer's context would no longer match ours, or a message would be missing. */
+  /** Fails all waiting entries: the peer's context would no longer match ours, or a message would be missing. */
   #fail(sender: Sender, error: Error): void {
     this.#abandon(error);
     sender.onerror(error);
@@ -236,7 +236,7 @@ export class Sender {
 
   /**
    * @param socket The stream to write to, of which `cork`, `uncork`, `write` and `destroyed` are used.
-   * @param extensions What the opening handshake agreed on.
+   * @param extensions The agreement of the opening handshake.
    * @param generateMask Makes masking keys. Default: unpredictable bytes.
    */
   constructor(socket: Duplex, extensions?: NegotiatedExtensions | null, generateMask?: GenerateMask | null) {
@@ -256,8 +256,8 @@ export class Sender {
   /**
    * Sends a message, or a fragment of one.
    *
-   * @param data What the stream does not take at once is kept until `callback`: do not change it before.
-   * @throws {TypeError} for what has no bytes.
+   * @param data May be kept until `callback`: do not change it before.
+   * @throws {TypeError} if the data cannot be sent.
    */
   send(data: SenderData | Blob, options: SenderOptions, callback?: WriteCallback): void {
     coreOf(this).send(this, data, options, callback);
@@ -274,16 +274,16 @@ export class Sender {
   }
 
   /**
-   * Sends a Close frame. Nothing keeps a program from sending more after it.
+   * Sends a Close frame. The program must not send more after it; this is not checked.
    *
    * @param code Left out: a frame without a status code.
-   * @throws {TypeError} when the code may not be sent. @throws {RangeError} when the reason is longer than 123 bytes.
+   * @throws {TypeError} if the code must not be sent. @throws {RangeError} if the reason is longer than 123 bytes.
    */
   close(code?: number, reason?: string | Uint8Array, mask?: boolean, callback?: WriteCallback): void {
     coreOf(this).close(this, code, reason, mask, callback);
   }
 
-  /** Writes what {@link Sender.frame} has made, past everything that waits. @param list Kept until `callback`. */
+  /** Writes the result of {@link Sender.frame}, before all waiting entries. @param list Kept until `callback`. */
   sendFrame(list: readonly (Uint8Array | string)[], callback?: WriteCallback): void {
     const { socket } = coreOf(this);
     const last = list.length - 1;
