@@ -9,7 +9,7 @@ import type { MessageBase } from '../../src/compat/fibjs/message.ts';
 import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
 import type { HeaderValues } from '../../src/handshake/headers.ts';
 import type { ResponseHead } from '../../src/handshake/http-head.ts';
-import { RawSession } from '../../src/protocol/session.ts';
+import { Connection } from '../../src/protocol/connection.ts';
 import { startOpening, withCredentials } from '../../src/http1/opening.ts';
 import { SessionTransport } from '../../src/http1/session-transport.ts';
 import { bufferPlatform as platform } from './buffers.ts';
@@ -56,7 +56,7 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
         events.onOpen({
           ...opened,
           createSession(options) {
-            const session = new RawSession(platform, new SessionTransport(transport), options);
+            const session = new Connection(platform, new SessionTransport(transport), options);
             transport.attach(session);
             return session;
           },

@@ -60,8 +60,10 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
   ),
 ]);
 
-/** Reactions to a message beyond `maxBufferedAmount`. */
-const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'];
+/** Reactions to a message when more than `maxBufferedAmount` bytes wait already. */
+export type BufferPolicy = 'close' | 'drop' | 'throw';
+
+const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'] satisfies BufferPolicy[];
 
 /** Options for which null is a value, as in ws: no set of clients, a subprotocol and a version that do not exist. */
 const NULLABLE: ReadonlySet<string> = new Set(['clientTracking', 'protocols', 'protocolVersion']);

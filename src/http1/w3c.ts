@@ -5,7 +5,7 @@ import type { Connect, ConnectCallbacks, ConnectRequest, PendingConnection } fro
 import { blockPorts } from '../api/w3c/ports.ts';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import type { Platform } from '../platform.ts';
-import { RawSession } from '../protocol/session.ts';
+import { Connection } from '../protocol/connection.ts';
 import type { Network } from './network.ts';
 import { startOpening, withCredentials } from './opening.ts';
 import { SessionTransport } from './session-transport.ts';
@@ -42,7 +42,7 @@ export function createConnect(network: Network, platform: Platform, deflateEngin
       onOpen(transport, { protocol, extensions, agreement, head }) {
         const compression = agreement && { engine: deflateEngine!(), agreement };
         const options = { role: 'client', compression, ...(maxPayload !== undefined && { maxPayload }) } as const;
-        const session = new RawSession(platform, new SessionTransport(transport), options);
+        const session = new Connection(platform, new SessionTransport(transport), options);
         transport.attach(session);
         callbacks.onOpen(session, protocol, extensions, head);
       },

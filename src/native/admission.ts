@@ -1,6 +1,6 @@
 // The bound on what waits for a slow peer, where a runtime's own WebSocket counts it but has no bound for one connection.
 
-import { DEFAULT_MAX_BUFFERED_AMOUNT } from '../base/options.ts';
+import { DEFAULT_MAX_BUFFERED_AMOUNT, type BufferPolicy } from '../base/options.ts';
 import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError } from '../base/errors.ts';
 import type { Platform, SendCallback } from '../platform.ts';
@@ -9,13 +9,13 @@ export interface AdmissionOptions {
   /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
   readonly maxBufferedAmount?: number | undefined;
   /** Reaction to a message beyond `maxBufferedAmount`: `'close'`, the default, drops the connection. */
-  readonly bufferPolicy?: 'close' | 'drop' | 'throw' | undefined;
+  readonly bufferPolicy?: BufferPolicy | undefined;
 }
 
 export class Admission {
   readonly #platform: Platform;
   readonly #maximum: number;
-  readonly #policy: 'close' | 'drop' | 'throw';
+  readonly #policy: BufferPolicy;
 
   constructor(
     platform: Platform,

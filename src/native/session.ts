@@ -19,6 +19,7 @@ import {
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { DEFAULT_CLOSE_TIMEOUT, ownOptions } from '../base/options.ts';
 import { isError } from '../base/realms.ts';
+import { OPEN } from '../base/states.ts';
 
 /** The events of a {@link NativeSocket}, as far as they are read. */
 interface NativeEvents {
@@ -55,7 +56,6 @@ export interface NativeSessionOptions extends AdmissionOptions {
   readonly openTimeout?: number | undefined;
 }
 
-const OPEN = 1;
 /** Milliseconds between two looks at `bufferedAmount`, whose fall the interface has no event for. */
 const SHORTEST_WAIT = 1;
 const LONGEST_WAIT = 64;

@@ -2,18 +2,18 @@
 // system on 'exit'. ws hands them over within `send`.
 
 import { exit, runDeferred } from '../clock.ts';
-import { flushReceiving } from '../protocol/session.ts';
+import { Connection } from '../protocol/connection.ts';
 
 /** Hands over the messages of this turn. */
 export function flush(): void {
-  flushReceiving();
+  Connection.flushReceiving();
   runDeferred();
 }
 
 /** Called once by a module that provides sockets. */
 export function flushOnExit(): void {
   process.on('exit', () => {
-    flushReceiving();
+    Connection.flushReceiving();
     exit();
   });
 }

@@ -1,8 +1,7 @@
 // A session over a Node.js socket.
 
 import type { Duplex } from 'node:stream';
-import { RawSession } from '../protocol/session.ts';
-import type { SessionOptions } from '../protocol/session-options.ts';
+import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import type { Platform } from '../platform.ts';
 import { platform } from './platform.ts';
 import { NodeTransport } from './transport.ts';
@@ -12,9 +11,9 @@ import { NodeTransport } from './transport.ts';
  *
  * @param lent What the connection uses of the runtime; for tests and for masking keys of a program's own.
  */
-export function createSession(socket: Duplex, options: SessionOptions, lent: Platform = platform): RawSession {
+export function createSession(socket: Duplex, options: ConnectionOptions, lent: Platform = platform): Connection {
   const transport = new NodeTransport(socket);
-  const session = new RawSession(lent, transport, options);
+  const session = new Connection(lent, transport, options);
   transport.attach(session);
   return session;
 }

@@ -1,36 +1,35 @@
-// Sans-I/O connection: bytes and commands in, sink calls and bytes out.
-// RFC 6455 sections 5.5 and 7: control frames and the closing handshake. Its halves are inbound.ts and outbound.ts.
-// No sockets, timers or promises here.
+// A WebSocket connection over a byte stream: control frames, the closing handshake and the two ends of TCP, RFC 6455 sections 5.5 and 7.
+// inbound.ts makes messages of what arrives; outbound.ts and outbox.ts make frames of what is sent, and they leave from here, once a turn.
 
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, isValidCloseCode } from '../base/close-codes.ts';
-import { UsageError, Utf8Error, type PeerError } from '../base/errors.ts';
-import { MAXIMUM_CONTROL_PAYLOAD, OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../base/opcodes.ts';
-import type { Platform, Role, SendCallback, SendOptions } from '../platform.ts';
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
+import type { PeerError } from '../base/errors.ts';
+import { guard } from '../base/guard.ts';
+import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../base/opcodes.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions, type BufferPolicy } from '../base/options.ts';
+import { CLOSED, CLOSING, OPEN } from '../base/states.ts';
+import {
+  UNATTACHED,
+  type Platform,
+  type Role,
+  type SendCallback,
+  type SendOptions,
+  type Session,
+  type SessionSink,
+  type Timer,
+  type Transport,
+  type TransportEvents,
+} from '../platform.ts';
+import { makeClose, readClose } from './close-frame.ts';
 import { Compression, type CompressionOptions } from './compression.ts';
-import { invalidCloseCode, invalidControlLength } from './violations.ts';
-import { Inbound, type InboundOwner } from './inbound.ts';
-import { Outbound } from './outbound.ts';
-import type { Outbox } from './outbox.ts';
-import { DEFAULT_MAX_PAYLOAD } from '../base/options.ts';
+import { Heartbeat, type HeartbeatHost, type HeartbeatSettings } from './heartbeat.ts';
+import { Inbound, type InboundLimits, type InboundOwner } from './inbound.ts';
+import { Outbound, type OutboundOwner } from './outbound.ts';
+import { REFERENCE_FROM, type Batch } from './outbox.ts';
+import { tooMuchOutput } from './violations.ts';
 
 /** Limits and habits of a connection. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends InboundLimits {
   readonly role: Role;
-  /** Largest message, in bytes; 0 for none. Default 100 MiB. */
-  readonly maxPayload?: number;
-  /** Largest payload of one data frame, in bytes; 0 for none, the default. */
-  readonly maxFramePayload?: number;
-  /**
-   * Whether data frames are passed on one by one, to the sink's `onFrame`, and messages are not. `maxPayload` then holds for a
-   * frame. Not meant to go with compression: payloads are passed on as they came. Default false.
-   */
-  readonly deliverFrames?: boolean;
-  /** Most fragments of one message; 0 for none, the default: what a message may hold is bounded in bytes. */
-  readonly maxFragments?: number;
-  /** Most reads that one unfinished frame may take; 0 for no limit, the default: what a frame may hold is bounded in bytes. */
-  readonly maxBufferedChunks?: number;
-  /** Whether text is passed on unchecked. Default false. */
-  readonly skipUtf8Validation?: boolean;
   /** Whether a Ping is answered at once. Default true. */
   readonly autoPong?: boolean;
   /** Asked about each Ping before it is answered; `payload` is its to keep. Default: all are. */
@@ -39,195 +38,366 @@ export interface ConnectionOptions {
   readonly describeViolation?: ((error: PeerError) => Uint8Array) | undefined;
   /** permessage-deflate, as it was negotiated. Default: none. */
   readonly compression?: CompressionOptions | undefined;
+  /** Milliseconds that the closing handshake and the end of TCP may take together before we cut it. Default 30,000. */
+  readonly closeTimeout?: number;
+  /**
+   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB: far above the amount that a
+   * program which looks at `bufferedAmount` ever reaches, and the end of one that does not.
+   */
+  readonly maxBufferedAmount?: number;
+  /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
+  readonly bufferPolicy?: BufferPolicy;
+  /** Pings a silent peer and drops one that stays silent. Default: none. */
+  readonly heartbeat?: HeartbeatSettings;
 }
 
-/** What a connection tells its owner. A throwing `onMessage`, `onPing` or `onPong` loses no other message. */
-export interface ConnectionSink {
-  /** As in SessionSink. */
-  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
-  /** As in SessionSink. */
-  onFrame?(first: number, payload: Uint8Array): void;
-  onPing(payload: Uint8Array): void;
-  onPong(payload: Uint8Array): void;
-  /** The peer's Close frame arrived, and ours is queued. */
-  onCloseFrame(): void;
-  /** The peer broke the protocol. A Close frame that says so is queued; whatever arrives from now on is ignored. */
-  onFail(error: PeerError): void;
-  /** Whether messages wait for one that is being decompressed. Stop reading meanwhile; what is fed is kept. */
-  onBlocked(isBlocked: boolean): void;
-  /** Something was queued outside of a call to the connection: flush. */
-  onOutput(): void;
-  /** A message could not be sent, and nothing can be after it: give the connection up. */
-  onOutputFailure(error: Error): void;
-  /** As in OutboundOwner. */
-  onFull?(): void;
-}
+// What may still leave, in this order.
+
+/** Messages and control frames. */
+const SENDING = 0;
+/** Our Close frame is queued, behind no message that is still being compressed. Only Pongs follow it. */
+const CLOSE_QUEUED = 1;
+/** FIN follows what is queued. */
+const ENDING = 2;
+/** FIN was sent, or the transport destroyed. */
+const ENDED = 3;
 
 const NO_BYTES = new Uint8Array(0);
 
-export class Connection implements InboundOwner {
-  readonly role: Role;
-  /** Whether our Close frame has been sent: nothing may be sent any more. */
-  isCloseSent: boolean = false;
-  /** Whether the peer's Close frame has arrived. */
-  isCloseReceived: boolean = false;
-  /** The peer's status code as RFC 6455 section 7.1.5 defines it: 1005 for a Close frame without one, 1006 without a Close frame. */
-  closeCode: number = CLOSE_ABNORMAL;
-  /** The peer's close reason, UTF-8. */
-  closeReason: Uint8Array = NO_BYTES;
-  readonly inbound: Inbound;
-  readonly outbound: Outbound;
+/** The connection whose read is being delivered: the end of the read flushes what its listeners send. */
+let receiving: Connection | null = null;
 
+function setReceiving(connection: Connection | null): void {
+  receiving = connection;
+}
+
+export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner {
+  readonly role: Role;
   readonly #platform: Platform;
-  readonly #sink: ConnectionSink;
+  readonly #transport: Transport;
   readonly #compression: Compression | null;
+  readonly #inbound: Inbound;
+  readonly #outbound: Outbound;
+  readonly #heartbeat: Heartbeat | undefined;
+  readonly #closeTimeout: number;
+  readonly #maxBufferedAmount: number;
+  readonly #bufferPolicy: BufferPolicy;
   readonly #autoPong: boolean;
   readonly #acceptsPing: ConnectionOptions['acceptsPing'];
   readonly #describeViolation: ConnectionOptions['describeViolation'];
-  /** Whether our Close frame is behind no message that is still being compressed. */
-  #isCloseQueued = false;
+  #sink: SessionSink = UNATTACHED;
+  #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
+  #output: typeof SENDING | typeof CLOSE_QUEUED | typeof ENDING | typeof ENDED = SENDING;
+  /** The peer's status code (RFC 6455 section 7.1.5): 1005 for a Close frame without one, 1006 without a Close frame. */
+  #closeCode: number = CLOSE_ABNORMAL;
+  #closeReason: Uint8Array = NO_BYTES;
+  /** Covers the closing handshake and the end of TCP. */
+  #timer: Timer | undefined;
+  /**
+   * Reports of the transport that wait, in order: for the start, for the end of the delivery or call on the stack, or, if they are its end, for
+   * a message that is being decompressed. While one waits, so do all that follow. Null when none has to.
+   */
+  #reports: (() => void)[] | null = [];
+  #isPaused = false;
+  /** The payload of a Ping that is answered when the transport takes bytes again. */
   #latePong: Uint8Array | null = null;
+  /** The batch that the transport has not taken completely. */
+  #inFlight: Batch | null = null;
+  /** Whether the operating system has kept a batch waiting since everything was last handed over. */
+  #hasWaited = false;
+  #isFlushPlanned = false;
+  /** Whether a flush within a call of the program is on the stack: its callbacks come later, and so do reports of the transport. */
+  #isInCall = false;
+  /** Callbacks of what was written in such a call. */
+  #lateCallbacks: SendCallback[] | null = null;
+  // Made when first needed: a connection that only receives has no use for them.
+  #flushLater: (() => void) | undefined;
+  #written: ((isAtOnce?: boolean) => void) | undefined;
 
-  constructor(platform: Platform, sink: ConnectionSink, options: ConnectionOptions) {
-    const { role, compression } = options;
+  constructor(platform: Platform, transport: Transport, given: ConnectionOptions) {
+    const options = ownOptions(given);
+    const { role, compression, heartbeat } = options;
     this.role = role;
     this.#platform = platform;
-    this.#sink = sink;
+    this.#transport = transport;
+    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.#maxBufferedAmount = (options.maxBufferedAmount ?? DEFAULT_MAX_BUFFERED_AMOUNT) || Infinity;
+    this.#bufferPolicy = options.bufferPolicy ?? 'close';
     this.#autoPong = options.autoPong ?? true;
     this.#acceptsPing = options.acceptsPing;
     this.#describeViolation = options.describeViolation;
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
-    this.outbound = new Outbound(platform, role === 'client', this.#compression, sink);
-    const inbound = {
-      expectMask: role === 'server',
-      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
-      maxFramePayload: options.maxFramePayload ?? 0,
-      deliverFrames: options.deliverFrames ?? false,
-      maxFragments: options.maxFragments ?? 0,
-      maxBufferedChunks: options.maxBufferedChunks ?? 0,
-      skipUtf8Validation: options.skipUtf8Validation ?? false,
-    };
-    this.inbound = new Inbound(platform, this, sink, inbound, this.#compression);
+    this.#outbound = new Outbound(platform, role === 'client', this.#compression, this);
+    this.#inbound = new Inbound(platform, this, UNATTACHED, { ...options, expectMask: role === 'server' }, this.#compression);
+    if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this.#heartbeatHost());
   }
 
-  /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
-  get isDeaf(): boolean {
-    return this.inbound.isDeaf;
+  /** Hands over what listeners of the read on the stack have sent: the process ends, and the read with it. */
+  static flushReceiving(): void {
+    const connection = receiving;
+    receiving = null;
+    if (connection !== null) connection.#flush();
   }
 
-  get outbox(): Outbox {
-    return this.outbound.outbox;
+  get bufferedAmount(): number {
+    return this.#outbound.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
   }
 
-  /**
-   * Feeds bytes read from the transport.
-   *
-   * A peer's violation never throws: the sink hears `onFail`, a Close frame with the matching code is queued (RFC 6455 section
-   * 7.1.7), and every later chunk is ignored. Pongs and Close frames are queued even when nobody listens, so flush afterwards.
-   *
-   * Not to be called while any connection delivers (`codec.isDelivering`): the input arena is in use. RawSession sees to that.
-   *
-   * @param chunk Borrowed for this call: copied into codec memory, not changed.
-   */
-  receive(chunk: Uint8Array): void {
-    this.inbound.receive(chunk);
+  get maxPayload(): number {
+    return this.#inbound.maxPayload;
   }
 
-  /** Feeds the first `length` bytes of the codec's input arena, which is overwritten. */
-  receiveInput(length: number): void {
-    this.inbound.receiveInput(length);
+  set maxPayload(limit: number) {
+    this.#inbound.maxPayload = limit;
   }
 
-  /** The stream ended: whatever was unfinished stays so. */
-  receiveEnd(): void {
-    this.inbound.end();
-    this.#latePong = null;
+  get fragmentEnds(): readonly number[] | undefined {
+    return this.#inbound.fragmentEnds;
   }
 
-  /** Frees what a dead connection need not hold. @returns The callbacks of what was never queued. */
-  dispose(): SendCallback[] {
-    this.#compression?.close();
-    return this.outbound.abandon();
+  keepFragments(on: boolean): void {
+    this.#inbound.fragmentEnds = on ? [] : undefined;
   }
 
-  /** Queues text, as the first or only frame of a message. The caller has made sure that no Close frame was sent. */
-  sendText(text: string, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    this.outbound.sendText(text, options, callback);
+  attach(sink: SessionSink): void {
+    this.#sink = this.#inbound.receiver = sink;
   }
 
-  /** Queues bytes as {@link sendText} does. `payload` is kept until the batch is written. */
-  sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    this.outbound.sendBytes(payload, isText, options, callback);
-  }
-
-  /** Queues a Ping. @throws {UsageError} above 125 bytes. */
-  ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
-    this.outbound.sendControl(OPCODE_PING, payload, callback, mask);
-  }
-
-  /** Queues a Pong. @throws {UsageError} above 125 bytes. */
-  pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
-    this.outbound.sendControl(OPCODE_PONG, payload, callback, mask);
-  }
-
-  /**
-   * Queues the Close frame behind all messages, unless that has happened.
-   *
-   * @param code Left out: a frame without a status code.
-   * @param reason UTF-8.
-   * @throws {UsageError} when the code may not stand in a Close frame, or the reason is longer than 123 bytes.
-   */
-  close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
-    if (this.isCloseSent) return;
-    let payload = NO_BYTES;
-    if (code !== undefined) {
-      if (!isValidCloseCode(code)) throw new UsageError(`${code} must not be sent as a close code (RFC 6455 section 7.4)`);
-      if (reason.length > MAXIMUM_CONTROL_PAYLOAD - 2) {
-        throw new UsageError(`A close reason has at most 123 bytes; this one has ${reason.length}`);
-      }
-      payload = new Uint8Array(2 + reason.length);
-      payload[0] = code >>> 8;
-      payload[1] = code;
-      payload.set(reason, 2);
+  start(head?: Uint8Array): void {
+    if (this.#state === CLOSED) return;
+    const reports = this.#reports ?? [];
+    this.#reports = null;
+    this.#heartbeat?.start();
+    try {
+      if (head !== undefined && head.length > 0) this.receive(head);
+    } finally {
+      // A listener that throws must not leave the socket unread.
+      for (const report of reports) guard(this.#platform, report);
+      if (!this.#isClosed) this.#transport.start();
     }
-    this.isCloseSent = true;
-    this.outbound.afterAll(() => {
-      this.#isCloseQueued = true;
-      this.outbound.sendControl(OPCODE_CLOSE, payload, callback);
-    }, callback);
   }
 
-  /** The transport takes bytes again: queues the Pong that was held back. */
-  endCongestion(): void {
-    this.outbound.isCongested = false;
-    const payload = this.#latePong;
-    this.#latePong = null;
-    if (payload !== null) this.pong(payload);
+  // Commands.
+
+  sendText(text: string, options?: SendOptions, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (this.#mustAsk && !this.#admits(callback)) return;
+    this.#outbound.sendText(text, options, callback);
+    if (text.length >= REFERENCE_FROM) this.#relieve();
+    if (receiving !== this && !this.#isFlushPlanned) this.#planFlush();
   }
 
-  // From the inbound half. Public because the interface is.
+  sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (this.#mustAsk && !this.#admits(callback)) return;
+    this.#outbound.sendBytes(payload, isText, options, callback);
+    if (payload.length >= REFERENCE_FROM) this.#relieve();
+    if (receiving !== this && !this.#isFlushPlanned) this.#planFlush();
+  }
+
+  sendFrame(pieces: readonly Uint8Array[], given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (this.#mustAsk && !this.#admits(callback)) return;
+    this.#outbound.sendFrame(pieces, callback);
+    if (pieces.some(({ length }) => length >= REFERENCE_FROM)) this.#relieve();
+    this.#planFlush();
+  }
+
+  ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+    this.#sendControl(OPCODE_PING, payload, callback, mask);
+  }
+
+  pong(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
+    this.#sendControl(OPCODE_PONG, payload, callback, mask);
+  }
+
+  close(code?: number, reason?: Uint8Array, given?: SendCallback): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (this.#state !== OPEN) return;
+    this.#sendClose(code, reason, callback);
+    this.#beginClosing();
+    this.#planFlush();
+  }
+
+  terminate(): void {
+    if (this.#state === CLOSED) return;
+    // What this turn has sent goes out, as far as the system takes it at once.
+    this.#flushInCall();
+    this.#output = ENDED;
+    this.#stopReceiving();
+    this.#beginClosing();
+    this.#transport.destroy();
+    // A connection that was dropped may never be started, nor finish a decompression.
+    this.#reportLater();
+  }
+
+  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
+    return this.#platform.copyMessage(source, start, end);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#transport.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#heartbeat?.sign();
+    if (!this.#inbound.isBlocked) this.#transport.resume();
+  }
+
+  // From the transport.
+
+  receive(chunk: Uint8Array): void {
+    if (!this.#mustWait) return this.#receive(chunk);
+    const copy = this.#platform.copy(chunk, 0, chunk.length);
+    this.#postpone(() => this.#receive(copy));
+  }
+
+  receiveInput(length: number): void {
+    this.#heartbeat?.sign();
+    setReceiving(this);
+    try {
+      this.#inbound.receiveInput(length);
+    } finally {
+      setReceiving(null);
+      this.#flush();
+    }
+  }
+
+  receiveEnd(): void {
+    if (this.#mustWait) this.#postpone(() => this.#receiveEnd());
+    else this.#receiveEnd();
+  }
+
+  closed(error?: Error): void {
+    if (this.#mustWait) this.#postpone(() => this.#end(error));
+    else this.#end(error);
+  }
+
+  /** Whether a report must wait; in the middle of a delivery, because the input arena is in use. */
+  get #mustWait(): boolean {
+    return this.#reports !== null || this.#isInCall || this.#platform.codec.isDelivering;
+  }
+
+  #postpone(report: () => void): void {
+    if (this.#reports !== null) return void this.#reports.push(report);
+    this.#reports = [report];
+    this.#reportLater();
+  }
+
+  #reportLater(): void {
+    if (this.#reports !== null) this.#platform.defer(() => this.#reportNow());
+  }
+
+  #reportNow(): void {
+    const reports = this.#reports ?? [];
+    this.#reports = null;
+    for (const report of reports) guard(this.#platform, report);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.#heartbeat?.sign();
+    setReceiving(this);
+    try {
+      this.#inbound.receive(chunk);
+    } finally {
+      setReceiving(null);
+      this.#flush();
+    }
+  }
+
+  #receiveEnd(): void {
+    if (this.#inbound.isBlocked) return void (this.#reports ??= []).push(() => this.#receiveEnd());
+    this.#stopReceiving();
+    if (this.#state === CLOSED) return;
+    this.#beginClosing();
+    this.#planEnd();
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#inbound.isBlocked) return void (this.#reports ??= []).push(() => this.#end(error));
+    if (this.#state === CLOSED) return;
+    this.#stopReceiving();
+    const sink = this.#sink;
+    const isNews = this.#state === OPEN;
+    this.#state = CLOSED;
+    this.#heartbeat?.stop();
+    if (isNews) sink.onClosing();
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#callBack();
+    const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
+    if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
+    this.#settle(this.#outbound.outbox.take(), lost);
+    this.#compression?.close();
+    for (const callback of this.#outbound.abandon()) guard(this.#platform, () => callback(lost));
+    // A program that keeps the request keeps its socket, and us: none of that shall keep the WebSocket.
+    this.attach(UNATTACHED);
+    // We answer each Close frame, so one that came makes the end clean.
+    sink.onEnd(this.#closeCode, this.#closeReason, this.#closeCode !== CLOSE_ABNORMAL);
+  }
+
+  // From the two halves. Public because the interfaces are.
 
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
-    // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then we are deaf.
+    // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then nothing more is read.
     if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
     this.#sink.onPing(payload);
   }
 
-  onBlocked(isBlocked: boolean): void {
-    this.#sink.onBlocked(isBlocked);
+  onViolation(error: PeerError): void {
+    this.#stopReceiving();
+    // The Close frame says what went wrong; messages that are still being compressed would only delay it.
+    for (const callback of this.#outbound.abandon()) this.#platform.defer(() => callback(error));
+    if (this.#output === SENDING) this.#sendClose(error.closeCode, this.#describeViolation?.(error));
+    this.#beginClosing();
+    this.#planEnd();
+    // Bytes that nobody reads turn our end into a reset, which could overtake the Close frame: read on, and ignore.
+    this.#transport.resume();
+    this.#reportLater();
+    this.#sink.onError(error);
   }
 
-  onViolation(error: PeerError): void {
-    this.receiveEnd();
-    // The Close frame says what went wrong; messages that are still being compressed would only delay it.
-    const lost = this.outbound.abandon();
-    if (!this.#isCloseQueued) this.isCloseSent = false;
-    this.close(error.closeCode, this.#describeViolation?.(error));
-    for (const callback of lost) this.#platform.defer(() => callback(error));
-    this.#sink.onFail(error);
+  onBlocked(isBlocked: boolean): void {
+    if (isBlocked) return this.#transport.pause();
+    this.#heartbeat?.sign();
+    if (!this.#isPaused && !this.#isClosed) this.#transport.resume();
+    this.#reportNow();
+    this.#planFlush();
+  }
+
+  onOutput(): void {
+    this.#planFlush();
+  }
+
+  onOutputFailure(error: Error): void {
+    if (this.#state === CLOSED) return;
+    try {
+      this.#sink.onError(error);
+    } finally {
+      this.terminate();
+    }
+  }
+
+  onFull(): void {
+    this.#flushInCall();
+  }
+
+  // Control frames and the closing handshake.
+
+  /** For comparisons behind a call that may have changed the state. */
+  get #isClosed(): boolean {
+    return this.#state === CLOSED;
+  }
+
+  #sendControl(opcode: number, payload: Uint8Array, given: SendCallback | undefined, mask: boolean | undefined): void {
+    const callback = given === undefined ? undefined : this.#platform.bind(given);
+    if (!this.#admits(callback)) return;
+    this.#outbound.sendControl(opcode, payload, callback, mask);
+    this.#planFlush();
   }
 
   /**
@@ -236,26 +406,182 @@ export class Connection implements InboundOwner {
    */
   #answerPing(source: Uint8Array, start: number, end: number): void {
     // Not with the payload that the program gets, which it may change or transfer.
-    if (this.outbound.isCongested) this.#latePong = this.#platform.copy(source, start, end);
-    else this.pong(source.subarray(start, end));
+    if (this.#outbound.isCongested) this.#latePong = this.#platform.copy(source, start, end);
+    else this.#outbound.sendControl(OPCODE_PONG, source.subarray(start, end), undefined);
   }
 
   #receiveClose(source: Uint8Array, start: number, end: number): void {
-    let code = CLOSE_NO_STATUS;
-    let reason: Uint8Array = NO_BYTES;
-    if (end - start === 1) return this.onViolation(invalidControlLength(1));
-    if (end > start) {
-      code = (source[start] << 8) | source[start + 1];
-      if (!isValidCloseCode(code)) return this.onViolation(invalidCloseCode(code));
-      reason = this.#platform.copy(source, start + 2, end);
-      if (!this.#platform.codec.isUtf8(reason)) return this.onViolation(new Utf8Error());
+    const payload = readClose(this.#platform, source, start, end);
+    if (payload instanceof Error) return this.onViolation(payload);
+    const { code, reason } = payload;
+    this.#stopReceiving();
+    this.#closeCode = code;
+    this.#closeReason = reason;
+    if (this.#state === OPEN) this.#sendClose(code === CLOSE_NO_STATUS ? undefined : code, reason);
+    this.#beginClosing();
+    // RFC 6455 section 7.1.1: the server closes TCP first; the client waits for it, as long as the timer allows.
+    if (this.role === 'server') this.#planEnd();
+    // A paused transport would not tell us that the peer ended.
+    this.#transport.resume();
+    this.#sink.onCloseFrame?.(code, reason);
+  }
+
+  /** Queues our Close frame behind all messages. @throws {UsageError} when the code may not be sent, or the reason is too long. */
+  #sendClose(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
+    const payload = makeClose(code, reason);
+    this.#outbound.afterAll(() => {
+      if (this.#output === SENDING) this.#output = CLOSE_QUEUED;
+      this.#outbound.sendControl(OPCODE_CLOSE, payload, callback);
+    }, callback);
+  }
+
+  /** Ignores what arrives from now on, and forgets what is unfinished. */
+  #stopReceiving(): void {
+    this.#inbound.end();
+    this.#latePong = null;
+  }
+
+  #beginClosing(): void {
+    if (this.#state !== OPEN) return;
+    this.#state = CLOSING;
+    this.#heartbeat?.stop();
+    if (this.#closeTimeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#closeTimeout);
+    this.#sink.onClosing();
+  }
+
+  #planEnd(): void {
+    if (this.#output < ENDING) this.#output = ENDING;
+    this.#planFlush();
+  }
+
+  #heartbeatHost(): HeartbeatHost {
+    return {
+      isReading: () => !this.#isPaused && !this.#inbound.isBlocked,
+      isHeld: () => this.#inFlight !== null,
+      ping: () => {
+        this.#outbound.sendControl(OPCODE_PING, NO_BYTES, undefined);
+        this.#planFlush();
+      },
+      giveUp: () => this.terminate(),
+    };
+  }
+
+  // The way out.
+
+  get #mustAsk(): boolean {
+    return this.#state !== OPEN || this.#inFlight !== null || this.#outbound.payloadBytes > this.#maxBufferedAmount;
+  }
+
+  /** Whether another message may wait; if not, does what the policy says. */
+  #admits(callback: SendCallback | undefined): boolean {
+    // What this turn has sent may be taken at once.
+    if (this.bufferedAmount > this.#maxBufferedAmount) this.#flushInCall();
+    if (this.#state !== OPEN) {
+      if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
+      return false;
     }
-    this.receiveEnd();
-    this.isCloseReceived = true;
-    this.closeCode = code;
-    this.closeReason = reason;
-    if (code === CLOSE_NO_STATUS) this.close();
-    else this.close(code, reason);
-    this.#sink.onCloseFrame();
+    if (this.bufferedAmount <= this.#maxBufferedAmount) return true;
+    const error = tooMuchOutput(this.bufferedAmount, this.#maxBufferedAmount);
+    if (this.#bufferPolicy === 'throw') throw error;
+    if (callback !== undefined) this.#platform.defer(() => callback(error));
+    if (this.#bufferPolicy === 'close') this.onOutputFailure(error);
+    return false;
+  }
+
+  #planFlush(): void {
+    // The end of the read flushes; elsewhere a microtask gathers what the current turn sends.
+    if (receiving === this || this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.#platform.defer((this.#flushLater ??= this.#makeFlushLater()));
+  }
+
+  // Kept as separate functions: V8 allocates a scope for any function that contains a closure.
+
+  #makeFlushLater(): () => void {
+    return () => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    };
+  }
+
+  #makeWritten(): (isAtOnce?: boolean) => void {
+    return (isAtOnce) => this.#endWrite(isAtOnce);
+  }
+
+  /** Writes a long message before the turn is over where it would make memory short: fresh memory costs more than a write. */
+  #relieve(): void {
+    if (this.#outbound.outbox.isPressing) this.#flushInCall();
+  }
+
+  /** Flushes in a call of the program. Its callbacks come later, and so do reports of the transport. */
+  #flushInCall(): void {
+    this.#isInCall = true;
+    try {
+      this.#writeAll();
+    } finally {
+      this.#isInCall = false;
+    }
+  }
+
+  #flush(): void {
+    this.#callBack();
+    this.#writeAll();
+  }
+
+  /** Calls back for what was written in a call. */
+  #callBack(): void {
+    const callbacks = this.#lateCallbacks;
+    if (callbacks === null) return;
+    this.#lateCallbacks = null;
+    for (const callback of callbacks) guard(this.#platform, () => callback());
+  }
+
+  #writeAll(): void {
+    if (this.#inFlight !== null || this.#output === ENDED || this.#state === CLOSED) return;
+    const { outbox } = this.#outbound;
+    // More than once if the transport delivers inside write, and the peer's answer makes us send again.
+    while (!outbox.isEmpty) {
+      const batch = outbox.take();
+      this.#inFlight = batch;
+      if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
+        // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
+        this.#outbound.isCongested = true;
+        return;
+      }
+      this.#settle(batch);
+    }
+    // A message that is still being compressed, and the Close frame behind it, come first.
+    if (this.#output !== ENDING || this.#outbound.isBusy || this.#isClosed) return;
+    this.#output = ENDED;
+    this.#transport.end();
+  }
+
+  #endWrite(isAtOnce: boolean | undefined): void {
+    const batch = this.#inFlight;
+    if (batch === null) return;
+    if (isAtOnce !== true) this.#hasWaited = true;
+    this.#heartbeat?.taken();
+    this.#settle(batch);
+    this.#outbound.isCongested = false;
+    const pong = this.#latePong;
+    this.#latePong = null;
+    if (pong !== null) this.#outbound.sendControl(OPCODE_PONG, pong, undefined);
+    this.#flush();
+    if (!this.#hasWaited || this.bufferedAmount > 0 || this.#state === CLOSED) return;
+    this.#hasWaited = false;
+    this.#sink.onDrain();
+  }
+
+  /** Gives back what a batch holds, and calls back its senders. */
+  #settle({ slots, callbacks }: Batch, error?: Error): void {
+    this.#inFlight = null;
+    for (const slot of slots) this.#platform.codec.releaseSlot(slot);
+    if (callbacks.length === 0) return;
+    if (this.#isInCall) {
+      (this.#lateCallbacks ??= []).push(...callbacks);
+      this.#planFlush();
+    } else {
+      for (const callback of callbacks) guard(this.#platform, () => callback(error));
+    }
   }
 }

@@ -18,6 +18,7 @@ import {
 } from '../../assembly/layout.ts';
 import { Utf8Error, type PeerError } from '../base/errors.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
+import { DEFAULT_MAX_PAYLOAD } from '../base/options.ts';
 import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_COMPRESSED, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
@@ -31,22 +32,30 @@ import {
   tooManyFragments,
 } from './violations.ts';
 
-export interface InboundOptions {
-  readonly expectMask: boolean;
-  /** Largest message, in bytes, before and after decompression; 0 for none. May change. */
-  maxPayload: number;
-  /** Largest payload of one data frame, in bytes; 0 for none. */
-  readonly maxFramePayload: number;
-  /** Whether frames are passed on one by one, by `onFrame`, instead of messages. */
-  readonly deliverFrames: boolean;
-  /** Most fragments of one message; 0 for none. */
-  readonly maxFragments: number;
-  /** Most reads that one unfinished frame may take; 0 for none. */
-  readonly maxBufferedChunks: number;
-  readonly skipUtf8Validation: boolean;
+/** Limits on what a peer may send, and the form in which it is passed on. */
+export interface InboundLimits {
+  /** Largest message, in bytes, before and after decompression; 0 for none. Default 100 MiB. */
+  readonly maxPayload?: number;
+  /** Largest payload of one data frame, in bytes; 0 for none, the default. */
+  readonly maxFramePayload?: number;
+  /**
+   * Whether data frames are passed on one by one, to `onFrame`, and messages are not. `maxPayload` then holds for a frame. Not meant to go
+   * with compression: payloads are passed on as they came. Default false.
+   */
+  readonly deliverFrames?: boolean;
+  /** Most fragments of one message; 0 for none, the default: the size of a message is bounded in bytes. */
+  readonly maxFragments?: number;
+  /** Most reads that one unfinished frame may take; 0 for no limit, the default: the size of a frame is bounded in bytes. */
+  readonly maxBufferedChunks?: number;
+  /** Whether text is passed on unchecked. Default false. */
+  readonly skipUtf8Validation?: boolean;
 }
 
-/** Who hears what arrives. */
+export interface InboundOptions extends InboundLimits {
+  readonly expectMask: boolean;
+}
+
+/** Receives what is no message. */
 export interface InboundOwner {
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
@@ -56,7 +65,7 @@ export interface InboundOwner {
   onBlocked(isBlocked: boolean): void;
 }
 
-/** Who gets the messages: the class that users hold, without anybody between. */
+/** Receives the messages: a session's sink, without a layer between. */
 export interface MessageReceiver {
   /** As in SessionSink. May throw: that is a listener's exception. */
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
@@ -84,26 +93,26 @@ interface Source {
 }
 
 /** What waits for a decompression: decoded records, then a violation or bytes that have not been decoded. */
-interface Held {
+interface Kept {
   source: Source | null;
   next: number;
   violation: PeerError | null;
   readonly chunks: Uint8Array[];
 }
 
-function largestWhole({ maxPayload, maxFramePayload }: InboundOptions): number {
+function largestWhole({ maxPayload, maxFramePayload }: { maxPayload: number; maxFramePayload: number }): number {
   return Math.min(maxPayload || NO_LIMIT, maxFramePayload || NO_LIMIT);
 }
 
 export class Inbound {
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
-  isDeaf: boolean = false;
+  isEnded: boolean = false;
   /** Where the fragments of the message at hand end in it. Set by the owner to have them kept. */
   fragmentEnds: number[] | undefined;
   receiver: MessageReceiver;
   readonly #platform: Platform;
   readonly #owner: InboundOwner;
-  readonly #options: InboundOptions;
+  readonly #limits: { -readonly [Name in keyof InboundLimits]-?: NonNullable<InboundLimits[Name]> };
   readonly #decoder: DecoderState;
   readonly #compression: Compression | null;
   /** Largest message in one frame. */
@@ -119,10 +128,10 @@ export class Inbound {
   /** First header byte of the frame being assembled, while frames are passed on. */
   #first = 0;
   /** Reads that the unfinished frame has taken so far; counted only with a limit. */
-  #heldChunks = 0;
-  #expectedRemaining = 0;
+  #reads = 0;
+  #expectedRest = 0;
   /** Set while a message is being decompressed. */
-  #held: Held | null = null;
+  #kept: Kept | null = null;
   /** The record to deliver next. */
   #next = 0;
 
@@ -136,37 +145,48 @@ export class Inbound {
     this.receiver = receiver;
     this.#platform = platform;
     this.#owner = owner;
-    this.#options = options;
+    this.#limits = {
+      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
+      maxFramePayload: options.maxFramePayload ?? 0,
+      deliverFrames: options.deliverFrames ?? false,
+      maxFragments: options.maxFragments ?? 0,
+      maxBufferedChunks: options.maxBufferedChunks ?? 0,
+      skipUtf8Validation: options.skipUtf8Validation ?? false,
+    };
     this.#compression = compression;
-    this.#maxWhole = largestWhole(options);
-    this.#wholeMask = options.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
-    this.#decoder = new DecoderState({ ...options, allowRsv1: compression !== null });
+    this.#maxWhole = largestWhole(this.#limits);
+    this.#wholeMask = this.#limits.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
+    this.#decoder = new DecoderState({
+      expectMask: options.expectMask,
+      allowRsv1: compression !== null,
+      skipUtf8Validation: this.#limits.skipUtf8Validation,
+    });
   }
 
   get maxPayload(): number {
-    return this.#options.maxPayload;
+    return this.#limits.maxPayload;
   }
 
   set maxPayload(limit: number) {
-    this.#options.maxPayload = limit;
-    this.#maxWhole = largestWhole(this.#options);
+    this.#limits.maxPayload = limit;
+    this.#maxWhole = largestWhole(this.#limits);
   }
 
   /** Whether a message is being decompressed. */
   get isBlocked(): boolean {
-    return this.#held !== null;
+    return this.#kept !== null;
   }
 
   /** Feeds a chunk, which is borrowed. */
   receive(chunk: Uint8Array): void {
     const { codec } = this.#platform;
-    if (this.#held !== null && !this.isDeaf) {
-      this.#held.chunks.push(this.#platform.copy(chunk, 0, chunk.length));
+    if (this.#kept !== null && !this.isEnded) {
+      this.#kept.chunks.push(this.#platform.copy(chunk, 0, chunk.length));
       return;
     }
-    for (let at = 0; at < chunk.length && !this.isDeaf; at += INPUT_BYTES) {
+    for (let at = 0; at < chunk.length && !this.isEnded; at += INPUT_BYTES) {
       const piece = at === 0 && chunk.length <= INPUT_BYTES ? chunk : chunk.subarray(at, at + INPUT_BYTES);
-      if (this.#held !== null) return this.receive(chunk.subarray(at));
+      if (this.#kept !== null) return this.receive(chunk.subarray(at));
       codec.input.set(piece);
       this.receiveInput(piece.length);
     }
@@ -174,10 +194,10 @@ export class Inbound {
 
   /** Feeds the first `length` bytes of the codec's input arena, which is overwritten. */
   receiveInput(length: number): void {
-    if (this.isDeaf) return;
+    if (this.isEnded) return;
     const { codec } = this.#platform;
-    if (this.#held !== null) return this.receive(codec.input.subarray(0, length));
-    if (this.#options.maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
+    if (this.#kept !== null) return this.receive(codec.input.subarray(0, length));
+    if (this.#limits.maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
     let address = INPUT;
     let rest = length;
     if (this.#stash !== null) {
@@ -196,19 +216,19 @@ export class Inbound {
 
   /** Ignores everything from now on, and drops what is unfinished. */
   end(): void {
-    this.isDeaf = true;
+    this.isEnded = true;
     this.#assembler = null;
     this.#stash = null;
-    this.#held = null;
+    this.#kept = null;
   }
 
   /** Counts the reads that the unfinished frame has taken; fails over the limit. */
   #admitsChunk(length: number): boolean {
     const { remaining } = this.#decoder;
-    const isSameFrame = remaining > 0 && remaining === this.#expectedRemaining;
-    this.#heldChunks = isSameFrame ? this.#heldChunks + 1 : remaining > 0 ? 1 : 0;
-    this.#expectedRemaining = remaining - length;
-    if (this.#heldChunks < this.#options.maxBufferedChunks) return true;
+    const isSameFrame = remaining > 0 && remaining === this.#expectedRest;
+    this.#reads = isSameFrame ? this.#reads + 1 : remaining > 0 ? 1 : 0;
+    this.#expectedRest = remaining - length;
+    if (this.#reads < this.#limits.maxBufferedChunks) return true;
     this.#fail(tooManyChunks());
     return false;
   }
@@ -224,13 +244,13 @@ export class Inbound {
       at += codec.consumed;
       rest -= codec.consumed;
       this.#deliver(codec.records, codec.memory, 0, 0, count);
-      if (this.isDeaf) return;
-    } while (status === STATUS_MORE && this.#held === null);
+      if (this.isEnded) return;
+    } while (status === STATUS_MORE && this.#kept === null);
     const violation =
       status === STATUS_OK || status === STATUS_MORE ? null : violationOfStatus(status, codec.memory[at], codec.memory[at + 1]);
-    if (this.#held !== null) {
-      this.#held.violation = violation;
-      if (rest > 0 && violation === null) this.#held.chunks.push(codec.memory.slice(at, at + rest));
+    if (this.#kept !== null) {
+      this.#kept.violation = violation;
+      if (rest > 0 && violation === null) this.#kept.chunks.push(codec.memory.slice(at, at + rest));
     } else if (violation !== null) {
       this.#fail(violation);
     } else if (rest > 0) {
@@ -262,8 +282,8 @@ export class Inbound {
     const maxWhole = this.#maxWhole;
     const wholeMask = this.#wholeMask;
     for (let index = this.#next; index < count; index++) {
-      if (this.isDeaf) break;
-      if (this.#held !== null) return this.#hold(records, memory, base, index, count, remaining);
+      if (this.isEnded) break;
+      if (this.#kept !== null) return this.#keep(records, memory, base, index, count, remaining);
       this.#next = index + 1;
       const at = index * RECORD_WORDS;
       const flags = records[at + RECORD_FLAGS];
@@ -286,7 +306,7 @@ export class Inbound {
 
   /** Takes a fragment, a piece of a frame that is longer than the chunk, or a compressed message. */
   #deliverPiece(flags: number, memory: Uint8Array, start: number, end: number, expected: number): void {
-    const { maxPayload, maxFragments, maxFramePayload, deliverFrames } = this.#options;
+    const { maxPayload, maxFragments, maxFramePayload, deliverFrames } = this.#limits;
     const opcode = flags & RECORD_OPCODE;
     if ((flags & RECORD_FRAME_START) !== 0) {
       const frameLength = end - start + expected;
@@ -321,7 +341,7 @@ export class Inbound {
   }
 
   #tooLarge(length: number): PeerError {
-    const { maxFramePayload } = this.#options;
+    const { maxFramePayload } = this.#limits;
     return maxFramePayload > 0 && length > maxFramePayload ? frameTooLarge(length) : messageTooLarge();
   }
 
@@ -334,43 +354,45 @@ export class Inbound {
   #inflate(bytes: Uint8Array, kind: number): void {
     const isDone = this.#compression!.inflate(
       bytes,
-      this.#options.maxPayload,
+      this.#limits.maxPayload,
       (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind),
-      (error) => this.#fail(violationOfInflate(error)),
+      (error) => {
+        if (!this.isEnded) this.#fail(violationOfInflate(error));
+      },
     );
     if (isDone) return;
-    this.#held = { source: null, next: 0, violation: null, chunks: [] };
+    this.#kept = { source: null, next: 0, violation: null, chunks: [] };
     this.#owner.onBlocked(true);
   }
 
   #deliverInflated(plain: Uint8Array, kind: number): void {
-    const held = this.#held;
-    this.#held = null;
-    if (this.isDeaf) return;
+    const kept = this.#kept;
+    this.#kept = null;
+    if (this.isEnded) return;
     // They say where the compressed fragments ended, which means nothing in what they inflate to.
     if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
-    if ((kind & MESSAGE_TEXT) !== 0 && !this.#options.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
+    if ((kind & MESSAGE_TEXT) !== 0 && !this.#limits.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }
-    if (held === null) return this.receiver.onMessage(plain, 0, plain.length, kind);
+    if (kept === null) return this.receiver.onMessage(plain, 0, plain.length, kind);
     try {
       this.receiver.onMessage(plain, 0, plain.length, kind);
     } catch (error) {
       this.#rethrow(error);
     }
-    this.#release(held);
+    this.#release(kept);
   }
 
   /** Keeps the records that come after a message that is being decompressed. */
-  #hold(records: Int32Array, memory: Uint8Array, base: number, next: number, count: number, remaining: number): void {
-    const held = this.#held!;
-    held.next = next;
+  #keep(records: Int32Array, memory: Uint8Array, base: number, next: number, count: number, remaining: number): void {
+    const kept = this.#kept!;
+    kept.next = next;
     const { codec } = this.#platform;
     if (memory !== codec.memory) {
-      held.source = { records, memory, base, count, remaining };
+      kept.source = { records, memory, base, count, remaining };
       return;
     }
-    held.source = {
+    kept.source = {
       records: records.slice(0, count * RECORD_WORDS),
       memory: this.#platform.copy(memory, INPUT, codec.decodedEnd),
       base: INPUT,
@@ -379,21 +401,21 @@ export class Inbound {
     };
   }
 
-  /** Goes on with what was held, until another message has to wait. */
-  #release(held: Held): void {
-    const { source } = held;
-    if (source !== null && !this.isDeaf) {
-      this.#deliver(source.records, source.memory, source.base, held.next, source.count, source.remaining);
+  /** Goes on with what was kept, until another message has to wait. */
+  #release(kept: Kept): void {
+    const { source } = kept;
+    if (source !== null && !this.isEnded) {
+      this.#deliver(source.records, source.memory, source.base, kept.next, source.count, source.remaining);
     }
-    const later: Held | null = this.#held;
+    const later: Kept | null = this.#kept;
     if (later !== null) {
-      later.violation = held.violation;
-      later.chunks.push(...held.chunks);
+      later.violation = kept.violation;
+      later.chunks.push(...kept.chunks);
       return;
     }
-    if (held.violation !== null && !this.isDeaf) this.#fail(held.violation);
-    for (const chunk of held.chunks) if (!this.isDeaf) this.receive(chunk);
-    if (this.#held === null) this.#owner.onBlocked(false);
+    if (kept.violation !== null && !this.isEnded) this.#fail(kept.violation);
+    for (const chunk of kept.chunks) if (!this.isEnded) this.receive(chunk);
+    if (this.#kept === null) this.#owner.onBlocked(false);
   }
 
   #fail(error: PeerError): void {

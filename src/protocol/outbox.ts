@@ -2,7 +2,6 @@
 // out back to back and leaves in one write.
 
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
-import { guard } from '../base/guard.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
@@ -301,12 +300,6 @@ export class Outbox {
     const length = this.#used - start;
     return region.view?.(this.#platform, start, length) ?? this.#platform.view(region, start, length);
   }
-}
-
-/** Gives back what a batch holds, and tells its senders. */
-export function settle(platform: Platform, { slots, callbacks }: Batch, error?: Error): void {
-  for (const slot of slots) platform.codec.releaseSlot(slot);
-  for (const callback of callbacks) guard(platform, () => callback(error));
 }
 
 /**

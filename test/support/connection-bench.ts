@@ -1,10 +1,11 @@
 // A connection by itself: the test plays the peer, frame by frame.
 
 import type { PeerError } from '../../src/base/errors.ts';
-import type { Role } from '../../src/platform.ts';
-import { Connection, type ConnectionOptions, type ConnectionSink } from '../../src/protocol/connection.ts';
+import type { Role, SessionSink } from '../../src/platform.ts';
+import { Connection, type ConnectionOptions } from '../../src/protocol/connection.ts';
 import { parseFrames } from './bytes.ts';
 import { concat, frame, hex, toHex, type FrameOptions } from './frames.ts';
+import { MemoryTransport } from './memory-pipe.ts';
 import { ManualPlatform } from './platform.ts';
 
 /** The masking key of RFC 6455 section 5.7. */
@@ -15,35 +16,39 @@ export interface Message {
   kind: number;
 }
 
-/** Writes down what it hears. */
-export class Recorder implements ConnectionSink {
+/** Writes down what it is told. */
+export class Recorder implements SessionSink {
   readonly messages: Message[] = [];
   /** Types of the events, and short payloads as text. */
   readonly log: string[] = [];
   violation: PeerError | undefined;
+  /** Code, reason and whether it was clean. */
+  end: [code: number, reason: string, wasClean: boolean] | undefined;
   onEvent: (event: string) => void = () => {};
 
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     this.messages.push({ bytes: source.slice(start, end), kind });
-    this.#hear(`message ${textOf(source.subarray(start, end))}`);
+    this.#note(`message ${textOf(source.subarray(start, end))}`);
   }
   onPing(payload: Uint8Array): void {
-    this.#hear(`ping ${textOf(payload)}`);
+    this.#note(`ping ${textOf(payload)}`);
   }
   onPong(payload: Uint8Array): void {
-    this.#hear(`pong ${textOf(payload)}`);
+    this.#note(`pong ${textOf(payload)}`);
   }
+  onClosing(): void {}
   onCloseFrame(): void {
-    this.#hear('close');
+    this.#note('close');
   }
-  onBlocked(): void {}
-  onOutput(): void {}
-  onOutputFailure(): void {}
-  onFail(error: PeerError): void {
-    this.violation = error;
-    this.#hear(`fail ${error.closeCode} ${error.code}`);
+  onError(error: PeerError | Error): void {
+    this.violation = error as PeerError;
+    this.#note(`fail ${this.violation.closeCode} ${this.violation.code}`);
   }
-  #hear(event: string): void {
+  onDrain(): void {}
+  onEnd(code: number, reason: Uint8Array, wasClean: boolean): void {
+    this.end = [code, textOf(reason), wasClean];
+  }
+  #note(event: string): void {
     this.log.push(event);
     this.onEvent(event);
   }
@@ -57,13 +62,20 @@ export function textOf(bytes: Uint8Array): string {
 export class Bench {
   readonly platform: ManualPlatform;
   readonly sink: Recorder = new Recorder();
+  readonly transport: MemoryTransport;
   readonly connection: Connection;
   readonly role: Role;
+  /** Writes that {@link sent} has returned. */
+  #seen = 0;
 
   constructor(options: ConnectionOptions, platform: ManualPlatform = new ManualPlatform()) {
     this.role = options.role;
     this.platform = platform;
-    this.connection = new Connection(platform, this.sink, options);
+    this.transport = new MemoryTransport(platform);
+    this.connection = new Connection(platform, this.transport, options);
+    this.transport.attach(this.connection);
+    this.connection.attach(this.sink);
+    this.connection.start();
   }
 
   /** A frame as this connection's peer would send it. */
@@ -76,15 +88,21 @@ export class Bench {
     return this;
   }
 
-  /** Frames queued since the last call. */
+  /** Frames that left since the last call. Ends the turn. */
   sent(): { first: number; masked: boolean; payload: Uint8Array }[] {
-    const { chunks, slots } = this.connection.outbox.take();
-    const frames = parseFrames(concat(...chunks));
-    for (const slot of slots) this.platform.codec.releaseSlot(slot);
+    this.platform.runDeferred();
+    const frames = parseFrames(concat(...this.transport.writes.slice(this.#seen)));
+    this.#seen = this.transport.writes.length;
     return frames;
   }
 
   sentHex(): string[] {
     return this.sent().map(({ first, payload }) => toHex(concat(Uint8Array.of(first), payload)));
+  }
+
+  /** The transport ends. @returns The outcome: code, reason and whether it was clean. */
+  end(): Recorder['end'] {
+    this.transport.fail();
+    return this.sink.end;
   }
 }

@@ -8,8 +8,7 @@ import {
   type Transport,
   type TransportEvents,
 } from '../../src/platform.ts';
-import { RawSession } from '../../src/protocol/session.ts';
-import type { SessionOptions } from '../../src/protocol/session-options.ts';
+import { Connection, type ConnectionOptions } from '../../src/protocol/connection.ts';
 import { concat } from './frames.ts';
 import { ManualPlatform } from './platform.ts';
 
@@ -227,15 +226,15 @@ export class MemoryTransport implements Transport {
 
 /** One side of a {@link MemoryPipe}. */
 export interface PipeEnd {
-  readonly session: RawSession;
+  readonly session: Connection;
   readonly transport: MemoryTransport;
   readonly sink: RecordingSink;
 }
 
 /** A session over a transport that leads nowhere: the test is the peer. */
-export function createEnd(platform: ManualPlatform, options: SessionOptions): PipeEnd {
+export function createEnd(platform: ManualPlatform, options: ConnectionOptions): PipeEnd {
   const transport = new MemoryTransport(platform);
-  const session = new RawSession(platform, transport, options);
+  const session = new Connection(platform, transport, options);
   transport.attach(session);
   const sink = new RecordingSink();
   sink.session = session;
@@ -250,7 +249,7 @@ export class MemoryPipe {
   readonly server: PipeEnd;
 
   constructor(
-    options: { client?: Partial<SessionOptions>; server?: Partial<SessionOptions> } = {},
+    options: { client?: Partial<ConnectionOptions>; server?: Partial<ConnectionOptions> } = {},
     platform: ManualPlatform = new ManualPlatform(),
   ) {
     this.platform = platform;

@@ -1,8 +1,10 @@
 // Promises and iterators over whatever has the W3C interface, a runtime's own WebSocket included: https://websockets.spec.whatwg.org/.
-// No imports: a page that uses nothing else loads nothing else.
+// Imports little: a page that uses nothing else loads nothing else.
 
 import { immediate } from '../../clock.ts';
+import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { isError } from '../../base/realms.ts';
+import { CLOSED, CONNECTING, OPEN } from '../../base/states.ts';
 
 /** The members of a WebSocket that are used. */
 export interface WebSocketLike {
@@ -45,12 +47,6 @@ interface Waiter {
   readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 }
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSED = 3;
-/** RFC 6455 section 7.1.5: there was no Close frame. */
-const CLOSE_ABNORMAL = 1006;
 
 const DEFAULT_MAXIMUM = 67_108_864;
 /** The cost of a message in addition to its bytes, so that the number of empty messages is limited too. */

@@ -10,11 +10,7 @@ import { failureEvent, pickCloseEvent } from './events.ts';
 import { SendQueue } from './send-queue.ts';
 import { parseWebSocketUrl } from './url.ts';
 import { isError } from '../../base/realms.ts';
-
-export const CONNECTING = 0;
-export const OPEN = 1;
-export const CLOSING = 2;
-export const CLOSED = 3;
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 
 /** Most bytes of a close reason (RFC 6455 section 5.5). */
 const MAXIMUM_REASON = 123;
@@ -35,7 +31,7 @@ export class Life {
   readonly url: string;
   readonly #origin: string;
   readonly #queue: SendQueue;
-  readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  readyState: ReadyState = CONNECTING;
   binaryType: BinaryType = 'blob';
   protocol: string = '';
   extensions: string = '';

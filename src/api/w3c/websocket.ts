@@ -5,7 +5,8 @@ import { readArguments, type ProtocolsOrOptions } from './arguments.ts';
 import { toBody, type BinaryType } from './body.ts';
 import type { Connect, W3CWebSocketOptions } from './connect.ts';
 import { EventHandlers } from './handlers.ts';
-import { CLOSED, CLOSING, CONNECTING, Life, OPEN } from './life.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
+import { Life } from './life.ts';
 import type { W3CWebSocket, WebSocketConstructor } from './types.ts';
 import { clampToUnsignedShort, exposeInterface, toDomString, toUsvString } from './webidl.ts';
 

@@ -3,7 +3,7 @@
 import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
 import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
 import { coreOf } from './core.ts';
-import { OPEN } from './states.ts';
+import { OPEN } from '../../base/states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { ownOptions } from '../../base/options.ts';
 

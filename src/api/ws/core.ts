@@ -12,7 +12,7 @@ import { emitMessage } from './emitter.ts';
 import { Readiness } from './readiness.ts';
 import { SendQueue } from './send-queue.ts';
 import { heedSignal } from './signal.ts';
-import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from './states.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { immediate, nextTick } from '../../clock.ts';

@@ -5,14 +5,14 @@
 import type { Duplex } from 'node:stream';
 import { nextTick } from '../../clock.ts';
 import type { Session } from '../../platform.ts';
-import type { SessionOptions } from '../../protocol/session-options.ts';
+import type { ConnectionOptions } from '../../protocol/connection.ts';
 import { checkLimit, readOptions } from '../../base/options.ts';
 import { coreOf, findCore, type Callback, type SocketCore } from './core.ts';
 import { sessionSettings, type ClientOptions } from './options.ts';
 import { define, type WebSocketBase } from './websocket.ts';
 
 /** Makes a session over `socket`, whose handshake is done. */
-export type SessionMaker = (socket: Duplex, options: SessionOptions, generateMask: ClientOptions['generateMask']) => Session;
+export type SessionMaker = (socket: Duplex, options: ConnectionOptions, generateMask: ClientOptions['generateMask']) => Session;
 
 /** `ws._sender`: for frames that a program has laid out. What `ws.send` is given does not pass through it. */
 class FrameSender {

@@ -1,7 +1,7 @@
 // Messages as an async iterator, with backpressure: `for await (const message of ws)`.
 
 import { findCore } from './core.ts';
-import { CLOSED } from './states.ts';
+import { CLOSED } from '../../base/states.ts';
 import type { Data, RawData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 

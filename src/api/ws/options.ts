@@ -8,10 +8,10 @@ import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.t
 import type { CompressionOptions } from '../../protocol/compression.ts';
 import { heartbeatSettings, type HeartbeatOptions } from './heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
-import type { BufferPolicy, SessionOptions } from '../../protocol/session-options.ts';
+import type { ConnectionOptions } from '../../protocol/connection.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions } from '../../base/options.ts';
+import { ownOptions, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -101,13 +101,13 @@ export interface ServerOptions<
 }
 
 /** The session options in ws-style settings. */
-export function sessionSettings(settings: ConnectionSettings): Omit<SessionOptions, 'role'> {
+export function sessionSettings(settings: ConnectionSettings): Omit<ConnectionOptions, 'role'> {
   const { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy } = settings;
   const given = { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy };
   const heartbeat = heartbeatSettings(settings.heartbeat);
   const skipUtf8Validation = settings.skipUTF8Validation ?? false;
   // An undefined option counts as left out. An object made of entries took 3 % of a handshake.
-  return { ...given, heartbeat, skipUtf8Validation } as Omit<SessionOptions, 'role'>;
+  return { ...given, heartbeat, skipUtf8Validation } as Omit<ConnectionOptions, 'role'>;
 }
 
 /** The parameters of `perMessageDeflate`; undefined if it is off. */

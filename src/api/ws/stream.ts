@@ -2,7 +2,7 @@
 
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { findCore } from './core.ts';
-import { CLOSED, CONNECTING } from './states.ts';
+import { CLOSED, CONNECTING } from '../../base/states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
 import { ownOptions } from '../../base/options.ts';

@@ -12,7 +12,7 @@ import { MessageIterator } from './messages.ts';
 import type { ClientOptions } from './options.ts';
 import { sendAsync } from './promises.ts';
 import { checkSignal } from './signal.ts';
-import { CLOSED, type ReadyState } from './states.ts';
+import { CLOSED, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { keepCore } from '../../base/core.ts';

@@ -5,7 +5,7 @@ import { DEFAULT_MAX_PAYLOAD } from '../../base/options.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { NodeTransport } from '../../nodejs/transport.ts';
 import type { Role, Session, TransportEvents } from '../../platform.ts';
-import { RawSession } from '../../protocol/session.ts';
+import { Connection } from '../../protocol/connection.ts';
 import { HixieDecoder, HixieEncoder } from './hixie-76-frames.ts';
 import type { Limits, ProtocolVersion } from './types.ts';
 
@@ -51,7 +51,7 @@ export class ClassicTransport extends NodeTransport {
 /** Joins the transport of a socket, whose opening handshake is done, to a session. */
 export function createSession(transport: ClassicTransport, role: Role, limits: Limits): Session {
   const { maxPayload, maxBufferedAmount, closeTimeout } = limits;
-  const session = new RawSession(platform, transport, {
+  const session = new Connection(platform, transport, {
     role,
     ...(maxPayload !== undefined && { maxPayload }),
     ...(maxBufferedAmount !== undefined && { maxBufferedAmount }),

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
-import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import {
   CLOSE_ABNORMAL,
   CLOSE_INTERNAL_ERROR,

@@ -5,7 +5,7 @@ import type { Target } from '../../api/address.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { DeflateAgreement, DeflateOptions } from '../../deflate/parameters.ts';
 import type { Platform, Session } from '../../platform.ts';
-import type { SessionOptions } from '../../protocol/session-options.ts';
+import type { ConnectionOptions } from '../../protocol/connection.ts';
 
 /** A resource that may keep the process alive. */
 export interface Holder {
@@ -37,7 +37,7 @@ export interface OpenedConnection {
   /** Bytes that came after the response. Kept. */
   readonly head?: Uint8Array | undefined;
   /** Called once. A runtime that implements the protocol itself uses the options that it supports. */
-  createSession(options: SessionOptions): Session;
+  createSession(options: ConnectionOptions): Session;
 }
 
 /** Events of an opening. `onOpen` or `onFail` is the last one. After `abort` there are none. */
@@ -79,7 +79,7 @@ export interface FibjsBinding {
   /** Starts to connect. @throws {Error} when a header field cannot be sent: the program's bug. */
   connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void };
   /** Makes a session over the socket of an 'upgrade' event, after the response was written. Left out: there are no such events. */
-  createSession?(socket: Duplex, options: SessionOptions): Session;
+  createSession?(socket: Duplex, options: ConnectionOptions): Session;
   /**
    * Upgrades a fetch request that was checked to be an opening handshake. Left out: the runtime cannot.
    *

@@ -1,6 +1,6 @@
 // Message types (RFC 6455 section 11.8) and ready states, by the names of fibjs.
 
-export { CLOSED, CLOSING, CONNECTING, OPEN } from '../../api/ws/states.ts';
+export { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
 export {
   OPCODE_BINARY as BINARY,
   OPCODE_CLOSE as CLOSE,

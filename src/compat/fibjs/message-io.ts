@@ -3,13 +3,12 @@
 
 import { Buffer } from 'node:buffer';
 import { ownBuffer } from '../../api/ws/data.ts';
-import { isValidCloseCode } from '../../base/close-codes.ts';
-import { UsageError, Utf8Error } from '../../base/errors.ts';
+import { UsageError } from '../../base/errors.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_CLOSE, OPCODE_TEXT, RSV1_BIT } from '../../base/opcodes.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import { MESSAGE_OWNED, type Platform } from '../../platform.ts';
 import { Compression } from '../../protocol/compression.ts';
-import { invalidCloseCode, invalidControlLength } from '../../protocol/violations.ts';
+import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
@@ -151,8 +150,8 @@ class MessageReader {
   /** A control frame is a message by itself, unless it is between the fragments of one (RFC 6455 section 5.4). */
   #control(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) {
-      const error = violationOfClose(this.#platform, source, start, end);
-      if (error !== undefined) return this.#settle({ error });
+      const payload = readClose(this.#platform, source, start, end);
+      if (payload instanceof Error) return this.#settle({ error: payload });
     }
     if (this.#type > OPCODE_BINARY) this.#settle({ bytes: this.#platform.copy(source, start, end) });
     else if (opcode === OPCODE_CLOSE) this.#settle({ error: new TruncatedMessageError('A Close frame cut the message short') });
@@ -167,15 +166,6 @@ class MessageReader {
 /** Whether this is the last frame of a data message. */
 function isLast({ bytes }: FrameHead): boolean {
   return (bytes[0] & FIN_BIT) !== 0 && (bytes[0] & 0x0f) <= OPCODE_BINARY;
-}
-
-/** The violation in a Close frame's payload (RFC 6455 section 5.5.1); undefined for none. */
-function violationOfClose(platform: Platform, source: Uint8Array, start: number, end: number): Error | undefined {
-  if (end === start) return undefined;
-  if (end - start === 1) return invalidControlLength(1);
-  const code = (source[start] << 8) | source[start + 1];
-  if (!isValidCloseCode(code)) return invalidCloseCode(code);
-  return platform.codec.isUtf8(source.subarray(start + 2, end)) ? undefined : new Utf8Error();
 }
 
 /**

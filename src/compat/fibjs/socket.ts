@@ -12,7 +12,7 @@ import { defineHandlers } from '../shared/event-target.ts';
 import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder, OpenedConnection } from './binding.ts';
 import { bytesOf } from './body.ts';
-import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import { BINARY, TEXT } from './constants.ts';
 import { HttpClient, withCookies } from './http-client.ts';
 import { DEFAULT_MAXIMUM_PAYLOAD } from './message.ts';

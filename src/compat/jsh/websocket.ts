@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { parseAddress, type Target } from '../../api/address.ts';
 import { toBytes } from '../../api/ws/data.ts';
-import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../api/ws/states.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import { CLOSE_NORMAL } from '../../base/close-codes.ts';
 import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
 import { platform } from '../../nodejs/platform.ts';

@@ -4,8 +4,7 @@ import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { shapeListeners } from '../../api/ws/emitter.ts';
 import type { Platform, Timer, TransportEvents } from '../../platform.ts';
-import { RawSession } from '../../protocol/session.ts';
-import type { SessionOptions } from '../../protocol/session-options.ts';
+import { Connection, type ConnectionOptions } from '../../protocol/connection.ts';
 import { guard } from '../../base/guard.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { ByteStream } from '../network.ts';
@@ -135,12 +134,12 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   }
 
   /** Makes the session that reads from here, and writes. Call it once. */
-  createSession(platform: Platform, options: SessionOptions): RawSession {
+  createSession(platform: Platform, options: ConnectionOptions): Connection {
     const transport = new CarryingTransport(this, this.#transport);
     // Its listeners so far were the handshake's, and have gone: EventEmitter has left a hash table behind.
     shapeListeners(this);
     if (this.#isWatching) this.#transport.pause();
-    const session = new RawSession(platform, transport, options);
+    const session = new Connection(platform, transport, options);
     this.#session = session;
     return session;
   }

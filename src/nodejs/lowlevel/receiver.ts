@@ -4,12 +4,11 @@
 import { Buffer } from 'node:buffer';
 import { shape, ownBuffer } from '../../api/ws/data.ts';
 import type { BinaryType } from '../../api/ws/types.ts';
-import { CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
-import { Utf8Error, type PeerError } from '../../base/errors.ts';
+import type { PeerError } from '../../base/errors.ts';
 import { OPCODE_CLOSE, OPCODE_PING } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 import type { Compression } from '../../protocol/compression.ts';
-import { invalidCloseCode, invalidControlLength } from '../../protocol/violations.ts';
+import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
 import { platform } from './lent.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
@@ -92,7 +91,7 @@ class ReceiverCore {
     this.#isSynchronous = options.allowSynchronousEvents ?? true;
     const deflate = extensions?.[PerMessageDeflate.extensionName];
     const listener = this.#listener();
-    const limits = { maxPayload, maxFragments, maxBufferedChunks, maxFramePayload: 0, deliverFrames: false };
+    const limits = { maxPayload, maxFragments, maxBufferedChunks };
     this.#inbound = new Inbound(
       platform,
       listener,
@@ -146,23 +145,10 @@ class ReceiverCore {
   }
 
   #receiveClose(source: Uint8Array, start: number, end: number): void {
-    if (end === start) return this.#conclude(CLOSE_NO_STATUS, Buffer.alloc(0));
-    if (end - start === 1) return this.#inboundFails(invalidControlLength(1));
-    const code = (source[start] << 8) | source[start + 1];
-    if (!isValidCloseCode(code)) return this.#inboundFails(invalidCloseCode(code));
-    const reason = platform.copy(source, start + 2, end);
-    if (!platform.codec.isUtf8(reason)) return this.#inboundFails(new Utf8Error());
-    this.#conclude(code, reason as Buffer);
-  }
-
-  #conclude(code: number, reason: Buffer): void {
+    const payload = readClose(platform, source, start, end);
     this.#inbound.end();
-    this.#emit('conclude', code, reason);
-  }
-
-  #inboundFails(error: PeerError): void {
-    this.#inbound.end();
-    this.#fail(error);
+    if (payload instanceof Error) this.#fail(payload);
+    else this.#emit('conclude', payload.code, payload.reason);
   }
 
   #fail(error: PeerError): void {

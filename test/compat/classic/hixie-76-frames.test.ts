@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HixieDecoder, HixieEncoder } from '../../../src/compat/classic/hixie-76-frames.ts';
 import { platform } from '../../../src/nodejs/platform.ts';
-import { RawSession } from '../../../src/protocol/session.ts';
+import { Connection } from '../../../src/protocol/connection.ts';
 import { concat, frame, hex, toHex } from '../../support/frames.ts';
 
 /** What a connection behind a decoder reports, in words. */
 function decode(chunks: readonly Uint8Array[], maxPayload: number = 1000): string[] {
   const said: string[] = [];
   const transport = { start() {}, write: () => true, end() {}, destroy() {}, pause() {}, resume() {} };
-  const session = new RawSession(platform, transport, {
+  const session = new Connection(platform, transport, {
     role: 'server',
     maxPayload,
     skipUtf8Validation: true,

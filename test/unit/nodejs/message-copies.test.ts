@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { INPUT } from '../../../assembly/layout.ts';
 import { createCopyMessage } from '../../../src/nodejs/message-copies.ts';
-import type { Platform } from '../../../src/platform.ts';
 import { Codec, DecoderState } from '../../../src/codec/codec.ts';
 import { loadKernel } from '../../../src/codec/load.ts';
+import { UNATTACHED, type Platform } from '../../../src/platform.ts';
 import { Connection } from '../../../src/protocol/connection.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { concat, frame, pattern } from '../../support/frames.ts';
+import { MemoryTransport } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
 type CopyMessage = Platform['copyMessage'];
@@ -135,28 +136,21 @@ describe('createCopyMessage', () => {
         const copy = createCopyMessage(platform.codec);
         const kept: { bytes: Uint8Array; wanted: Uint8Array }[] = [];
         const wanted: Uint8Array[][] = [[], [], []];
-        const connections = wanted.map(
-          (queue) =>
-            new Connection(
-              platform,
-              {
-                onMessage(source, start, end): void {
-                  const isOurs = source !== platform.codec.memory;
-                  kept.push({ bytes: isOurs ? source.subarray(start, end) : copy(source, start, end), wanted: queue.shift()! });
-                },
-                onPing() {},
-                onPong() {},
-                onCloseFrame() {},
-                onBlocked() {},
-                onOutput() {},
-                onOutputFailure() {},
-                onFail(error): void {
-                  throw error;
-                },
-              },
-              { role: 'client' },
-            ),
-        );
+        const connections = wanted.map((queue) => {
+          const connection = new Connection(platform, new MemoryTransport(platform), { role: 'client' });
+          connection.attach({
+            ...UNATTACHED,
+            onMessage(source, start, end): void {
+              const isOurs = source !== platform.codec.memory;
+              kept.push({ bytes: isOurs ? source.subarray(start, end) : copy(source, start, end), wanted: queue.shift()! });
+            },
+            onError(error): void {
+              throw error;
+            },
+          });
+          connection.start();
+          return connection;
+        });
         const waiting: Uint8Array[] = connections.map(() => new Uint8Array());
         const flush = (index: number, keep: number): void => {
           const bytes = waiting[index];

@@ -115,10 +115,10 @@ describe('connection asks', () => {
 describe.each(['server', 'client'] as const)('%s sends', (role) => {
   test('frames that the program composes, and forgets them', () => {
     const bench = new Bench({ role });
-    bench.connection.sendBytes(hex('61'), false, { firstByte: 0x73 }, undefined);
-    bench.connection.sendBytes(hex('62'), false, { firstByte: 0x01 }, undefined);
-    bench.connection.sendText('c', undefined, undefined);
-    expect(bench.connection.outbound.payloadBytes).toBe(3);
+    bench.connection.sendBytes(hex('61'), false, { firstByte: 0x73 });
+    bench.connection.sendBytes(hex('62'), false, { firstByte: 0x01 });
+    bench.connection.sendText('c');
+    expect(bench.connection.bufferedAmount).toBe(3);
     const sent = bench.sent();
     expect(sent.map(({ first, payload }) => [first, textOf(payload)])).toEqual([
       [0x73, 'a'],

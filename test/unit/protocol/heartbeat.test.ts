@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SessionOptions } from '../../../src/protocol/session-options.ts';
+import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
 import { frame, hex, pattern, toHex } from '../../support/frames.ts';
 import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
@@ -11,7 +11,7 @@ class Bench {
   readonly platform: ManualPlatform = new ManualPlatform();
   readonly end: PipeEnd;
 
-  constructor(options: Partial<SessionOptions> = {}) {
+  constructor(options: Partial<ConnectionOptions> = {}) {
     this.end = createEnd(this.platform, { role: 'server', heartbeat: { interval: 100, timeout: 40 }, ...options });
     this.end.session.start();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { SendCallback } from '../../../src/platform.ts';
-import type { SessionOptions } from '../../../src/protocol/session-options.ts';
+import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
 import { expectBytes, parseFrames } from '../../support/bytes.ts';
 import { concat, frame, hex, pattern, toHex, utf8, type FrameOptions } from '../../support/frames.ts';
 import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
@@ -17,7 +17,7 @@ class Bench {
   /** Results of the callbacks that {@link callback} made, in order of the calls. */
   readonly results: string[] = [];
 
-  constructor(options: Partial<SessionOptions> = {}) {
+  constructor(options: Partial<ConnectionOptions> = {}) {
     this.end = createEnd(this.platform, { role: 'server', ...options });
     this.end.session.start();
   }
@@ -260,7 +260,7 @@ describe('backpressure', () => {
     expect(bench.end.sink.of('ping')).toHaveLength(50);
   });
 
-  function congested(options: Partial<SessionOptions>): Bench {
+  function congested(options: Partial<ConnectionOptions>): Bench {
     const bench = new Bench({ maxBufferedAmount: 10, ...options });
     bench.end.transport.isHeld = true;
     bench.end.session.sendText('12345678901', undefined, bench.callback('first'));

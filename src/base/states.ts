@@ -1,4 +1,4 @@
-// Ready states, as in the W3C API.
+// States of a connection, RFC 6455 sections 4.1 and 7.1, with the numbers of the W3C API.
 
 export const CONNECTING = 0;
 export const OPEN = 1;
