@@ -32,8 +32,8 @@ describe('the tests', () => {
 
 describe('the checker', () => {
   test.each([
-    ['test/unit/protocol/session.test.ts', 'src/protocol/session.ts'],
-    ['test/unit/protocol/session.closing.test.ts', 'src/protocol/session.ts'],
+    ['test/unit/protocol/connection.test.ts', 'src/protocol/connection.ts'],
+    ['test/unit/protocol/connection.closing.test.ts', 'src/protocol/connection.ts'],
     ['test/unit/clock.test.ts', 'src/clock.ts'],
     ['test/unit/assembly/mask.test.ts', 'assembly/mask.ts'],
     ['test/unit/adapters/bun/platform.test.ts', 'adapters/bun/platform.ts'],

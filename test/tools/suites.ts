@@ -62,7 +62,7 @@ const BUILT_IN: readonly (readonly [source: string, tests: string])[] = [
 /** Names that say nothing about a file. */
 const EMPTY_NAMES = /^(?:support|helpers?|utils?|common|misc)\.m?ts$|^(?:support|helpers?|utils?|common|misc)\.mjs$/;
 
-/** The source that a unit test is about: `test/unit/protocol/session.closing.test.ts` is about `src/protocol/session.ts`. */
+/** The source that a unit test is about: `test/unit/protocol/connection.closing.test.ts` is about `src/protocol/connection.ts`. */
 export function sourceOfTest(path: string): string {
   const [folder, file] = [posix.dirname(path.slice('test/unit/'.length)), posix.basename(path)];
   const source = posix.join(folder, `${file.slice(0, file.indexOf('.'))}.ts`);

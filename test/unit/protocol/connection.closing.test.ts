@@ -1,4 +1,4 @@
-// The end of a session: RFC 6455 sections 5.5.1 and 7. The rest of session.ts is tested in session.test.ts.
+// The end of a connection: RFC 6455 sections 5.5.1 and 7.
 
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
