@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { pickCloseEvent } from '../../api/w3c/events.ts';
 import { EventHandlers } from '../../api/w3c/handlers.ts';
-import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../api/ws/states.ts';
+import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
 import { defineAttributes, defineConstants } from '../shared/event-target.ts';
 import { WebSocketClient } from './client.ts';
 import type { WebSocketConnection } from './connection.ts';
