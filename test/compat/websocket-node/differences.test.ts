@@ -197,7 +197,7 @@ describe('the connection', () => {
   });
 
   test('waits for the answer to its Close frame, and no longer than closeTimeout', async () => {
-    const { connection, peer, close } = await withRawPeer(ours, 'server', { closeTimeout: 80 });
+    const { connection, peer, close } = await withRawPeer(ours, 'server', { closeTimeout: 1000 });
     connection.close();
     await until(() => peer.frames() !== '');
     await sleep(20);
