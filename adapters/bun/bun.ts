@@ -20,6 +20,9 @@ export interface BunSocket<Data> {
   shutdown(): void;
   /** Ends both directions: what was written goes out. `close` is called at once, before this returns. */
   close(): void;
+  setNoDelay(isOn: boolean): void;
+  /** @param delay Milliseconds. */
+  setKeepAlive(isOn: boolean, delay: number): void;
   pause(): void;
   resume(): void;
   ref(): void;

@@ -24,7 +24,7 @@ interface PendingWrite {
 const GATHER_BYTES = 16384;
 let gathered: Uint8Array | undefined;
 
-/** Who hears how a connection comes about. One for all connections of a listener. */
+/** Is told how a connection comes about. One for all connections of a listener. */
 export interface Opening {
   /** The connection is there; with TLS, its handshake begins. */
   onOpen(transport: BunTransport): void;
@@ -34,28 +34,44 @@ export interface Opening {
   onFailure(transport: BunTransport, error: Error): void;
 }
 
+/** The connection. */
+const State = {
+  /** It takes no bytes yet: with TLS until the end of its handshake. */
+  CONNECTING: 0,
+  OPEN: 1,
+  CLOSED: 2,
+  /** Its receiver knows that it is closed. */
+  REPORTED: 3,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/** One direction of the connection. */
+const Half = {
+  OPEN: 0,
+  /** In: FIN came, behind bytes that are kept. Out: FIN follows the writes that are not done. */
+  ENDING: 1,
+  /** In: the receiver knows. Out: FIN was sent. */
+  ENDED: 2,
+  /** Dropped: nothing is reported or written any more. */
+  CUT: 3,
+} as const;
+type Half = (typeof Half)[keyof typeof Half];
+
 export class BunTransport implements ByteStream {
   readonly isSecure: boolean;
   #socket: BunSocket<BunTransport> | null = null;
   #events: TransportEvents | null = null;
-  /** Null once it has heard all: it holds on to the whole opening handshake. */
+  /** Null once it was told all: it keeps the whole opening handshake alive. */
   #opening: Opening | null;
-  /** Whether the socket takes bytes: with TLS not before its handshake. */
-  #isReady = false;
+  #state: State = State.CONNECTING;
+  #input: Half = Half.OPEN;
+  #output: Half = Half.OPEN;
   #isFlowing = false;
   #isSocketPaused = false;
-  /** What arrived while nobody wanted it. */
+  /** What arrived while the flow was stopped. */
   #kept: Uint8Array[] = [];
   #isDeliveryPlanned = false;
-  #hasPeerEnded = false;
-  #isPeerEndTold = false;
   readonly #pending: PendingWrite[] = [];
-  #isOutputOver = false;
-  #isFinished = false;
-  #isClosed = false;
-  #isCloseTold = false;
-  /** Whether what is kept is of no use any more. */
-  #isCut = false;
   #error: Error | undefined;
   #remote: EndpointAddress | undefined;
   #local: EndpointAddress | undefined;
@@ -98,9 +114,9 @@ export class BunTransport implements ByteStream {
   }
 
   write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
-    if (this.#isClosed || this.#isOutputOver) return false;
+    if (this.#isClosed || this.#output !== Half.OPEN) return false;
     const socket = this.#socket;
-    const isFirst = this.#pending.length === 0 && this.#isReady;
+    const isFirst = this.#pending.length === 0 && this.#state === State.OPEN;
     if (isFirst && chunks.length === 1) {
       const [chunk] = chunks;
       const taken = socket!.write(chunk);
@@ -115,9 +131,9 @@ export class BunTransport implements ByteStream {
   }
 
   end(): void {
-    if (this.#isOutputOver) return;
-    this.#isOutputOver = true;
-    if (this.#isReady && this.#pending.length === 0 && !this.#isClosed) this.#finish();
+    if (this.#output !== Half.OPEN) return;
+    this.#output = Half.ENDING;
+    if (this.#state === State.OPEN && this.#pending.length === 0) this.#finish();
   }
 
   destroy(): void {
@@ -132,6 +148,18 @@ export class BunTransport implements ByteStream {
     if (this.#isClosed) return;
     if (isKept) this.#socket?.ref();
     else this.#socket?.unref();
+  }
+
+  setNoDelay(isOn: boolean): void {
+    if (!this.#isClosed) this.#socket?.setNoDelay(isOn);
+  }
+
+  setKeepAlive(isOn: boolean, delay: number): void {
+    if (!this.#isClosed) this.#socket?.setKeepAlive(isOn, delay);
+  }
+
+  get #isClosed(): boolean {
+    return this.#state >= State.CLOSED;
   }
 
   // From the socket.
@@ -153,7 +181,7 @@ export class BunTransport implements ByteStream {
   failed(error: Error): void {
     if (this.#isClosed) return;
     this.#error = error;
-    this.#break();
+    this.#stopWriting();
     if (this.#socket !== null) this.#socket.close();
     else this.closed(undefined);
   }
@@ -169,7 +197,7 @@ export class BunTransport implements ByteStream {
   }
 
   drained(): void {
-    if (!this.#isReady || this.#isClosed) return;
+    if (this.#state !== State.OPEN) return;
     const pending = this.#pending;
     while (pending.length > 0) {
       if (!advance(this.#socket!, pending[0])) return;
@@ -177,21 +205,21 @@ export class BunTransport implements ByteStream {
       this.#tell(() => onWritten());
       if (this.#isClosed) return;
     }
-    if (this.#isOutputOver) this.#finish();
+    if (this.#output === Half.ENDING) this.#finish();
   }
 
   ended(): void {
-    this.#hasPeerEnded = true;
+    if (this.#input === Half.OPEN) this.#input = Half.ENDING;
     this.#deliver();
   }
 
   closed(error: Error | undefined): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#state = State.CLOSED;
     this.#error ??= error;
-    if (this.#error !== undefined) this.#break();
-    // Once we have sent FIN, Bun tells of the peer's by closing alone.
-    if (this.#isFinished) this.#hasPeerEnded = true;
+    // Once we have sent FIN, Bun reports the peer's by closing alone.
+    if (this.#output === Half.ENDED && this.#input === Half.OPEN) this.#input = Half.ENDING;
+    if (this.#error !== undefined) this.#stopWriting();
     const opening = this.#opening;
     this.#opening = null;
     opening?.onFailure(this, this.#error ?? new Error('The socket was closed while it was opening'));
@@ -200,7 +228,7 @@ export class BunTransport implements ByteStream {
 
   #begin(): void {
     if (this.#isClosed) return;
-    this.#isReady = true;
+    this.#state = State.OPEN;
     const opening = this.#opening;
     this.#opening = null;
     opening?.onReady(this);
@@ -209,34 +237,33 @@ export class BunTransport implements ByteStream {
   }
 
   #finish(): void {
-    if (this.#isFinished) return;
-    this.#isFinished = true;
+    this.#output = Half.ENDED;
     this.#socket!.shutdown();
   }
 
   #pauseSocket(): void {
     // A TLS handshake must be read.
-    if (this.#isSocketPaused || !this.#isReady || this.#isClosed) return;
+    if (this.#isSocketPaused || this.#state !== State.OPEN) return;
     this.#isSocketPaused = true;
     this.#socket!.pause();
   }
 
   #cut(): void {
-    this.#isCut = this.#isOutputOver = true;
+    this.#input = this.#output = Half.CUT;
     this.#kept = [];
     this.#pending.length = 0;
   }
 
   /** A reset: what has been read is all that there is, and no pause holds it back. */
-  #break(): void {
-    this.#isOutputOver = true;
+  #stopWriting(): void {
+    if (this.#output !== Half.ENDED) this.#output = Half.CUT;
     this.#pending.length = 0;
     this.#isFlowing = true;
   }
 
-  /** Tells what waits, once whoever is on the stack is done. */
+  /** Reports what waits, in a microtask: the caller is in the middle of something. */
   #planDelivery(): void {
-    if (this.#isDeliveryPlanned || !(this.#kept.length > 0 || this.#hasPeerEnded || this.#isClosed)) return;
+    if (this.#isDeliveryPlanned || !(this.#kept.length > 0 || this.#input === Half.ENDING || this.#isClosed)) return;
     this.#isDeliveryPlanned = true;
     defer(() => {
       this.#isDeliveryPlanned = false;
@@ -251,13 +278,13 @@ export class BunTransport implements ByteStream {
       const bytes = this.#kept.shift()!;
       this.#tell((events) => events.receive(bytes));
     }
-    if (this.#hasPeerEnded && !this.#isPeerEndTold && !this.#isCut) {
+    if (this.#input === Half.ENDING) {
       if (!this.#isFlowing || this.#kept.length > 0) return;
-      this.#isPeerEndTold = true;
+      this.#input = Half.ENDED;
       this.#tell((events) => events.receiveEnd());
     }
-    if (!this.#isClosed || this.#isCloseTold || this.#kept.length > 0) return;
-    this.#isCloseTold = true;
+    if (this.#state !== State.CLOSED || this.#kept.length > 0) return;
+    this.#state = State.REPORTED;
     this.#tell((events) => events.closed(this.#error));
   }
 

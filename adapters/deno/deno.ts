@@ -21,6 +21,8 @@ export interface DenoConnection {
   unref(): void;
   /** TCP only. */
   setNoDelay?(isOn: boolean): void;
+  /** TCP only. */
+  setKeepAlive?(isOn: boolean): void;
   /** TLS only: settles with the TLS handshake. */
   handshake?(): Promise<unknown>;
 }

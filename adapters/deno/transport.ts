@@ -13,32 +13,47 @@ import { defer, microtask } from '../../src/clock.ts';
 /** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
 const MICROTASKS_AT_ONCE = 4;
 
+/** The connection. */
+const State = {
+  OPEN: 0,
+  CLOSED: 1,
+  /** Its receiver knows that it is closed. */
+  REPORTED: 2,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/** One direction of the connection. */
+const Half = {
+  OPEN: 0,
+  /** In: FIN came, and the receiver does not know. Out: FIN follows the writes that are not done. */
+  ENDING: 1,
+  /** Out: FIN is on its way. */
+  CLOSING: 2,
+  /** In: the receiver knows. Out: FIN was sent. */
+  ENDED: 3,
+} as const;
+type Half = (typeof Half)[keyof typeof Half];
+
 export class DenoTransport implements ByteStream {
   readonly isSecure: boolean;
   readonly #connection: DenoConnection;
   #events: TransportEvents | null = null;
   readonly #region = new ReadRegion();
-  #isReading = false;
-  #isDelivering = false;
+  #state: State = State.OPEN;
+  #error: Error | undefined;
+  #input: Half = Half.OPEN;
   #isFlowing = false;
-  /** Bytes in the region that nobody wanted when they came. */
+  /** What uses the region: a read under way, the receiver of what was read, or nothing. */
+  #regionUse: 'read' | 'delivery' | null = null;
+  /** Bytes in the region that came while the flow was stopped. */
   #keptLength = 0;
-  #hasPeerEnded = false;
-  #isPeerEndTold = false;
+  #output: Half = Half.OPEN;
   readonly #pending: PendingWrite[] = [];
   #isWriting = false;
-  /** Microtasks since the write under way began, while they are counted. */
-  #microtasks = 0;
-  #isCounting = false;
+  /** Microtasks since the write under way began; -1 when they are not counted. */
+  #microtasks = -1;
   /** Whether one of the writes that are not done was not taken at once. */
-  #isHeld = false;
-  #isEnding = false;
-  /** Whether FIN is on its way. */
-  #isFinishing = false;
-  #isFinished = false;
-  #isClosed = false;
-  #isCloseTold = false;
-  #error: Error | undefined;
+  #hasWaited = false;
 
   constructor(connection: DenoConnection, isSecure: boolean) {
     this.isSecure = isSecure;
@@ -61,7 +76,7 @@ export class DenoTransport implements ByteStream {
 
   attach(events: TransportEvents): void {
     this.#events = events;
-    if (this.#isClosed) defer(() => this.#tellClosed());
+    if (this.#isClosed) defer(() => this.#reportClosed());
   }
 
   start(): void {
@@ -75,13 +90,13 @@ export class DenoTransport implements ByteStream {
   resume(): void {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
-    // What was kept comes when whoever is on the stack is done.
-    if (this.#keptLength > 0 || this.#hasPeerEnded) defer(() => this.#deliver());
+    // Not within this call: the caller is in the middle of something.
+    if (this.#keptLength > 0 || this.#input === Half.ENDING) defer(() => this.#deliver());
     else this.#read();
   }
 
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
-    if (this.#isClosed || this.#isEnding) return false;
+    if (this.#isClosed || this.#output !== Half.OPEN) return false;
     const write = new PendingWrite(chunks, onWritten);
     // Chunks of no bytes: nothing to wait for.
     if (write.advance(0)) return true;
@@ -91,8 +106,8 @@ export class DenoTransport implements ByteStream {
   }
 
   end(): void {
-    if (this.#isEnding || this.#isClosed) return;
-    this.#isEnding = true;
+    if (this.#isClosed || this.#output !== Half.OPEN) return;
+    this.#output = Half.ENDING;
     if (this.#pending.length === 0) this.#finish();
   }
 
@@ -106,54 +121,66 @@ export class DenoTransport implements ByteStream {
     else this.#connection.unref();
   }
 
+  setNoDelay(isOn: boolean): void {
+    if (!this.#isClosed) this.#connection.setNoDelay?.(isOn);
+  }
+
+  setKeepAlive(isOn: boolean): void {
+    if (!this.#isClosed) this.#connection.setKeepAlive?.(isOn);
+  }
+
+  get #isClosed(): boolean {
+    return this.#state !== State.OPEN;
+  }
+
   // Reading.
 
   #read(): void {
-    if (this.#isReading || this.#isDelivering || this.#hasPeerEnded || this.#isClosed) return;
-    this.#isReading = true;
+    if (this.#regionUse !== null || this.#input !== Half.OPEN || this.#isClosed) return;
+    this.#regionUse = 'read';
     this.#connection.read(this.#region.bytes).then(this.#onRead, this.#onReadError);
   }
 
   readonly #onRead = (length: number | null): void => {
-    this.#isReading = false;
+    this.#regionUse = null;
     if (this.#isClosed) return this.#region.close();
-    if (length === null) this.#hasPeerEnded = true;
+    if (length === null) this.#input = Half.ENDING;
     else this.#keptLength = length;
     this.#deliver();
   };
 
   readonly #onReadError = (thrown: unknown): void => {
-    this.#isReading = false;
+    this.#regionUse = null;
     if (this.#isClosed) return this.#region.close();
     // TLS without a close_notify. Whether something is missing is for the frames to tell.
     if ((thrown as Error).name === 'UnexpectedEof') {
-      this.#hasPeerEnded = true;
+      this.#input = Half.ENDING;
       return this.#deliver();
     }
     this.#close(systemError(thrown, { call: 'read' }));
   };
 
   #deliver(): void {
-    if (!this.#isFlowing || this.#events === null || this.#isDelivering || this.#isClosed) return;
+    if (!this.#isFlowing || this.#events === null || this.#regionUse === 'delivery' || this.#isClosed) return;
     const length = this.#keptLength;
     const events = this.#events;
     if (length > 0) this.#deliverBytes(events, length);
-    else if (!this.#hasPeerEnded) this.#read();
-    if (!this.#hasPeerEnded || this.#isPeerEndTold || this.#isClosed || !this.#isFlowing) return;
-    this.#isPeerEndTold = true;
+    else this.#read();
+    if (this.#input !== Half.ENDING || this.#isClosed || !this.#isFlowing) return;
+    this.#input = Half.ENDED;
     this.#region.close();
     guard(platform, () => events.receiveEnd());
-    if (this.#isFinished) this.#close();
+    if (this.#output === Half.ENDED) this.#close();
   }
 
   #deliverBytes(events: TransportEvents, length: number): void {
     const region = this.#region;
     const { bytes } = region;
     this.#keptLength = 0;
-    this.#isDelivering = true;
+    this.#regionUse = 'delivery';
     // A promise would make a rejection of what a program throws.
     guard(platform, () => events.receive(length === bytes.length ? bytes : bytes.subarray(0, length)));
-    this.#isDelivering = false;
+    this.#regionUse = null;
     if (this.#isClosed) region.close();
     else region.advance(length);
     if (this.#isFlowing) this.#read();
@@ -164,34 +191,33 @@ export class DenoTransport implements ByteStream {
   #writeNext(): void {
     this.#isWriting = true;
     this.#connection.write(this.#pending[0].next()).then(this.#onWrote, this.#onWriteError);
+    const isCounting = this.#microtasks >= 0;
+    if (this.#hasWaited) return;
     this.#microtasks = 0;
-    if (this.#isCounting || this.#isHeld) return;
-    this.#isCounting = true;
-    microtask(this.#count);
+    if (!isCounting) microtask(this.#count);
   }
 
   readonly #count = (): void => {
-    const isLate = ++this.#microtasks > MICROTASKS_AT_ONCE;
-    this.#isCounting = this.#isWriting && !isLate;
-    if (this.#isCounting) microtask(this.#count);
-    else if (this.#isWriting) this.#isHeld = true;
+    if (this.#isWriting && ++this.#microtasks <= MICROTASKS_AT_ONCE) return microtask(this.#count);
+    this.#microtasks = -1;
+    if (this.#isWriting) this.#hasWaited = true;
   };
 
   readonly #onWrote = (count: number): void => {
     this.#isWriting = false;
     const pending = this.#pending;
     if (this.#isClosed) return this.#dropWrites();
-    if (pending[0].advance(count)) guard(platform, () => this.#tellWritten());
+    if (pending[0].advance(count)) guard(platform, () => this.#reportWritten());
     // Callbacks may have written, ended or destroyed.
     if (this.#isClosed || this.#isWriting) return;
     if (pending.length > 0) this.#writeNext();
-    else if (this.#isEnding) this.#finish();
+    else if (this.#output === Half.ENDING) this.#finish();
   };
 
-  #tellWritten(): void {
-    const isAtOnce = !this.#isHeld;
+  #reportWritten(): void {
+    const isAtOnce = !this.#hasWaited;
     const { onWritten } = this.#pending.shift()!;
-    if (this.#pending.length === 0) this.#isHeld = false;
+    if (this.#pending.length === 0) this.#hasWaited = false;
     onWritten(isAtOnce);
   }
 
@@ -207,13 +233,12 @@ export class DenoTransport implements ByteStream {
 
   /** Sends FIN. */
   #finish(): void {
-    if (this.#isFinishing) return;
-    this.#isFinishing = true;
+    this.#output = Half.CLOSING;
     const settle = (): void => {
-      this.#isFinished = true;
-      if (this.#isPeerEndTold) this.#close();
+      this.#output = Half.ENDED;
+      if (this.#input === Half.ENDED) this.#close();
     };
-    // It fails when the peer has reset the connection, which the read tells.
+    // It fails when the peer has reset the connection, which the read reports.
     this.#connection.closeWrite().then(settle, settle);
   }
 
@@ -221,7 +246,7 @@ export class DenoTransport implements ByteStream {
 
   #close(error?: Error): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#state = State.CLOSED;
     this.#error = error;
     // Where a TLS handshake is not over, Deno 2.9 keeps the TCP connection below it until the peer goes, and nothing cuts it.
     try {
@@ -231,14 +256,14 @@ export class DenoTransport implements ByteStream {
     }
     this.#keptLength = 0;
     // A read or a write that is under way may use its memory until its promise settles.
-    if (!this.#isReading && !this.#isDelivering) this.#region.close();
+    if (this.#regionUse === null) this.#region.close();
     if (!this.#isWriting) this.#dropWrites();
-    defer(() => this.#tellClosed());
+    defer(() => this.#reportClosed());
   }
 
-  #tellClosed(): void {
-    if (this.#isCloseTold || this.#events === null) return;
-    this.#isCloseTold = true;
+  #reportClosed(): void {
+    if (this.#state !== State.CLOSED || this.#events === null) return;
+    this.#state = State.REPORTED;
     this.#events.closed(this.#error);
   }
 }

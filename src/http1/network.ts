@@ -25,6 +25,10 @@ export interface ByteStream extends Transport {
   attach(events: TransportEvents): void;
   /** Keeps the process alive, or does not. Does nothing where the runtime has no such thing. */
   ref(isKept: boolean): void;
+  /** Turns TCP_NODELAY, which is on from the start, off or on. Left out where the runtime cannot. */
+  setNoDelay?(isOn: boolean): void;
+  /** Turns TCP keep-alive on or off. @param delay Milliseconds until the first probe; 0 for the system's own. */
+  setKeepAlive?(isOn: boolean, delay: number): void;
 }
 
 /** Certificates and keys of a server, PEM. */

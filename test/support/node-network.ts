@@ -119,6 +119,14 @@ export class NodeRawTransport implements ByteStream {
     else this.#socket.unref();
   }
 
+  setNoDelay(isOn: boolean): void {
+    this.#socket.setNoDelay(isOn);
+  }
+
+  setKeepAlive(isOn: boolean, delay: number): void {
+    this.#socket.setKeepAlive(isOn, delay);
+  }
+
   #deliver(): void {
     while (this.#isReading && this.#events !== null && this.#kept.length > 0) {
       const chunk = this.#kept.shift()!;

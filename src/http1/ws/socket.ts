@@ -1,4 +1,4 @@
-// A raw transport in the shape that ws programs know: what they use of a net.Socket, as far as it goes without streams.
+// A byte stream in the shape that ws programs know: what they use of a net.Socket, as far as it goes without streams.
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
@@ -10,6 +10,7 @@ import { copyToOwn } from '../../nodejs/views.ts';
 import type { ByteStream } from '../network.ts';
 import { SessionTransport } from '../session-transport.ts';
 import { nextTick } from '../../clock.ts';
+import { checkTime } from '../../base/options.ts';
 import { isUint8Array } from '../../base/realms.ts';
 
 /** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
@@ -19,41 +20,15 @@ const MAXIMUM_KEPT_BYTES = 16_384;
 
 type Done = (error?: Error | null) => void;
 
-/** What a socket lets the transport of its session do to it. */
-let lent: {
-  deliverKept(socket: StreamSocket): void;
-  endBySession(socket: StreamSocket): void;
-};
+/** Where the bytes go that arrive: they are kept for the session, given to it, or, once the peer was refused, ignored. */
+type Input = 'ignored' | 'kept' | 'session' | 'ended' | 'closed';
+/** `ending`: {@link StreamSocket.end} was called, and bytes wait for the operating system. */
+type Output = 'open' | 'ending' | 'ended';
 
-/** The transport of a session: what it does to it shows on the socket. */
-class CarryingTransport extends SessionTransport {
-  readonly #socket: StreamSocket;
-
-  constructor(socket: StreamSocket, transport: ByteStream) {
-    super(transport);
-    this.#socket = socket;
-  }
-
-  protected override deliverKept(): void {
-    lent.deliverKept(this.#socket);
-  }
-
-  override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
-    for (const chunk of chunks) this.#socket.bytesWritten += chunk.length;
-    return super.write(chunks, onWritten);
-  }
-
-  override end(): void {
-    lent.endBySession(this.#socket);
-    super.end();
-  }
-
-  override destroy(): void {
-    this.#socket.destroy();
-  }
-}
-
-/** Events: `finish`, `end`, `error` when somebody listens, `close`. Bytes go to the session, not to `data`. */
+/**
+ * Events: `finish`, `end`, `drain`, `timeout`, `error` if there is a listener, `close`. Bytes go to the session, and there is no `data`.
+ * Members do what those of the same name do in a net.Socket.
+ */
 export class StreamSocket extends EventEmitter implements TransportEvents {
   readonly encrypted: boolean;
   readonly authorized: boolean = false;
@@ -61,30 +36,64 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   /** Bytes since the head of the handshake. */
   bytesRead: number = 0;
   bytesWritten: number = 0;
+  /** Milliseconds without traffic until `timeout`, as {@link setTimeout} was told; 0 for none. */
+  timeout: number = 0;
   readonly #transport: ByteStream;
   readonly #platform: Platform;
   readonly #onClosed: (() => void) | undefined;
   #session: TransportEvents | null = null;
-  #isEnding = false;
-  #hasEnded = false;
-  #isClosed = false;
+  #input: Input = 'ignored';
+  #output: Output = 'open';
   /** Callbacks of the writes by {@link write} that the operating system has not taken yet. */
   #waiting: (Done | undefined)[] | null = null;
+  /** How often {@link cork} was called, and what was written since. */
+  #corks = 0;
+  #corked: Uint8Array[] = [];
+  #corkedDone: Done[] = [];
   #error: Error | undefined;
-  #timer: Timer | undefined;
-  #isWatching = false;
-  /** What was read while watching. */
+  /** Ends the wait for a peer that was refused. */
+  #linger: Timer | undefined;
+  #idle: Timer | undefined;
+  /** What was read ahead. */
   #kept: Uint8Array[] | null = null;
   #keptBytes = 0;
   /** Whether FIN came behind what is kept. */
   #isEndKept = false;
 
-  static {
-    lent = {
-      deliverKept: (socket) => socket.#deliverKept(),
-      endBySession: (socket) => socket.#endBySession(),
-    };
-  }
+  /** The transport of a session: what the session does to it shows on the socket. */
+  static readonly #SessionTransport = class extends SessionTransport {
+    readonly #socket: StreamSocket;
+
+    constructor(socket: StreamSocket) {
+      super(socket.#transport);
+      this.#socket = socket;
+    }
+
+    protected override deliverKept(): void {
+      this.#socket.#deliverKept();
+    }
+
+    override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
+      const socket = this.#socket;
+      if (socket.#corked.length > 0) socket.#flushCorked();
+      for (const chunk of chunks) socket.bytesWritten += chunk.length;
+      if (socket.#idle !== undefined) socket.#waitForTraffic();
+      return super.write(chunks, onWritten);
+    }
+
+    override end(): void {
+      const socket = this.#socket;
+      if (socket.#output !== 'open') return;
+      socket.#flushCorked();
+      socket.#output = 'ended';
+      nextTick(() => socket.emit('finish'));
+      super.end();
+    }
+
+    override destroy(): void {
+      this.#socket.destroy();
+    }
+  };
 
   /** Takes over `transport`, which is paused. `onClosed` is called once it is gone. */
   constructor(transport: ByteStream, platform: Platform, onClosed?: () => void) {
@@ -121,11 +130,11 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   }
 
   get readable(): boolean {
-    return !this.destroyed && !this.#hasEnded;
+    return !this.destroyed && this.#input !== 'ended';
   }
 
   get writable(): boolean {
-    return !this.destroyed && !this.#isEnding;
+    return !this.destroyed && this.#output === 'open';
   }
 
   get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
@@ -135,10 +144,13 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
   /** Makes the session that reads from here, and writes. Call it once. */
   createSession(platform: Platform, options: ConnectionOptions): Connection {
-    const transport = new CarryingTransport(this, this.#transport);
+    const transport = new StreamSocket.#SessionTransport(this);
+    // The closing handshake and the heartbeat keep time from now on.
+    this.setTimeout(0);
     // Its listeners so far were the handshake's, and have gone: EventEmitter has left a hash table behind.
     shapeListeners(this);
-    if (this.#isWatching) this.#transport.pause();
+    if (this.#input === 'kept') this.#transport.pause();
+    else if (this.#input === 'ignored') this.#input = 'session';
     const session = new Connection(platform, transport, options);
     this.#session = session;
     return session;
@@ -147,19 +159,19 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   /** Reads ahead while it is being decided whether there will be a session, so that a peer who leaves is noticed. */
   watch(): void {
     if (this.#session !== null || !this.writable) return;
-    this.#isWatching = true;
+    this.#input = 'kept';
     this.#transport.start();
   }
 
-  /** Who was given the request has thrown: without a session nobody would ever end the connection. */
+  /** A listener that was given the request has thrown: without a session nothing else would end the connection. */
   abandon(): void {
-    if (this.#session === null && !this.#isEnding) this.destroy();
+    if (this.#session === null && this.#output === 'open') this.destroy();
   }
 
   #deliverKept(): void {
     const chunks = this.#kept;
     this.#kept = null;
-    this.#isWatching = false;
+    if (this.#input === 'kept') this.#input = 'session';
     if (chunks !== null) this.#session!.receive(Buffer.concat(chunks));
     if (!this.#isEndKept) return;
     this.#isEndKept = false;
@@ -168,7 +180,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
   /** Puts back what a session that has not been started yet shall read first. */
   unshift(chunk: Uint8Array): void {
-    this.#isWatching = true;
+    this.#input = 'kept';
     (this.#kept ??= []).unshift(copyToOwn(chunk));
     this.#keptBytes += chunk.length;
   }
@@ -182,10 +194,29 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     }
     const bytes = typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data;
     this.bytesWritten += bytes.length;
-    const isTaken = bytes.length === 0 || this.#transport.write([bytes], () => this.#endWrite());
+    if (this.#idle !== undefined) this.#waitForTraffic();
+    if (this.#corks === 0) return this.#writeNow([bytes], done);
+    this.#corked.push(bytes);
+    if (done) this.#corkedDone.push(done);
+    return true;
+  }
+
+  #writeNow(chunks: readonly Uint8Array[], done: Done | undefined): boolean {
+    const isTaken = this.#transport.write(chunks, () => this.#endWrite());
     if (!isTaken) (this.#waiting ??= []).push(done);
     else if (done) nextTick(done);
     return isTaken;
+  }
+
+  #flushCorked(): void {
+    const chunks = this.#corked;
+    if (chunks.length === 0) return;
+    const callbacks = this.#corkedDone;
+    this.#corked = [];
+    this.#corkedDone = [];
+    this.#writeNow(chunks, (error) => {
+      for (const done of callbacks) done(error);
+    });
   }
 
   #endWrite(): void {
@@ -193,7 +224,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     if (done) nextTick(done);
     if (this.#waiting?.length) return;
     this.#waiting = null;
-    if (this.#isEnding) this.#finish();
+    if (this.#output === 'ending') this.#finish();
     else nextTick(() => this.emit('drain'));
   }
 
@@ -201,13 +232,15 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   end(data?: string | Uint8Array | Done, encoding?: BufferEncoding | Done, callback?: Done): this {
     const done = [data, encoding, callback].find((value) => typeof value === 'function');
     if (typeof data === 'string' || isUint8Array(data)) this.write(data, typeof encoding === 'string' ? encoding : undefined);
-    if (this.#isEnding || this.destroyed) return this;
+    if (this.#output !== 'open' || this.destroyed) return this;
     if (done) this.once('finish', done);
-    this.#isEnding = true;
-    this.#isWatching = false;
+    this.#corks = 0;
+    this.#flushCorked();
+    this.#output = 'ending';
+    if (this.#input === 'kept') this.#input = 'ignored';
     this.#kept = null;
-    // Nobody else keeps time once the peer is refused.
-    if (this.#session === null) this.#timer = this.#platform.ownTimer(() => this.destroy(), LINGER);
+    // A session has a timer of its own.
+    if (this.#session === null) this.#linger = this.#platform.ownTimer(() => this.destroy(), LINGER);
     if (this.#waiting === null) this.#finish();
     return this;
   }
@@ -216,6 +249,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     if (this.destroyed) return this;
     this.destroyed = true;
     this.#error = error;
+    this.#clearTimers();
     this.#transport.destroy();
     return this;
   }
@@ -240,25 +274,59 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     return this;
   }
 
-  /** Does nothing: frames of a turn leave in one write anyhow. */
-  cork(): void {}
+  /** Keeps what {@link write} is given until as many calls of {@link uncork}; then it leaves in one write. */
+  cork(): void {
+    this.#corks++;
+  }
 
-  /** Does nothing. */
-  uncork(): void {}
+  uncork(): void {
+    if (this.#corks > 0 && --this.#corks === 0) this.#flushCorked();
+  }
 
-  /** Does nothing: frames never wait for others. */
-  setNoDelay(): this {
+  /** Turns TCP_NODELAY, which is on, off or on. Without effect where the runtime has no way to do so: TLS on Deno. */
+  setNoDelay(isOn: boolean = true): this {
+    this.#transport.setNoDelay?.(isOn);
     return this;
   }
 
-  /** Does nothing: keep time with Pings. */
-  setKeepAlive(): this {
+  /**
+   * Turns TCP keep-alive on or off. Without effect where the runtime has no way to do so: TLS on Deno.
+   *
+   * @param delay Milliseconds until the first probe; 0 for the system's own. Deno always takes the system's.
+   */
+  setKeepAlive(isOn: boolean = false, delay: number = 0): this {
+    this.#transport.setKeepAlive?.(isOn, delay);
     return this;
   }
 
-  /** Does nothing: keep time with Pings. */
-  setTimeout(): this {
+  /**
+   * Emits `timeout` once nothing was read or written for so long. The socket stays open.
+   *
+   * @param milliseconds 0 for never.
+   * @param callback Added as a listener, for one time; removed with 0.
+   * @throws {RangeError} for what is no number of at least 0.
+   */
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    checkTime('timeout', milliseconds);
+    this.timeout = milliseconds;
+    if (callback !== undefined) {
+      if (milliseconds > 0) this.once('timeout', callback);
+      else this.off('timeout', callback);
+    }
+    this.#waitForTraffic();
     return this;
+  }
+
+  #waitForTraffic(): void {
+    if (this.#idle !== undefined) this.#platform.clearTimer(this.#idle);
+    this.#idle = undefined;
+    if (this.timeout === 0 || this.destroyed) return;
+    this.#idle = this.#platform.ownTimer(() => this.emit('timeout'), this.timeout);
+  }
+
+  #clearTimers(): void {
+    for (const timer of [this.#linger, this.#idle]) if (timer !== undefined) this.#platform.clearTimer(timer);
+    this.#idle = undefined;
   }
 
   address(): { address?: string; port?: number; family?: string } {
@@ -270,18 +338,16 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
   receive(chunk: Uint8Array): void {
     this.bytesRead += chunk.length;
-    if (this.#session !== null && !this.#isWatching) this.#session.receive(chunk);
-    else if (this.#isWatching) this.#keep(chunk);
-    // Otherwise the peer has been refused, and what it still says is of no interest.
+    if (this.#idle !== undefined) this.#waitForTraffic();
+    if (this.#input === 'session') this.#session!.receive(chunk);
+    else if (this.#input === 'kept') this.#keep(chunk);
   }
 
   receiveInput(length: number): void {
-    if (this.#session === null || this.#isWatching) {
-      this.receive(this.#platform.codec.input.subarray(0, length));
-    } else {
-      this.bytesRead += length;
-      this.#session.receiveInput(length);
-    }
+    if (this.#input !== 'session') return this.receive(this.#platform.codec.input.subarray(0, length));
+    this.bytesRead += length;
+    if (this.#idle !== undefined) this.#waitForTraffic();
+    this.#session!.receiveInput(length);
   }
 
   #keep(chunk: Uint8Array): void {
@@ -291,29 +357,29 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   }
 
   receiveEnd(): void {
-    if (this.#isWatching && this.#kept !== null) {
+    if (this.#input === 'kept' && this.#kept !== null) {
       this.#isEndKept = true;
       return;
     }
-    this.#hasEnded = true;
+    this.#input = 'ended';
     const session = this.#session;
     if (session !== null) guard(this.#platform, () => session.receiveEnd());
-    else if (this.#isEnding) this.destroy();
+    else if (this.#output !== 'open') this.destroy();
     guard(this.#platform, () => this.emit('end'));
   }
 
   closed(error?: Error): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#input === 'closed') return;
     this.destroyed = true;
-    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    this.#clearTimers();
     const fault = this.#error ?? error;
     this.#onClosed?.();
     const lost = fault ?? new Error('The socket was closed before the data was written');
-    for (const done of this.#waiting ?? []) if (done) nextTick(done, lost);
+    for (const done of [...(this.#waiting ?? []), ...this.#corkedDone.splice(0)]) if (done) nextTick(done, lost);
     this.#waiting = null;
     const session = this.#session;
     if (session !== null && this.#kept !== null) guard(this.#platform, () => this.#deliverKept());
+    this.#input = 'closed';
     // The program may keep this socket with its request: the WebSocket shall not live on with it.
     this.#session = null;
     guard(this.#platform, () => session?.closed(fault));
@@ -321,15 +387,10 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     guard(this.#platform, () => this.emit('close', fault !== undefined));
   }
 
-  #endBySession(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    nextTick(() => this.emit('finish'));
-  }
-
   /** All was written: ends, and waits for the peer to do so as well. Unread bytes would reset what it has not read yet. */
   #finish(): void {
     if (this.destroyed) return;
+    this.#output = 'ended';
     this.#transport.end();
     nextTick(() => {
       this.emit('finish');

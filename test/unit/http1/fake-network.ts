@@ -52,6 +52,14 @@ export class FakeTransport implements ByteStream {
     this.isReading = true;
   }
 
+  setNoDelay(isOn: boolean): void {
+    this.calls.push(`noDelay ${isOn}`);
+  }
+
+  setKeepAlive(isOn: boolean, delay: number): void {
+    this.calls.push(`keepAlive ${isOn} ${delay}`);
+  }
+
   ref(isKept: boolean): void {
     this.calls.push(isKept ? 'ref' : 'unref');
   }

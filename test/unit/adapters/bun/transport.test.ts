@@ -46,6 +46,14 @@ class FakeSocket implements BunSocket<BunTransport> {
 
   ref(): void {}
   unref(): void {}
+
+  setNoDelay(isOn: boolean): void {
+    this.calls.push(`noDelay ${isOn}`);
+  }
+
+  setKeepAlive(isOn: boolean, delay: number): void {
+    this.calls.push(`keepAlive ${isOn} ${delay}`);
+  }
 }
 
 function open(appetite: readonly number[]): { transport: BunTransport; socket: FakeSocket } {

@@ -1,5 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { platform as nodePlatform } from '../../../../src/nodejs/platform.ts';
 import { StreamSocket } from '../../../../src/http1/ws/socket.ts';
+import { NodeRawTransport } from '../../../support/node-network.ts';
+import { sleep } from '../../../support/sleep.ts';
 import { RecordingSink } from '../../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../../support/platform.ts';
 import { FakeTransport, latin1 } from '../fake-network.ts';
@@ -108,8 +113,9 @@ describe('StreamSocket', () => {
   test('socket keeps the process alive or not, and pauses', () => {
     const { socket, transport } = setUp();
     socket.unref().ref().pause().resume();
-    socket.setNoDelay().setKeepAlive().setTimeout().cork();
-    expect(transport.calls).toEqual(['unref', 'ref', 'pause', 'resume']);
+    socket.setNoDelay().setNoDelay(false).setKeepAlive().setKeepAlive(true, 1000);
+    expect(transport.calls.slice(0, 4)).toEqual(['unref', 'ref', 'pause', 'resume']);
+    expect(transport.calls.slice(4)).toEqual(['noDelay true', 'noDelay false', 'keepAlive false 0', 'keepAlive true 1000']);
   });
 });
 
@@ -203,5 +209,101 @@ describe('StreamSocket with a session', () => {
     expect(transport.calls).toEqual(['start', 'pause', 'resume', 'resume', 'end']);
     session.terminate();
     expect(socket.destroyed).toBe(true);
+  });
+});
+
+describe.each<[string, (socket: Socket) => Socket | StreamSocket]>([
+  ['net.Socket', (socket) => socket],
+  ['StreamSocket', (socket) => new StreamSocket(new NodeRawTransport(socket, false, {}), nodePlatform)],
+])('members of net.Socket: %s', (_name, wrap) => {
+  /** An accepted socket, and what its peer reads. */
+  async function open(): Promise<{ socket: Socket; peer: Socket; read: () => string }> {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let text = '';
+    peer.on('data', (piece: Buffer) => (text += piece.toString()));
+    const [inner] = await accepted;
+    onTestFinished(() => {
+      peer.destroy();
+      inner.destroy();
+      server.close();
+    });
+    return { socket: wrap(inner) as Socket, peer, read: () => text };
+  }
+
+  test('setTimeout emits timeout once after a time without traffic, calls back, and leaves the socket open', async () => {
+    const { socket, peer } = await open();
+    const fired: string[] = [];
+    socket.on('timeout', () => fired.push('event'));
+    expect(socket.setTimeout(50, () => fired.push('callback'))).toBe(socket);
+    expect(socket.timeout).toBe(50);
+    await once(socket, 'timeout');
+    await sleep(150);
+    expect(fired).toEqual(['event', 'callback']);
+    expect(socket.destroyed).toBe(false);
+    const answer = once(peer, 'data');
+    socket.write('still open');
+    await answer;
+    await once(socket, 'timeout');
+    expect(fired).toEqual(['event', 'callback', 'event']);
+  });
+
+  test('setTimeout starts anew with each write', async () => {
+    const { socket } = await open();
+    let count = 0;
+    socket.on('timeout', () => count++);
+    socket.setTimeout(600);
+    for (let round = 0; round < 8; round++) {
+      await sleep(100);
+      socket.write('x');
+    }
+    expect(count).toBe(0);
+    await once(socket, 'timeout');
+    expect(count).toBe(1);
+  });
+
+  test('setTimeout with 0 ends the watch and takes the callback away; a time below 0 is a RangeError', async () => {
+    const { socket } = await open();
+    let count = 0;
+    const callback = (): number => count++;
+    socket.setTimeout(30, callback);
+    expect(socket.setTimeout(0, callback)).toBe(socket);
+    expect(socket.listenerCount('timeout')).toBe(0);
+    await sleep(100);
+    expect(count).toBe(0);
+    for (const time of [-1, Number.NaN]) expect(() => socket.setTimeout(time)).toThrow(RangeError);
+  });
+
+  test('cork keeps writes back until uncork or end, and their callbacks too', async () => {
+    const { socket, peer, read } = await open();
+    const done: string[] = [];
+    socket.cork();
+    socket.cork();
+    socket.write('a', () => done.push('a'));
+    socket.write('b', () => done.push('b'));
+    socket.uncork();
+    await sleep(50);
+    expect([read(), done]).toEqual(['', []]);
+    const arrived = once(peer, 'data');
+    socket.uncork();
+    await arrived;
+    await sleep(10);
+    expect([read(), done]).toEqual(['ab', ['a', 'b']]);
+    socket.cork();
+    socket.write('c');
+    socket.end('d');
+    await once(peer, 'end');
+    expect(read()).toBe('abcd');
+  });
+
+  test('setNoDelay and setKeepAlive give the socket back', async () => {
+    const { socket } = await open();
+    expect(socket.setNoDelay()).toBe(socket);
+    expect(socket.setNoDelay(false)).toBe(socket);
+    expect(socket.setKeepAlive()).toBe(socket);
+    expect(socket.setKeepAlive(true, 1000)).toBe(socket);
   });
 });
