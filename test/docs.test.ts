@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import * as options from '../src/base/options.ts';
 import { generate, PARTS, partsIn } from './tools/documents.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -78,5 +79,57 @@ describe('links', () => {
     const document = '[a](README.md) [b](gone.md) [c](#here-it-is) [d](#nowhere) [e](https://example.com/)\n\n## Here, it is\n';
     expect(brokenLinksOf('README.md', document)).toEqual(['gone.md', '#here-it-is', '#nowhere']);
     expect(anchorsOf(document)).toEqual(new Set(['here-it-is']));
+  });
+});
+
+/** Defaults of numeric options, as the documents write them. */
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ['maxPayload', `${options.DEFAULT_MAX_PAYLOAD / 2 ** 20} MiB`],
+  ['maxBufferedAmount', `${options.DEFAULT_MAX_BUFFERED_AMOUNT / 2 ** 30} GiB`],
+  ['closeTimeout', `${options.DEFAULT_CLOSE_TIMEOUT / 1000} s`],
+  ['headersTimeout', `${options.DEFAULT_HEADERS_TIMEOUT / 1000} s`],
+  ['interval', `${options.DEFAULT_HEARTBEAT_INTERVAL / 1000} s`],
+  ['timeout', `${options.DEFAULT_HEARTBEAT_TIMEOUT / 1000} s`],
+]);
+
+/** Sentences with a default. */
+const SENTENCES: readonly (readonly [name: string, text: string])[] = [
+  ['docs/runtimes.md', `\`headersTimeout\` (${DEFAULTS.get('headersTimeout')})`],
+  ['docs/extras.md', `up to \`maximum\` bytes (${options.DEFAULT_MAX_WAITING_BYTES / 2 ** 20} MiB; 0 for no limit)`],
+  ['docs/extras.md', `waits for 'close', at most ${DEFAULTS.get('closeTimeout')} after`],
+  ['docs/proxies.md', `the W3C client has ${options.DEFAULT_HANDSHAKE_TIMEOUT / 1000} s by default`],
+  [
+    'docs/ws-compatibility.md',
+    `drops the connection at ${DEFAULTS.get('maxBufferedAmount')} (\`maxBufferedAmount\`, 0 for no limit)`,
+  ],
+];
+
+/** The rows of tables in `document` that give the default of a known option: option and default. */
+function defaultsIn(document: string): [option: string, value: string][] {
+  const tables = document.match(/(?:^\|.*\n)+/gm) ?? [];
+  return tables.flatMap((text) => {
+    const [head, , ...rows] = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    const [option, value] = [head.indexOf('option'), head.indexOf('default')];
+    if (option < 0 || value < 0) return [];
+    return rows
+      .map((cells): [string, string] => [cells[option].replaceAll('`', ''), cells[value]])
+      .filter(([name]) => DEFAULTS.has(name));
+  });
+}
+
+describe('defaults', () => {
+  test('in tables are those of the sources', () => {
+    const rows = DOCUMENTS.filter((name) => !name.includes('compat')).flatMap((name) =>
+      defaultsIn(readFileSync(pathOf(name), 'utf8')),
+    );
+    expect(rows).toEqual(rows.map(([option]) => [option, DEFAULTS.get(option)]));
+    expect(new Set(rows.map(([option]) => option))).toEqual(new Set(DEFAULTS.keys()));
+  });
+
+  test.each(SENTENCES)('in %s are those of the sources: %s', (name, text) => {
+    expect(readFileSync(pathOf(name), 'utf8').replaceAll(/\s+/g, ' ')).toContain(text);
   });
 });

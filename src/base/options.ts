@@ -14,6 +14,12 @@ export const DEFAULT_HANDSHAKE_TIMEOUT = 30_000;
 /** Milliseconds for the head of a request, as the `headersTimeout` of node:http. */
 export const DEFAULT_HEADERS_TIMEOUT = 60_000;
 export const DEFAULT_MAX_REDIRECTS = 10;
+/** Idle milliseconds before a heartbeat sends a Ping. */
+export const DEFAULT_HEARTBEAT_INTERVAL = 30_000;
+/** Idle milliseconds after that Ping, until the connection is dropped. */
+export const DEFAULT_HEARTBEAT_TIMEOUT = 10_000;
+/** Most bytes that may wait for a loop over `messages()`. */
+export const DEFAULT_MAX_WAITING_BYTES = 67_108_864;
 
 /** Throws if a value is not allowed. */
 type Check = (name: string, value: unknown) => void;

@@ -1,8 +1,9 @@
-// Promises and iterators over whatever has the W3C interface, a runtime's own WebSocket included: https://websockets.spec.whatwg.org/.
-// Imports little: a page that uses nothing else loads nothing else.
+// Promises and iterators over any object with the W3C interface, also a WebSocket of the runtime: https://websockets.spec.whatwg.org/.
+// Few imports, so that a page that uses nothing else loads little.
 
 import { immediate } from '../../clock.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
+import { DEFAULT_MAX_WAITING_BYTES } from '../../base/options.ts';
 import { isError } from '../../base/realms.ts';
 import { CLOSED, CONNECTING, OPEN } from '../../base/states.ts';
 
@@ -48,7 +49,6 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-const DEFAULT_MAXIMUM = 67_108_864;
 /** The cost of a message in addition to its bytes, so that the number of empty messages is limited too. */
 const MESSAGE_COST = 64;
 
@@ -121,7 +121,7 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * @throws {RangeError} if `maximum` is not a limit.
  */
 export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
-  return new MessageIterator(ws, options.maximum ?? DEFAULT_MAXIMUM);
+  return new MessageIterator(ws, options.maximum ?? DEFAULT_MAX_WAITING_BYTES);
 }
 
 class MessageIterator implements AsyncIterableIterator<MessageData, undefined> {

@@ -1,18 +1,16 @@
 // Reads and checks the `heartbeat` option. src/protocol/heartbeat.ts sends the Pings.
 
 import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
-import { ownOptions } from '../../base/options.ts';
+import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions } from '../../base/options.ts';
 
-/** How to find out that a peer is gone without having said so. */
+/** Times of a heartbeat, which detects a peer that vanished. */
 export interface HeartbeatOptions {
-  /** Milliseconds without a sign of life after which a Ping is sent; it goes out within twice that time. Default 30,000. */
+  /** Idle time in milliseconds before a Ping is sent. The Ping is sent after one to two intervals. Default 30,000. */
   interval?: number | undefined;
-  /** Milliseconds without a sign of life after that Ping until the connection is dropped. Default 10,000. */
+  /** Idle time in milliseconds after that Ping before the connection is dropped. Default 10,000. */
   timeout?: number | undefined;
 }
 
-const DEFAULT_INTERVAL = 30_000;
-const DEFAULT_TIMEOUT = 10_000;
 /** Longest time of a JavaScript timer, in milliseconds. */
 const LONGEST = 2_147_483_647;
 
@@ -26,7 +24,7 @@ export function heartbeatSettings(option: boolean | HeartbeatOptions | null | un
   if (option === undefined || option === null || option === false) return undefined;
   if (option !== true && typeof option !== 'object')
     throw new TypeError('The "heartbeat" option must be a boolean or an object');
-  const { interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = ownOptions(option === true ? null : option);
+  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(option === true ? null : option);
   for (const [name, value] of Object.entries({ interval, timeout })) {
     if (typeof value !== 'number' || !(value > 0 && value <= LONGEST)) {
       throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0 and up to ${LONGEST}`);
