@@ -24,7 +24,9 @@ export function heartbeatSettings(option: boolean | HeartbeatOptions | null | un
   if (option === undefined || option === null || option === false) return undefined;
   if (option !== true && typeof option !== 'object')
     throw new TypeError('The "heartbeat" option must be a boolean or an object');
-  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(option === true ? null : option);
+  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
+    option === true ? null : option,
+  );
   for (const [name, value] of Object.entries({ interval, timeout })) {
     if (typeof value !== 'number' || !(value > 0 && value <= LONGEST)) {
       throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0 and up to ${LONGEST}`);
