@@ -137,8 +137,11 @@ export interface Session {
   close(code?: number, reason?: Uint8Array, callback?: SendCallback): void;
   /** Drops the connection at once, without a Close frame. */
   terminate(): void;
-  /** Copies a message of {@link SessionSink.onMessage}, during that call. The result belongs to the caller. */
-  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
+  /**
+   * Copies a message of {@link SessionSink.onMessage}, during that call. The result belongs to the caller. A function of the platform, so
+   * that no call lies between.
+   */
+  readonly copyMessage: Platform['copyMessage'];
   /** Where the fragments of the message that {@link SessionSink.onMessage} owns end, while `keepFragments` is on. */
   readonly fragmentEnds?: readonly number[] | undefined;
   /** Whether {@link fragmentEnds} is kept, from the next message on. Default false. */
@@ -207,12 +210,12 @@ export interface Platform {
   /** A byte array with a separate ArrayBuffer of the same length. Its contents are undefined: overwrite all of them before a program gets it. */
   allocate(length: number): Uint8Array;
   /** Copies `source[start, end)` to a byte array with a separate ArrayBuffer of the same length. */
-  copy(source: Uint8Array, start: number, end: number): Uint8Array;
+  copy(this: void, source: Uint8Array, start: number, end: number): Uint8Array;
   /**
    * Copies a message, [start, end) of the chunk that the codec decoded last or of any other `source`, in the form that users get. It shares
-   * its ArrayBuffer with messages of the same chunk at most.
+   * its ArrayBuffer with messages of the same chunk at most. Works without `this`.
    */
-  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array;
+  copyMessage(this: void, source: Uint8Array, start: number, end: number): Uint8Array;
   /** A view of `region`, in the form that transports take. */
   view(region: Region, start: number, length: number): Uint8Array;
   /** Memory that connections share, with room for at least `length` bytes from `free` on, which is for the caller to move. */

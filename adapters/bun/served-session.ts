@@ -7,10 +7,12 @@ import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
 import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
+import { FragmentJoiner } from '../../src/native/fragments.ts';
 import {
   MESSAGE_OWNED,
   MESSAGE_TEXT,
   UNATTACHED,
+  type Platform,
   type SendCallback,
   type SendOptions,
   type Session,
@@ -21,22 +23,15 @@ import { platform } from './platform.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Fragments of a message whose last one has not been sent. */
-interface Fragments {
-  readonly isText: boolean;
-  readonly pieces: Uint8Array[];
-  readonly callbacks: SendCallback[];
-  bytes: number;
-}
-
 export class ServedSession implements Session {
   readonly role = 'server';
+  readonly copyMessage: Platform['copyMessage'] = platform.copy;
   readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
   #sink: SessionSink = UNATTACHED;
   /** Events before the start; null after it. */
   #early: (() => void)[] | null = [];
-  #fragments: Fragments | null = null;
+  readonly #fragments: FragmentJoiner = new FragmentJoiner(platform);
   /** Callbacks that wait until all output has been handed over. */
   readonly #callbacks: SendCallback[] = [];
   #isWaiting = false;
@@ -51,7 +46,7 @@ export class ServedSession implements Session {
 
   /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
   get bufferedAmount(): number {
-    return (this.#isOver ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + (this.#fragments?.bytes ?? 0);
+    return (this.#isOver ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + this.#fragments.bytes;
   }
 
   attach(sink: SessionSink): void {
@@ -68,13 +63,13 @@ export class ServedSession implements Session {
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
     if (!this.#admits(callback)) return;
-    if (this.#fragments !== null || options?.fin === false) return this.#addFragment(encode(text), true, options, callback);
+    if (this.#fragments.takes(options)) return this.#addFragment(encode(text), true, options, callback);
     this.#sent(this.#socket!.sendText(text, options?.compress ?? true), text.length, callback);
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
     if (!this.#admits(callback)) return;
-    if (this.#fragments !== null || options?.fin === false) {
+    if (this.#fragments.takes(options)) {
       this.#addFragment(platform.copy(payload, 0, payload.length), isText, options, callback);
     } else {
       this.#sendWhole(payload, isText, options, callback);
@@ -103,10 +98,6 @@ export class ServedSession implements Session {
     if (this.#isOver) return;
     this.#beginClosing();
     this.#call((socket) => socket.terminate());
-  }
-
-  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
-    return platform.copy(source, start, end);
   }
 
   pause(): void {
@@ -160,8 +151,7 @@ export class ServedSession implements Session {
     this.#beginClosing();
     this.#isOver = true;
     const isLost = code === CLOSE_ABNORMAL;
-    const callbacks = [...this.#callbacks, ...(this.#fragments?.callbacks ?? [])];
-    this.#fragments = null;
+    const callbacks = [...this.#callbacks, ...this.#fragments.drop()];
     const error = new Error('The connection was closed before the data was written');
     for (const callback of callbacks) platform.defer(() => callback(error));
     try {
@@ -216,21 +206,8 @@ export class ServedSession implements Session {
   }
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    const fragments = (this.#fragments ??= { isText, pieces: [], callbacks: [], bytes: 0 });
-    fragments.pieces.push(bytes);
-    fragments.bytes += bytes.length;
-    if (callback !== undefined) fragments.callbacks.push(platform.bind(callback));
-    if (options?.fin === false) return;
-    this.#fragments = null;
-    const whole = platform.allocate(fragments.bytes);
-    let at = 0;
-    for (const piece of fragments.pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    this.#sendWhole(whole, fragments.isText, options, (error) => {
-      for (const done of fragments.callbacks) done(error);
-    });
+    const message = this.#fragments.add(bytes, isText, options, callback);
+    if (message !== undefined) this.#sendWhole(message.payload, message.isText, options, message.callback);
   }
 
   /** @param result What Bun said: bytes that it sent; -1 when they wait for the peer; 0 when it dropped them, or there are none. */

@@ -1,8 +1,8 @@
 // The bound on what waits for a slow peer, where a runtime's own WebSocket counts it but has no bound for one connection.
 
 import { DEFAULT_MAX_BUFFERED_AMOUNT, type BufferPolicy } from '../base/options.ts';
-import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
-import { CapacityError } from '../base/errors.ts';
+import { refuseOutput } from '../base/admission.ts';
+import type { CapacityError } from '../base/errors.ts';
 import type { Platform, SendCallback } from '../platform.ts';
 
 export interface AdmissionOptions {
@@ -34,14 +34,8 @@ export class Admission {
    */
   admits(waiting: number, callback: SendCallback | undefined, onFailure: (error: CapacityError) => void): boolean {
     if (waiting <= this.#maximum) return true;
-    const error = new CapacityError({
-      code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
-      message: `${waiting} bytes wait for the peer, more than maxBufferedAmount (${this.#maximum})`,
-      closeCode: CLOSE_POLICY_VIOLATION,
-    });
-    if (this.#policy === 'throw') throw error;
-    if (callback !== undefined) this.#platform.defer(() => callback(error));
-    if (this.#policy === 'close') onFailure(error);
+    const error = refuseOutput(this.#platform, this.#policy, waiting, this.#maximum, callback);
+    if (error !== undefined) onFailure(error);
     return false;
   }
 }

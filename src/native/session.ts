@@ -17,7 +17,8 @@ import {
   type Timer,
 } from '../platform.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
-import { DEFAULT_CLOSE_TIMEOUT, ownOptions } from '../base/options.ts';
+import { FragmentJoiner } from './fragments.ts';
+import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { isError } from '../base/realms.ts';
 import { OPEN } from '../base/states.ts';
 
@@ -61,7 +62,7 @@ const SHORTEST_WAIT = 1;
 const LONGEST_WAIT = 64;
 const NO_BYTES = new Uint8Array(0);
 /** Most bytes that are kept while the program has paused, which the peer does not notice: as much as ws's `maxPayload`. */
-const MOST_KEPT_BYTES = 104_857_600;
+const MOST_KEPT_BYTES = DEFAULT_MAX_PAYLOAD;
 /** Approximate cost of a kept message in addition to its bytes. */
 const KEPT_OVERHEAD = 128;
 
@@ -73,6 +74,7 @@ interface Waiting {
 
 export class NativeSession implements Session {
   readonly role: Role;
+  readonly copyMessage: Platform['copyMessage'];
   readonly #socket: NativeSocket;
   readonly #platform: Platform;
   readonly #closeTimeout: number;
@@ -92,11 +94,7 @@ export class NativeSession implements Session {
   #timer: Timer | undefined;
   /** The error that the native socket reported. */
   #error: Error | undefined;
-  /** Fragments of a message whose last one has not been sent: the native socket only takes whole messages. */
-  #fragments: Uint8Array[] | null = null;
-  #areFragmentsText = false;
-  #fragmentBytes = 0;
-  #fragmentCallbacks: SendCallback[] = [];
+  readonly #fragments: FragmentJoiner;
   /** Bytes sent so far. */
   #sent = 0;
   readonly #waiting: Waiting[] = [];
@@ -110,6 +108,8 @@ export class NativeSession implements Session {
     this.role = options.role;
     this.#socket = socket;
     this.#platform = options.platform;
+    this.copyMessage = options.platform.copy;
+    this.#fragments = new FragmentJoiner(options.platform);
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#admission = new Admission(options.platform, options);
     socket.binaryType = 'arraybuffer';
@@ -156,7 +156,7 @@ export class NativeSession implements Session {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.bufferedAmount + this.#fragmentBytes;
+    return this.#socket.bufferedAmount + this.#fragments.bytes;
   }
 
   attach(sink: SessionSink): void {
@@ -170,7 +170,7 @@ export class NativeSession implements Session {
   }
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
-    if (this.#fragments === null && options?.fin !== false) {
+    if (!this.#fragments.takes(options)) {
       this.#send(text, this.#platform.byteLength(text), callback);
       return;
     }
@@ -180,7 +180,7 @@ export class NativeSession implements Session {
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
-    if (this.#fragments === null && options?.fin !== false) this.#sendWhole(payload, isText, callback);
+    if (!this.#fragments.takes(options)) this.#sendWhole(payload, isText, callback);
     else this.#addFragment(this.#platform.copy(payload, 0, payload.length), isText, options, callback);
   }
 
@@ -212,10 +212,6 @@ export class NativeSession implements Session {
     this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
     this.#kept = [];
     this.#beginClosing();
-  }
-
-  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
-    return this.#platform.copy(source, start, end);
   }
 
   /** Keeps messages back. The native socket goes on reading: the peer does not notice. */
@@ -343,25 +339,8 @@ export class NativeSession implements Session {
   };
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-    if (this.#fragments === null) this.#areFragmentsText = isText;
-    const fragments = (this.#fragments ??= []);
-    fragments.push(bytes);
-    this.#fragmentBytes += bytes.length;
-    if (callback !== undefined) this.#fragmentCallbacks.push(this.#platform.bind(callback));
-    if (options?.fin === false) return;
-    const callbacks = this.#fragmentCallbacks;
-    this.#fragments = null;
-    this.#fragmentBytes = 0;
-    this.#fragmentCallbacks = [];
-    const whole = new Uint8Array(fragments.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const fragment of fragments) {
-      whole.set(fragment, at);
-      at += fragment.length;
-    }
-    this.#sendWhole(whole, this.#areFragmentsText, (error) => {
-      for (const done of callbacks) done(error);
-    });
+    const message = this.#fragments.add(bytes, isText, options, callback);
+    if (message !== undefined) this.#sendWhole(message.payload, message.isText, message.callback);
   }
 
   /** Calls back whose bytes have been handed over, and looks again later if there are more. */
@@ -422,7 +401,7 @@ export class NativeSession implements Session {
     this.#stopTimer();
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
     const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
-    for (const callback of [...waiting, ...this.#fragmentCallbacks.splice(0)]) guard(this.#platform, () => callback(error));
+    for (const callback of [...waiting, ...this.#fragments.drop()]) guard(this.#platform, () => callback(error));
     this.#sink?.onEnd(code, reason, wasClean);
   }
 }

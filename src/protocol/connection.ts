@@ -1,6 +1,7 @@
 // A WebSocket connection over a byte stream: control frames, the closing handshake and the two ends of TCP, RFC 6455 sections 5.5 and 7.
 // inbound.ts makes messages of what arrives; outbound.ts and outbox.ts make frames of what is sent, and they leave from here, once a turn.
 
+import { refuseOutput } from '../base/admission.ts';
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
 import type { PeerError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
@@ -25,7 +26,6 @@ import { Heartbeat, type HeartbeatHost, type HeartbeatSettings } from './heartbe
 import { Inbound, type InboundLimits, type InboundOwner } from './inbound.ts';
 import { Outbound, type OutboundOwner } from './outbound.ts';
 import { REFERENCE_FROM, type Batch } from './outbox.ts';
-import { tooMuchOutput } from './violations.ts';
 
 /** Limits and habits of a connection. */
 export interface ConnectionOptions extends InboundLimits {
@@ -73,6 +73,7 @@ function setReceiving(connection: Connection | null): void {
 
 export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner {
   readonly role: Role;
+  readonly copyMessage: Platform['copyMessage'];
   readonly #platform: Platform;
   readonly #transport: Transport;
   readonly #compression: Compression | null;
@@ -118,6 +119,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     const options = ownOptions(given);
     const { role, compression, heartbeat } = options;
     this.role = role;
+    this.copyMessage = platform.copyMessage;
     this.#platform = platform;
     this.#transport = transport;
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
@@ -229,10 +231,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#transport.destroy();
     // A connection that was dropped may never be started, nor finish a decompression.
     this.#reportLater();
-  }
-
-  copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
-    return this.#platform.copyMessage(source, start, end);
   }
 
   pause(): void {
@@ -481,10 +479,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       return false;
     }
     if (this.bufferedAmount <= this.#maxBufferedAmount) return true;
-    const error = tooMuchOutput(this.bufferedAmount, this.#maxBufferedAmount);
-    if (this.#bufferPolicy === 'throw') throw error;
-    if (callback !== undefined) this.#platform.defer(() => callback(error));
-    if (this.#bufferPolicy === 'close') this.onOutputFailure(error);
+    const error = refuseOutput(this.#platform, this.#bufferPolicy, this.bufferedAmount, this.#maxBufferedAmount, callback);
+    if (error !== undefined) this.onOutputFailure(error);
     return false;
   }
 

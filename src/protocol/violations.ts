@@ -97,22 +97,17 @@ function compressionFailed(cause: unknown): CompressionError {
 }
 
 export function tooManyChunks(): CapacityError {
-  return new CapacityError({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', message: 'Too many buffered chunks', closeCode: 1008 });
+  return new CapacityError({
+    code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+    message: 'Too many buffered chunks',
+    closeCode: CLOSE_POLICY_VIOLATION,
+  });
 }
 
 export function tooManyFragments(): CapacityError {
   return new CapacityError({
     code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
     message: 'Too many message fragments',
-    closeCode: 1008,
-  });
-}
-
-/** The error for a message that may not wait as well: `waiting` bytes do already. */
-export function tooMuchOutput(waiting: number, limit: number): CapacityError {
-  return new CapacityError({
-    code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT',
-    message: `${waiting} bytes wait for the peer, more than maxBufferedAmount (${limit})`,
     closeCode: CLOSE_POLICY_VIOLATION,
   });
 }
