@@ -1,40 +1,20 @@
 // Entry point on Bun: the ws-style API.
 
-import type { IncomingMessage } from 'node:http';
-import { extension, subprotocol } from '../../src/api/ws/extension.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { createWebSocketStream } from '../../src/api/ws/stream.ts';
-import { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
+import { bindClasses, WebSocket } from '../../src/api/ws/classes.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
-import { websocket } from './handlers.ts';
+import { bindLowlevel } from '../../src/nodejs/lowlevel/binding.ts';
 import { platform } from './platform.ts';
-import { WebSocketServer } from './server.ts';
-import { upgrade } from './upgrade.ts';
-import { WebSocket } from './websocket.ts';
+import { runtime } from './runtime.ts';
 
-lendPlatform(platform, deflateEngine);
-Object.assign(WebSocket, {
-  createWebSocketStream,
-  extension,
-  PerMessageDeflate,
-  Receiver,
-  Sender,
-  Server: WebSocketServer,
-  subprotocol,
-  WebSocket,
-  WebSocketServer,
-});
+bindClasses(runtime);
+bindLowlevel(platform, deflateEngine);
 
 export * from '../../src/api/ws/public.ts';
 export * from '../../src/nodejs/lowlevel/index.ts';
-export { upgrade, websocket, WebSocket, WebSocketServer };
+export { WebSocket, WebSocketServer, type Server, type ServerOptions } from '../../src/api/ws/classes.ts';
+export { websocket } from './handlers.ts';
+export { upgrade } from './upgrade.ts';
 export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 export type { WebSocketOption } from './handlers.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
-export type { WebSocketServer as Server } from './server.ts';
-export type ServerOptions<
-  Socket extends typeof WebSocket = typeof WebSocket,
-  Request extends typeof IncomingMessage = typeof IncomingMessage,
-> = StandaloneServerOptions<Socket, Request>;
 export { WebSocket as default };

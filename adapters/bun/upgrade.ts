@@ -4,7 +4,7 @@ import { coreOf } from '../../src/api/ws/core.ts';
 import { nextTick } from '../../src/clock.ts';
 import type { BunServer } from './bun.ts';
 import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } from './native.ts';
-import { WebSocket } from './websocket.ts';
+import { WebSocket } from '../../src/api/ws/classes.ts';
 
 const NO_BYTES = new Uint8Array(0);
 

@@ -1,9 +1,15 @@
 // Entry point on Bun: the W3C API.
 
-import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
-import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
+import {
+  accept,
+  connectTo,
+  createConnect,
+  createWebSocketClass,
+  type W3CWebSocket,
+  type WebSocketConstructor,
+} from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import { createConnect } from '../../src/http1/w3c.ts';
+import { createClientRuntime } from '../../src/http1/runtime.ts';
 import type { BunServer } from './bun.ts';
 import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } from './native.ts';
 import { network } from './network.ts';
@@ -14,10 +20,10 @@ export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 export { websocket, type WebSocketOption } from './handlers.ts';
 export type { Refused, Upgraded, UpgradeOptions } from './native.ts';
 
-const accepting = createAcceptingClass(createConnect(network, platform, deflateEngine), platform);
+const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
 /** The WebSocket of the WHATWG standard on Bun, over its raw sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
-export const WebSocket: WebSocketConstructor = accepting.WebSocket;
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
@@ -33,9 +39,5 @@ export function upgrade(request: Request, server: BunServer, options?: UpgradeOp
   const upgraded = upgradeNatively(request, server, options);
   if ('socket' in upgraded) return upgraded;
   const { url, protocol, session } = upgraded;
-  const socket = accepting.accept(url, (_request, { onOpen }) => {
-    onOpen(session, protocol, '');
-    return { abort: () => {} };
-  });
-  return { response: undefined, socket };
+  return { response: undefined, socket: accept(WebSocket, url, connectTo(session, protocol)) };
 }

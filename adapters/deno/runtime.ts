@@ -1,14 +1,15 @@
-// What Deno lends to the classes over raw sockets.
+// Deno as the ws-style classes use it: its own byte streams, and sockets of its node:net and node:http.
 
+import type { ServerRuntime } from '../../src/api/ws/binding.ts';
+import { StreamHttpServer } from '../../src/http1/ws/http-server.ts';
+import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
+import { createSession } from '../../src/nodejs/session.ts';
 import { network } from './network.ts';
 import { platform } from './platform.ts';
 
-export const runtime: StreamRuntime = {
-  network,
-  platform,
-  deflateEngine,
-  checkDeflateOptions,
+export const runtime: ServerRuntime = {
+  ...createStreamRuntime({ network, platform, createSession, deflateEngine, checkDeflateOptions }),
+  createHttpServer: (options) => new StreamHttpServer(network, platform, options),
 };

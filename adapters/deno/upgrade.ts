@@ -2,7 +2,7 @@
 
 import { coreOf } from '../../src/api/ws/core.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
-import { WebSocket } from './websocket.ts';
+import { WebSocket } from '../../src/api/ws/classes.ts';
 import { nextTick } from '../../src/clock.ts';
 
 const NO_BYTES = new Uint8Array(0);

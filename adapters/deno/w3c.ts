@@ -1,9 +1,14 @@
 // Entry point on Deno: the W3C API.
 
-import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
-import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
+import {
+  accept,
+  createConnect,
+  createWebSocketClass,
+  type W3CWebSocket,
+  type WebSocketConstructor,
+} from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
-import { createConnect } from '../../src/http1/w3c.ts';
+import { createClientRuntime } from '../../src/http1/runtime.ts';
 import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } from './native.ts';
 import { network } from './network.ts';
 import { platform } from './platform.ts';
@@ -11,10 +16,10 @@ import { platform } from './platform.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 
-const accepting = createAcceptingClass(createConnect(network, platform, deflateEngine), platform);
+const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
 /** The WebSocket of the WHATWG standard on Deno, over its raw sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
-export const WebSocket: WebSocketConstructor = accepting.WebSocket;
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
@@ -30,7 +35,7 @@ export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<We
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
   const { response, url, protocol, open } = upgraded;
-  const socket = accepting.accept(url, (_request, { onOpen, onFail }) => {
+  const socket = accept(WebSocket, url, (_request, { onOpen, onFail }) => {
     let isGivenUp = false;
     open(
       (session) => (isGivenUp ? session.terminate() : onOpen(session, protocol, '')),

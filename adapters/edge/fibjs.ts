@@ -7,60 +7,39 @@ import type { ConnectEvents, ConnectPlan, FibjsBinding, UpgradedRequest, Upgrade
 import { createEntry, type Entry } from '../../src/compat/fibjs/create.ts';
 import type { MessageBase } from '../../src/compat/fibjs/message.ts';
 import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
-import type { HeaderValues } from '../../src/handshake/headers.ts';
 import type { ResponseHead } from '../../src/handshake/http-head.ts';
-import { Connection } from '../../src/protocol/connection.ts';
-import { startOpening, withCredentials } from '../../src/http1/opening.ts';
-import { SessionTransport } from '../../src/http1/session-transport.ts';
+import { createBackend } from '../../src/http1/opening.ts';
+import { createStreamSession } from '../../src/http1/runtime.ts';
 import { bufferPlatform as platform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
 import { acceptUpgrade } from './upgrade.ts';
-
-const network = createNetwork(connectSocket, platform);
 
 /** One cookie in a line, because its date may have a comma. */
 function cookiesOf({ rawHeaders }: ResponseHead): readonly string[] {
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1].toLowerCase() === 'set-cookie');
 }
 
+const startOpening = createBackend(createNetwork(connectSocket, platform), platform);
+
 function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
-  if (plan.dispatcher !== undefined) {
+  const { dispatcher, origin, ...others } = plan;
+  if (dispatcher !== undefined) {
     throw new TypeError('httpClient: a worker has no sockets for an undici Dispatcher. Pass a cookie jar');
   }
-  const headers = withCredentials(platform, plan.headers as HeaderValues, plan.target.auth);
-  const { target, protocols, deflate } = plan;
-  const handshake = {
-    target,
-    protocols,
-    deflate,
-    headers,
-    version: 13,
-    handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT,
-    tls: {},
-  } as const;
   const opening = startOpening(
-    network,
-    platform,
-    { ...handshake, origin: plan.origin || undefined },
+    { ...others, origin: origin || undefined, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT },
     {
-      onUpgrade(head) {
+      onUpgrade({ head }) {
         events.onCookies(cookiesOf(head));
         return true;
       },
-      onResponse(head) {
+      onResponse(_request, { head }) {
         events.onCookies(cookiesOf(head));
         return false;
       },
-      onOpen(transport, opened) {
-        events.onOpen({
-          ...opened,
-          createSession(options) {
-            const session = new Connection(platform, new SessionTransport(transport), options);
-            transport.attach(session);
-            return session;
-          },
-        });
+      onOpen(stream, result) {
+        events.onOpen({ ...result, createSession: (options) => createStreamSession(platform, stream, options) });
       },
       onFail: (error) => events.onFail(error),
     },

@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { extension, subprotocol } from '../../src/api/ws/extension.ts';
 import { coreOf } from '../../src/api/ws/core.ts';
 import { createWebSocketStream } from '../../src/api/ws/stream.ts';
-import { lendPlatform } from '../../src/nodejs/lowlevel/lent.ts';
+import { bindLowlevel } from '../../src/nodejs/lowlevel/binding.ts';
 import { bufferPlatform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
@@ -48,7 +48,7 @@ export class WebSocketServer {
   }
 }
 
-lendPlatform(bufferPlatform, deflateEngine);
+bindLowlevel(bufferPlatform, deflateEngine);
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,

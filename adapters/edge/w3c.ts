@@ -1,10 +1,17 @@
 // Entry point in workers, workerd first: the W3C API, for clients over raw sockets, for servers over a WebSocketPair. No Node.js module.
 
 import { connect as connectSocket } from 'cloudflare:sockets';
-import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
-import type { ConnectRequest } from '../../src/api/w3c/connect.ts';
-import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
-import { createConnect } from '../../src/http1/w3c.ts';
+import {
+  accept,
+  connectTo,
+  createConnect,
+  createWebSocketClass,
+  type ClientRuntime,
+  type W3CWebSocket,
+  type WebSocketConstructor,
+} from '../../src/api/w3c/index.ts';
+import type { ByteStream } from '../../src/http1/network.ts';
+import { createClientRuntime } from '../../src/http1/runtime.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';
@@ -13,26 +20,19 @@ import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions } from './upgrade.ts';
 
-const network = createNetwork(connectSocket, platform);
-const connectPlainly = createConnect(network, platform);
-const connectWithDeflate = createConnect(network, platform, () => currentDeflateEngine()!());
-
-/** @throws {TypeError} if the program asks for compression and it is not enabled. */
-function mayDeflate({ options }: ConnectRequest): boolean {
-  const isEnabled = currentDeflateEngine() !== undefined;
-  if (options.perMessageDeflate === true && !isEnabled) {
-    throw new TypeError('perMessageDeflate: call enableDeflate() of "wasock/edge/deflate" first');
-  }
-  return isEnabled;
-}
-
-const accepting = createAcceptingClass(
-  (request, callbacks) => (mayDeflate(request) ? connectWithDeflate : connectPlainly)(request, callbacks),
-  platform,
-);
+const client = createClientRuntime(createNetwork(connectSocket, platform), platform, currentDeflateEngine);
+const runtime: ClientRuntime<ByteStream> = {
+  ...client,
+  checkOptions(options) {
+    client.checkOptions(options);
+    if (options.perMessageDeflate === true && currentDeflateEngine() === undefined) {
+      throw new TypeError('perMessageDeflate: call enableDeflate() of "wasock/edge/deflate" first');
+    }
+  },
+};
 
 /** The WebSocket of the WHATWG standard in a worker. One lives no longer than the request that made it. */
-export const WebSocket: WebSocketConstructor = accepting.WebSocket;
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
@@ -56,9 +56,5 @@ export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | 
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
   const { response, url, protocol, session } = accepted;
-  const socket = accepting.accept(url, (_request, { onOpen }) => {
-    onOpen(session, protocol, '');
-    return { abort: () => {} };
-  });
-  return { response, socket };
+  return { response, socket: accept(WebSocket, url, connectTo(session, protocol)) };
 }

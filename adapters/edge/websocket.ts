@@ -1,24 +1,22 @@
-// The ws-style WebSocket in a worker: our client over raw sockets. Binary messages are Buffers.
+// The ws-style WebSocket in a worker: our client over its sockets. Binary messages are Buffers.
 
 import { connect } from 'cloudflare:sockets';
+import { bindRuntime } from '../../src/api/ws/binding.ts';
 import { expose } from '../../src/api/ws/expose.ts';
+import { defineInternals } from '../../src/api/ws/internals.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
+import { WebSocketBase } from '../../src/api/ws/websocket.ts';
+import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
-import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
-import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
 import { bufferPlatform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
 
-const runtime: StreamRuntime = {
-  network: createNetwork(connect, bufferPlatform),
-  platform: bufferPlatform,
-  deflateEngine,
-  checkDeflateOptions,
-};
-
-/** The WebSocket of ws 8 in a worker; see {@link RawWebSocket}. One lives no longer than the request that made it. */
-export class WebSocket extends RawWebSocket {
+/**
+ * The WebSocket of ws 8 in a worker; see {@link WebSocketBase}. One lives no longer than the request that made it. Options that speak of
+ * node:http or node:tls (`agent`, `createConnection`, `lookup`, …) are a TypeError.
+ */
+export class WebSocket extends WebSocketBase {
   /**
    * Opens a connection.
    *
@@ -27,8 +25,22 @@ export class WebSocket extends RawWebSocket {
    * @throws {SyntaxError} on an invalid URL or subprotocol.
    * @throws {TypeError} on an option of no use here.
    */
+  // oxlint-disable-next-line eslint/no-useless-constructor -- its parameters are those that make sense in a worker
   constructor(address: string | URL | null, protocols?: string | string[] | ClientOptions, options?: ClientOptions) {
-    super(runtime, address, protocols, options);
+    super(address, protocols, options);
   }
 }
 expose(WebSocket);
+defineInternals(WebSocket);
+bindRuntime(
+  WebSocket,
+  createStreamRuntime({
+    network: createNetwork(connect, bufferPlatform),
+    platform: bufferPlatform,
+    deflateEngine,
+    checkDeflateOptions,
+    createSession() {
+      throw new TypeError('A worker accepts no sockets: call upgrade(request) in its fetch handler');
+    },
+  }),
+);

@@ -2,57 +2,34 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createAcceptingClass } from '../../src/api/w3c/accepted.ts';
-import type { W3CWebSocket, WebSocketConstructor } from '../../src/api/w3c/index.ts';
-import type { ConnectCallbacks, ConnectRequest, PendingConnection } from '../../src/api/w3c/connect.ts';
-import { parseAddress } from '../../src/api/address.ts';
-import { blockPorts } from '../../src/api/w3c/ports.ts';
-import { startHandshake } from '../../src/nodejs/client.ts';
+import {
+  accept,
+  connectTo,
+  createConnect,
+  createWebSocketClass,
+  type ClientRuntime,
+  type W3CWebSocket,
+  type WebSocketConstructor,
+} from '../../src/api/w3c/index.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
+import { startOpening } from '../../src/nodejs/opening.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
-import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 
 export * from '../../src/api/w3c/public.ts';
 export type { UpgradeOptions } from './upgrade.ts';
 
-function connect(request: ConnectRequest, callbacks: ConnectCallbacks): PendingConnection {
-  const {
-    tls,
-    dispatcher,
-    handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT,
-    maxPayload,
-    perMessageDeflate = true,
-  } = request.options;
-  const plan = {
-    target: parseAddress(request.url),
-    protocols: request.protocols,
-    version: 13,
-    deflate: perMessageDeflate ? {} : undefined,
-    headers: request.headers,
-    handshakeTimeout,
-    request: { ...tls },
-    dispatcher,
-  } as const;
-  const handshake = startHandshake(plan, {
-    onUpgrade: () => true,
-    onResponse: () => false,
-    onOpen(socket, { protocol, extensions, agreement, head }) {
-      const compression = agreement && { engine: deflateEngine(), agreement };
-      const session = createSession(socket, { role: 'client', compression, ...(maxPayload !== undefined && { maxPayload }) });
-      callbacks.onOpen(session, protocol, extensions, head);
-    },
-    onFail: (error) => callbacks.onFail(error),
-  });
-  handshake.request.end();
-  return handshake;
-}
-
-const accepting = createAcceptingClass(blockPorts(connect), platform);
+const runtime: ClientRuntime<Duplex> = {
+  startOpening,
+  createSession,
+  findDeflateEngine: () => deflateEngine,
+  // A dispatcher has been checked by the constructor, and node:tls checks the rest.
+  checkOptions() {},
+};
 
 /** The WebSocket of the WHATWG standard on Node.js. */
-export const WebSocket: WebSocketConstructor = accepting.WebSocket;
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
@@ -94,9 +71,6 @@ export function upgrade(
   const accepted = acceptUpgrade(request, socket, options);
   if (accepted === null) return { response: undefined, socket: null };
   const { url, protocol, extensions, session } = accepted;
-  const ws = accepting.accept(url, (_request, { onOpen }) => {
-    onOpen(session, protocol, extensions, head);
-    return { abort: () => {} };
-  });
-  return { response: undefined, socket: ws };
+  const connect = connectTo(session, protocol, extensions, head);
+  return { response: undefined, socket: accept(WebSocket, url, connect) };
 }

@@ -1,22 +1,6 @@
 // Where a client connects to: the URL schemes of ws 8, taken apart.
 
-/** A parsed address. */
-export interface Target {
-  /** As `url` shows it; `http:` and `https:` have become `ws:` and `wss:`. */
-  readonly href: string;
-  readonly isSecure: boolean;
-  /** Host and, unless it is the scheme's, port; with `ws+unix:` the path of the socket. */
-  readonly authority: string;
-  readonly host: string;
-  readonly port: number;
-  readonly defaultPort: number;
-  /** Path and query. */
-  readonly path: string;
-  /** Path of a Unix domain socket, for `ws+unix:`. */
-  readonly socketPath: string | undefined;
-  /** `user:password` of the URL. */
-  readonly auth: string | undefined;
-}
+import type { Target } from '../handshake/opening.ts';
 
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:' };
 

@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Target } from '../api/address.ts';
+import type { Target } from '../handshake/opening.ts';
 import { DispatchedResponse, hangUp, toRawHeaders, type Controller } from './dispatched-response.ts';
 import { defer, nextTick } from '../clock.ts';
 

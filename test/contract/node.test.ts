@@ -1,6 +1,7 @@
 // The contract on Node: our clients and our server.
 
-import { ourClients, ourDeflatingServer, ourServer, pair } from '../support/peers.ts';
+import { pair } from '../support/pair.ts';
+import { ourClients, ourDeflatingServer, ourServer } from '../support/peers.ts';
 import { describeContract } from './contract.ts';
 
 describeContract(pair(ourClients, ourServer));

@@ -1,7 +1,8 @@
 // The contract between our clients on Node and our servers on the other runtimes.
 
 import { describeContract } from '../contract/contract.ts';
-import { ourClients, pair } from '../support/peers.ts';
+import { pair } from '../support/pair.ts';
+import { ourClients } from '../support/peers.ts';
 import { spawnedServer, type ServerRuntime } from '../support/spawned-server.ts';
 
 const runtimes: readonly ServerRuntime[] = ['deno', 'bun', 'node-26'];

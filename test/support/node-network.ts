@@ -4,6 +4,7 @@ import { connect as connectNet, createServer, type AddressInfo, type Socket } fr
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { platform } from '../../src/nodejs/platform.ts';
+import { createSession } from '../../src/nodejs/session.ts';
 import type { TransportEvents } from '../../src/platform.ts';
 import type {
   ConnectEvents,
@@ -15,7 +16,10 @@ import type {
   Network,
   ByteStream,
 } from '../../src/http1/network.ts';
-import type { StreamRuntime } from '../../src/http1/ws/runtime.ts';
+import type { ServerRuntime } from '../../src/api/ws/binding.ts';
+import { StreamHttpServer } from '../../src/http1/ws/http-server.ts';
+import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
+import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
 
 /** How a network behaves, where runtimes differ. */
 export interface Behaviour {
@@ -217,7 +221,10 @@ export function createNodeNetwork(behaviour: Behaviour = {}): NodeNetwork {
   };
 }
 
-/** The runtime of the raw ws-style classes, made of Node's modules. */
-export function nodeRawRuntime(network: Network = createNodeNetwork()): StreamRuntime {
-  return { network, platform, deflateEngine };
+/** The runtime of ws-style classes over byte streams, made of Node's modules. */
+export function streamRuntime(network: Network = createNodeNetwork()): ServerRuntime {
+  return {
+    ...createStreamRuntime({ network, platform, deflateEngine, checkDeflateOptions, createSession }),
+    createHttpServer: (options) => new StreamHttpServer(network, platform, options),
+  };
 }

@@ -7,27 +7,9 @@ import { WebSocket as WsWebSocket, WebSocketServer as WsServer } from 'ws';
 import { WebSocket as OurWebSocket, WebSocketServer as OurServer } from '../../adapters/node/index.ts';
 import { WebSocket as OurW3CWebSocket } from '../../adapters/node/w3c.ts';
 import type { ClientSocket, WsStyleSocket } from '../contract/endpoint.ts';
-import { OUR_PARAMETERS, type Capabilities, type ContractRuntime, type ServerPlan } from '../contract/runtime.ts';
+import type { ContractRuntime, ServerPlan } from '../contract/runtime.ts';
 import type { ServerSocket } from '../contract/script.ts';
-
-/** A client of the contract: all but a server. */
-export interface ClientPeer extends Pick<ContractRuntime, 'createClient' | 'createW3CClient'> {
-  readonly name: string;
-  readonly capabilities: Partial<Capabilities>;
-  /** Whether it offers permessage-deflate. */
-  readonly offersDeflate: boolean;
-}
-
-/** A server of the contract. */
-export interface ServerPeer extends Pick<ContractRuntime, 'createServer'> {
-  readonly name: string;
-  /** Whether it takes permessage-deflate. */
-  readonly takesDeflate: boolean;
-  /** The parameters that its answer has then, as clients show them behind the extension's name. Default: those of our servers. */
-  readonly deflateParameters?: string;
-  /** What it lacks. */
-  readonly capabilities?: Partial<Capabilities>;
-}
+import type { ClientPeer, ServerPeer } from './pair.ts';
 
 type WsStyleServer = Pick<WsServer, 'on' | 'close' | 'address'> & { clients: Set<{ terminate(): void }> };
 type ServerClass = new (options: object) => WsStyleServer;
@@ -127,34 +109,3 @@ export const otherClients: readonly ClientPeer[] = [
       ]
     : []),
 ];
-
-const ALL: Capabilities = {
-  headers: true,
-  clientNamesFault: true,
-  serverNamesFault: true,
-  clientRepeatsReason: true,
-  clientWritesAfterTurn: true,
-  clientReadsToTheEnd: true,
-  extensions: '',
-};
-
-/** A client and a server as one runtime of the contract. */
-export function pair(client: ClientPeer, server: ServerPeer): ContractRuntime {
-  const { name, capabilities, offersDeflate, ...faces } = client;
-  const extensions = offersDeflate && server.takesDeflate ? 'permessage-deflate' : '';
-  // ws compresses on another thread: nothing is written before the turn is over.
-  const clientWritesAfterTurn = extensions !== '' || (capabilities.clientWritesAfterTurn ?? ALL.clientWritesAfterTurn);
-  return {
-    name: `${name} × ${server.name}`,
-    capabilities: {
-      ...ALL,
-      ...server.capabilities,
-      ...capabilities,
-      extensions,
-      extensionParameters: extensions === '' ? '' : (server.deflateParameters ?? OUR_PARAMETERS),
-      clientWritesAfterTurn,
-    },
-    createServer: server.createServer,
-    ...faces,
-  };
-}

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import type { Plugin } from 'esbuild';
 import type { RunningServer, ServerPlan } from '../contract/runtime.ts';
 import { bundle, ROOT } from './mini-runner/bundle.ts';
-import type { ServerPeer } from './peers.ts';
+import type { ServerPeer } from './pair.ts';
 
 /** A runtime that a server can be started on. `node` is the machine's own, the others are pinned by test/runtimes/package.json. */
 export type ServerRuntime = 'node' | 'node-24' | 'node-26' | 'deno' | 'bun';

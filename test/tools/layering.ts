@@ -70,11 +70,18 @@ export const ROOMS: readonly Room[] = [
     holds: 'the connection, RFC 6455 sections 5 to 7; no sockets, timers or promises',
     mayImport: ['src/base/', 'src/codec/', 'src/deflate/', 'src/platform.ts', 'assembly/layout.ts'],
   },
-  { area: 'src/api/w3c/', holds: 'the W3C API', mayImport: BELOW_API },
+  { area: 'src/api/w3c/', holds: 'the W3C API', mayImport: [...BELOW_API, 'src/api/address.ts'] },
+  {
+    // The low-level classes are among its static members.
+    area: 'src/api/ws/classes.ts',
+    holds: 'the classes of ws, which an entry point binds to its runtime',
+    mayImport: ['src/api/ws/', 'src/nodejs/lowlevel/'],
+    modules: ['type node:http', 'type node:stream'],
+  },
   {
     area: 'src/api/ws/',
     holds: 'the ws-style API; no sockets',
-    mayImport: BELOW_API,
+    mayImport: [...BELOW_API, 'src/api/address.ts'],
     // The signatures of ws use Buffer, IncomingMessage and Server. Only an adapter speaks HTTP, so this room gets its types alone.
     modules: [
       'node:buffer',
@@ -87,7 +94,7 @@ export const ROOMS: readonly Room[] = [
       'type node:url',
     ],
   },
-  { area: 'src/api/address.ts', holds: 'the address that a client is given, for every API', mayImport: [] },
+  { area: 'src/api/address.ts', holds: 'the address that a client is given, for every API', mayImport: ['src/handshake/'] },
   {
     area: 'src/native/',
     holds: 'a WebSocket of the runtime as a session',
@@ -102,19 +109,19 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/nodejs/',
     holds: 'sockets, HTTP and strings by `node:` modules, on every runtime that has them',
-    mayImport: [...BELOW_API, 'src/api/address.ts'],
+    mayImport: BELOW_API,
     modules: ['node:'],
   },
   {
     area: 'src/http1/ws/',
     holds: 'the ws-style API over byte streams',
-    mayImport: [...BELOW_API, 'src/http1/', 'src/api/address.ts', 'src/api/ws/', 'src/nodejs/'],
+    mayImport: [...BELOW_API, 'src/http1/', 'src/api/ws/', 'src/nodejs/'],
     modules: ['node:buffer', 'node:events', 'node:stream', 'type node:http', 'type node:net'],
   },
   {
     area: 'src/http1/',
     holds: 'HTTP/1.1 client and server over byte streams',
-    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/'],
+    mayImport: [...BELOW_API, 'src/api/w3c/'],
     modules: ['type node:net'],
   },
   {

@@ -46,7 +46,6 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/nodejs/', 'test/adapters/node/'],
   // `ws` itself is the measure; what ws does not have has unit tests.
   ['src/api/ws/', 'test/oracle/ws/'],
-  ['src/api/w3c/accepted.ts', 'test/adapters/node/'],
   ['src/api/w3c/ports.ts', 'test/adapters/node/'],
   ['src/api/w3c/', 'test/unit/api/w3c/'],
   ['src/compat/shared/', 'test/compat/'],

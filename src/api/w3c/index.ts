@@ -13,4 +13,5 @@ export type { ProtocolsOrOptions } from './arguments.ts';
 export type { BinaryType } from './body.ts';
 export type { CloseEvent, FailureEvent, MessageEvent } from './events.ts';
 export type { ListenerOptions, W3CWebSocket, WebSocketConstructor, WebSocketEventMap } from './types.ts';
-export { createWebSocketClass } from './websocket.ts';
+export { createConnect, type ClientRuntime } from './opener.ts';
+export { accept, connectTo, createWebSocketClass } from './websocket.ts';

@@ -1,8 +1,6 @@
 // The ports that a WebSocket does not connect to: https://fetch.spec.whatwg.org/#port-blocking. Behind them are services that could take a
 // request for one of theirs.
 
-import type { Connect } from './connect.ts';
-
 /** The "bad ports" of the Fetch standard. */
 const BLOCKED: ReadonlySet<number> = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
@@ -11,13 +9,7 @@ const BLOCKED: ReadonlySet<number> = new Set([
   6667, 6668, 6669, 6679, 6697, 10_080,
 ]);
 
-/** Lets `connect` fail for such a port, unless the option `allowBlockedPorts` is on. */
-export function blockPorts(connect: Connect): Connect {
-  return (request, callbacks) => {
-    const { port } = request.url;
-    // The port of the scheme is '', and not blocked.
-    if (port === '' || request.options.allowBlockedPorts || !BLOCKED.has(Number(port))) return connect(request, callbacks);
-    callbacks.onFail(new Error(`Port ${port} is blocked by the Fetch standard; the option allowBlockedPorts allows it`));
-    return { abort() {} };
-  };
+/** Whether the standard blocks the port of `url`. That of the scheme is '', and is not blocked. */
+export function isBlocked({ port }: URL): boolean {
+  return port !== '' && BLOCKED.has(Number(port));
 }

@@ -1,6 +1,6 @@
 // The WebSocket class: https://websockets.spec.whatwg.org/#the-websocket-interface, bound to JavaScript as WebIDL says. life.ts has the steps.
 
-import type { Platform } from '../../platform.ts';
+import type { Platform, Session } from '../../platform.ts';
 import { readArguments, type ProtocolsOrOptions } from './arguments.ts';
 import { toBody, type BinaryType } from './body.ts';
 import type { Connect, W3CWebSocketOptions } from './connect.ts';
@@ -9,6 +9,43 @@ import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
 import { Life } from './life.ts';
 import type { W3CWebSocket, WebSocketConstructor } from './types.ts';
 import { clampToUnsignedShort, exposeInterface, toDomString, toUsvString } from './webidl.ts';
+
+/**
+ * Takes the place of the URL to make a WebSocket over a connection that is there: the constructor of the standard only connects. A
+ * program cannot make one.
+ */
+class Acceptance {
+  readonly #url: string;
+  readonly #connect: Connect;
+
+  constructor(url: string, connect: Connect) {
+    this.#url = url;
+    this.#connect = connect;
+  }
+
+  /** What `value` accepts, if it is one of these. */
+  static read(value: unknown): { readonly url: string; readonly connect: Connect } | undefined {
+    if (typeof value !== 'object' || value === null || !(#url in value)) return undefined;
+    return { url: value.#url, connect: value.#connect };
+  }
+}
+
+/**
+ * Makes a WebSocket over the connection that `connect` brings. It is CONNECTING until the caller's code has finished, at least.
+ *
+ * @param url Scheme `ws:` or `wss:`, no fragment. Check it before the runtime upgrades: nothing may throw after that.
+ */
+export function accept(WebSocket: WebSocketConstructor, url: string, connect: Connect): W3CWebSocket {
+  return new WebSocket(new Acceptance(url, connect) as unknown as string);
+}
+
+/** A {@link Connect} to a session that is there. @param head Bytes that came behind the handshake. Kept. */
+export function connectTo(session: Session, protocol: string, extensions: string = '', head?: Uint8Array): Connect {
+  return (_request, { onOpen }) => {
+    onOpen(session, protocol, extensions, head);
+    return { abort() {} };
+  };
+}
 
 /**
  * Makes the class that users construct, so that it has all its members itself, as in browsers.
@@ -24,9 +61,15 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
     constructor(url: string | URL, ...rest: [protocols?: ProtocolsOrOptions | null, options?: W3CWebSocketOptions | null]) {
       if (arguments.length === 0) throw new TypeError('WebSocket needs a URL as its first argument');
       super();
-      const text = toUsvString(url);
+      const accepted = Acceptance.read(url);
+      const text = accepted?.url ?? toUsvString(url);
       const { protocols, options } = readArguments(rest[0], rest[1]);
-      this.#life = new Life({ connect, platform, fire: (event) => this.#handlers.fire(event) }, text, protocols, options);
+      const surroundings = {
+        connect: accepted?.connect ?? connect,
+        platform,
+        fire: (event: Event) => this.#handlers.fire(event),
+      };
+      this.#life = new Life(surroundings, text, protocols, options);
     }
 
     get url(): string {

@@ -5,14 +5,11 @@
 import type { Duplex } from 'node:stream';
 import { nextTick } from '../../clock.ts';
 import type { Session } from '../../platform.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
 import { checkLimit, readOptions } from '../../base/options.ts';
+import { runtimeOf } from './binding.ts';
 import { coreOf, findCore, type Callback, type SocketCore } from './core.ts';
 import { sessionSettings, type ClientOptions } from './options.ts';
 import { define, type WebSocketBase } from './websocket.ts';
-
-/** Makes a session over `socket`, whose handshake is done. */
-export type SessionMaker = (socket: Duplex, options: ConnectionOptions, generateMask: ClientOptions['generateMask']) => Session;
 
 /** `ws._sender`: for frames that a program has laid out. What `ws.send` is given does not pass through it. */
 class FrameSender {
@@ -102,8 +99,8 @@ function replaceable(name: string, get: (ws: WebSocketBase) => unknown): Propert
   };
 }
 
-/** Gives all of them to a class of sockets. */
-export function lendToSockets(constructor: { readonly prototype: WebSocketBase }, createSession: SessionMaker): void {
+/** Defines all of them on a class of sockets. */
+export function defineInternals(constructor: { readonly prototype: WebSocketBase }): void {
   Object.defineProperties(constructor.prototype, {
     _isServer: replaceable('_isServer', (ws) => findCore(ws)?.isServer),
     _receiver: replaceable('_receiver', (ws) => pick(handlesOf(ws), 'receiver')),
@@ -115,7 +112,7 @@ export function lendToSockets(constructor: { readonly prototype: WebSocketBase }
       value(this: WebSocketBase & { _isServer?: boolean }, socket: Duplex, head: Uint8Array, given?: ClientOptions | null) {
         const options = readOptions(given);
         const role = this._isServer === false ? 'client' : 'server';
-        const session = createSession(socket, { role, ...sessionSettings(options) }, options.generateMask);
+        const session = runtimeOf(this).createSession(socket, { role, ...sessionSettings(options) }, options.generateMask);
         const core = coreOf(this);
         // Planned before the 'open' event, so that messages come before what a listener puts off.
         nextTick(() => core.start(head));

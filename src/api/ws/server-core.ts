@@ -4,13 +4,8 @@
 // Vue's reactive() or Object.create() makes of it, a stub. A symbol passes through all of them, and no name of a program can collide.
 
 import type { EventEmitter } from 'node:events';
-import type { Duplex } from 'node:stream';
-import type { DeflateAgreement } from '../../deflate/parameters.ts';
-import type { Session } from '../../platform.ts';
 import type { LooseListener } from './emitter.ts';
-import type { ServerOptions } from './options.ts';
-import type { StandaloneServerOptions } from './standalone.ts';
-import type { AddressInfo, PerMessageDeflateOptions } from './types.ts';
+import type { AddressInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
 
@@ -24,18 +19,6 @@ export interface HttpServer extends EventEmitter {
   address(): AddressInfo | string | null;
   /** Takes no more connections. @param onClosed Called once all are gone. */
   close(onClosed: () => void): unknown;
-}
-
-/** Functions that a runtime provides for its server class. */
-export interface ServerPlatform {
-  /** The class to construct unless the program names another. */
-  readonly WebSocket: new (address: null) => WebSocketBase;
-  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
-  checkDeflateOptions?: ((settings: PerMessageDeflateOptions | undefined) => void) | undefined;
-  /** Makes the HTTP server that `port` asks for; it answers requests that are not an upgrade with 426. */
-  createHttpServer(options: StandaloneServerOptions): HttpServer;
-  /** Makes the session over an upgraded socket. Nothing has been read from it since the request. */
-  createSession(socket: Duplex, options: ServerOptions, agreement: DeflateAgreement | undefined): Session;
 }
 
 export type ServerState = 'running' | 'closing' | 'closed';
@@ -69,11 +52,9 @@ export class ServerCore {
 }
 
 const CORE = Symbol('server core');
-const PLATFORM = Symbol('platform');
 
 interface Carrier {
   [CORE]?: ServerCore;
-  readonly [PLATFORM]: ServerPlatform;
 }
 
 /** The core of a server: made for an object that never saw the constructor, such as a stub. */
@@ -81,14 +62,4 @@ export function serverCoreOf(server: object): ServerCore {
   const carrier = server as Carrier;
   if (carrier[CORE] === undefined) Object.defineProperty(server, CORE, { value: new ServerCore(server as EventEmitter) });
   return carrier[CORE]!;
-}
-
-/** Functions that the runtime provides for the class of a server. */
-export function platformOf(server: object): ServerPlatform {
-  return (server as Carrier)[PLATFORM];
-}
-
-/** Gives a class what its instances need of the runtime. */
-export function lendToServers(constructor: { readonly prototype: object }, platform: ServerPlatform): void {
-  Object.defineProperty(constructor.prototype, PLATFORM, { value: platform });
 }

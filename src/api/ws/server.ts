@@ -3,11 +3,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
 import { heartbeatSettings } from './heartbeat.ts';
 import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
-import { serverCoreOf, platformOf, type HttpServer } from './server-core.ts';
+import { serverCoreOf, type HttpServer } from './server-core.ts';
 import { wsOptions, type StandaloneServerOptions } from './standalone.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
@@ -47,20 +48,24 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   /** Never set, as in ws; see `options.path`. */
   declare path: string;
 
-  /** @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given. */
-  constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
+  /**
+   * @param WebSocket The class to construct unless the program names another.
+   * @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given.
+   */
+  constructor(
+    WebSocket: new (address: null) => WebSocketBase,
+    options?: StandaloneServerOptions<Socket, Request>,
+    onListening?: () => void,
+  ) {
     super();
-    const platform = platformOf(this);
+    const runtime = serverRuntimeOf(this);
     const given = wsOptions(readOptions(options));
-    const settings = { __proto__: null, ...DEFAULTS, WebSocket: platform.WebSocket, ...given } as ServerOptions<
-      Socket,
-      Request
-    >;
+    const settings = { __proto__: null, ...DEFAULTS, WebSocket, ...given } as unknown as ServerOptions<Socket, Request>;
     const { port = null, server, noServer, clientTracking } = settings;
     if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
-    platform.checkDeflateOptions?.(deflateSettings(settings.perMessageDeflate));
+    runtime.checkDeflateOptions(deflateSettings(settings.perMessageDeflate));
     heartbeatSettings(settings.heartbeat);
     checkAllowedOrigins(settings.allowedOrigins);
     this.options = settings;
@@ -68,7 +73,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if (noServer) return;
     const core = serverCoreOf(this);
     const { unix } = settings as StandaloneServerOptions;
-    core.httpServer = server ?? platform.createHttpServer(settings as StandaloneServerOptions);
+    core.httpServer = server ?? runtime.createHttpServer(settings as StandaloneServerOptions);
     if (port !== null) core.httpServer.listen(unix ?? port, settings.host, settings.backlog, onListening);
     core.listeners = {
       listening: () => this.emit('listening'),

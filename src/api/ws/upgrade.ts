@@ -8,14 +8,16 @@ import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead, refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
+import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
 import { ask, warnOfHook, type Answer } from './hooks.ts';
-import { deflateSettings, type ServerOptions } from './options.ts';
+import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
-import { serverCoreOf, platformOf } from './server-core.ts';
+import { serverCoreOf } from './server-core.ts';
 import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
+import type { Session } from '../../platform.ts';
 
 export type Connected = (ws: WebSocketBase, request: IncomingMessage) => void;
 
@@ -232,7 +234,7 @@ export class Upgrade {
     taken.add(socket);
     socket.write(text, 'latin1');
     socket.removeListener('error', destroyFailed);
-    const session = platformOf(server).createSession(socket, options, answer?.agreement);
+    const session = this.#createSession(answer);
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
     nextTick(() => coreOf(ws).start(this.#head));
     coreOf(ws).open(ws, session, {
@@ -243,6 +245,15 @@ export class Upgrade {
       onError: serverCoreOf(server).onClientError,
     });
     this.#callback(ws, this.#request);
+  }
+
+  #createSession(answer: DeflateAnswer | undefined): Session {
+    const runtime = serverRuntimeOf(this.#server);
+    const { options } = this.#server;
+    const deflate = deflateSettings(options.perMessageDeflate);
+    const compression =
+      answer && deflate && compressionSettings(deflate, answer.agreement, runtime.deflateEngine(deflate.engine), 'server');
+    return runtime.createSession(this.#socket, { role: 'server', compression, ...sessionSettings(options) });
   }
 
   #deflateAnswer(extensions: AcceptedExtensions): DeflateAnswer | undefined {

@@ -1,5 +1,5 @@
 // The ws-style WebSocket: an EventEmitter over a Session. The contract is that of ws 8.
-// How a client reaches its server is the adapter's business; it derives from this class.
+// A runtime is bound to the classes that derive from it: see binding.ts.
 
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
@@ -9,6 +9,7 @@ import { shapeListeners } from './emitter.ts';
 import { ListeningBase } from './event-target.ts';
 import { heartbeatSettings } from './heartbeat.ts';
 import { MessageIterator } from './messages.ts';
+import { openClient } from './opener.ts';
 import type { ClientOptions } from './options.ts';
 import { sendAsync } from './promises.ts';
 import { checkSignal } from './signal.ts';
@@ -17,9 +18,6 @@ import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { keepCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
-
-/** Starts a client's opening handshake. @throws {SyntaxError} on an invalid address or subprotocol. */
-export type Connect = (ws: WebSocketBase, address: string | URL, protocols: readonly unknown[], options: ClientOptions) => void;
 
 /**
  * Members work on all that stands for a WebSocket, such as a Proxy or `Object.create(ws)`. An object that has only the class's prototype,
@@ -35,12 +33,7 @@ export abstract class WebSocketBase extends ListeningBase {
   declare readonly CLOSING: 2;
   declare readonly CLOSED: 3;
 
-  constructor(
-    connect: Connect,
-    address: string | URL | null,
-    protocols?: string | readonly string[] | ClientOptions,
-    options?: ClientOptions,
-  ) {
+  constructor(address: string | URL | null, protocols?: string | readonly string[] | ClientOptions, options?: ClientOptions) {
     super();
     shapeListeners(this);
     const core = new SocketCore(this, address === null);
@@ -53,7 +46,7 @@ export abstract class WebSocketBase extends ListeningBase {
     const { signal } = settings;
     checkSignal(signal);
     heartbeatSettings(settings.heartbeat);
-    connect(this, address, named === undefined ? [] : list, settings);
+    openClient(this, address, named === undefined ? [] : list, settings);
     if (signal) core.heed(signal);
   }
 

@@ -5,6 +5,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EMPTY, normalize, toBytes, toReason, ownBuffer } from '../../api/ws/data.ts';
 import { parseAddress } from '../../api/address.ts';
+import type { OpeningPlan } from '../../handshake/opening.ts';
 import { TypedEmitter, type LooseListener } from '../../api/ws/emitter.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import {
@@ -16,7 +17,7 @@ import {
 } from '../../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
-import { startHandshake, type HandshakePlan, type RunningHandshake } from '../../nodejs/client.ts';
+import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
 import { platform } from '../../nodejs/platform.ts';
 import type { Session, Timer } from '../../platform.ts';
 import { addListener, defineConstants, defineHandlers, removeListener } from '../shared/event-target.ts';
@@ -91,7 +92,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   _socket: Duplex | null = null;
   readonly #isServer: boolean;
   #readyState: ReadyState = CONNECTING;
-  #opening: RunningHandshake | null = null;
+  #opening: NodeOpening | null = null;
   #transport: ClassicTransport | null = null;
   #session: Session | null = null;
   #sender: Sender | null = null;
@@ -261,16 +262,16 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     if (!areValidSubprotocols(protocols)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
     const { host, origin, headers, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     const given = REQUEST_OPTIONS.filter((name) => options[name] !== undefined).map((name) => [name, options[name]] as const);
-    const plan: HandshakePlan = {
+    const plan: OpeningPlan = {
       target,
       protocols,
       version: this.protocolVersion as 8 | 13,
       origin,
       headers: { ...headers, ...(host && { Host: host }) },
       handshakeTimeout,
-      request: Object.fromEntries(given),
+      options: Object.fromEntries(given),
     };
-    const opening = startHandshake(plan, {
+    const opening = startOpening(plan, {
       onUpgrade: () => true,
       onResponse: (request, response) => {
         this.#refuse(opening, request, response);
@@ -284,7 +285,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       onFail: (error) => this.#fail(error),
     });
     this.#opening = opening;
-    opening.request.end();
+    opening.send();
   }
 
   #open(socket: Duplex, options: ClientOptions, head: Uint8Array): void {
@@ -355,7 +356,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   }
 
   /** The server has responded with another status than 101. */
-  #refuse(opening: RunningHandshake, request: ClientRequest, response: IncomingMessage): void {
+  #refuse(opening: NodeOpening, request: ClientRequest, response: IncomingMessage): void {
     if (this.listenerCount('unexpected-response') === 0) {
       opening.abort();
       return this.#fail(new Error(`unexpected server response (${response.statusCode ?? 0})`));

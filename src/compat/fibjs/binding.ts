@@ -1,7 +1,7 @@
 // The seam between the fibjs facade and a runtime. Types only.
 
 import type { Duplex } from 'node:stream';
-import type { Target } from '../../api/address.ts';
+import type { Target } from '../../handshake/opening.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { DeflateAgreement, DeflateOptions } from '../../deflate/parameters.ts';
 import type { Platform, Session } from '../../platform.ts';

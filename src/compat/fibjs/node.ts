@@ -2,19 +2,18 @@
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { IncomingMessage } from 'node:http';
-import { startHandshake } from '../../nodejs/client.ts';
+import { startOpening } from '../../nodejs/opening.ts';
 import { deflateEngine } from '../../nodejs/deflate-engine.ts';
-import { checkDispatcher, type Dispatcher } from '../../nodejs/dispatcher.ts';
+import { checkDispatcher } from '../../nodejs/dispatcher.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import type { ConnectEvents, ConnectPlan, FibjsBinding } from './binding.ts';
 
 function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   checkDispatcher(plan.dispatcher, {}, plan.target);
-  const dispatcher = plan.dispatcher as Dispatcher | undefined;
   const cookiesOf = ({ headers }: IncomingMessage): void => events.onCookies(headers['set-cookie'] ?? []);
-  const handshake = startHandshake(
-    { ...plan, dispatcher, version: 13, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, request: {} },
+  const opening = startOpening(
+    { ...plan, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, options: { dispatcher: plan.dispatcher } },
     {
       onUpgrade(response) {
         cookiesOf(response);
@@ -28,9 +27,9 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
       onFail: (error) => events.onFail(error),
     },
   );
-  handshake.request.on('socket', (socket) => events.onHolder(socket));
-  handshake.request.end();
-  return handshake;
+  opening.request.on('socket', (socket) => events.onHolder(socket));
+  opening.send();
+  return opening;
 }
 
 /** Has no `upgradeRequest`: the bindings of other runtimes add it. */

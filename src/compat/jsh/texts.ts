@@ -1,6 +1,6 @@
 // Error texts of JSH, which is written in Go. They are those of Go's net package and of a common WebSocket library of Go. Programs compare them.
 
-import type { Target } from '../../api/address.ts';
+import type { Target } from '../../handshake/opening.ts';
 import { CLOSE_ABNORMAL, CLOSE_MESSAGE_TOO_BIG } from '../../base/close-codes.ts';
 import type { PeerError } from '../../base/errors.ts';
 

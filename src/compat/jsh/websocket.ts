@@ -4,11 +4,12 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { isAnyArrayBuffer } from 'node:util/types';
-import { parseAddress, type Target } from '../../api/address.ts';
+import { parseAddress } from '../../api/address.ts';
 import { toBytes } from '../../api/ws/data.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import { CLOSE_NORMAL } from '../../base/close-codes.ts';
-import { startHandshake, type OpenedHandshake } from '../../nodejs/client.ts';
+import type { OpeningResult, Target } from '../../handshake/opening.ts';
+import { startOpening } from '../../nodejs/opening.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
 import { MESSAGE_TEXT, type Role, type Session } from '../../platform.ts';
@@ -159,8 +160,8 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
       return void this.emit('error', new Error(NOT_AN_ADDRESS, { cause: error }));
     }
     try {
-      const handshake = startHandshake(
-        { target, protocols, version: 13, headers: {}, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, request: {} },
+      const opening = startOpening(
+        { target, protocols, headers: {}, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT },
         {
           onUpgrade: () => true,
           onResponse: () => false,
@@ -171,14 +172,14 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
           },
         },
       );
-      this.#opening = handshake;
-      handshake.request.end();
+      this.#opening = opening;
+      opening.send();
     } catch (error) {
       this.emit('error', error);
     }
   }
 
-  #opened(socket: Duplex, { protocol, head }: OpenedHandshake): void {
+  #opened(socket: Duplex, { protocol, head }: OpeningResult): void {
     this.#opening = null;
     this.#protocol = protocol;
     this.#open(socket, 'client');

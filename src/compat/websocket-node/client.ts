@@ -4,10 +4,11 @@ import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOption
 import type { Socket } from 'node:net';
 import type { Url } from 'node:url';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { parseAddress, type Target } from '../../api/address.ts';
+import { parseAddress } from '../../api/address.ts';
 import { acceptKey } from '../../handshake/accept-key.ts';
 import { isTokenCode } from '../../handshake/grammar.ts';
-import { startHandshake, type OpenedHandshake, type RunningHandshake } from '../../nodejs/client.ts';
+import type { OpeningResult, Target } from '../../handshake/opening.ts';
+import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
 import { WebSocketConnection } from './connection.ts';
 import { firstIllegal } from './text.ts';
 import type { IClientConfig } from './types.ts';
@@ -79,7 +80,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
   config: IClientConfig;
   declare protocols: string[];
   declare origin: string | null | undefined;
-  #handshake: RunningHandshake | undefined;
+  #opening: NodeOpening | undefined;
 
   /** @throws {Error} for another `webSocketVersion` than 8 and 13. */
   constructor(config?: IClientConfig | null) {
@@ -113,64 +114,64 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     this.origin = origin;
     const { headers: _headers, ...extra } = extraRequestOptions ?? {};
     const { headers: tlsHeaders, ...tls } = this.config.tlsOptions ?? {};
-    const handshake: RunningHandshake = startHandshake(
+    const opening: NodeOpening = startOpening(
       {
         target,
         protocols: this.protocols,
         version: this.config.webSocketVersion as 8 | 13,
         origin: origin ?? undefined,
         headers: { ...(target.isSecure ? (tlsHeaders as object | undefined) : undefined), ...headers },
-        request: { ...(target.isSecure ? tls : undefined), ...extra },
+        options: { ...(target.isSecure ? tls : undefined), ...extra },
       },
       {
-        onUpgrade: (response) => this.#check(handshake, response),
-        onResponse: (_request, response) => this.#refuse(handshake, response),
+        onUpgrade: (response) => this.#check(opening, response),
+        onResponse: (_request, response) => this.#refuse(opening, response),
         onOpen: (socket, opened) => this.#open(socket as Socket, opened),
         onFail: (error) => this.#fail(error),
       },
     );
-    this.#handshake = handshake;
-    handshake.request.end();
+    this.#opening = opening;
+    opening.send();
   }
 
   /** Stops connecting; 'connectFailed' follows. Does nothing when there is no attempt. */
   abort(): void {
-    const handshake = this.#handshake;
-    if (handshake === undefined) return;
-    this.#handshake = undefined;
-    handshake.abort();
+    const opening = this.#opening;
+    if (opening === undefined) return;
+    this.#opening = undefined;
+    opening.abort();
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
     nextTick(() => this.emit('connectFailed', error));
   }
 
-  #check(handshake: RunningHandshake, response: IncomingMessage): boolean {
-    const fault = faultOf(handshake.request, response, this.protocols);
+  #check(opening: NodeOpening, response: IncomingMessage): boolean {
+    const fault = faultOf(opening.request, response, this.protocols);
     if (fault === undefined) return true;
-    handshake.abort();
+    opening.abort();
     this.#fail(new Error(fault));
     return false;
   }
 
-  #refuse(handshake: RunningHandshake, response: IncomingMessage): true {
+  #refuse(opening: NodeOpening, response: IncomingMessage): true {
     if (this.listenerCount('httpResponse') > 0) {
-      this.#handshake = undefined;
+      this.#opening = undefined;
       this.emit('httpResponse', response, this);
       // Ends our side only: the listener can still read the response.
       response.socket?.end();
       return true;
     }
-    handshake.abort();
+    opening.abort();
     this.#fail(new Error(describe(response)));
     return true;
   }
 
   #fail(error: Error): void {
-    this.#handshake = undefined;
+    this.#opening = undefined;
     this.emit('connectFailed', error);
   }
 
-  #open(socket: Socket, { protocol, head }: OpenedHandshake): void {
-    this.#handshake = undefined;
+  #open(socket: Socket, { protocol, head }: OpeningResult): void {
+    this.#opening = undefined;
     const name = (protocol || undefined) as string;
     const connection = new WebSocketConnection(socket, [], name, true, this.config);
     connection.webSocketVersion = this.config.webSocketVersion!;

@@ -1,11 +1,13 @@
 // A client's request in the shape of node:http's ClientRequest, as far as ws programs use it.
 
 import { EventEmitter } from 'node:events';
-import type { Target } from '../../api/address.ts';
+import type { Target } from '../../handshake/opening.ts';
 import { headerLines, type HeaderValues } from '../../handshake/headers.ts';
-import { hangUp, type RunningOpening } from '../opening.ts';
+import { hangUp, type HttpOpening } from '../opening.ts';
 
 type HeaderValue = HeaderValues[string];
+/** What a request uses of its opening. */
+type ClientOpening = Pick<HttpOpening, 'fields' | 'headers' | 'send' | 'abort' | 'fail'>;
 
 export class HttpRequest extends EventEmitter {
   readonly method = 'GET' as const;
@@ -15,18 +17,18 @@ export class HttpRequest extends EventEmitter {
   /** Whether `end()` was called. */
   writableEnded: boolean = false;
   destroyed: boolean = false;
-  readonly #opening: RunningOpening;
+  readonly #opening: ClientOpening;
   /** By lower-case name: the name as it was given, and the value. */
   readonly #headers: Map<string, readonly [name: string, value: HeaderValue]> = new Map();
   #hasResponse = false;
 
-  constructor(target: Target, headers: HeaderValues, opening: RunningOpening) {
+  constructor(target: Target, opening: ClientOpening) {
     super();
     this.protocol = target.isSecure ? 'https:' : 'http:';
     this.host = target.host;
     this.path = target.path;
     this.#opening = opening;
-    for (const [name, value] of Object.entries(headers)) this.#headers.set(name.toLowerCase(), [name, value]);
+    for (const [name, value] of Object.entries(opening.headers)) this.#headers.set(name.toLowerCase(), [name, value]);
   }
 
   get aborted(): boolean {

@@ -1,17 +1,69 @@
-// What the ws-style classes need of a runtime with raw sockets. Types only.
+// What the ws-style classes need of a runtime with byte streams.
 
-import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
-import type { DeflateEngine } from '../../deflate/engine.ts';
-import type { Platform } from '../../platform.ts';
+import type { Duplex } from 'node:stream';
+import type { Runtime } from '../../api/ws/binding.ts';
+import { withMasks } from '../../api/ws/client.ts';
+import type { ClientOptions } from '../../api/ws/options.ts';
+import type { Platform, Session } from '../../platform.ts';
+import type { ConnectionOptions } from '../../protocol/connection.ts';
 import type { Network } from '../network.ts';
+import { createBackend } from './opening.ts';
+import { StreamSocket } from './socket.ts';
 
-export interface StreamRuntime {
+/** Options of ws, node:http and node:tls that ask for what a byte stream cannot do: better an error than a surprise. */
+const UNSUPPORTED_OPTIONS = [
+  'agent',
+  'ALPNProtocols',
+  'checkServerIdentity',
+  'ciphers',
+  'createConnection',
+  'crl',
+  'dispatcher',
+  'ecdhCurve',
+  'family',
+  'localAddress',
+  'localPort',
+  'lookup',
+  'maxVersion',
+  'minVersion',
+  'passphrase',
+  'pfx',
+  'secureContext',
+  'secureOptions',
+  'secureProtocol',
+  'session',
+  'sigalgs',
+  'socketPath',
+] as const;
+
+/** A runtime, apart from what its byte streams decide. */
+export interface StreamRuntimeInit extends Pick<Runtime, 'deflateEngine' | 'checkDeflateOptions'> {
   readonly network: Network;
   /** A plain object: a program's `generateMask` goes into a copy of it. */
   readonly platform: Platform;
-  /** Called when a connection negotiates permessage-deflate. */
-  /** @param name `'zlib'`: over node:zlib. */
-  deflateEngine(name?: 'wasm' | 'zlib'): DeflateEngine;
-  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
-  checkDeflateOptions?(settings: PerMessageDeflateOptions | undefined): void;
+  /** Makes a session over a socket of node:net or node:http. */
+  createSession(socket: Duplex, options: ConnectionOptions, platform: Platform): Session;
+}
+
+export function createStreamRuntime(init: StreamRuntimeInit): Runtime {
+  const { network, platform, deflateEngine, checkDeflateOptions } = init;
+  return {
+    startOpening: createBackend(network, platform),
+    createSession(socket, options, generateMask) {
+      const given: object = socket;
+      const own = withMasks(platform, generateMask);
+      return given instanceof StreamSocket ? given.createSession(own, options) : init.createSession(socket, options, own);
+    },
+    deflateEngine,
+    checkDeflateOptions,
+    checkClientOptions,
+  };
+}
+
+/** @throws {TypeError} naming an option that is not supported. */
+function checkClientOptions(options: ClientOptions): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const name of UNSUPPORTED_OPTIONS) {
+    if (given[name]) throw new TypeError(`The "${name}" option is not supported over raw sockets`);
+  }
 }

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { FIN_BIT, RSV1_BIT } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
 import { copyToOwn } from '../views.ts';
-import { platform } from './lent.ts';
+import { platform } from './binding.ts';
 
 /** Fills a 4-byte masking key. */
 export type GenerateMask = (mask: Buffer) => void;

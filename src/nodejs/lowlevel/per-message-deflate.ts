@@ -20,7 +20,7 @@ import { Compression, type JobDone } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/violations.ts';
 import { checkDeflateOptions } from '../compression.ts';
 import { copyToOwn } from '../views.ts';
-import { deflateEngine, platform } from './lent.ts';
+import { deflateEngine, platform } from './binding.ts';
 
 /** Options of `new PerMessageDeflate()`. */
 export interface PerMessageDeflateSettings extends Omit<

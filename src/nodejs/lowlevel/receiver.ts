@@ -10,7 +10,7 @@ import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
-import { platform } from './lent.ts';
+import { platform } from './binding.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
 import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
 import { immediate } from '../../clock.ts';

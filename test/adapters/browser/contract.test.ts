@@ -6,7 +6,8 @@ import { hasChromium, startChromium } from '../../support/mini-runner/chromium.t
 import type { RunPlan } from '../../support/mini-runner/plan.ts';
 import { declareOutcomes, type Outcome, whereInstalled } from '../../support/mini-runner/report.ts';
 import { startServers } from '../../support/mini-runner/servers.ts';
-import { ourDeflatingServer, ourServer, type ServerPeer } from '../../support/peers.ts';
+import type { ServerPeer } from '../../support/pair.ts';
+import { ourDeflatingServer, ourServer } from '../../support/peers.ts';
 
 const CAPABILITIES = {
   headers: false,

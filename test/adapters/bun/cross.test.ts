@@ -1,7 +1,7 @@
 // The contract between our clients on Bun and our servers on the other runtimes.
 
 import { describeContract } from '../../contract/contract.ts';
-import { pair } from '../../support/peers.ts';
+import { pair } from '../../support/pair.ts';
 import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
 import { bunClients } from './peers.ts';
 

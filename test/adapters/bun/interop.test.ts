@@ -5,7 +5,7 @@ import { describeContract } from '../../contract/contract.ts';
 import type { ClientSocket } from '../../contract/endpoint.ts';
 import type { Capabilities, RunningServer, ServerPlan } from '../../contract/runtime.ts';
 import type { ServerSocket } from '../../contract/script.ts';
-import { pair, type ClientPeer, type ServerPeer } from '../../support/peers.ts';
+import { pair, type ClientPeer, type ServerPeer } from '../../support/pair.ts';
 import type { BunServer, ServerWebSocket, ServerWebSocketHandlers } from '../../../adapters/bun/bun.ts';
 import { spawnedServer } from '../../support/spawned-server.ts';
 import { bunClients, bunDeflatingServer, bunServer } from './peers.ts';

@@ -8,7 +8,7 @@ import type { ClientSocket, WsStyleSocket } from '../../contract/endpoint.ts';
 import type { ServerPlan } from '../../contract/runtime.ts';
 import type { ServerRequest, ServerSocket } from '../../contract/script.ts';
 import { certificate, key } from '../../support/certificates.ts';
-import type { ClientPeer, ServerPeer } from '../../support/peers.ts';
+import type { ClientPeer, ServerPeer } from '../../support/pair.ts';
 
 function serverPeer(name: string, options: { readonly isSecure: boolean; readonly takesDeflate: boolean }): ServerPeer {
   const { isSecure, takesDeflate } = options;

@@ -1,7 +1,7 @@
 // The contract between our clients on Deno and our servers on the other runtimes.
 
 import { describeContract } from '../../contract/contract.ts';
-import type { ServerPeer } from '../../support/peers.ts';
+import type { ServerPeer } from '../../support/pair.ts';
 import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
 import { denoPair } from './peers.ts';
 

@@ -9,7 +9,8 @@ import { startServers } from '../../support/mini-runner/servers.ts';
 import { hasWorkerd, startWorker, type RunningWorker, type WorkerPlan } from '../../support/mini-runner/workerd.ts';
 import { certificate } from '../../support/certificates.ts';
 import { ourSecureServer } from '../../support/mini-runner/secure-server.ts';
-import { ourDeflatingServer, ourServer, type ServerPeer } from '../../support/peers.ts';
+import type { ServerPeer } from '../../support/pair.ts';
+import { ourDeflatingServer, ourServer } from '../../support/peers.ts';
 
 const CAPABILITIES = {
   headers: true,

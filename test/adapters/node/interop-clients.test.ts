@@ -1,7 +1,8 @@
 // The contract between our server and the clients of others.
 
 import { describeContract } from '../../contract/contract.ts';
-import { otherClients, ourDeflatingServer, ourServer, pair } from '../../support/peers.ts';
+import { pair } from '../../support/pair.ts';
+import { otherClients, ourDeflatingServer, ourServer } from '../../support/peers.ts';
 
 for (const client of otherClients) {
   describeContract(pair(client, ourServer));

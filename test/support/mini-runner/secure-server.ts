@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type VerifyClientInfo } from '../../../adapters/node/index.ts';
 import type { ServerSocket } from '../../contract/script.ts';
 import { certificate, key } from '../certificates.ts';
-import type { ServerPeer } from '../peers.ts';
+import type { ServerPeer } from '../pair.ts';
 
 export const ourSecureServer: ServerPeer = {
   name: 'our server over TLS',

@@ -2,7 +2,7 @@
 
 import type { RunningServer } from '../../contract/runtime.ts';
 import { ContractScript } from '../../contract/script.ts';
-import type { ServerPeer } from '../peers.ts';
+import type { ServerPeer } from '../pair.ts';
 import { PAYLOAD_LIMITS } from './plan.ts';
 
 export interface Servers {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/api/address.ts';
-import { startOpening, withCredentials, type Opened, type OpeningPlan } from '../../../src/http1/opening.ts';
+import type { OpeningPlan, OpeningResult } from '../../../src/handshake/opening.ts';
+import { HttpOpening, withCredentials } from '../../../src/http1/opening.ts';
 import type { ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
@@ -9,14 +10,14 @@ import { FakeNetwork, latin1, type FakeTransport } from './fake-network.ts';
 function setUp(address: string = 'ws://example.org/chat?room=1', changes: Partial<OpeningPlan> = {}, doesCare = false) {
   const network = new FakeNetwork();
   const events: string[] = [];
-  let opened: Opened | undefined;
+  let opened: OpeningResult | undefined;
   let body: ResponseBody | undefined;
-  const plan: OpeningPlan = { target: parseAddress(address), protocols: [], version: 13, headers: {}, tls: {}, ...changes };
-  const opening = startOpening(network, network.platform, plan, {
-    onUpgrade: ({ status }) => events.push(`upgrade ${status}`) > 0,
-    onResponse(head, content) {
+  const plan: OpeningPlan = { target: parseAddress(address), protocols: [], headers: {}, ...changes };
+  const opening = new HttpOpening(network, network.platform, plan, {
+    onUpgrade: ({ head }) => events.push(`upgrade ${head.status}`) > 0,
+    onResponse(_request, { head, body: content }) {
       events.push(`response ${head.status}`);
-      body = content;
+      body = content!;
       return doesCare;
     },
     onOpen(_transport, result) {
@@ -74,7 +75,7 @@ describe('client request', () => {
   test('client connects to an IPv6 address without brackets, over TLS with its options, and to a path', () => {
     expect(setUp('ws://[::1]/').network.plans[0]).toMatchObject({ host: '::1', port: 80 });
     const tls = { ca: 'PEM' };
-    expect(setUp('wss://example.org/', { tls }).network.plans[0]).toMatchObject({ port: 443, tls });
+    expect(setUp('wss://example.org/', { options: tls }).network.plans[0]).toMatchObject({ port: 443, tls });
     expect(setUp('ws+unix:///run/a.socket:/path').network.plans[0]).toMatchObject({ path: '/run/a.socket', tls: undefined });
   });
 
@@ -94,10 +95,10 @@ describe('client request', () => {
 
   test('client takes another key each time', () => {
     const { network } = setUp();
-    const other = startOpening(
+    const other = new HttpOpening(
       network,
       network.platform,
-      { target: parseAddress('ws://a/'), protocols: [], version: 13, headers: {}, tls: {} },
+      { target: parseAddress('ws://a/'), protocols: [], headers: {} },
       { onUpgrade: () => true, onResponse: () => true, onOpen() {}, onFail() {} },
     );
     expect(other.fields['Sec-WebSocket-Key']).not.toBe(setUp().opening.fields['Sec-WebSocket-Version']);

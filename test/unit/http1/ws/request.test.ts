@@ -6,12 +6,13 @@ import { HttpRequest } from '../../../../src/http1/ws/request.ts';
 function setUp() {
   const calls: unknown[] = [];
   const opening = {
+    headers: { 'X-One': '1' },
     fields: { Host: 'example.org', Upgrade: 'websocket' },
     send: (headers?: HeaderValues) => void calls.push(headers),
     abort: () => void calls.push('abort'),
     fail: (error: Error) => void calls.push(error.message),
   };
-  const request = new HttpRequest(parseAddress('wss://example.org/a?b'), { 'X-One': '1' }, opening);
+  const request = new HttpRequest(parseAddress('wss://example.org/a?b'), opening);
   return { calls, request };
 }
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { ConnectOptions } from '../../../src/api/w3c/connect.ts';
 import type { DeflateEngine } from '../../../src/deflate/engine.ts';
 import type { Session } from '../../../src/platform.ts';
-import { createConnect } from '../../../src/http1/w3c.ts';
+import { createConnect } from '../../../src/api/w3c/index.ts';
+import { createClientRuntime } from '../../../src/http1/runtime.ts';
 import { RecordingSink } from '../../support/memory-pipe.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
 import { FakeNetwork } from './fake-network.ts';
@@ -11,7 +12,7 @@ function setUp(options: ConnectOptions = {}, address: string = 'ws://a:b@example
   const network = new FakeNetwork();
   const events: string[] = [];
   let session: Session | undefined;
-  const connect = createConnect(network, network.platform, engine);
+  const connect = createConnect(createClientRuntime(network, network.platform, () => engine));
   const request = { url: new URL(address), protocols: ['x'], headers: { 'X-More': 'y' }, options };
   const pending = connect(request, {
     onOpen(opened, protocol, extensions, head) {

@@ -1,4 +1,4 @@
-// What the low-level classes use of the runtime. The entry point lends it, so that one that has a codec of its own bundles no other.
+// What the low-level classes use of the runtime. An entry point binds it, so that one with a codec of its own bundles no other.
 
 import type { Platform } from '../../platform.ts';
 import type { EngineChoice } from '../compression.ts';
@@ -9,7 +9,8 @@ export let platform: Platform;
 // oxlint-disable-next-line import/no-mutable-exports -- set once, by the entry point
 export let deflateEngine: EngineChoice;
 
-export function lendPlatform(lent: Platform, engine: EngineChoice): void {
-  platform = lent;
+/** Binds the low-level classes to the runtime of an entry point. */
+export function bindLowlevel(given: Platform, engine: EngineChoice): void {
+  platform = given;
   deflateEngine = engine;
 }

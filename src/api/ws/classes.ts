@@ -1,25 +1,26 @@
-// The ws-style WebSocket on Deno.
+// The classes of ws: WebSocket and WebSocketServer, with the static members and the namespace of types that programs of ws know. An entry
+// point binds them to its runtime.
 
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Duplex, DuplexOptions } from 'node:stream';
-import { expose } from '../../src/api/ws/expose.ts';
-import type { ClientOptions as ClientSettings } from '../../src/api/ws/options.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import type * as types from '../../src/api/ws/types.ts';
-import type { WebSocketBase } from '../../src/api/ws/websocket.ts';
-import type { PerMessageDeflate, Receiver, Sender } from '../../src/nodejs/lowlevel/index.ts';
-import { lendToSockets } from '../../src/api/ws/internals.ts';
-import { streamSessionMaker } from '../../src/http1/ws/server.ts';
-import { RawWebSocket } from '../../src/http1/ws/websocket.ts';
-import { runtime } from './runtime.ts';
-import type { WebSocketServer as Server_ } from './server.ts';
+import { PerMessageDeflate, Receiver, Sender } from '../../nodejs/lowlevel/index.ts';
+import { bindRuntime, type ServerRuntime } from './binding.ts';
+import { expose } from './expose.ts';
+import { extension, subprotocol } from './extension.ts';
+import { defineInternals } from './internals.ts';
+import type { ClientOptions as ClientSettings } from './options.ts';
+import { WebSocketServerBase } from './server.ts';
+import type { StandaloneServerOptions } from './standalone.ts';
+import { createWebSocketStream } from './stream.ts';
+import type * as types from './types.ts';
+import { WebSocketBase } from './websocket.ts';
 
-/** The WebSocket of ws 8 on Deno; see {@link WebSocketBase}. */
-export class WebSocket extends RawWebSocket {
+/** The WebSocket of ws 8; see {@link WebSocketBase}. */
+export class WebSocket extends WebSocketBase {
   /** The class itself. */
   declare static WebSocket: typeof WebSocket;
-  declare static WebSocketServer: typeof Server_;
-  declare static Server: typeof Server_;
+  declare static WebSocketServer: typeof WebSocketServer;
+  declare static Server: typeof WebSocketServer;
   declare static PerMessageDeflate: typeof PerMessageDeflate;
   declare static Receiver: typeof Receiver;
   declare static Sender: typeof Sender;
@@ -32,7 +33,7 @@ export class WebSocket extends RawWebSocket {
    *
    * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL.
    * @throws {SyntaxError} on an invalid URL or subprotocol.
-   * @throws {TypeError} on an option of ws that raw sockets have nothing for: see {@link RawWebSocket}.
+   * @throws {TypeError} on Deno and Bun: on an option of node:http or node:tls, such as `agent`, that their sockets have nothing for.
    */
   constructor(address: string | URL, options?: ClientSettings | ClientRequestArgs);
   /** @param protocols Subprotocols to offer, best first. */
@@ -42,14 +43,57 @@ export class WebSocket extends RawWebSocket {
     protocols?: string | string[] | ClientSettings | ClientRequestArgs,
     options?: ClientSettings | ClientRequestArgs,
   ) {
-    super(runtime, address, protocols as string[] | ClientSettings, options as ClientSettings);
+    super(address, protocols as string[] | ClientSettings, options as ClientSettings);
   }
 }
 expose(WebSocket);
-lendToSockets(WebSocket, streamSessionMaker(runtime));
+defineInternals(WebSocket);
 
-/** The class by a name that the namespace below does not hide. */
+/**
+ * The WebSocketServer of ws 8; see {@link WebSocketServerBase}. With `port` or `unix` it listens by itself; with `server` and `noServer` it
+ * works with the node:http of its runtime. Inside of `Deno.serve` and `Bun.serve` use `upgrade`.
+ */
+export class WebSocketServer<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> extends WebSocketServerBase<Socket, Request> {
+  constructor(options?: StandaloneServerOptions<Socket, Request>, onListening?: () => void) {
+    super(WebSocket, options, onListening);
+  }
+}
+
+Object.assign(WebSocket, {
+  createWebSocketStream,
+  extension,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  Server: WebSocketServer,
+  subprotocol,
+  WebSocket,
+  WebSocketServer,
+});
+
+/** Binds both classes to the runtime of an entry point. @throws {TypeError} when they are bound to another. */
+export function bindClasses(runtime: ServerRuntime): void {
+  bindRuntime(WebSocket, runtime);
+  bindRuntime(WebSocketServer, runtime);
+}
+
+export type { WebSocketServer as Server };
+/** Options of {@link WebSocketServer}. */
+type Options<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> = WebSocket.ServerOptions<Socket, Request>;
+export type { Options as ServerOptions };
+
+// The classes by names that the namespace below does not hide.
 interface Self extends WebSocket {}
+type Server_<
+  Socket extends typeof WebSocket = typeof WebSocket,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> = WebSocketServer<Socket, Request>;
 
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {

@@ -1,0 +1,60 @@
+// What a runtime gives to the ws-style classes, and how their objects find it.
+
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { DeflateEngine } from '../../deflate/engine.ts';
+import type { Backend, Target } from '../../handshake/opening.ts';
+import type { Session } from '../../platform.ts';
+import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ClientOptions } from './options.ts';
+import type { HttpServer } from './server-core.ts';
+import type { StandaloneServerOptions } from './standalone.ts';
+import type { PerMessageDeflateOptions } from './types.ts';
+
+/** A runtime, as far as sockets are concerned. */
+export interface Runtime {
+  /** Carries out the opening handshakes of clients. */
+  readonly startOpening: Backend<Duplex, ClientRequest, IncomingMessage>;
+  /** Makes a session over a socket whose handshake is done. Nothing has been read from it since. */
+  createSession(socket: Duplex, options: ConnectionOptions, generateMask?: ClientOptions['generateMask']): Session;
+  /** Called when a connection negotiates permessage-deflate. @param name `'zlib'`: over node:zlib. */
+  deflateEngine(name?: 'wasm' | 'zlib'): DeflateEngine;
+  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
+  checkDeflateOptions(settings: PerMessageDeflateOptions | undefined): void;
+  /** Checks what a client asks for, before each opening. @throws {TypeError} for an option that the runtime has nothing for. */
+  checkClientOptions(options: ClientOptions, target: Target): void;
+}
+
+/** A runtime with servers. */
+export interface ServerRuntime extends Runtime {
+  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
+  createHttpServer(options: StandaloneServerOptions): HttpServer;
+}
+
+const RUNTIME = Symbol('runtime');
+
+interface Bound {
+  [RUNTIME]?: Runtime;
+}
+
+/**
+ * Binds a class to the runtime that its objects use. A class that derives from it may be bound to another.
+ *
+ * @throws {TypeError} when the class is bound to another.
+ */
+export function bindRuntime({ prototype }: { readonly prototype: object }, runtime: Runtime): void {
+  if (Object.hasOwn(prototype, RUNTIME) && (prototype as Bound)[RUNTIME] !== runtime) {
+    throw new TypeError('Two entry points of wasock, for different runtimes, share one copy of its classes');
+  }
+  Object.defineProperty(prototype, RUNTIME, { value: runtime });
+}
+
+/** The runtime of a socket. */
+export function runtimeOf(socket: object): Runtime {
+  return (socket as Bound)[RUNTIME]!;
+}
+
+/** The runtime of a server. */
+export function serverRuntimeOf(server: object): ServerRuntime {
+  return runtimeOf(server) as ServerRuntime;
+}

@@ -1,0 +1,152 @@
+// The one opener of ws-style clients: redirects, the events of an opening and the session behind it, over any backend.
+
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { nextTick } from '../../clock.ts';
+import { PERMESSAGE_DEFLATE } from '../../deflate/parameters.ts';
+import type { Opening, OpeningPlan, OpeningResult, Target } from '../../handshake/opening.ts';
+import { parseAddress } from '../address.ts';
+import { runtimeOf, type Runtime } from './binding.ts';
+import { checkedProtocols, checkedVersion } from './client.ts';
+import { coreOf, type Opening as CoreOpening, type SocketCore } from './core.ts';
+import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions } from './options.ts';
+import { Redirects } from './redirect.ts';
+import type { WebSocketBase } from './websocket.ts';
+
+/** Options that are ours; the rest goes to the backend. */
+const OWN_OPTIONS: ReadonlySet<string> = new Set([
+  'headers',
+  'origin',
+  'protocolVersion',
+  'handshakeTimeout',
+  'followRedirects',
+  'maxRedirects',
+  'finishRequest',
+  'signal',
+  'timeout',
+]);
+
+/** One client's way through its openings: the first, and one for each redirect. */
+class Opener implements CoreOpening {
+  readonly #ws: WebSocketBase;
+  readonly #core: SocketCore;
+  readonly #runtime: Runtime;
+  readonly #protocols: readonly string[];
+  readonly #options: ClientOptions;
+  readonly #redirects: Redirects<Target>;
+  #opening: Opening<ClientRequest> | null = null;
+
+  constructor(ws: WebSocketBase, protocols: readonly string[], options: ClientOptions, target: Target) {
+    this.#ws = ws;
+    this.#core = coreOf(ws);
+    this.#runtime = runtimeOf(ws);
+    this.#protocols = protocols;
+    this.#options = options;
+    this.#redirects = new Redirects(target, options, parseAddress);
+  }
+
+  get request(): unknown {
+    return this.#opening?.request;
+  }
+
+  abort(): void {
+    this.#opening?.abort();
+  }
+
+  /** Starts to connect. @throws {Error} for an option or a header field that cannot be used. */
+  start(target: Target): Opening<ClientRequest> {
+    this.#core.url = target.href;
+    this.#runtime.checkClientOptions(this.#options, target);
+    const ws = this.#ws;
+    const opening = this.#runtime.startOpening(this.#plan(target), {
+      onUpgrade: (response) => {
+        ws.emit('upgrade', response);
+        return ws.readyState === ws.CONNECTING;
+      },
+      onResponse: (request, response) => this.#redirect(target, response) || ws.emit('unexpected-response', request, response),
+      onOpen: (socket, result) => this.#open(socket, result),
+      onFail: (error) => this.#core.fail(error),
+    });
+    this.#opening = opening;
+    return opening;
+  }
+
+  /** Sends the request, or leaves that to the program. */
+  send(opening: Opening<ClientRequest>): void {
+    const { finishRequest } = this.#options;
+    if (finishRequest) finishRequest(opening.request, this.#ws);
+    else opening.send();
+  }
+
+  #plan(target: Target): OpeningPlan {
+    const options = this.#options;
+    const { headers, auth } = this.#redirects.fieldsFor(target, this.#ws.listenerCount('redirect') > 0);
+    const others = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name)));
+    const { origin, handshakeTimeout } = options;
+    return {
+      target,
+      protocols: this.#protocols,
+      version: checkedVersion(options),
+      origin,
+      deflate: deflateSettings(options.perMessageDeflate ?? true),
+      headers,
+      handshakeTimeout,
+      options: { ...others, auth },
+    };
+  }
+
+  /** Follows a redirect, if it is one and may be followed. */
+  #redirect(from: Target, { statusCode = 0, headers: { location } }: IncomingMessage): boolean {
+    if (!this.#redirects.follows(statusCode, location)) return false;
+    this.abort();
+    let target: Target;
+    let opening: Opening<ClientRequest>;
+    try {
+      target = this.#redirects.next(from, location);
+      opening = this.start(target);
+    } catch (error) {
+      // The server named an address of no use. That ends this connection and nothing else.
+      this.#core.fail(error as Error);
+      return true;
+    }
+    // As in ws, an exception of the program is not caught: the WebSocket is CONNECTING until its time limit.
+    this.#ws.emit('redirect', target.href, opening.request);
+    this.send(opening);
+    return true;
+  }
+
+  #open(socket: Duplex, { protocol, agreement, head }: OpeningResult): void {
+    const { allowSynchronousEvents, generateMask, perMessageDeflate = true } = this.#options;
+    const deflate = deflateSettings(perMessageDeflate);
+    const compression =
+      agreement && deflate && compressionSettings(deflate, agreement, this.#runtime.deflateEngine(deflate.engine), 'client');
+    const extensions = agreement ? PERMESSAGE_DEFLATE : '';
+    const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
+    const session = this.#runtime.createSession(socket, settings, generateMask);
+    // Planned before the 'open' event, so that messages come before what a listener puts off.
+    nextTick(() => this.#core.start(head));
+    this.#core.open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
+  }
+}
+
+/**
+ * Starts the opening of a client.
+ *
+ * @throws {SyntaxError} for an address or a subprotocol of no use.
+ * @throws {TypeError | RangeError} for an option of no use.
+ */
+export function openClient(
+  ws: WebSocketBase,
+  address: string | URL,
+  protocols: readonly unknown[],
+  options: ClientOptions,
+): void {
+  checkedVersion(options);
+  runtimeOf(ws).checkDeflateOptions(deflateSettings(options.perMessageDeflate));
+  const target = parseAddress(address);
+  const core = coreOf(ws);
+  core.url = target.href;
+  const opener = new Opener(ws, checkedProtocols(protocols), options, target);
+  core.opening = opener;
+  opener.send(opener.start(target));
+}

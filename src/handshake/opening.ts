@@ -1,0 +1,202 @@
+// A client's opening handshake (RFC 6455 section 4.1): the contract between an API, which asks for one, and the HTTP implementation that
+// carries it out, its backend. `OpeningState` is what all backends have in common: the offer, the time limit and the check of the response.
+
+import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
+import { checkResponse, keyOfBytes, type Handshake, type HandshakeResponse } from './client.ts';
+import { formatExtensions } from './extensions.ts';
+
+/** Where a client connects to: a parsed URL. */
+export interface Target {
+  /** As `url` shows it; `http:` and `https:` have become `ws:` and `wss:`. */
+  readonly href: string;
+  readonly isSecure: boolean;
+  /** Host and, unless it is the scheme's, port; with `ws+unix:` the path of the socket. */
+  readonly authority: string;
+  /** Host name or IP address, the latter without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly defaultPort: number;
+  /** Path and query. */
+  readonly path: string;
+  /** Path of a Unix domain socket, for `ws+unix:`. */
+  readonly socketPath: string | undefined;
+  /** `user:password` of the URL. */
+  readonly auth: string | undefined;
+}
+
+/** An opening handshake to make. */
+export interface OpeningPlan {
+  readonly target: Target;
+  /** Subprotocols to offer, the most wanted first. */
+  readonly protocols: readonly string[];
+  /** Default 13. */
+  readonly version?: 8 | 13 | undefined;
+  readonly origin?: string | undefined;
+  /** permessage-deflate to offer. Left out: none. */
+  readonly deflate?: DeflateOptions | undefined;
+  /** More header fields. Those of the handshake go before them. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** Milliseconds for all of it, TCP and TLS included; 0 or left out for no limit. */
+  readonly handshakeTimeout?: number | undefined;
+  /**
+   * Options of TLS, and of the HTTP request, by Node.js's names. A backend reads those that it knows. All read `auth`, which is
+   * `user:password` for Basic authentication (RFC 7617). Default: those of the target.
+   */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The credentials to send: those of the options, before those of the address. */
+export function credentialsOf({ options, target }: OpeningPlan): string | undefined {
+  return options !== undefined && 'auth' in options ? (options['auth'] as string | undefined) : target.auth;
+}
+
+/** What both sides agreed on. */
+export interface OpeningResult {
+  /** The subprotocol in use; empty for none. */
+  readonly protocol: string;
+  /** The response's Sec-WebSocket-Extensions; empty for none. */
+  readonly extensions: string;
+  /** permessage-deflate, if it is in use. */
+  readonly agreement: DeflateAgreement | undefined;
+  /** Bytes that came behind the response. The receiver's to keep. */
+  readonly head: Uint8Array;
+}
+
+/**
+ * The events of an opening. They come after the backend has returned. After `onOpen`, `onFail` and `abort()` nothing follows.
+ *
+ * An exception of a listener is the program's: it is uncaught, and the opening waits for its time limit.
+ */
+export interface OpeningEvents<Socket, Request, Response> {
+  /** The response is 101 and about to be checked. @returns Whether to go on; if not, the opening is aborted. */
+  onUpgrade(response: Response, socket: Socket): boolean;
+  /**
+   * Another response came.
+   *
+   * @returns Whether the program takes it. Otherwise the opening fails. If it does, it may still abort, and errors are still reported.
+   */
+  onResponse(request: Request, response: Response): boolean;
+  /** The WebSocket is open. Read from the socket, or make a session over it, before returning. */
+  onOpen(socket: Socket, result: OpeningResult): void;
+  onFail(error: Error): void;
+}
+
+/** An opening under way. */
+export interface Opening<Request = unknown> {
+  /** What the program is given as the request. */
+  readonly request: Request;
+  /** Sends the request. Nothing is sent before. */
+  send(): void;
+  /** Gives up, and closes the connection. Nothing is reported any more. Does nothing once the WebSocket is open. */
+  abort(): void;
+}
+
+/**
+ * Prepares an opening, and starts to connect.
+ *
+ * @throws {Error} when a header field or an option cannot be used: the caller's bug.
+ */
+export type Backend<Socket, Request, Response> = (
+  plan: OpeningPlan,
+  events: OpeningEvents<Socket, Request, Response>,
+) => Opening<Request>;
+
+/** What an {@link OpeningState} uses of its backend. */
+export interface OpeningResources {
+  /** 16 unpredictable bytes (RFC 6455 section 4.1, step 7). */
+  readonly nonce: Uint8Array;
+  /** The runtime's timers. */
+  readonly timers: { setTimer(task: () => void, milliseconds: number): unknown; clearTimer(timer: never): void };
+  /** Closes the connection, whatever it is doing. */
+  drop(): void;
+}
+
+/** An opening as every backend keeps it. It is over after its last event; then it refers to no event receiver any more. */
+export class OpeningState<Socket, Request, Response> {
+  /** What the request asks for. `origin` is the backend's to add. */
+  readonly handshake: Handshake & { readonly key: string };
+  readonly #plan: OpeningPlan;
+  readonly #resources: OpeningResources;
+  /** Null once it is over: a program that keeps the request, or the response, must not keep the WebSocket. */
+  #events: OpeningEvents<Socket, Request, Response> | null;
+  #timer: unknown;
+
+  constructor(plan: OpeningPlan, events: OpeningEvents<Socket, Request, Response>, resources: OpeningResources) {
+    this.#plan = plan;
+    this.#events = events;
+    this.#resources = resources;
+    const { protocols, version, deflate } = plan;
+    const extensions = deflate && formatExtensions([offerDeflate(deflate)]);
+    this.handshake = { key: keyOfBytes(resources.nonce), version, protocols, extensions };
+  }
+
+  get isOver(): boolean {
+    return this.#events === null;
+  }
+
+  /** Starts the time limit. */
+  start(): void {
+    const { handshakeTimeout } = this.#plan;
+    if (!handshakeTimeout) return;
+    const expire = (): void => this.fail(new Error('Opening handshake has timed out'));
+    this.#timer = this.#resources.timers.setTimer(expire, handshakeTimeout);
+  }
+
+  /**
+   * The response is 101.
+   *
+   * @param response What the program is given as the response.
+   * @param fields The same, as it is checked.
+   * @param rest Bytes that came behind it. Kept.
+   */
+  upgrade(response: Response, fields: HandshakeResponse, socket: Socket, rest: Uint8Array): void {
+    // The backend may have reported while it was being told to stop.
+    if (this.#events === null) return this.#resources.drop();
+    if (!this.#events.onUpgrade(response, socket)) return this.abort();
+    const { protocols, deflate } = this.#plan;
+    const expected = { key: this.handshake.key, protocols, offeredExtensions: deflate !== undefined };
+    const check = checkResponse(fields, expected);
+    if (!check.accepted) return this.fail(new Error(check.message));
+    let agreement: DeflateAgreement | undefined;
+    try {
+      const [answer] = check.extensions;
+      agreement = answer && deflate && agreeToDeflate(answer, deflate);
+    } catch {
+      return this.fail(new Error('Invalid Sec-WebSocket-Extensions header'));
+    }
+    const { protocol, extensionsHeader: extensions = '' } = check;
+    this.end()?.onOpen(socket, { protocol, extensions, agreement, head: rest });
+  }
+
+  /** Another response came. */
+  respond(request: Request, response: Response, status: number): void {
+    if (this.#events === null || this.#events.onResponse(request, response)) return;
+    this.fail(new Error(`Unexpected server response: ${status}`));
+  }
+
+  /** Gives up, as if the connection had failed. */
+  fail(error: Error): void {
+    const events = this.end();
+    if (events === null) return;
+    this.#resources.drop();
+    events.onFail(error);
+  }
+
+  abort(): void {
+    if (this.end() !== null) this.#resources.drop();
+  }
+
+  /** Ends it without an event. @returns The receiver of the events, null when it was over before. */
+  end(): OpeningEvents<Socket, Request, Response> | null {
+    const events = this.#events;
+    this.#events = null;
+    this.stopTimer();
+    return events;
+  }
+
+  /** Ends the time limit alone. */
+  stopTimer(): void {
+    if (this.#timer !== undefined) this.#resources.timers.clearTimer(this.#timer as never);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,107 @@
+// The backend of client openings over node:http and node:https.
+// Functions that a program may replace later are looked up when they are called: hence the default imports.
+
+import { ownOptions } from '../base/options.ts';
+import { randomFillSync } from 'node:crypto';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import net, { type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { requestHeaders } from '../handshake/client.ts';
+import { credentialsOf, OpeningState, type Opening, type OpeningEvents, type OpeningPlan } from '../handshake/opening.ts';
+import { clearTimer, setTimer } from '../clock.ts';
+import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
+
+/** An opening over node:http. */
+export type NodeOpening = Opening<ClientRequest>;
+export type NodeOpeningEvents = OpeningEvents<Duplex, ClientRequest, IncomingMessage>;
+
+/**
+ * A {@link Backend} over node:http. The plan's `options` are passed on to `http.request` or `https.request`, but for `dispatcher`: an undici
+ * Dispatcher that makes the request instead, and decides how to connect.
+ */
+export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): NodeOpening {
+  const plan = ownOptions(given);
+  const { origin, version } = plan;
+  let upgraded: Duplex | undefined;
+  const state = new OpeningState(plan, events, {
+    nonce: randomFillSync(new Uint8Array(16)),
+    timers: { setTimer, clearTimer },
+    drop() {
+      destroy(request);
+      upgraded?.destroy();
+    },
+  });
+  const headers = requestHeaders(state.handshake);
+  // Checked by Node.js, whose error programs know.
+  if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
+  const request = makeRequest(plan, headers);
+  // Not the `timeout` of node:http, which is idle time by a clock that no program can set.
+  state.start();
+  request.once('close', () => state.stopTimer());
+  request.on('error', (error) => state.fail(error));
+  request.on('response', (response) => state.respond(request, response, response.statusCode ?? 0));
+  request.on('upgrade', (response, socket, head) => {
+    upgraded = socket;
+    state.upgrade(response, { status: response.statusCode ?? 0, headers: response.headers }, socket, head);
+  });
+  return {
+    request,
+    send: () => void request.end(),
+    abort: () => state.abort(),
+  };
+}
+
+/** Ends a request whatever it is doing. A socket that is about to be handed over is destroyed as well. */
+function destroy(request: ClientRequest): void {
+  request.on('error', () => {});
+  request.destroy();
+  if (request.socket && !request.socket.destroyed) request.socket.destroy();
+}
+
+function makeRequest(plan: OpeningPlan, own: Record<string, string>): ClientRequest {
+  const { target, options } = plan;
+  const dispatcher = options?.['dispatcher'] as Dispatcher | null | undefined;
+  if (!dispatcher) return (target.isSecure ? https : http).request(requestOptions(plan, own));
+  const request = new DispatchedRequest(dispatcher, {
+    target,
+    headers: { ...plan.headers, ...own },
+    auth: credentialsOf(plan),
+  });
+  // It has what a handshake needs, and what listeners use.
+  return request as unknown as ClientRequest;
+}
+
+function requestOptions(plan: OpeningPlan, own: Record<string, string>): RequestOptions {
+  const { target } = plan;
+  const { dispatcher: _, ...options } = (plan.options ?? {}) as RequestOptions & { dispatcher?: unknown };
+  const { createConnection, defaultPort } = options;
+  return {
+    ...options,
+    method: 'GET',
+    host: target.host,
+    // As in ws: a program's `createConnection` sees it.
+    port: target.port === target.defaultPort ? target.port : String(target.port),
+    path: target.path,
+    socketPath: target.socketPath,
+    hostname: undefined,
+    protocol: undefined,
+    defaultPort: defaultPort || target.defaultPort,
+    auth: credentialsOf(plan),
+    headers: { ...(plan.headers as Record<string, string>), ...own },
+    createConnection: createConnection || (target.isSecure ? connectTls : connectPlain),
+  } as RequestOptions;
+}
+
+type ConnectionOptions = RequestOptions & { servername?: string; path?: string | undefined };
+
+function connectPlain(options: ConnectionOptions): Socket {
+  return net.connect({ ...options, path: options.socketPath ?? undefined } as never);
+}
+
+function connectTls(options: ConnectionOptions): Socket {
+  const host = options.host ?? '';
+  const servername = options.servername ?? (net.isIP(host) ? '' : host);
+  return tls.connect({ ...options, path: undefined, servername } as never);
+}
