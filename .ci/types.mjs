@@ -10,6 +10,9 @@ import { entriesWith, isClassRequired } from './exports.mjs';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const ENDING = '.d.ts';
+/** The module of the ws-style class, below dist/, and as an entry point of a runtime imports it. */
+const CLASSES = 'src/api/ws/classes';
+const FROM_ENTRY = `../../${CLASSES}.cjs`;
 
 /**
  * What `require` of an entry point gives. A class is `export =`, with the namespace of its name for the types; those of browsers and
@@ -22,9 +25,9 @@ function required(path, text) {
   const folder = path.slice(0, -'index'.length);
   writeFileSync(join(DIST, `${folder}named.d.cts`), text);
   return [
-    `import { WebSocket } from './websocket.cjs';`,
+    `import { WebSocket } from '${FROM_ENTRY}';`,
     `import * as named from './named.cjs';`,
-    `declare module './websocket.cjs' {`,
+    `declare module '${FROM_ENTRY}' {`,
     `  namespace WebSocket {`,
     ...membersFor(folder, text).map((line) => `    ${line}`),
     `  }`,
@@ -42,7 +45,7 @@ function declarationsOf(path) {
 
 /** What an entry point exports besides the members that its class has anyway: `require` puts all of it on the class. */
 function membersFor(folder, text) {
-  const own = declarationsOf(`${folder}websocket`);
+  const own = declarationsOf(CLASSES);
   const namespace = own.split('declare namespace WebSocket')[1] ?? '';
   return [...exportedNames(folder, text)].flatMap((name) => {
     const isType = new RegExp(`\\b(?:type|interface) ${name}\\b`).test(namespace);
