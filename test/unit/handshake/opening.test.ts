@@ -71,7 +71,7 @@ test.each([
   ],
 ])('an opening fails at %s, and drops the connection first', (_name, fields, message) => {
   const { log, upgrade } = setUp({ deflate: {} });
-  upgrade(fields as Record<string, string>);
+  upgrade(fields);
   expect(log).toEqual(['upgrade 101', 'drop', `fail: ${message}`]);
 });
 
