@@ -159,13 +159,10 @@ export class Server extends TypedEmitter<ServerEvents> {
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
     const info: VerifyClientInfo = { origin: check.origin, secure: isSecure(request), req: request };
-    let isSettled = false;
-    const settle = (ok: boolean, status: number = 401, reason?: string): void => {
-      if (isSettled) return;
-      isSettled = true;
+    const settle = once((ok: boolean, status: number = 401, reason?: string) => {
       if (ok) complete();
       else refuseUpgrade(socket, { status, reason });
-    };
+    });
     const ask = verifyClient as (...values: unknown[]) => boolean | PromiseLike<boolean>;
     const takesCallback = verifyClient.length >= 2;
     const verdict = callHook(
@@ -180,13 +177,10 @@ export class Server extends TypedEmitter<ServerEvents> {
   #selectProtocol({ check, socket }: Upgrade, complete: (protocol: string | undefined) => void): void {
     const { handleProtocols } = this.options;
     if (!handleProtocols) return complete(check.protocols[0]);
-    let isSettled = false;
-    const settle = (proceed: () => void): void => {
-      if (isSettled) return;
-      isSettled = true;
+    const settle = once((proceed: () => void) => {
       clearTimer(timer);
       proceed();
-    };
+    });
     const refuseWith = (status: number, reason?: string): void => settle(() => refuseUpgrade(socket, { status, reason }));
     const onTimeout = (): void => refuseWith(501, 'Could not process protocols');
     const timer = this.#handshakeTimeout === 0 ? undefined : setTimer(onTimeout, this.#handshakeTimeout);
@@ -247,6 +241,16 @@ export class Server extends TypedEmitter<ServerEvents> {
       if (index !== -1) this.clients.splice(index, 1);
     };
   }
+}
+
+/** Ignores all calls but the first: a hook may call back several times. */
+function once<Values extends unknown[]>(settle: (...values: Values) => void): (...values: Values) => void {
+  let isSettled = false;
+  return (...values) => {
+    if (isSettled) return;
+    isSettled = true;
+    settle(...values);
+  };
 }
 
 function isSecure(request: IncomingMessage): boolean {
