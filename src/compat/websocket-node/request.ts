@@ -42,14 +42,13 @@ export class HandshakeError extends Error {
 interface Offer {
   /** The requests of the servers that may still respond. */
   readonly requests: WebSocketRequest[];
-  isAnswered: boolean;
-  isAccepted: boolean;
+  state: 'pending' | 'accepted' | 'rejected';
 }
 
 const offers = new WeakMap<Socket, Offer>();
 
 function offerOf(socket: Socket): Offer {
-  const offer = offers.get(socket) ?? { requests: [], isAnswered: false, isAccepted: false };
+  const offer: Offer = offers.get(socket) ?? { requests: [], state: 'pending' };
   offers.set(socket, offer);
   return offer;
 }
@@ -174,7 +173,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
    */
   accept(acceptedProtocol?: string | null, allowedOrigin?: string | null, cookies?: ICookie[]): WebSocketConnection {
     this._verifyResolution();
-    if (this.#offer.isAccepted) throw new Error('Another server of this HTTP server has accepted the request.');
+    if (this.#offer.state === 'accepted') throw new Error('Another server of this HTTP server has accepted the request.');
     let lines: string[];
     try {
       lines = this.#acceptance(acceptedProtocol, allowedOrigin, cookies);
@@ -184,8 +183,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
       throw error;
     }
     if (this._isAnswered || this.socket.destroyed) this._socketIsClosing = true;
-    this.#offer.isAccepted = true;
-    this.#resolve();
+    this.#resolve('accepted');
     const { socket } = this;
     const connection = new WebSocketConnection(socket, [], acceptedProtocol as string, false, this.serverConfig);
     connection.webSocketVersion = this.webSocketVersion;
@@ -212,14 +210,14 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   reject(status?: number, reason?: string, extraHeaders?: object): void {
     this._verifyResolution();
     const isAnswered = this._isAnswered;
-    this.#resolve();
+    this.#resolve(isAnswered ? this.#offer.state : 'rejected');
     if (!isAnswered) this.#writeRejection(status, reason, extraHeaders);
     this.emit('requestRejected', this);
   }
 
   /** Whether a server on this HTTP server has responded. @internal */
   get _isAnswered(): boolean {
-    return this.#offer.isAnswered;
+    return this.#offer.state !== 'pending';
   }
 
   /** @throws {Error} when the request is resolved already. */
@@ -239,9 +237,9 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this.socket.end(formatHead(lines));
   }
 
-  #resolve(): void {
+  #resolve(state: Offer['state']): void {
     this._resolved = true;
-    this.#offer.isAnswered = true;
+    this.#offer.state = state;
     for (const request of this.#offer.requests.splice(0)) request.#settle();
     this.emit('requestResolved', this);
   }
