@@ -7,7 +7,7 @@ const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'w
 /**
  * Parses a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` address.
  *
- * @throws {SyntaxError} when it is no URL, has another scheme, a fragment, or no socket path.
+ * @throws {SyntaxError} if it is not a URL, has another scheme, a fragment, or no socket path.
  */
 export function parseAddress(address: string | URL): Target {
   let url: URL;
@@ -44,7 +44,7 @@ export function parseAddress(address: string | URL): Target {
   };
 }
 
-/** Undoes percent-encoding byte by byte, as HTTP clients do; bytes that are no UTF-8 become U+FFFD. */
+/** Undoes percent-encoding byte by byte, as HTTP clients do; bytes that are not UTF-8 become U+FFFD. */
 function unescape(text: string): string {
   const escaped = new TextEncoder().encode(text);
   const bytes = new Uint8Array(escaped.length);

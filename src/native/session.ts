@@ -1,5 +1,5 @@
-// A WebSocket of the runtime as a Session: https://websockets.spec.whatwg.org/. The runtime speaks RFC 6455; what it hides (Pings,
-// fragments, TCP) cannot be done here, and says so.
+// A WebSocket of the runtime as a Session: https://websockets.spec.whatwg.org/. The runtime implements RFC 6455. Functions that it does
+// not offer (Pings, fragments, TCP) throw an error that says so.
 
 import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError, UsageError } from '../base/errors.ts';

@@ -9,11 +9,11 @@ import { NodeTransport } from './transport.ts';
 /**
  * Joins `socket`, whose opening handshake is done, to a connection.
  *
- * @param lent What the connection uses of the runtime; for tests and for masking keys of a program's own.
+ * @param functions The platform; tests, and programs that make their own masking keys, pass another one.
  */
-export function createSession(socket: Duplex, options: ConnectionOptions, lent: Platform = platform): Connection {
+export function createSession(socket: Duplex, options: ConnectionOptions, functions: Platform = platform): Connection {
   const transport = new NodeTransport(socket);
-  const session = new Connection(lent, transport, options);
+  const session = new Connection(functions, transport, options);
   transport.attach(session);
   return session;
 }

@@ -7,7 +7,7 @@ import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
 import { copyToOwn } from './views.ts';
 
-/** What sockets have and other Duplex streams have not. */
+/** Members that sockets have and other Duplex streams do not have. */
 interface SocketOptions {
   setTimeout?: (milliseconds: number) => void;
   setNoDelay?: (on: boolean) => void;
@@ -16,7 +16,7 @@ interface SocketOptions {
 /** The encoding that streams name for chunks that have none. */
 const BUFFER = 'buffer' as BufferEncoding;
 
-/** Where a socket keeps its transport, for listeners that all of them share: one each for every event takes 300 bytes a connection. */
+/** Key of a socket's transport. All sockets share the listeners, because separate ones take 300 bytes a connection. */
 const TRANSPORT = Symbol('transport');
 
 interface Carrier {
@@ -28,12 +28,12 @@ export class NodeTransport implements Transport {
   #events: TransportEvents | null = null;
   #isStarted = false;
   #isPaused = false;
-  /** Whether the operating system takes what is written: other streams may pass a chunk on, and read it after its callback. */
+  /** Whether writes go to the operating system. Other streams may pass a chunk on, and read it after its callback. */
   readonly #isSocket: boolean;
   #error: Error | undefined;
   #onWritten: (() => void) | null = null;
   #isWriting = false;
-  /** Whether the write on the stack is complete. */
+  /** Whether the running write is complete. */
   #isTaken = false;
 
   constructor(socket: Duplex) {
@@ -43,9 +43,9 @@ export class NodeTransport implements Transport {
     socket.on('end', NodeTransport.#onEnd);
     socket.on('error', NodeTransport.#onError);
     socket.on('close', NodeTransport.#onClose);
-    // A stream that flows, because a test helper listened to it, would drop what comes before the start.
+    // A flowing stream, for example one with a listener of a test helper, would drop bytes before the start.
     if (socket.readableFlowing === true) socket.pause();
-    // The closing handshake and the heartbeat keep time from now on, and frames are gathered by us, not by Nagle.
+    // The closing handshake and the heartbeat have their own timers, and we gather frames instead of Nagle's algorithm.
     const options = socket as SocketOptions;
     options.setTimeout?.(0);
     options.setNoDelay?.(true);
@@ -56,7 +56,7 @@ export class NodeTransport implements Transport {
     return TRANSPORT in socket;
   }
 
-  /** Names the receiver of what the socket has to say, in the place of the one before. */
+  /** Sets the receiver of the socket's events, instead of the former one. */
   attach(events: TransportEvents): void {
     this.#events = events;
   }
@@ -65,7 +65,7 @@ export class NodeTransport implements Transport {
     const socket = this.#socket;
     this.#isStarted = true;
     if (socket.destroyed) return;
-    // What arrived while the socket was in other hands sits in its buffer, before anything that is read from now on.
+    // Bytes that arrived earlier are in the socket's buffer. They come before all later reads.
     for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) this.#events!.receive(chunk);
     const isDirect = readInto(socket, platform.codec.input, NodeTransport.#onRead);
     if (!isDirect) socket.on('data', NodeTransport.#onData);
@@ -78,16 +78,16 @@ export class NodeTransport implements Transport {
     const socket = this.#socket;
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
-    // What somebody else wrote, such as the answer of the opening handshake, goes first.
+    // Earlier writes of others, such as the response of the opening handshake, go first.
     const isTaken = this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
-    // It may be the handshake's, which is not to be kept alive.
+    // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
     return isTaken;
   }
 
   /**
-   * Writes past the queue of the stream. One batch is under way at a time, so there is nothing to queue, and the queue costs
-   * a tick and its bookkeeping a write. `_write` is what the queue would call.
+   * Writes without the queue of the stream. One batch is under way at a time, so nothing has to be queued, and the queue costs a tick and
+   * bookkeeping for each write. The queue itself calls `_write`.
    */
   #writeDirectly(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
@@ -97,7 +97,7 @@ export class NodeTransport implements Transport {
       socket._write(chunks[0], BUFFER, this.#acknowledge);
     } else {
       const list = chunks.map((chunk) => ({ chunk, encoding: BUFFER }));
-      // How net.Socket is told that none of them is a string.
+      // Tells net.Socket that no chunk is a string.
       socket._writev!(Object.assign(list, { allBuffers: true }), this.#acknowledge);
     }
     this.#isWriting = false;
@@ -117,7 +117,7 @@ export class NodeTransport implements Transport {
 
   readonly #acknowledge = (error?: Error | null): void => {
     if (error) this.#socket.destroy(error);
-    // A write that a destroyed socket lost completes without an error. 'close' follows, and tells whoever waits.
+    // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
     else if (this.#isWriting) this.#isTaken = true;
     else if (!this.#socket.destroyed) this.#onWritten?.();
   };
@@ -132,7 +132,7 @@ export class NodeTransport implements Transport {
 
   pause(): void {
     this.#isPaused = true;
-    // Before the start nobody reads, and a socket that was told to flow would drop what it has.
+    // Before the start there is no reader, and a flowing socket would drop its bytes.
     if (this.#isStarted) this.#socket.pause();
   }
 
@@ -161,13 +161,13 @@ export class NodeTransport implements Transport {
 
   static #onClose(this: Carrier & Duplex): void {
     const transport = this[TRANSPORT]!;
-    // What a pause held back: nobody will be able to ask for it any more.
+    // Bytes that a pause kept back. After this there is no other chance to read them.
     const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
     try {
       if (rest !== null) transport.#events?.receive(rest);
     } finally {
       const events = transport.#events;
-      // The socket may live on with the program's request; what was connected to it shall not.
+      // The program's request may keep the socket alive. It must not keep the connection alive.
       transport.#events = transport.#onWritten = null;
       events?.closed(transport.#error);
     }

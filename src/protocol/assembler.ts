@@ -3,8 +3,8 @@
 import type { Platform } from '../platform.ts';
 
 /**
- * How far ahead of what has arrived the buffer of a frame of known length may reach. The header's claim alone allocates nothing;
- * memory that was not written to is not yet backed by the operating system. With 4, a 1 MiB frame read in pieces of 64 to 256 KiB
+ * How many times longer than the received bytes the buffer of a frame of known length may be. The header's claim alone allocates nothing.
+ * The operating system does not back memory that was not written to. With 4, a 1 MiB frame read in pieces of 64 to 256 KiB
  * is copied twice at most; with 2 it is up to four times.
  */
 const AHEAD = 4;
@@ -26,7 +26,7 @@ export class MessageAssembler {
     this.#platform = platform;
   }
 
-  /** Bytes held so far. */
+  /** Bytes so far. */
   get length(): number {
     return this.#length;
   }
@@ -50,8 +50,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Hands over the buffer, of which the first {@link length} bytes are the message, and starts anew. The others, which only a message in
-   * fragments may leave, hold anything: programs must not reach them.
+   * Hands over the buffer and starts anew. The first {@link length} bytes are the message. A message in fragments may leave more bytes, with
+   * undefined contents, which programs must not reach.
    */
   take(): Uint8Array {
     const bytes = this.#bytes ?? this.#platform.allocate(0);
@@ -60,7 +60,7 @@ export class MessageAssembler {
     return bytes;
   }
 
-  /** Drops what is held. */
+  /** Drops the buffer. */
   clear(): void {
     this.#bytes = null;
     this.#length = 0;

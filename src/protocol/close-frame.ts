@@ -6,11 +6,11 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../base/opcodes.ts';
 import type { Platform } from '../platform.ts';
 import { invalidCloseCode, invalidControlLength } from './violations.ts';
 
-/** What a Close frame says. */
+/** Contents of a Close frame. */
 export interface ClosePayload {
   /** 1005 for a frame without a status code (RFC 6455 section 7.1.5). */
   readonly code: number;
-  /** UTF-8, the receiver's to keep. */
+  /** UTF-8. Belongs to the receiver. */
   readonly reason: Uint8Array;
 }
 
@@ -27,9 +27,9 @@ export function readClose(platform: Platform, source: Uint8Array, start: number,
 /**
  * Makes the payload.
  *
- * @param code Left out: none, and no reason.
+ * @param code Left out: an empty payload.
  * @param reason UTF-8.
- * @throws {UsageError} when the code may not be sent, or the reason is longer than 123 bytes.
+ * @throws {UsageError} if the code must not be sent, or the reason is longer than 123 bytes.
  */
 export function makeClose(code: number | undefined, reason: Uint8Array): Uint8Array {
   if (code === undefined) return new Uint8Array(0);

@@ -5,11 +5,11 @@ import { DEFAULT_WINDOW_BITS, type DeflateAgreement } from '../deflate/parameter
 import type { DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
 import type { Platform, Role } from '../platform.ts';
 
-/** What a connection needs to know to compress. */
+/** Compression settings of a connection. */
 export interface CompressionOptions {
   readonly engine: DeflateEngine;
   readonly agreement: DeflateAgreement;
-  /** Largest window that our own messages refer back in, 8 to 15; 0: each starts afresh. Default 12, and never more than was agreed on. */
+  /** Largest window of our messages, 8 to 15; 0: no window. Default 12, and never more than the agreement. */
   readonly windowBits?: number | undefined;
   /** Smallest message that is compressed when each starts afresh, in bytes. Default 1,024, as in ws. */
   readonly threshold?: number | undefined;
@@ -20,7 +20,7 @@ export interface CompressionOptions {
 }
 
 const DEFAULT_THRESHOLD = 1024;
-/** Bytes that the messages of one turn may inflate to before the next one has to wait: 2 to 4 ms. */
+/** Bytes to which the messages of one turn may inflate before the next one has to wait: 2 to 4 ms. */
 const INFLATED_A_TURN = 1048576;
 
 /** Receives a finished job. `isOwned`: whether the bytes may be kept. */
@@ -42,7 +42,7 @@ export class Compression {
   }
 
   /**
-   * Whether a message is worth compressing. With a context that is kept even a short one is, because it resembles those before it.
+   * Whether to compress a message. With a kept context even a short message is compressed, because it resembles the earlier ones.
    *
    * @param length Bytes of its first frame.
    */
@@ -53,7 +53,7 @@ export class Compression {
   /**
    * Compresses the payload of one frame.
    *
-   * @param data Copied, where this does not finish at once.
+   * @param data Copied if this does not finish at once.
    * @param failed Called with any exception, also of making the context: memory may be short, or WebAssembly forbidden.
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
@@ -73,7 +73,7 @@ export class Compression {
    * Decompresses a message, or the next part of one.
    *
    * @param data Kept until `done` or `failed`.
-   * @param limit Most bytes that may come of it; 0 for no limit.
+   * @param limit Most bytes of output; 0 for no limit.
    * @param isFinal Whether it ends the message.
    * @returns As {@link deflate} does.
    */
@@ -95,7 +95,7 @@ export class Compression {
     return false;
   }
 
-  /** Frees both contexts. What is under way is dropped, and so is what comes later. */
+  /** Frees both contexts. Running and later jobs are dropped. */
   close(): void {
     this.#isClosed = true;
     this.#deflator?.close();
@@ -153,7 +153,7 @@ export class Compression {
     });
   }
 
-  /** Starts a turn: what one may inflate is bounded, so that many short messages do not hold up the loop as one long one would. */
+  /** Starts a turn. The output of a turn is limited, so that many short messages do not block the event loop. */
   beginTurn(): void {
     this.#inflatedBytes = 0;
   }

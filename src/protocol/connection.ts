@@ -1,5 +1,5 @@
 // A WebSocket connection over a byte stream: control frames, the closing handshake and the two ends of TCP, RFC 6455 sections 5.5 and 7.
-// inbound.ts makes messages of what arrives; outbound.ts and outbox.ts make frames of what is sent, and they leave from here, once a turn.
+// inbound.ts makes messages of received bytes. outbound.ts and outbox.ts make frames of sent messages. This file writes them, once a turn.
 
 import { refuseOutput } from '../base/admission.ts';
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
@@ -27,44 +27,44 @@ import { Inbound, type InboundLimits, type InboundOwner } from './inbound.ts';
 import { Outbound, type OutboundOwner } from './outbound.ts';
 import { REFERENCE_FROM, type Batch } from './outbox.ts';
 
-/** Limits and habits of a connection. */
+/** Limits and other options of a connection. */
 export interface ConnectionOptions extends InboundLimits {
   readonly role: Role;
   /** Whether a Ping is answered at once. Default true. */
   readonly autoPong?: boolean;
-  /** Asked about each Ping before it is answered; `payload` is its to keep. Default: all are. */
+  /** Decides whether a Ping is answered. `payload` belongs to it. Default: every Ping is. */
   readonly acceptsPing?: ((payload: Uint8Array) => boolean) | undefined;
-  /** The close reason that tells the peer of its violation: UTF-8, at most 123 bytes. Default: none. */
+  /** The close reason for a violation: UTF-8, at most 123 bytes. Default: empty. */
   readonly describeViolation?: ((error: PeerError) => Uint8Array) | undefined;
   /** permessage-deflate, as it was negotiated. Default: none. */
   readonly compression?: CompressionOptions | undefined;
-  /** Milliseconds that the closing handshake and the end of TCP may take together before we cut it. Default 30,000. */
+  /** Milliseconds for the closing handshake and the end of TCP together. Then the transport is destroyed. Default 30,000. */
   readonly closeTimeout?: number;
   /**
-   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB: far above the amount that a
-   * program which looks at `bufferedAmount` ever reaches, and the end of one that does not.
+   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. A program that checks
+   * `bufferedAmount` stays far below.
    */
   readonly maxBufferedAmount?: number;
   /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
   readonly bufferPolicy?: BufferPolicy;
-  /** Pings a silent peer and drops one that stays silent. Default: none. */
+  /** Sends Pings to a silent peer, and drops the connection if the peer stays silent. Default: none. */
   readonly heartbeat?: HeartbeatSettings;
 }
 
-// What may still leave, in this order.
+// States of the output, in this order.
 
 /** Messages and control frames. */
 const SENDING = 0;
-/** Our Close frame is queued, behind no message that is still being compressed. Only Pongs follow it. */
+/** Our Close frame is queued, and no message before it is still being compressed. Only Pongs follow it. */
 const CLOSE_QUEUED = 1;
-/** FIN follows what is queued. */
+/** FIN follows the queued frames. */
 const ENDING = 2;
 /** FIN was sent, or the transport destroyed. */
 const ENDED = 3;
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The connection whose read is being delivered: the end of the read flushes what its listeners send. */
+/** The connection whose read is being delivered. The end of the read flushes the messages of its listeners. */
 let receiving: Connection | null = null;
 
 function setReceiving(connection: Connection | null): void {
@@ -95,23 +95,23 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   /** Covers the closing handshake and the end of TCP. */
   #timer: Timer | undefined;
   /**
-   * Reports of the transport that wait, in order: for the start, for the end of the delivery or call on the stack, or, if they are its end, for
-   * a message that is being decompressed. While one waits, so do all that follow. Null when none has to.
+   * Reports of the transport that wait, in order: for the start, for the end of the running delivery or call, or, for the transport's end, for
+   * a message that is being decompressed. While one waits, all later ones wait. Null if none waits.
    */
   #reports: (() => void)[] | null = [];
   #isPaused = false;
-  /** The payload of a Ping that is answered when the transport takes bytes again. */
+  /** The payload of a Ping that is answered when the transport accepts bytes again. */
   #latePong: Uint8Array | null = null;
-  /** The batch that the transport has not taken completely. */
+  /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
-  /** Whether the operating system has kept a batch waiting since everything was last handed over. */
+  /** Whether a batch had to wait for the operating system since everything was last handed over. */
   #hasWaited = false;
   #isFlushPlanned = false;
-  /** Whether a flush within a call of the program is on the stack: its callbacks come later, and so do reports of the transport. */
+  /** Whether a flush within a call of the program is running. Its callbacks and the reports of the transport wait. */
   #isInCall = false;
-  /** Callbacks of what was written in such a call. */
+  /** Callbacks of messages that were written in such a call. */
   #lateCallbacks: SendCallback[] | null = null;
-  // Made when first needed: a connection that only receives has no use for them.
+  // Made when first needed, because a connection that only receives does not need them.
   #flushLater: (() => void) | undefined;
   #written: ((isAtOnce?: boolean) => void) | undefined;
 
@@ -134,7 +134,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this.#heartbeatHost());
   }
 
-  /** Hands over what listeners of the read on the stack have sent: the process ends, and the read with it. */
+  /** Hands over the messages of the running delivery, because the process ends. */
   static flushReceiving(): void {
     const connection = receiving;
     receiving = null;
@@ -223,13 +223,13 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   terminate(): void {
     if (this.#state === CLOSED) return;
-    // What this turn has sent goes out, as far as the system takes it at once.
+    // Flush the messages of this turn. The operating system may accept only a part.
     this.#flushInCall();
     this.#output = ENDED;
     this.#stopReceiving();
     this.#beginClosing();
     this.#transport.destroy();
-    // A connection that was dropped may never be started, nor finish a decompression.
+    // A dropped connection may never be started, and may never finish a decompression.
     this.#reportLater();
   }
 
@@ -273,7 +273,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     else this.#end(error);
   }
 
-  /** Whether a report must wait; in the middle of a delivery, because the input arena is in use. */
+  /** Whether a report must wait. During a delivery it waits because the input arena is in use. */
   get #mustWait(): boolean {
     return this.#reports !== null || this.#isInCall || this.#platform.codec.isDelivering;
   }
@@ -329,31 +329,31 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#settle(this.#outbound.outbox.take(), lost);
     this.#compression?.close();
     for (const callback of this.#outbound.abandon()) guard(this.#platform, () => callback(lost));
-    // A program that keeps the request keeps its socket, and us: none of that shall keep the WebSocket.
+    // A program that keeps the request keeps its socket and this connection. That must not keep the WebSocket alive.
     this.attach(UNATTACHED);
-    // We answer each Close frame, so one that came makes the end clean.
+    // We answer each Close frame, so the end is clean if the peer has sent one.
     sink.onEnd(this.#closeCode, this.#closeReason, this.#closeCode !== CLOSE_ABNORMAL);
   }
 
-  // From the two halves. Public because the interfaces are.
+  // From inbound and outbound. Public because these interfaces need it.
 
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
-    // Also after our own Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then nothing more is read.
+    // Also after our Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then nothing more is read.
     if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
     this.#sink.onPing(payload);
   }
 
   onViolation(error: PeerError): void {
     this.#stopReceiving();
-    // The Close frame says what went wrong; messages that are still being compressed would only delay it.
+    // Messages that are still being compressed are dropped, because they would delay the Close frame.
     for (const callback of this.#outbound.abandon()) this.#platform.defer(() => callback(error));
     if (this.#output === SENDING) this.#sendClose(error.closeCode, this.#describeViolation?.(error));
     this.#beginClosing();
     this.#planEnd();
-    // Bytes that nobody reads turn our end into a reset, which could overtake the Close frame: read on, and ignore.
+    // Unread bytes would turn our FIN into a reset, which could overtake the Close frame. So read on, and ignore the bytes.
     this.#transport.resume();
     this.#reportLater();
     this.#sink.onError(error);
@@ -386,7 +386,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   // Control frames and the closing handshake.
 
-  /** For comparisons behind a call that may have changed the state. */
+  /** For comparisons after a call that may have changed the state. */
   get #isClosed(): boolean {
     return this.#state === CLOSED;
   }
@@ -399,11 +399,11 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   /**
-   * Answers a Ping at once, or, while the peer does not take what we send, only the latest one (RFC 6455 section 5.5.3): otherwise
-   * a peer that pings and never reads would fill our memory.
+   * Answers a Ping at once. While the peer does not read, only the latest Ping is answered later (RFC 6455 section 5.5.3): otherwise a peer
+   * that sends Pings and never reads would fill our memory.
    */
   #answerPing(source: Uint8Array, start: number, end: number): void {
-    // Not with the payload that the program gets, which it may change or transfer.
+    // A copy, because the program may change or transfer the payload that it gets.
     if (this.#outbound.isCongested) this.#latePong = this.#platform.copy(source, start, end);
     else this.#outbound.sendControl(OPCODE_PONG, source.subarray(start, end), undefined);
   }
@@ -419,12 +419,12 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#beginClosing();
     // RFC 6455 section 7.1.1: the server closes TCP first; the client waits for it, as long as the timer allows.
     if (this.role === 'server') this.#planEnd();
-    // A paused transport would not tell us that the peer ended.
+    // A paused transport does not report the peer's end, so resume it.
     this.#transport.resume();
     this.#sink.onCloseFrame?.(code, reason);
   }
 
-  /** Queues our Close frame behind all messages. @throws {UsageError} when the code may not be sent, or the reason is too long. */
+  /** Queues our Close frame behind all messages. @throws {UsageError} if the code must not be sent, or the reason is too long. */
   #sendClose(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
     const payload = makeClose(code, reason);
     this.#outbound.afterAll(() => {
@@ -433,7 +433,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     }, callback);
   }
 
-  /** Ignores what arrives from now on, and forgets what is unfinished. */
+  /** Ignores all further input, and drops unfinished messages. */
   #stopReceiving(): void {
     this.#inbound.end();
     this.#latePong = null;
@@ -464,15 +464,15 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     };
   }
 
-  // The way out.
+  // Output.
 
   get #mustAsk(): boolean {
     return this.#state !== OPEN || this.#inFlight !== null || this.#outbound.payloadBytes > this.#maxBufferedAmount;
   }
 
-  /** Whether another message may wait; if not, does what the policy says. */
+  /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
-    // What this turn has sent may be taken at once.
+    // The operating system may accept the messages of this turn at once.
     if (this.bufferedAmount > this.#maxBufferedAmount) this.#flushInCall();
     if (this.#state !== OPEN) {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
@@ -485,7 +485,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   #planFlush(): void {
-    // The end of the read flushes; elsewhere a microtask gathers what the current turn sends.
+    // The end of the read flushes. Elsewhere a microtask flushes the messages of the current turn.
     if (receiving === this || this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
     this.#platform.defer((this.#flushLater ??= this.#makeFlushLater()));
@@ -504,12 +504,12 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     return (isAtOnce) => this.#endWrite(isAtOnce);
   }
 
-  /** Writes a long message before the turn is over where it would make memory short: fresh memory costs more than a write. */
+  /** Writes a long message before the end of the turn if slots run short: new memory costs more than a write. */
   #relieve(): void {
     if (this.#outbound.outbox.isPressing) this.#flushInCall();
   }
 
-  /** Flushes in a call of the program. Its callbacks come later, and so do reports of the transport. */
+  /** Flushes in a call of the program. Callbacks and reports of the transport wait until it is over. */
   #flushInCall(): void {
     this.#isInCall = true;
     try {
@@ -524,7 +524,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#writeAll();
   }
 
-  /** Calls back for what was written in a call. */
+  /** Calls the callbacks of messages that were written in a call. */
   #callBack(): void {
     const callbacks = this.#lateCallbacks;
     if (callbacks === null) return;
@@ -535,18 +535,18 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #writeAll(): void {
     if (this.#inFlight !== null || this.#output === ENDED || this.#state === CLOSED) return;
     const { outbox } = this.#outbound;
-    // More than once if the transport delivers inside write, and the peer's answer makes us send again.
+    // Repeated if the transport delivers within write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
-        // While the transport holds this batch, what follows gathers in the outbox and leaves in one write as well.
+        // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
         this.#outbound.isCongested = true;
         return;
       }
       this.#settle(batch);
     }
-    // A message that is still being compressed, and the Close frame behind it, come first.
+    // A message that is still being compressed, and the Close frame after it, come first.
     if (this.#output !== ENDING || this.#outbound.isBusy || this.#isClosed) return;
     this.#output = ENDED;
     this.#transport.end();
@@ -568,7 +568,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#sink.onDrain();
   }
 
-  /** Gives back what a batch holds, and calls back its senders. */
+  /** Frees the memory of a batch, and calls its callbacks. */
   #settle({ slots, callbacks }: Batch, error?: Error): void {
     this.#inFlight = null;
     for (const slot of slots) this.#platform.codec.releaseSlot(slot);

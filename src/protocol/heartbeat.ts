@@ -1,20 +1,20 @@
-// When to ping a silent peer, and when it counts as dead. RFC 6455 section 5.5.2 names both uses of a Ping.
+// Decides when a silent peer gets a Ping, and when it counts as dead (RFC 6455 section 5.5.2).
 
 import type { Platform, Timer } from '../platform.ts';
 
 /** Both in milliseconds. */
 export interface HeartbeatSettings {
-  /** How long nothing may arrive before a Ping is sent. */
+  /** Idle time before a Ping is sent. */
   readonly interval: number;
-  /** How long nothing may arrive after that Ping before the peer counts as dead. */
+  /** Idle time after that Ping before the peer counts as dead. */
   readonly timeout: number;
 }
 
-/** What a heartbeat asks of its session. */
+/** Functions that a heartbeat needs from its connection. */
 export interface HeartbeatHost {
-  /** Whether what arrives would be read: while the program has paused, silence says nothing about the peer. */
+  /** Whether input is being read. While the program has paused, silence says nothing about the peer. */
   isReading(): boolean;
-  /** Whether the peer, or a transport that takes its time, has not taken all that was written. */
+  /** Whether written data still waits for the peer or for the transport. */
   isHeld(): boolean;
   /** Sends a Ping without payload. */
   ping(): void;
@@ -22,10 +22,10 @@ export interface HeartbeatHost {
   giveUp(): void;
 }
 
-/** Milliseconds in which a runtime reads what has arrived, after its event loop was held up. */
+/** Milliseconds in which a runtime reads waiting input after its event loop was blocked. */
 const LONGEST_GRACE = 100;
 
-/** What the callbacks of messages get that wait for a peer which shows no sign of life. */
+/** The error for the callbacks of messages that wait for a dead peer. */
 export class HeartbeatError extends Error {
   readonly code = 'WS_ERR_HEARTBEAT' as const;
 
@@ -35,17 +35,17 @@ export class HeartbeatError extends Error {
 }
 
 /**
- * Watches over one connection. A sign of life is a flag that the timer looks at: reading pays a store, never a timer. So a Ping is sent
- * when nothing has arrived for one to two intervals.
+ * Watches one connection. A sign of life sets a flag, which the timer checks, so reading costs a store and no timer. Therefore a Ping is sent
+ * after one to two idle intervals.
  */
 export class Heartbeat {
-  /** Set once the peer has been given up. */
+  /** Set once the peer counts as dead. */
   error: HeartbeatError | undefined;
   readonly #platform: Platform;
   readonly #settings: HeartbeatSettings;
   readonly #host: HeartbeatHost;
   #hasSign = false;
-  /** Whether something waited for the peer when it was pinged. */
+  /** Whether data waited for the peer when the Ping was sent. */
   #wasHeld = false;
   #isStopped = false;
   #timer: Timer | undefined;
@@ -61,13 +61,13 @@ export class Heartbeat {
     if (!this.#isStopped && this.#timer === undefined) this.#wait(this.#settings.interval);
   }
 
-  /** Ends it: the session closes. */
+  /** Stops: the connection closes. */
   stop(): void {
     this.#isStopped = true;
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
   }
 
-  /** What waited was taken: a sign if it had waited before the Ping. A Ping that is written shows only that we live. */
+  /** Waiting data was taken. A sign of life if it had waited before the Ping; the Ping itself is always written. */
   taken(): void {
     if (this.#wasHeld) this.#hasSign = true;
     this.#wasHeld = false;
@@ -86,12 +86,12 @@ export class Heartbeat {
   #look(): void {
     if (this.#isAlive) return this.#wait(this.#settings.interval);
     this.#wasHeld = this.#host.isHeld();
-    // Armed first: what the Ping sets off may end the connection.
+    // Armed first, because the Ping may end the connection.
     this.#await(this.#patience);
     this.#host.ping();
   }
 
-  /** Gives the peer `left` milliseconds. Looks sooner when that is long, so that an idle connection still sees its Pings. */
+  /** Waits `left` milliseconds for the peer. Checks earlier if that is long, so that an idle connection still gets its Pings. */
   #await(left: number): void {
     const { interval } = this.#settings;
     const step = Math.min(interval, left);
@@ -103,8 +103,8 @@ export class Heartbeat {
   }
 
   #judge(): void {
-    // While the program held up the event loop, the Pong may have come and lie unread: the last stretch is a timer of its own.
-    // By the runtime's clock, since a fake one may jump over the time that the Pong takes.
+    // While the program blocked the event loop, the Pong may have arrived without being read. So the last part is a separate timer.
+    // It uses the runtime's clock, because a fake clock may jump over the time that the Pong takes.
     this.#timer = this.#platform.ownTimer(() => this.#platform.nextTurn(() => this.#decide()), this.#grace);
   }
 
@@ -115,7 +115,7 @@ export class Heartbeat {
     this.#host.giveUp();
   }
 
-  /** The last stretch of the timeout. */
+  /** The last part of the timeout. */
   get #grace(): number {
     return Math.min(LONGEST_GRACE, this.#settings.timeout / 2);
   }

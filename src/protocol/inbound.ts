@@ -32,15 +32,15 @@ import {
   tooManyFragments,
 } from './violations.ts';
 
-/** Limits on what a peer may send, and the form in which it is passed on. */
+/** Limits for a peer's messages, and the form in which they are passed on. */
 export interface InboundLimits {
   /** Largest message, in bytes, before and after decompression; 0 for none. Default 100 MiB. */
   readonly maxPayload?: number;
   /** Largest payload of one data frame, in bytes; 0 for none, the default. */
   readonly maxFramePayload?: number;
   /**
-   * Whether data frames are passed on one by one, to `onFrame`, and messages are not. `maxPayload` then holds for a frame. Not meant to go
-   * with compression: payloads are passed on as they came. Default false.
+   * Whether data frames are passed on one by one, to `onFrame`, and messages are not. `maxPayload` then holds for a frame. Does not work
+   * with compression: payloads are passed on as they arrived. Default false.
    */
   readonly deliverFrames?: boolean;
   /** Most fragments of one message; 0 for none, the default: the size of a message is bounded in bytes. */
@@ -55,13 +55,13 @@ export interface InboundOptions extends InboundLimits {
   readonly expectMask: boolean;
 }
 
-/** Receives what is no message. */
+/** Receives everything but messages. */
 export interface InboundOwner {
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
   /** The peer broke the protocol. */
   onViolation(error: PeerError): void;
-  /** Whether the next message waits for one that is being decompressed; what arrives meanwhile is kept. */
+  /** Whether the next message waits for one that is being decompressed. Bytes that arrive meanwhile are kept. */
   onBlocked(isBlocked: boolean): void;
 }
 
@@ -78,21 +78,21 @@ const WHOLE_MESSAGE = RECORD_FRAME_START | RECORD_FRAME_END | RECORD_FIN;
 const WHOLE_MESSAGE_MASK = WHOLE_MESSAGE | RECORD_RSV1;
 /** Longer than any record: a small integer, because it is compared for each message. */
 const NO_LIMIT = 0x3fffffff;
-/** The flags of a record that are those of its frame's first header byte. */
+/** The flags of a record that come from its frame's first header byte. */
 const FIRST_BYTE = RECORD_FIN | RECORD_RSV1 | RECORD_OPCODE;
 
-/** Records and where their addresses point to: the codec's, or a copy that waits for a decompression. */
+/** Records and the memory of their addresses: the codec's, or a copy that waits for a decompression. */
 interface Source {
   readonly records: Int32Array;
   readonly memory: Uint8Array;
   /** First byte of `memory` as an address of the records. */
   readonly base: number;
   readonly count: number;
-  /** Payload bytes that the last record's frame still lacks. */
+  /** Missing payload bytes of the last record's frame. */
   readonly remaining: number;
 }
 
-/** What waits for a decompression: decoded records, then a violation or bytes that have not been decoded. */
+/** Input that waits for a decompression: decoded records, then a violation or bytes that have not been decoded. */
 interface Kept {
   source: Source | null;
   next: number;
@@ -107,7 +107,7 @@ function largestWhole({ maxPayload, maxFramePayload }: { maxPayload: number; max
 export class Inbound {
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
   isEnded: boolean = false;
-  /** Where the fragments of the message at hand end in it. Set by the owner to have them kept. */
+  /** The ends of the fragments in the current message. The owner sets it if it needs them. */
   fragmentEnds: number[] | undefined;
   receiver: MessageReceiver;
   readonly #platform: Platform;
@@ -117,7 +117,7 @@ export class Inbound {
   readonly #compression: Compression | null;
   /** Largest message in one frame. */
   #maxWhole: number;
-  /** What is looked at to find messages in one frame; 0 finds none. */
+  /** Mask over a record's flags that finds messages in one frame; 0 finds none. */
   readonly #wholeMask: number;
   #assembler: MessageAssembler | null = null;
   /** Bytes of an unfinished header or control frame. */
@@ -214,7 +214,7 @@ export class Inbound {
     }
   }
 
-  /** Ignores everything from now on, and drops what is unfinished. */
+  /** Ignores all further input, and drops unfinished messages. */
   end(): void {
     this.isEnded = true;
     this.#assembler = null;
@@ -258,9 +258,9 @@ export class Inbound {
     }
   }
 
-  /** Passes on the records from `first` to `count`. What a listener throws takes none of those behind it along. */
+  /** Passes on the records from `first` to `count`. An exception of a listener does not stop the later ones. */
   #deliver(records: Int32Array, memory: Uint8Array, base: number, first: number, count: number, remaining: number = -1): void {
-    // Of a delivery that this one is in the middle of.
+    // State of an outer delivery, if this one runs within it.
     const outer = this.#next;
     this.#next = first;
     while (this.#next < count) {
@@ -275,8 +275,8 @@ export class Inbound {
   }
 
   /**
-   * Passes on the records from `#next` to `count`. Apart from the `try` because V8 makes views slower inside of one: 25 ns of a message's
-   * 215 ns (Node 20, 16 bytes, without the system's part).
+   * Passes on the records from `#next` to `count`. A separate function without `try`, because V8 makes views slower inside of one: 25 ns of
+   * a message's 215 ns (Node 20, 16 bytes, without the operating system's part).
    */
   #deliverRecords(records: Int32Array, memory: Uint8Array, base: number, count: number, remaining: number): void {
     const maxWhole = this.#maxWhole;
@@ -296,7 +296,7 @@ export class Inbound {
         if (end - start > maxWhole) this.#fail(this.#tooLarge(end - start));
         else this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
       } else {
-        // Only the last record of a chunk can be a frame without an end, and the decoder knows what it lacks.
+        // Only the last record of a chunk can be an unfinished frame, and the decoder knows its missing bytes.
         const isUnfinished = (flags & RECORD_FRAME_END) === 0;
         const expected = isUnfinished ? (remaining < 0 ? this.#decoder.remaining : remaining) : 0;
         this.#deliverPiece(flags, memory, start, end, expected);
@@ -322,7 +322,7 @@ export class Inbound {
     }
     if ((flags & RECORD_ASCII) === 0) this.#kind &= ~MESSAGE_ASCII;
     const assembler = (this.#assembler ??= new MessageAssembler(this.#platform));
-    // Refused by what the header announces, before any of it is kept.
+    // Refused by the length in the header, before any byte is kept.
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
     assembler.append(memory, start, end, expected, deliverFrames || (flags & RECORD_FIN) !== 0);
@@ -345,7 +345,7 @@ export class Inbound {
     return maxFramePayload > 0 && length > maxFramePayload ? frameTooLarge(length) : messageTooLarge();
   }
 
-  /** Empty fragments are not told apart: they would cost memory that no limit counts. */
+  /** Empty fragments are not recorded: they would take memory that no limit counts. */
   #noteFragmentEnd(length: number): void {
     const ends = this.fragmentEnds;
     if (ends !== undefined && ends[ends.length - 1] !== length) ends.push(length);
@@ -369,7 +369,7 @@ export class Inbound {
     const kept = this.#kept;
     this.#kept = null;
     if (this.isEnded) return;
-    // They say where the compressed fragments ended, which means nothing in what they inflate to.
+    // They are the ends of the compressed fragments, which mean nothing in the inflated message.
     if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
     if ((kind & MESSAGE_TEXT) !== 0 && !this.#limits.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
@@ -401,7 +401,7 @@ export class Inbound {
     };
   }
 
-  /** Goes on with what was kept, until another message has to wait. */
+  /** Continues with the kept input, until another message has to wait. */
   #release(kept: Kept): void {
     const { source } = kept;
     if (source !== null && !this.isEnded) {
@@ -423,7 +423,7 @@ export class Inbound {
     this.#owner.onViolation(error);
   }
 
-  /** A listener's exception is the program's to see; it takes neither the other messages nor the connection with it. */
+  /** Reports an exception of a listener as uncaught. It affects neither the other messages nor the connection. */
   #rethrow(error: unknown): void {
     this.#platform.defer(() => {
       throw error;

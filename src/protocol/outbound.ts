@@ -14,7 +14,7 @@ import type { Platform, SendCallback, SendOptions } from '../platform.ts';
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, REFERENCE_FROM, type Ownership } from './outbox.ts';
 
-/** Something that waits for a message that is being compressed. */
+/** An entry that waits for a message that is being compressed. */
 interface Waiting {
   /** Payload bytes, for `bufferedAmount`. */
   readonly length: number;
@@ -22,19 +22,19 @@ interface Waiting {
   run(): void;
 }
 
-/** Who is told what happens outside of a call. */
+/** Receiver of events that happen outside of a call. */
 export interface OutboundOwner {
-  /** Something was queued: flush. */
+  /** A frame was queued: flush. */
   onOutput(): void;
-  /** A message could not be compressed; the connection is of no use any more. */
+  /** A message could not be compressed, so the connection cannot go on. */
   onOutputFailure(error: Error): void;
-  /** Memory is short in the middle of a frame: what the outbox holds may be written, if that calls nobody. */
+  /** Slots run short in the middle of a frame. The queued frames may be written, but no callback may be called. */
   onFull?(): void;
 }
 
 export class Outbound {
   readonly outbox: Outbox;
-  /** Set by the owner while the transport does not take what it was given. */
+  /** Set by the owner while the transport does not accept more. */
   isCongested: boolean = false;
   readonly #platform: Platform;
   readonly #masks: boolean;
@@ -42,9 +42,9 @@ export class Outbound {
   readonly #owner: OutboundOwner;
   /** Whether the last data frame sent was not final. */
   #isFragmentOpen = false;
-  /** Whether the message that it belongs to is compressed. */
+  /** Whether its message is compressed. */
   #isFragmentCompressed = false;
-  /** Set while a message is being compressed: the first is that one, the others come after it. */
+  /** Set while a message is being compressed: the first entry is that message, the others wait for it. */
   #waiting: Waiting[] | null = null;
   #waitingBytes = 0;
   #isAbandoned = false;
@@ -63,7 +63,7 @@ export class Outbound {
     return this.outbox.payloadBytes + this.#waitingBytes;
   }
 
-  /** Whether a message is being compressed, so that more will come into the outbox by itself. */
+  /** Whether a message is being compressed, which will be queued in the outbox later. */
   get isBusy(): boolean {
     return this.#waiting !== null;
   }
@@ -79,7 +79,7 @@ export class Outbound {
     this.outbox.count(this.outbox.addText(first, text, options?.mask ?? this.#masks), callback);
   }
 
-  /** Queues bytes in the same way. @param payload Copied, unless the options say that it lasts. */
+  /** Queues bytes in the same way. @param payload Copied, unless the options allow to keep it. */
   sendBytes(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     this.#send(payload, isText, options, callback, options?.isLasting === true ? LASTING : BORROWED);
   }
@@ -112,12 +112,12 @@ export class Outbound {
   ): void {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback, given)) return;
     const shared = options?.shared;
-    // What waits for long is copied after all: each small frame would keep all of the memory alive that it lies in.
+    // Copied if it waits for long: a small frame would keep all of its memory alive.
     if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.isCongested) {
       this.outbox.addShared(shared);
     } else {
       const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
-      // While the transport takes nothing, a long payload gets memory of its own: the arena is for what leaves soon.
+      // While the transport accepts nothing, a long payload gets separate memory, because the arena is for frames that leave soon.
       const isKept = this.isCongested && given === BORROWED && payload.length >= REFERENCE_FROM;
       const bytes = isKept ? this.#platform.copy(payload, 0, payload.length) : payload;
       this.outbox.addBytes(first, bytes, options?.mask ?? this.#masks, isKept ? OWNED : given);
@@ -125,7 +125,7 @@ export class Outbound {
     this.outbox.count(payload.length, callback);
   }
 
-  /** @returns Whether the message is compressed, or waits for one that is; if not, it is still to be sent. */
+  /** @returns Whether the message is being compressed, or waits for one that is. If not, the caller must send it. */
   #passesCompression(
     payload: Uint8Array,
     isText: boolean,
@@ -161,17 +161,17 @@ export class Outbound {
       throw new UsageError(`A control frame's payload has at most 125 bytes; this one has ${payload.length}`);
     }
     this.outbox.addBytes(FIN_BIT | opcode, payload, masked);
-    // `bufferedAmount` counts what programs send as messages, nothing else.
+    // `bufferedAmount` counts messages of the program only.
     this.outbox.count(0, callback);
   }
 
-  /** Runs `task` behind everything that was sent. `callback` is told if that never happens. */
+  /** Runs `task` after everything that was sent. `callback` is called with an error if that never happens. */
   afterAll(task: () => void, callback: SendCallback | undefined): void {
     if (this.#waiting === null) task();
     else this.#wait({ length: 0, callback, run: task });
   }
 
-  /** Drops what waits. @returns The callbacks that will never come. */
+  /** Drops all waiting entries. @returns Their callbacks, which the caller must call. */
   abandon(): SendCallback[] {
     const callbacks = (this.#waiting ?? []).flatMap(({ callback }) => callback ?? []);
     this.#isAbandoned = true;
@@ -195,9 +195,9 @@ export class Outbound {
     const { length } = payload;
     const done = (bytes: Uint8Array, isOwned: boolean): void => {
       const waiting = this.#waiting;
-      // Abandoned meanwhile.
+      // Dropped meanwhile.
       if (this.#isAbandoned) return;
-      // The outbox keeps long payloads, and a lent one changes with the next message.
+      // Copied: the outbox keeps long payloads, and this memory changes with the next message.
       const lasting = isOwned || bytes.length < 4096 ? bytes : this.#platform.copy(bytes, 0, bytes.length);
       this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned ? OWNED : BORROWED);
       this.outbox.count(length, callback);
@@ -214,7 +214,7 @@ export class Outbound {
     this.#wait({ length, callback, run() {} });
   }
 
-  /** The first of `waiting` is done: sends the others, until one of them takes its time. */
+  /** The first of `waiting` is done: sends the others, until one is not done at once. */
   #goOn(waiting: Waiting[]): void {
     this.#waitingBytes -= waiting[0].length;
     this.#waiting = null;

@@ -1,5 +1,5 @@
-// Frames of one connection that have not been handed to the transport yet. All that one turn of the event loop produces is laid
-// out back to back and leaves in one write.
+// Queue of outgoing frames of one connection. All frames of one turn of the event loop lie back to back and leave in one
+// write.
 
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
 import type { OutputSlot } from '../codec/codec.ts';
@@ -8,24 +8,24 @@ import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 export const MAXIMUM_HEADER = 14;
-/** From this size on a payload that stays as it is goes to the transport uncopied. Copying fewer bytes takes less than a microsecond. */
+/** From this size on, an unchanging payload goes to the transport without a copy. Copying fewer bytes takes less than a microsecond. */
 export const REFERENCE_FROM = 16384;
-/** Slots of the output arena that long payloads leave to others. */
+/** Slots of the output arena that long payloads do not use. */
 const RESERVED_SLOTS = 3;
 
-/** What may be done with the memory of a payload: it is the caller's, who may change it once the call has returned. */
+/** Ownership of a payload: the caller may change it after the call. */
 export const BORROWED = 0;
-/** Nobody changes it any more. */
+/** Ownership of a payload: it does not change any more. */
 export const LASTING = 1;
-/** Nobody else uses it: it may be overwritten. */
+/** Ownership of a payload: it has no other user and may be overwritten. */
 export const OWNED = 2;
 export type Ownership = typeof BORROWED | typeof LASTING | typeof OWNED;
-/** Heap chunks stand in while all slots of the output arena are in use; they double up to the size of a slot. */
+/** Heap chunks are used while all slots of the output arena are in use. They double up to the size of a slot. */
 const SMALLEST_HEAP_CHUNK = 128;
-/** At least this long is what follows a chunk that was too short. */
+/** Least length of the chunk after one that was too short. */
 const SECOND_HEAP_CHUNK = 1024;
 const LARGEST_HEAP_CHUNK = 131072;
-/** Largest first chunk of a batch: a guess at its size must not cost more than that when it is wrong. */
+/** Largest first chunk of a batch: the cost of a wrong guess of its size. */
 const LARGEST_FIRST_HEAP_CHUNK = 4096;
 
 /** Most bytes that one unsent frame keeps alive: the size of Buffer's own pool since Node 24. */
@@ -33,10 +33,10 @@ export const SLAB_BYTES = 65536;
 
 const { set } = Uint8Array.prototype;
 
-/** What leaves in one write. */
+/** The frames of one write. */
 export interface Batch {
   readonly chunks: readonly Uint8Array[];
-  /** Regions of the output arena that the chunks lie in; free once written. */
+  /** Slots of the output arena that hold the chunks; freed once written. */
   readonly slots: readonly OutputSlot[];
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
@@ -49,7 +49,7 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 export class Outbox {
   readonly #platform: Platform;
   readonly #onFull: (() => void) | undefined;
-  /** Where the chunk being filled is: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
+  /** The chunk that is being filled: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
   #region: Region | null = null;
   #bytes: Uint8Array | null = null;
   #start = 0;
@@ -61,13 +61,13 @@ export class Outbox {
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
-  /** @param onFull Asked, in the middle of a frame, to write what is here, so that slots become free. It need not. */
+  /** @param onFull Called in the middle of a frame. It may write the queued frames, so that slots become free. */
   constructor(platform: Platform, onFull?: () => void) {
     this.#platform = platform;
     this.#onFull = onFull;
   }
 
-  /** Whether what is here should leave before the turn is over: memory for more is short. */
+  /** Whether the queued frames should be written before the turn is over, because slots run short. */
   get isPressing(): boolean {
     return this.#payloadBytes > REFERENCE_FROM * 4 || this.#platform.codec.freeSlots <= RESERVED_SLOTS * 2;
   }
@@ -76,7 +76,7 @@ export class Outbox {
     return this.#used === this.#start && this.#chunks === null;
   }
 
-  /** Payload bytes waiting here. */
+  /** Payload bytes in the queue. */
   get payloadBytes(): number {
     return this.#payloadBytes;
   }
@@ -91,7 +91,7 @@ export class Outbox {
     const { length } = text;
     const most = length * 3;
     if (most + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK) return this.#addLongText(first, text, masked);
-    // Where the header goes depends on a length that is only known after encoding: reserve the size it must have, if that is certain.
+    // The size of the header depends on a length that is known only after encoding. Reserve its size if that is certain.
     let form = most < 126 ? 2 : length > 125 && most < 65536 ? 4 : 0;
     if (form === 0) {
       const exact = this.#platform.byteLength(text);
@@ -125,13 +125,13 @@ export class Outbox {
     // Called like this, V8 need not look it up along the prototypes of a Buffer: 12 ns.
     set.call(bytes, payload, start);
     if (masked || length > 125) return this.#seal(first, at, start, length, masked);
-    // Most of what a server sends.
+    // The usual case of a server.
     bytes[at] = first;
     bytes[at + 1] = length;
     this.#used = start + length;
   }
 
-  /** Adds bytes of a frame that a program has laid out. @param bytes Copied, unless nobody changes them any more. */
+  /** Adds bytes of a frame that a program has laid out. @param bytes Copied, unless they do not change any more. */
   addPiece(bytes: Uint8Array, ownership: Ownership): void {
     const { length } = bytes;
     if (length >= REFERENCE_FROM && ownership !== BORROWED) return this.#addChunk(bytes);
@@ -140,7 +140,7 @@ export class Outbox {
     this.#used += length;
   }
 
-  /** Adds a frame that is laid out already. Those that lie back to back leave as one piece. */
+  /** Adds a frame that is laid out already. Frames that lie back to back leave as one piece. */
   addShared({ region, start, end }: SharedFrame): void {
     if (region !== this.#region || start !== this.#used) {
       this.#finishChunk();
@@ -148,17 +148,17 @@ export class Outbox {
       this.#bytes = region.bytes;
       this.#start = start;
     }
-    // No room: what this connection alone sends goes elsewhere.
+    // No free room here, so that other frames of this connection go elsewhere.
     this.#used = this.#limit = end;
   }
 
-  /** Adds bytes that count as sent payload, and who wants to know. */
+  /** Counts bytes as queued payload, and adds a callback. */
   count(payloadBytes: number, callback: SendCallback | undefined): void {
     this.#payloadBytes += payloadBytes;
     if (callback !== undefined) (this.#callbacks ??= []).push(callback);
   }
 
-  /** Takes everything out, to be written. */
+  /** Takes out all frames, to be written. */
   take(): Batch {
     const last = this.#cut();
     if (last !== null && this.#chunks !== null) this.#chunks.push(last);
@@ -215,8 +215,8 @@ export class Outbox {
   }
 
   /**
-   * Copies a payload that no chunk can hold: through slots of the arena, whose memory is warm, as long as the system takes what is in them,
-   * and the rest to memory of its own.
+   * Copies a payload that no chunk can hold: through slots of the arena, whose memory is warm, while the system accepts them, and the rest to
+   * new memory.
    */
   #addInPieces(payload: Uint8Array, masked: boolean, key: number): void {
     const { codec } = this.#platform;
@@ -256,7 +256,7 @@ export class Outbox {
     return this.#bytes === this.#platform.codec.memory;
   }
 
-  /** Makes sure that `length` more bytes fit behind `#used`. `length` is at most LARGEST_HEAP_CHUNK. */
+  /** Makes sure that `length` more bytes fit after `#used`. `length` is at most LARGEST_HEAP_CHUNK. */
   #reserve(length: number): Uint8Array {
     const bytes = this.#bytes;
     return bytes !== null && this.#used + length <= this.#limit ? bytes : this.#nextChunk(length);
@@ -283,7 +283,7 @@ export class Outbox {
     return (this.#bytes = this.#region.bytes);
   }
 
-  /** Puts the filled part of the current chunk in line. */
+  /** Queues the filled part of the current chunk. */
   #finishChunk(): void {
     const chunk = this.#cut();
     if (chunk !== null) (this.#chunks ??= []).push(chunk);
@@ -294,7 +294,7 @@ export class Outbox {
     const start = this.#start;
     const region = this.#region;
     if (region === null || this.#used === start) return null;
-    // What the last to take a piece does not need goes back.
+    // Return the unused tail of the slab.
     if (region.free === this.#limit) this.#limit = region.free = this.#used;
     this.#start = this.#used;
     const length = this.#used - start;
@@ -303,10 +303,10 @@ export class Outbox {
 }
 
 /**
- * Makes `Platform.slab`. While a turn sends to more connections than the output arena has slots, each takes a piece of a shared slab: a byte
- * array for each costs more than the write.
+ * Makes `Platform.slab`. If a turn sends to more connections than the output arena has slots, each takes a piece of a shared slab, because
+ * a byte array for each costs more than the write.
  *
- * @param allocate Its arrays of SLAB_BYTES and more begin where their ArrayBuffers do.
+ * @param allocate Arrays of SLAB_BYTES and more must begin at the start of their ArrayBuffers.
  */
 export function createSlabs(allocate: (length: number) => Uint8Array): (length: number) => Region {
   let slab: Region | undefined;
@@ -314,7 +314,7 @@ export function createSlabs(allocate: (length: number) => Uint8Array): (length: 
     if (slab === undefined || slab.free + length > slab.bytes.length) {
       const bytes = allocate(Math.max(SLAB_BYTES, length));
       const made = { bytes, memory: bytes.buffer, free: 0 };
-      // One that is made to measure does not displace what is left of the other.
+      // A separate slab for a long piece. The rest of the current slab stays in use.
       if (length > SLAB_BYTES) return made;
       slab = made;
     }

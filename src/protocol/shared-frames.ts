@@ -1,7 +1,7 @@
-// Frames that many connections send: laid out once, in memory that all of them read from and that nobody changes any more.
+// Frames that many connections send. Each is laid out once, in memory that all connections read and that does not change any more.
 //
-// What is shared in one turn lies back to back, so that a connection which sends all of it writes one piece; and as the next connection
-// sends the same piece, both write the same view.
+// The shared frames of one turn lie back to back, so a connection that sends all of them writes one piece. If the next connection sends the
+// same piece, both write the same view.
 
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
 import { writeHeader } from '../codec/header.ts';
@@ -11,16 +11,16 @@ import { MAXIMUM_HEADER, REFERENCE_FROM, SLAB_BYTES } from './outbox.ts';
 /** Longest payload of a shared frame: outboxes refer to longer ones instead of copying them. */
 export const LONGEST_SHARED: number = REFERENCE_FROM - 1;
 
-/** Memory that outboxes read from. To them it is full. */
+/** Memory that outboxes read from and never fill. */
 class SharedRegion implements Region {
   readonly bytes: Uint8Array = new Uint8Array(SLAB_BYTES);
   readonly memory: ArrayBufferLike = this.bytes.buffer;
   readonly free: number = -1;
-  /** Where the next frame goes. */
+  /** Place of the next frame. */
   #end = 0;
   #view: Uint8Array | null = null;
 
-  /** Lays out a frame behind those that are here. @returns Its end; undefined without room for it. */
+  /** Lays out a frame after the others. @returns Its end; undefined if there is no room. */
   add(first: number, payload: Uint8Array): SharedFrame | undefined {
     const start = this.#end;
     if (start + MAXIMUM_HEADER + payload.length > SLAB_BYTES) return undefined;
@@ -30,7 +30,7 @@ class SharedRegion implements Region {
     return { region: this, start, end: this.#end };
   }
 
-  /** The view that transports get, the same one for all that send the same. */
+  /** The view for transports, the same one for all connections that send the same piece. */
   view(platform: Platform, start: number, length: number): Uint8Array {
     const known = this.#view;
     if (known !== null && known.length === length && known.byteOffset === start) return known;

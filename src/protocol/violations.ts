@@ -1,4 +1,4 @@
-// From what the codec saw to the error that users see. The close code comes with the error's class; nothing else maps it.
+// Makes the errors that users see of the codec's status numbers. The error's class determines the close code.
 
 import {
   STATUS_CONTROL_TOO_LONG,
@@ -74,7 +74,7 @@ export function messageTooLarge(): CapacityError {
   return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
 }
 
-/** The message ends with the length. */
+/** The length is appended to the message. */
 export function frameTooLarge(length: number): CapacityError {
   return new CapacityError({
     code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
@@ -82,14 +82,14 @@ export function frameTooLarge(length: number): CapacityError {
   });
 }
 
-/** The error that a stopped decompression ends its connection with: the peer's fault, or ours, such as a lack of memory. */
+/** The error of a failed decompression: a violation, or our own failure, such as a lack of memory. */
 export function violationOfInflate(error: unknown): PeerError {
   if (!(error instanceof InflateError)) return compressionFailed(error);
   if (error.isTooLong) return messageTooLarge();
   return new CompressionError({ code: error.code ?? 'Z_DATA_ERROR', message: error.message });
 }
 
-/** An exception that is no peer's fault. The Close frame says so (RFC 6455 section 7.4.1). */
+/** An exception that the peer did not cause. The close code is 1011 (RFC 6455 section 7.4.1). */
 function compressionFailed(cause: unknown): CompressionError {
   const { message = String(cause) } = (cause ?? {}) as { readonly message?: string };
   const code = 'WS_ERR_COMPRESSION_FAILED';

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { ClientOptions } from './options.ts';
 import { DEFAULT_MAX_REDIRECTS } from '../../base/options.ts';
 
-/** What an address says that matters here; `Target` of ../address.ts has it. */
+/** Parts of an address that matter here. `Target` of ../address.ts has them. */
 export interface RedirectTarget {
   readonly href: string;
   readonly isSecure: boolean;
@@ -13,7 +13,7 @@ export interface RedirectTarget {
   readonly auth: string | undefined;
 }
 
-/** What one request carries. */
+/** Options of one request. */
 export interface RequestFields {
   readonly headers: Record<string, unknown>;
   /** `user:password` for Basic authentication. */
@@ -53,7 +53,7 @@ export class Redirects<Target extends RedirectTarget> {
   }
 
   /**
-   * What the request to `target` carries. Credentials do not go to another host, nor from TLS to plain text.
+   * The options of the request to `target`. Credentials go neither to another host nor from TLS to plain text.
    *
    * @param isWatched Whether the program listens for redirects: then it decides by itself, and all goes along.
    */
@@ -62,7 +62,7 @@ export class Redirects<Target extends RedirectTarget> {
     let headers = { ...this.#headers };
     let auth = target.auth ?? (this.#options as { auth?: string }).auth;
     if (this.#count > 0 && !isWatched) {
-      // As curl does; what a new address says about credentials does not count either.
+      // As curl does. Credentials in the new address do not count either.
       const isSameHost =
         target.authority === origin.authority && (target.socketPath === undefined) === (origin.socketPath === undefined);
       if (!isSameHost) delete headers['host'];
