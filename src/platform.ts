@@ -242,4 +242,6 @@ export interface Platform {
   /** As `setTimer`, by the runtime's clock: for what the library waits for itself, and no program sees. */
   ownTimer(task: () => void, milliseconds: number): Timer;
   clearTimer(timer: Timer): void;
+  /** Makes `structuredClone(object)` a DataCloneError, as for the objects of a platform. Left out where the runtime has no such function. */
+  markUncloneable?(object: object): void;
 }

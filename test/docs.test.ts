@@ -75,6 +75,10 @@ describe('links', () => {
     expect(brokenLinksOf(name, readFileSync(pathOf(name), 'utf8'))).toEqual([]);
   });
 
+  test('of a README that npm shows alone are none', () => {
+    expect(readFileSync(pathOf('packages/ws/README.md'), 'utf8')).not.toMatch(/\]\((?!https:)/);
+  });
+
   test('are found when they are broken', () => {
     const document = '[a](README.md) [b](gone.md) [c](#here-it-is) [d](#nowhere) [e](https://example.com/)\n\n## Here, it is\n';
     expect(brokenLinksOf('README.md', document)).toEqual(['gone.md', '#here-it-is', '#nowhere']);

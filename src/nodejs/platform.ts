@@ -42,8 +42,14 @@ function allocate(length: number): Buffer {
 
 const codec = sharedCodec();
 
+/** Node.js 22.10 and later, Deno, Bun. */
+const { markAsUncloneable } = (process.getBuiltinModule?.('node:worker_threads') ?? {}) as {
+  readonly markAsUncloneable?: (object: object) => void;
+};
+
 export const platform: Platform = {
   codec,
+  ...(markAsUncloneable && { markUncloneable: markAsUncloneable }),
   copyMessage: createCopyMessage(codec),
   view: (region, start, length) => makeView(region.memory as ArrayBuffer, start, length),
   allocate,

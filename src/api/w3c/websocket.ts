@@ -61,6 +61,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
     constructor(url: string | URL, ...rest: [protocols?: ProtocolsOrOptions | null, options?: W3CWebSocketOptions | null]) {
       if (arguments.length === 0) throw new TypeError('WebSocket needs a URL as its first argument');
       super();
+      platform.markUncloneable?.(this);
       const accepted = Acceptance.read(url);
       const text = accepted?.url ?? toUsvString(url);
       const { protocols, options } = readArguments(rest[0], rest[1]);

@@ -11,13 +11,10 @@ export interface HeartbeatOptions {
   timeout?: number | undefined;
 }
 
-/** Longest time of a JavaScript timer, in milliseconds. */
-const LONGEST = 2_147_483_647;
-
 /**
  * The times of a `heartbeat` option; undefined if it is off.
  *
- * @throws {RangeError} for a time that is not above 0, or too long for a timer.
+ * @throws {RangeError} for a time that is not above 0. Infinity is no limit, as for every time: no Pings, or no end of the wait.
  * @throws {TypeError} for what is neither a boolean nor an object.
  */
 export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
@@ -28,9 +25,9 @@ export function heartbeatSettings(option: boolean | HeartbeatOptions | null | un
     option === true ? null : option,
   );
   for (const [name, value] of Object.entries({ interval, timeout })) {
-    if (typeof value !== 'number' || !(value > 0 && value <= LONGEST)) {
-      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0 and up to ${LONGEST}`);
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
     }
   }
-  return { interval, timeout };
+  return interval === Infinity ? undefined : { interval, timeout };
 }

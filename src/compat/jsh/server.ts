@@ -3,8 +3,8 @@
 import { UsageError } from '../../base/errors.ts';
 import { ownOptions } from '../../base/options.ts';
 import { toError } from '../../base/realms.ts';
-import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { formatHead } from '../../handshake/headers.ts';
 import { refuse } from '../../handshake/refusal.ts';
@@ -103,6 +103,12 @@ function callHook<Result>(name: string, hook: () => Result): Result {
   throw new HookError(`${name} returned a promise; the hooks of this server are synchronous`);
 }
 
+/** Tells a server of node:http or node:https by its members, since it may be of another realm. Servers of node:net lack the last one. */
+function isHttpServer(value: unknown): value is HttpServer {
+  const { on, emit, closeAllConnections } = (value ?? {}) as Partial<HttpServer>;
+  return [on, emit, closeAllConnections].every((member) => typeof member === 'function');
+}
+
 function checkHook(name: string, hook: unknown): void {
   if (hook !== undefined && hook !== null && typeof hook !== 'function') {
     throw new TypeError(`WebSocketServer ${name} must be a function`);
@@ -133,7 +139,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
       throw new TypeError('WebSocketServer options must be an object');
     }
     const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = ownOptions(given);
-    if (!(server instanceof HttpServer) && !((server as unknown) instanceof HttpsServer)) {
+    if (!isHttpServer(server)) {
       throw new TypeError('WebSocketServer requires an http.Server instance');
     }
     if (typeof path !== 'string') throw new TypeError('WebSocketServer path must be a string');

@@ -42,6 +42,24 @@ describe('constructor', () => {
     expect(() => new WebSocketServer(options as never)).toThrow(new TypeError(`WebSocketServer ${message}`));
   });
 
+  test('server knows an HTTP server of another realm by its members', async () => {
+    const own = createServer();
+    // No class of this realm is in its prototype chain.
+    const foreign = new Proxy(own, {
+      getPrototypeOf: () => null,
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      },
+    });
+    const wss = new WebSocketServer({ server: foreign });
+    onTestFinished(() => void wss.close());
+    const { url } = await serve(own);
+    const [ws] = await Promise.all([open(url), once(wss, 'connection')]);
+    expect(ws.readyState).toBe(WebSocket.OPEN);
+    expect(foreign).not.toBeInstanceOf(EventEmitter);
+  });
+
   test('server has its options, and whether it is closed', () => {
     const options = { server: createServer(), path: '/ws', verifyClient: () => true };
     const wss = new WebSocketServer(options);

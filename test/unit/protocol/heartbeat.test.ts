@@ -109,6 +109,16 @@ describe('a heartbeat', () => {
     expect(bench.end.transport.isDestroyed).toBe(false);
   });
 
+  test('server pings and never drops with a timeout of Infinity', () => {
+    const bench = new Bench({ heartbeat: { interval: 100, timeout: Infinity } });
+    bench.pass(5000);
+    expect(bench.writes).toEqual([PING]);
+    bench.pong();
+    bench.pass(200);
+    expect(bench.writes).toEqual([PING, PING]);
+    expect(bench.end.sink.events.map(([type]) => type)).toEqual(['pong']);
+  });
+
   test('server takes a read into the input arena for a sign of life', () => {
     const bench = new Bench();
     bench.end.transport.isDirect = true;

@@ -64,6 +64,28 @@ describe('ready', () => {
     expect(ws.ready).toBe(true);
     expect(Object.keys(TestSocket.prototype)).not.toContain('ready');
   });
+
+  test('a subclass may have a field of the name, by the rules of today and by those before ES2022', async () => {
+    class Defined extends TestSocket {
+      // @ts-expect-error -- `ws` has no such member, so its users may write this.
+      override ready = false;
+    }
+    class Assigned extends TestSocket {
+      constructor() {
+        super();
+        Object.assign(this, { ready: false });
+      }
+    }
+    for (const ws of [new Defined(), new Assigned()]) {
+      expect(ws.ready).toBe(false);
+      open(ws as TestSocket);
+      Object.assign(ws, { ready: true });
+      expect([ws.ready, ws.readyState]).toEqual([true, 1]);
+    }
+    const plain = new TestSocket();
+    open(plain);
+    expect(await plain.ready).toBe(plain);
+  });
 });
 
 describe('sendAsync()', () => {
