@@ -6,6 +6,7 @@
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
+import { CLOSED, CLOSING, OPEN } from '../../src/base/states.ts';
 import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
 import { FragmentJoiner } from '../../src/native/fragments.ts';
 import {
@@ -35,8 +36,7 @@ export class ServedSession implements Session {
   /** Callbacks that wait until all output has been handed over. */
   readonly #callbacks: SendCallback[] = [];
   #isWaiting = false;
-  #isClosing = false;
-  #isOver = false;
+  #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   /** Whether Bun may report the end during a call of ours. */
   #isCalling = false;
 
@@ -46,7 +46,7 @@ export class ServedSession implements Session {
 
   /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
   get bufferedAmount(): number {
-    return (this.#isOver ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + this.#fragments.bytes;
+    return (this.#state === CLOSED ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + this.#fragments.bytes;
   }
 
   attach(sink: SessionSink): void {
@@ -87,7 +87,7 @@ export class ServedSession implements Session {
   }
 
   close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
-    if (this.#isOver || this.#isClosing) return;
+    if (this.#state !== OPEN) return;
     this.#beginClosing();
     // 1005 stands for a Close frame without a status code.
     this.#call((socket) => socket.close(code ?? CLOSE_NO_STATUS, platform.decodeText(reason, 0, reason.length, false)));
@@ -95,17 +95,17 @@ export class ServedSession implements Session {
   }
 
   terminate(): void {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     this.#beginClosing();
     this.#call((socket) => socket.terminate());
   }
 
   pause(): void {
-    if (!this.#isOver) this.#socket?.pause();
+    if (this.#state !== CLOSED) this.#socket?.pause();
   }
 
   resume(): void {
-    if (!this.#isOver) this.#socket?.resume();
+    if (this.#state !== CLOSED) this.#socket?.resume();
   }
 
   // From the handlers of Bun.serve.
@@ -115,7 +115,7 @@ export class ServedSession implements Session {
   }
 
   message(message: string | Uint8Array): void {
-    if (this.#isClosing) return;
+    if (this.#state !== OPEN) return;
     if (this.#early !== null) return void this.#early.push(() => this.message(message));
     const bytes = typeof message === 'string' ? encode(message) : message;
     this.#sink.onMessage(bytes, 0, bytes.length, typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED);
@@ -132,7 +132,7 @@ export class ServedSession implements Session {
   }
 
   drained(): void {
-    if (!this.#isWaiting || this.#isOver || this.#socket!.getBufferedAmount() > 0) return;
+    if (!this.#isWaiting || this.#state === CLOSED || this.#socket!.getBufferedAmount() > 0) return;
     this.#isWaiting = false;
     for (const callback of this.#callbacks.splice(0)) platform.defer(() => callback());
     this.#sink.onDrain();
@@ -147,9 +147,9 @@ export class ServedSession implements Session {
   }
 
   #end(code: number, reason: string): void {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     this.#beginClosing();
-    this.#isOver = true;
+    this.#state = CLOSED;
     const isLost = code === CLOSE_ABNORMAL;
     const callbacks = [...this.#callbacks, ...this.#fragments.drop()];
     const error = new Error('The connection was closed before the data was written');
@@ -162,8 +162,8 @@ export class ServedSession implements Session {
   }
 
   #beginClosing(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+    if (this.#state !== OPEN) return;
+    this.#state = CLOSING;
     this.#sink.onClosing();
   }
 
@@ -177,7 +177,7 @@ export class ServedSession implements Session {
   }
 
   #isOpen(callback: SendCallback | undefined): boolean {
-    if (!this.#isOver && !this.#isClosing && this.#socket !== null) return true;
+    if (this.#state === OPEN && this.#socket !== null) return true;
     if (callback !== undefined) platform.defer(() => callback(new Error('The WebSocket is not open')));
     return false;
   }

@@ -1,9 +1,12 @@
-// Stands in for src/deflate/load.ts in the bundles, as bundled-codec.ts does for the codec.
+// Replaces src/deflate/load.ts in the bundles, as bundled-codec.ts replaces the codec's loader. In the W3C bundle, which has no options that
+// only zlib can carry out, it replaces src/nodejs/deflate-engine.ts as well.
 
 import { Buffer } from 'node:buffer';
-import { inflateRawSync } from 'node:zlib';
-import { DEFLATE_SIMD_MODULE_DEFLATED } from '../../src/deflate/embedded.ts';
+import { brotliDecompressSync } from 'node:zlib';
+import { DEFLATE_SIMD_MODULE_BROTLI } from '../../src/deflate/embedded.ts';
+import type { DeflateEngine } from '../../src/deflate/engine.ts';
 import { DeflateKernel } from '../../src/deflate/kernel.ts';
+import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 
 let shared: DeflateKernel | undefined;
 
@@ -13,6 +16,13 @@ export function sharedDeflateKernel(): DeflateKernel {
 }
 
 function makeKernel(): DeflateKernel {
-  const bytes = inflateRawSync(Buffer.from(DEFLATE_SIMD_MODULE_DEFLATED, 'base64'));
+  const bytes = brotliDecompressSync(Buffer.from(DEFLATE_SIMD_MODULE_BROTLI, 'base64'));
   return new DeflateKernel(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports);
+}
+
+const engine = /* @__PURE__ */ createWasmEngine(sharedDeflateKernel);
+
+/** The engine of all connections. */
+export function deflateEngine(): DeflateEngine {
+  return engine;
 }

@@ -20,7 +20,7 @@ import { Admission, type AdmissionOptions } from './admission.ts';
 import { FragmentJoiner } from './fragments.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { isError } from '../base/realms.ts';
-import { OPEN } from '../base/states.ts';
+import { CLOSED, CLOSING, OPEN } from '../base/states.ts';
 
 /** The events of a {@link NativeSocket}, as far as they are read. */
 interface NativeEvents {
@@ -87,10 +87,7 @@ export class NativeSession implements Session {
   /** Bytes of the messages in `#kept`. */
   #keptBytes = 0;
   #isDelivering = false;
-  #isClosing = false;
-  /** Whether the peer has sent more than can be kept. */
-  #isRefusing = false;
-  #isOver = false;
+  #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   #timer: Timer | undefined;
   /** The error that the native socket reported. */
   #error: Error | undefined;
@@ -116,7 +113,7 @@ export class NativeSession implements Session {
     socket.addEventListener('message', ({ data }) => this.#take(data));
     socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
     socket.addEventListener('close', (event) => {
-      if (this.#isOver) this.#stopTimer();
+      if (this.#state === CLOSED) this.#stopTimer();
       this.#report(() => this.#close(event));
     });
   }
@@ -195,7 +192,7 @@ export class NativeSession implements Session {
   }
 
   close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
-    if (this.#isOver || this.#isClosing) return;
+    if (this.#state !== OPEN) return;
     const text = this.#platform.decodeText(reason, 0, reason.length, false);
     if (code === undefined) this.#socket.close();
     else this.#socket.close(code, text);
@@ -207,7 +204,7 @@ export class NativeSession implements Session {
 
   /** Where the runtime can only close, the peer gets a Close frame. Either way we wait for nothing. */
   terminate(): void {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     drop(this.#socket);
     this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
     this.#kept = [];
@@ -227,7 +224,7 @@ export class NativeSession implements Session {
   // From the native socket.
 
   #take(data: unknown): void {
-    if (this.#isRefusing) return;
+    if (this.#state === CLOSED) return;
     const size = KEPT_OVERHEAD + (typeof data === 'string' ? data.length : (data as ArrayBuffer).byteLength);
     // One message alone is never too much: its size is for the runtime to limit.
     if (this.#keptBytes > 0 && this.#keptBytes + size > MOST_KEPT_BYTES) return this.#refuseMore();
@@ -240,7 +237,6 @@ export class NativeSession implements Session {
 
   /** The peer sent more than can be kept: drops the kept events and the connection. */
   #refuseMore(): void {
-    this.#isRefusing = true;
     this.#kept = [];
     this.#keptBytes = 0;
     const error = new CapacityError({
@@ -266,13 +262,18 @@ export class NativeSession implements Session {
   }
 
   #report(task: () => void): void {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     this.#kept.push(task);
     this.#deliver();
   }
 
+  /** Also true where a callback has just closed it. */
+  get #isClosed(): boolean {
+    return this.#state === CLOSED;
+  }
+
   get #canDeliver(): boolean {
-    return this.#isStarted && !this.#isPaused && !this.#isOver && this.#kept.length > 0;
+    return this.#isStarted && !this.#isPaused && this.#state !== CLOSED && this.#kept.length > 0;
   }
 
   #deliver(): void {
@@ -318,7 +319,7 @@ export class NativeSession implements Session {
   }
 
   #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
-    if (this.#isOver || this.#isClosing || this.#socket.readyState !== OPEN) {
+    if (this.#state !== OPEN || this.#socket.readyState !== OPEN) {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return;
     }
@@ -345,7 +346,7 @@ export class NativeSession implements Session {
 
   /** Calls back whose bytes have been handed over, and looks again later if there are more. */
   readonly #look = (): void => {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     const buffered = this.#socket.bufferedAmount;
     const handedOver = this.#sent - buffered;
     const isEmpty = buffered === 0;
@@ -359,7 +360,7 @@ export class NativeSession implements Session {
       this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
     }
     for (const { callback } of done) guard(this.#platform, () => callback());
-    if (isEmpty && hasWaited && !this.#isOver) this.#sink?.onDrain();
+    if (isEmpty && hasWaited && !this.#isClosed) this.#sink?.onDrain();
   };
 
   // The end.
@@ -373,8 +374,8 @@ export class NativeSession implements Session {
   }
 
   #beginClosing(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+    if (this.#state !== OPEN) return;
+    this.#state = CLOSING;
     this.#dropLater();
     this.#sink?.onClosing();
   }
@@ -394,9 +395,9 @@ export class NativeSession implements Session {
   }
 
   #end(code: number, reason: Uint8Array, wasClean: boolean): void {
-    if (this.#isOver) return;
+    if (this.#state === CLOSED) return;
     this.#beginClosing();
-    this.#isOver = true;
+    this.#state = CLOSED;
     this.#kept = [];
     this.#stopTimer();
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
