@@ -48,7 +48,7 @@ export const BASELINES = ['native', 'ws', 'ws+bufferutil'];
 /** @type {Scenario['kind'][]} */
 const SERVED_PLAIN = ['echo', 'fanout', 'handshake', 'idle'];
 /** @type {Scenario['kind'][]} */
-const SERVED = [...SERVED_PLAIN, 'deflate'];
+const SERVED = [...SERVED_PLAIN, 'deflate', 'fanout-deflate'];
 /** @type {Scenario['kind'][]} */
 const EVERYTHING = [...SERVED, 'client', 'start', 'codec'];
 
@@ -74,7 +74,7 @@ function withWsApi(runtime, specifier, more = []) {
  */
 function withOwnLoop(runtime, href, common) {
   const command = withWsApi(runtime, href, ['--loop']);
-  return { name: 'wasock+loop', standard: false, kinds: ['fanout'], command, ...common };
+  return { name: 'wasock+loop', standard: false, kinds: ['fanout', 'fanout-deflate'], command, ...common };
 }
 
 /** @param {RuntimeName} runtime @param {string[]} [more] @returns {Implementation['command']} */
@@ -158,7 +158,8 @@ function besideNative(runtime, library) {
     missing: () => null,
   };
   // Deno's own WebSockets do not compress.
-  const nativeKinds = runtime === 'bun' ? SERVED : SERVED_PLAIN;
+  /** @type {Scenario['kind'][]} */
+  const nativeKinds = runtime === 'bun' ? [...SERVED_PLAIN, 'deflate'] : SERVED_PLAIN;
   return [
     { name: SUBJECT, standard: true, kinds: SERVED, command: withWsApi(runtime, href), environment, missing },
     withOwnLoop(runtime, href, { environment, missing }),

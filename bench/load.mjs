@@ -13,7 +13,7 @@ import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections
 
 /**
  * @typedef {object} Job
- * @property {'echo' | 'deflate' | 'fanout' | 'handshake' | 'idle'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle'} kind
  * @property {number} port
  * @property {number} connections
  * @property {number} inFlight Messages in flight, of each connection (echo) or of the one publisher (fanout).
@@ -88,10 +88,34 @@ async function deflate(job) {
 async function fanout(job) {
   const { writes, replyHeader, replyLength } = makeRequests(job);
   const [publisher, ...subscribers] = await openConnections(job.port, job.connections + 1, fail);
-  const publish = makeWriter(publisher.socket);
+  const write = makeWriter(publisher.socket);
+  const publish = (/** @type {number} */ count) => write(writes[count]);
+  await countDeliveries(job, subscribers, publish, () => new FrameCounter(replyHeader, replyLength));
+}
+
+/** As {@link fanout}, with compressed messages of JSON that are all different. @param {Job} job */
+async function fanoutDeflate(job) {
+  const [publisher, ...subscribers] = await openConnections(job.port, job.connections + 1, fail, DEFLATE_OFFER);
+  const requests = await makeCompressedRequests(job.size, publisher.extensions);
+  const write = makeWriter(publisher.socket);
+  let position = 0;
+  const publish = (/** @type {number} */ count) => {
+    write(requests.take(position, count));
+    position = requests.wrap(position + count);
+  };
+  await countDeliveries(job, subscribers, publish, () => new CompressedFrameCounter());
+}
+
+/**
+ * @param {Job} job
+ * @param {import('./wire.mjs').RawConnection[]} subscribers
+ * @param {(count: number) => void} publish Sends the next messages.
+ * @param {() => { count: (chunk: Uint8Array, length: number) => number }} makeCounter
+ */
+async function countDeliveries(job, subscribers, publish, makeCounter) {
   const waiting = new Int32Array(job.inFlight).fill(subscribers.length);
   for (const subscriber of subscribers) {
-    const counter = new FrameCounter(replyHeader, replyLength);
+    const counter = makeCounter();
     let slot = 0;
     subscriber.onBytes = (length, chunk) => {
       const frames = counter.count(chunk, length);
@@ -104,10 +128,10 @@ async function fanout(job) {
         }
         slot = slot + 1 === waiting.length ? 0 : slot + 1;
       }
-      if (done > 0) publish(writes[done]);
+      if (done > 0) publish(done);
     };
   }
-  publish(writes[job.inFlight]);
+  publish(job.inFlight);
   await measure(() => counted, job);
 }
 
@@ -140,7 +164,7 @@ async function idle(job) {
   report({ event: 'held' });
 }
 
-const jobs = { echo, deflate, fanout, handshake, idle };
+const jobs = { echo, deflate, fanout, 'fanout-deflate': fanoutDeflate, handshake, idle };
 const job = /** @type {Job} */ (JSON.parse(process.argv[2]));
 endWithParent();
 await jobs[job.kind](job).catch(fail);

@@ -28,6 +28,7 @@ const roleOf = {
   echo: 'server',
   deflate: 'server',
   fanout: 'server',
+  'fanout-deflate': 'server',
   handshake: 'server',
   idle: 'server',
   client: 'client',
@@ -109,7 +110,8 @@ export class Contestant {
   async #serve() {
     if (this.#server && !this.#server.ended) return this.#server;
     const { kind } = this.#scenario;
-    const parameters = [`--mode=${kind === 'fanout' ? 'fanout' : 'echo'}`, ...(kind === 'deflate' ? ['--deflate'] : [])];
+    const parameters = [`--mode=${kind.startsWith('fanout') ? 'fanout' : 'echo'}`];
+    if (kind.endsWith('deflate')) parameters.push('--deflate');
     this.#server = startSubject(this.#implementation, roleOf[kind], parameters);
     this.#port = Number((await this.#server.next('listening', START_TIMEOUT)).port);
     return this.#server;

@@ -4,7 +4,7 @@
  * @typedef {object} Scenario
  * @property {string} name As given to `--scenario`.
  * @property {string} title
- * @property {'echo' | 'deflate' | 'fanout' | 'handshake' | 'idle' | 'client' | 'start' | 'codec'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle' | 'client' | 'start' | 'codec'} kind
  * @property {string} unit
  * @property {'higher' | 'lower'} better
  * @property {boolean} standard Part of a run without `--scenario`.
@@ -141,6 +141,15 @@ const definitions = [
     ...json,
     inFlight: 32,
     targets: against(3, 3, 0.8),
+  }),
+  define({
+    name: 'fanout-deflate-1KiB-x500x1',
+    title: 'fan-out of 1 KiB JSON to 500, compressed, 1 in flight',
+    ...fanout,
+    kind: 'fanout-deflate',
+    size: 1024,
+    text: true,
+    targets: against(10, 10),
   }),
   define({
     name: 'client-64KiB',

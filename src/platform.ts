@@ -89,8 +89,8 @@ export interface SendOptions {
   readonly firstByte?: number | undefined;
   /** Whether the payload stays unchanged until it was sent, so that it need not be copied. Default false. */
   readonly isLasting?: boolean | undefined;
-  /** The same message as a frame that others send as well, for a connection that sends it unmasked, uncompressed and whole. */
-  readonly shared?: SharedFrame | undefined;
+  /** The same message as others send it as well: laid out once, and compressed once. The payload must be lasting. */
+  readonly shared?: SharedMessage | undefined;
 }
 
 /**
@@ -202,6 +202,12 @@ export interface SharedFrame {
   readonly region: Region;
   readonly start: number;
   readonly end: number;
+}
+
+/** A message that many connections send. Sessions of ours share its compressed forms too. */
+export interface SharedMessage {
+  /** It as a frame, for connections that send it unmasked, uncompressed and whole. Undefined when it is too long for that. */
+  readonly frame: SharedFrame | undefined;
 }
 
 /** Functions of a runtime that shared code needs. */

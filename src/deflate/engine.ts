@@ -25,6 +25,15 @@ export interface Deflator {
    * @param isFinal Whether this ends the message: only then are the four bytes of the flush left out (RFC 7692 section 7.2.1).
    */
   deflate(data: Uint8Array, isFinal: boolean): DeflateJob;
+  /**
+   * The window that the next message refers to, if other deflators may have the same one: two with the same options and the same array
+   * write the same bytes. Null once it has compressed something by itself. Not to be changed.
+   */
+  readonly sharedWindow: Uint8Array | null;
+  /** Gives its window to others, between two messages: from then on it is {@link sharedWindow}. */
+  takeWindow(): Uint8Array;
+  /** Goes on with the window of another deflator with the same options. @param window Kept, and not changed. */
+  adoptWindow(window: Uint8Array): void;
   /** Frees the context. */
   close(): void;
 }

@@ -67,6 +67,13 @@ export class DeflateKernel {
     return true;
   }
 
+  /** Takes the window of `resident` out of the memory, if it is there. */
+  expelDeflator(resident: Resident): void {
+    if (this.#deflating !== resident) return;
+    resident.evict();
+    this.#deflating = null;
+  }
+
   /** Forgets the window of `resident`, which it needs no more. */
   release(resident: Resident): void {
     if (this.#inflating === resident) this.#inflating = null;

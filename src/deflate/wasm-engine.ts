@@ -284,6 +284,8 @@ class WasmDeflator implements Deflator, Resident {
   readonly #dictionary: Uint8Array;
   /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
+  /** Whether others may have the same window, so that it is not written to. */
+  #isShared = true;
   /** Less than a byte of output, in the middle of a message. */
   #bits = 0;
   /** The job that has begun and is not done. */
@@ -303,14 +305,32 @@ class WasmDeflator implements Deflator, Resident {
     return new DeflateRun(this, data, isFinal);
   }
 
+  get sharedWindow(): Uint8Array | null {
+    return this.#isShared ? this.#window : null;
+  }
+
+  takeWindow(): Uint8Array {
+    if (this.#window === null) throw closedError();
+    this.kernel.expelDeflator(this);
+    this.#isShared = true;
+    return this.#window;
+  }
+
+  adoptWindow(window: Uint8Array): void {
+    if (this.#window === null) throw closedError();
+    this.kernel.release(this);
+    this.#window = window;
+    this.#isShared = true;
+  }
+
   /** Puts the window into the module's memory, if it is not there. */
   admit(): void {
     if (this.#window === null) throw closedError();
     if (!this.kernel.admitDeflator(this)) return;
     const { memory, exports } = this.kernel;
     const window = this.#window;
-    // The program's bytes are not written into.
-    if (window === this.#dictionary) this.#window = NONE;
+    if (this.#isShared) this.#window = NONE;
+    this.#isShared = false;
     const address = exports.startDeflate(window.length, this.#windowBytes, this.#level);
     if (window.length > 0) memory.set(window, address);
     exports.restoreBits(this.#bits);
@@ -334,6 +354,7 @@ class WasmDeflator implements Deflator, Resident {
     if (!isFinal || !this.#startsAfresh) return;
     this.kernel.release(this);
     this.#window = this.#dictionary;
+    this.#isShared = true;
   }
 
   close(): void {

@@ -46,6 +46,7 @@ class OneShotDeflator implements Deflator {
   readonly #options: ContextOptions;
   readonly #dictionary: Uint8Array;
   #window: Uint8Array | null;
+  #isShared = true;
 
   constructor(zlib: ZlibModule, options: ContextOptions) {
     this.#zlib = zlib;
@@ -62,7 +63,7 @@ class OneShotDeflator implements Deflator {
       parts.push(this.#run(input.subarray(at, end)));
       at = end;
       if (end < input.length) return null;
-      if (isFinal && this.#options.noContextTakeover) this.#window = this.#dictionary;
+      if (isFinal && this.#options.noContextTakeover) this.#reset();
       const bytes = concat(parts);
       if (!isFinal) return bytes;
       return bytes.length < TAIL.length ? emptyMessage() : bytes.subarray(0, bytes.length - TAIL.length);
@@ -72,6 +73,22 @@ class OneShotDeflator implements Deflator {
       at = 0;
     };
     return { isOwned: true, step, detach };
+  }
+
+  get sharedWindow(): Uint8Array | null {
+    return this.#isShared ? this.#window : null;
+  }
+
+  takeWindow(): Uint8Array {
+    if (this.#window === null) throw closedError();
+    this.#isShared = true;
+    return this.#window;
+  }
+
+  adoptWindow(window: Uint8Array): void {
+    if (this.#window === null) throw closedError();
+    this.#window = window;
+    this.#isShared = true;
   }
 
   #run(data: Uint8Array): Uint8Array {
@@ -87,7 +104,13 @@ class OneShotDeflator implements Deflator {
       ...dictionary,
     });
     this.#window = slideWindow(this.#window, data, windowBits);
+    this.#isShared = false;
     return bytes;
+  }
+
+  #reset(): void {
+    this.#window = this.#dictionary;
+    this.#isShared = true;
   }
 
   close(): void {

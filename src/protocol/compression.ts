@@ -2,8 +2,9 @@
 // while one of them takes more than a turn.
 
 import { DEFAULT_WINDOW_BITS, type DeflateAgreement } from '../deflate/parameters.ts';
-import type { DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
-import type { Platform, Role } from '../platform.ts';
+import type { ContextOptions, DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
+import type { Platform, Role, SharedMessage } from '../platform.ts';
+import { formOf, type CompressedMessage, type Form } from './shared-compression.ts';
 
 /** Compression settings of a connection. */
 export interface CompressionOptions {
@@ -61,12 +62,68 @@ export class Compression {
     if (this.#isClosed) return false;
     let job: DeflateJob;
     try {
-      job = (this.#deflator ??= this.#createDeflator()).deflate(data, isFinal);
+      job = (this.#deflator ??= this.#options.engine.createDeflator(this.#deflateOptions())).deflate(data, isFinal);
     } catch (error) {
       failed(error);
       return true;
     }
     return this.#run(job, done, failed, true);
+  }
+
+  /** Whether another connection may have an equal context: {@link deflateShared} saves nothing otherwise. */
+  get isShareable(): boolean {
+    return this.#deflator === null || this.#deflator.sharedWindow !== null;
+  }
+
+  /**
+   * Compresses a message that other connections send too, once for all whose contexts are equal.
+   *
+   * @param payload Nobody may change it.
+   * @param done Told the message, which others read as well.
+   * @returns As {@link deflate} does.
+   */
+  deflateShared(
+    shared: SharedMessage,
+    payload: Uint8Array,
+    isText: boolean,
+    done: (message: CompressedMessage) => void,
+    failed: (error: unknown) => void,
+  ): boolean {
+    if (this.#isClosed) return false;
+    const { engine } = this.#options;
+    const options = this.#deflateOptions();
+    let deflator: Deflator;
+    let form: Form;
+    try {
+      deflator = this.#deflator ??= engine.createDeflator(options);
+      const context = { engine, options, window: deflator.takeWindow() };
+      form = formOf(this.#platform, shared, payload, isText, context);
+    } catch (error) {
+      failed(error);
+      return true;
+    }
+    const isClosed = (): boolean => this.#isClosed;
+    const sharer = {
+      get isClosed(): boolean {
+        return isClosed();
+      },
+      finish: (message: CompressedMessage, next: Uint8Array): void => {
+        deflator.adoptWindow(next);
+        done(message);
+      },
+      fail: failed,
+    };
+    return form.add(sharer);
+  }
+
+  #deflateOptions(): ContextOptions {
+    const { agreement, windowBits, zlibDeflateOptions } = this.#options;
+    const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
+    return {
+      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
+      noContextTakeover: this.#sendsAfresh,
+      zlib: zlibDeflateOptions,
+    };
   }
 
   /**
@@ -101,16 +158,6 @@ export class Compression {
     this.#deflator?.close();
     this.#inflator?.close();
     this.#deflator = this.#inflator = null;
-  }
-
-  #createDeflator(): Deflator {
-    const { agreement, engine, windowBits, zlibDeflateOptions } = this.#options;
-    const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
-    return engine.createDeflator({
-      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
-      noContextTakeover: this.#sendsAfresh,
-      zlib: zlibDeflateOptions,
-    });
   }
 
   #createInflator(): Inflator {

@@ -10,9 +10,10 @@ import {
   RSV1_BIT,
 } from '../base/opcodes.ts';
 import { headerLength } from '../codec/header.ts';
-import type { Platform, SendCallback, SendOptions } from '../platform.ts';
+import type { Platform, SendCallback, SendOptions, SharedMessage } from '../platform.ts';
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, REFERENCE_FROM, type Ownership } from './outbox.ts';
+import type { CompressedMessage } from './shared-compression.ts';
 
 /** An entry that waits for a message that is being compressed. */
 interface Waiting {
@@ -111,7 +112,7 @@ export class Outbound {
     given: Ownership,
   ): void {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback, given)) return;
-    const shared = options?.shared;
+    const shared = options?.shared?.frame;
     // Copied if it waits for long: a small frame would keep all of its memory alive.
     if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.isCongested) {
       this.outbox.addShared(shared);
@@ -145,8 +146,13 @@ export class Outbound {
     if (!isContinuation) this.#isFragmentCompressed = (options?.compress ?? true) && compression.isWorthwhile(payload.length);
     if (!this.#isFragmentCompressed) return false;
     const isFinal = options?.fin ?? true;
-    const first = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
-    this.#deflate(isContinuation ? first : first | RSV1_BIT, payload, isFinal, options?.mask ?? this.#masks, callback);
+    const opcode = this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, isFinal);
+    const first = isContinuation ? opcode : opcode | RSV1_BIT;
+    const masked = options?.mask ?? this.#masks;
+    const shared = options?.shared;
+    const isShared = shared !== undefined && !isContinuation && isFinal && compression.isShareable;
+    if (isShared) this.#deflateShared(first, payload, shared, masked, callback);
+    else this.#deflate(first, payload, isFinal, masked, callback);
     return true;
   }
 
@@ -203,13 +209,43 @@ export class Outbound {
       this.outbox.count(length, callback);
       if (waiting !== null) this.#goOn(waiting);
     };
-    const failed = (error: unknown): void => {
+    if (!this.#compression!.deflate(payload, isFinal, done, this.#failing(callback))) this.#begin(length, callback);
+  }
+
+  /** Sends what `shared` becomes in this connection's context, which may have been made for another one. */
+  #deflateShared(
+    first: number,
+    payload: Uint8Array,
+    shared: SharedMessage,
+    masked: boolean,
+    callback: SendCallback | undefined,
+  ): void {
+    const { length } = payload;
+    const done = ({ bytes, frame }: CompressedMessage): void => {
+      const waiting = this.#waiting;
+      if (this.#isAbandoned) return;
+      if (frame !== undefined && !masked && !this.isCongested) this.outbox.addShared(frame);
+      else this.outbox.addBytes(first, bytes, masked, LASTING);
+      this.outbox.count(length, callback);
+      if (waiting !== null) this.#goOn(waiting);
+    };
+    const isText = (first & OPCODE_TEXT) !== 0;
+    const isDone = this.#compression!.deflateShared(shared, payload, isText, done, this.#failing(callback));
+    if (!isDone) this.#begin(length, callback);
+  }
+
+  /** What to do when a message cannot be compressed. */
+  #failing(callback: SendCallback | undefined): (error: unknown) => void {
+    return (error) => {
       if (this.#waiting === null && callback !== undefined) this.#platform.defer(() => callback(error as Error));
       for (const one of this.abandon()) this.#platform.defer(() => one(error as Error));
       // The peer's context no longer matches ours: nothing can be sent after this.
       this.#platform.defer(() => this.#owner.onOutputFailure(error as Error));
     };
-    if (this.#compression!.deflate(payload, isFinal, done, failed)) return;
+  }
+
+  /** A message is being compressed: what follows waits. */
+  #begin(length: number, callback: SendCallback | undefined): void {
     this.#waiting = [];
     this.#wait({ length, callback, run() {} });
   }

@@ -3,7 +3,6 @@
 // The shared frames of one turn lie back to back, so a connection that sends all of them writes one piece. If the next connection sends the
 // same piece, both write the same view.
 
-import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../base/opcodes.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { Platform, Region, SharedFrame } from '../platform.ts';
 import { MAXIMUM_HEADER, REFERENCE_FROM, SLAB_BYTES } from './outbox.ts';
@@ -40,8 +39,12 @@ class SharedRegion implements Region {
 
 let region: SharedRegion | undefined;
 
-/** Lays out a message in one frame. @param payload Copied. At most {@link LONGEST_SHARED} bytes. */
-export function shareFrame(payload: Uint8Array, isText: boolean): SharedFrame {
-  const first = FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY);
+/**
+ * Lays out a message in one frame.
+ *
+ * @param payload Copied. At most {@link LONGEST_SHARED} bytes.
+ * @param first First byte of the frame.
+ */
+export function shareFrame(payload: Uint8Array, first: number): SharedFrame {
   return region?.add(first, payload) ?? (region = new SharedRegion()).add(first, payload)!;
 }

@@ -1,5 +1,6 @@
 // One message to many WebSockets, its frame made once.
 
+import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../../base/opcodes.ts';
 import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
 import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
 import { coreOf } from './core.ts';
@@ -11,7 +12,7 @@ import { ownOptions } from '../../base/options.ts';
 export interface BroadcastOptions {
   /** Whether the message is binary. Default: everything but text and numbers is. */
   readonly binary?: boolean | undefined;
-  /** Whether connections with permessage-deflate may compress it, each for itself. Default true. */
+  /** Whether connections with permessage-deflate may compress it. Default true. */
   readonly compress?: boolean | undefined;
   /** A WebSocket that does not get the message: the one that it came from. */
   readonly except?: WebSocketBase | undefined;
@@ -19,7 +20,8 @@ export interface BroadcastOptions {
 
 /**
  * Sends one message to many WebSockets, such as `server.clients`. They get it as by `send` of each; it costs
- * less, because connections of a server that do not compress share one frame. A subclass's own `send` is not called.
+ * less, because connections of a server share one frame: those that do not compress, and those whose compression contexts are equal. A
+ * subclass's own `send` is not called.
  *
  * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.
  *
@@ -32,10 +34,12 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, give
   const { compress, except } = options;
   const isText = isSentAsText(data, given);
   const bytes = toBytes(normalize(data));
-  const shared = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, isText);
+  const first = FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY);
+  const frame = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, first);
   // A connection that compresses may have to keep it for a while.
   const payload =
-    shared === undefined ? new Uint8Array(bytes) : shared.region.bytes.subarray(shared.end - bytes.length, shared.end);
+    frame === undefined ? new Uint8Array(bytes) : frame.region.bytes.subarray(frame.end - bytes.length, frame.end);
+  const shared = { frame };
   const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared, isLasting: true };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {

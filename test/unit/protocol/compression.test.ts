@@ -30,6 +30,9 @@ class FakeEngine implements DeflateEngine {
     this.contexts.push(options);
     return {
       deflate: (data: Uint8Array, isFinal: boolean) => this.#job(`deflate ${data.length} ${isFinal}`, data),
+      sharedWindow: null,
+      takeWindow: () => new Uint8Array(0),
+      adoptWindow: () => void this.log.push('adopt window'),
       close: () => void this.log.push('close deflator'),
     };
   }
@@ -159,7 +162,10 @@ describe.each([
     const { compression: withoutContexts } = create(role, { engine: { createDeflator: throws, createInflator: throws } });
     const close = (): void => {};
     const { compression: withoutJobs } = create(role, {
-      engine: { createDeflator: () => ({ deflate: throws, close }), createInflator: () => ({ inflate: throws, close }) },
+      engine: {
+        createDeflator: () => ({ deflate: throws, sharedWindow: null, takeWindow: throws, adoptWindow: throws, close }),
+        createInflator: () => ({ inflate: throws, close }),
+      },
     });
     for (const compression of [withoutContexts, withoutJobs]) {
       const errors: unknown[] = [];

@@ -292,7 +292,13 @@ describe('compression that fails on our side', () => {
     [
       'a job fails',
       {
-        createDeflator: () => ({ deflate: () => ({ isOwned: false, step: throws }), close }),
+        createDeflator: () => ({
+          deflate: () => ({ isOwned: false, step: throws }),
+          sharedWindow: null,
+          takeWindow: throws,
+          adoptWindow: throws,
+          close,
+        }),
         createInflator: () => ({ inflate: () => ({ isOwned: false, step: throws }), close }),
       },
     ],

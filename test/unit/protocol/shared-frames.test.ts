@@ -17,19 +17,19 @@ describe('shareFrame', () => {
     ['82 03 01 02 03', hex('01 02 03'), false],
     ['82 00', new Uint8Array(0), false],
   ])('lays out %s', (expected, payload, isText) => {
-    expect(toHex(bytesOf(shareFrame(payload, isText)))).toBe(toHex(hex(expected)));
+    expect(toHex(bytesOf(shareFrame(payload, isText ? 0x81 : 0x82)))).toBe(toHex(hex(expected)));
   });
 
   test('lays out long frames with their extended lengths', () => {
-    expect(toHex(bytesOf(shareFrame(pattern(126), false)).subarray(0, 4))).toBe(toHex(hex('82 7e 00 7e')));
-    expect(toHex(bytesOf(shareFrame(pattern(LONGEST_SHARED), true)).subarray(0, 4))).toBe(toHex(hex('81 7e 3f ff')));
+    expect(toHex(bytesOf(shareFrame(pattern(126), 0x82)).subarray(0, 4))).toBe(toHex(hex('82 7e 00 7e')));
+    expect(toHex(bytesOf(shareFrame(pattern(LONGEST_SHARED), 0x81)).subarray(0, 4))).toBe(toHex(hex('81 7e 3f ff')));
   });
 
   test('puts frames back to back, until the memory is full', () => {
-    let last = shareFrame(pattern(5000), false);
+    let last = shareFrame(pattern(5000), 0x82);
     let hasMoved = false;
     for (let count = 0; count < 14; count++) {
-      const next = shareFrame(pattern(5000, count), false);
+      const next = shareFrame(pattern(5000, count), 0x82);
       if (next.region === last.region) expect(next.start).toBe(last.end);
       else hasMoved = true;
       expect(toHex(bytesOf(next).subarray(4))).toBe(toHex(pattern(5000, count)));
@@ -41,7 +41,7 @@ describe('shareFrame', () => {
 
 describe('outbox with shared frames', () => {
   test('sends neighbours as one piece, and the same view as the next outbox', () => {
-    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), true));
+    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), 0x81));
     const [one, other] = [new Outbox(platform), new Outbox(platform)].map((outbox) => {
       for (const frame of frames) outbox.addShared(frame);
       return outbox.take().chunks;
@@ -52,7 +52,7 @@ describe('outbox with shared frames', () => {
 
   test('keeps the order among its own frames, and writes none of them where others read', () => {
     const outbox = new Outbox(platform);
-    const [first, second] = ['a', 'b'].map((text) => shareFrame(utf8(text), true));
+    const [first, second] = ['a', 'b'].map((text) => shareFrame(utf8(text), 0x81));
     outbox.addBytes(0x82, hex('01'), false);
     outbox.addShared(first);
     outbox.addBytes(0x82, hex('02'), false);
@@ -67,7 +67,7 @@ describe('outbox with shared frames', () => {
   });
 
   test('leaves out what it does not send itself', () => {
-    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), true));
+    const frames = ['a', 'b', 'c'].map((text) => shareFrame(utf8(text), 0x81));
     const outbox = new Outbox(platform);
     outbox.addShared(frames[0]);
     outbox.addShared(frames[2]);
@@ -82,10 +82,10 @@ describe('outbound with a shared frame', () => {
     prepare(outbound);
     outbound.outbox.take();
     const payload = utf8('hi');
-    outbound.sendBytes(payload, true, { shared: shareFrame(payload, true) }, undefined);
+    outbound.sendBytes(payload, true, { shared: { frame: shareFrame(payload, 0x81) } }, undefined);
     return [...outbound.outbox.take().chunks];
   };
-  const isShared = (chunk: Uint8Array): boolean => chunk.buffer === shareFrame(utf8(''), true).region.memory;
+  const isShared = (chunk: Uint8Array): boolean => chunk.buffer === shareFrame(utf8(''), 0x81).region.memory;
 
   test('sends it as it is, as a server', () => {
     const [chunk] = sent(false, () => {});

@@ -1,0 +1,145 @@
+// One message for many connections, compressed once for all of them whose contexts are equal. RFC 7692 section 7.1.1.
+//
+// Deflators with the same options and the same window write the same bytes, and have the same window afterwards. So are those that start
+// each message afresh, those that have sent nothing, and those that have sent the same since: the subscribers of a channel, for example. They
+// share the memory of that window too.
+
+import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT, RSV1_BIT } from '../base/opcodes.ts';
+import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../deflate/engine.ts';
+import type { Platform, SharedFrame, SharedMessage } from '../platform.ts';
+import { LONGEST_SHARED, shareFrame } from './shared-frames.ts';
+
+/** A compressed message. Many connections read it, so nobody may change it. */
+export interface CompressedMessage {
+  /** Without the four bytes of the flush (RFC 7692 section 7.2.1). */
+  readonly bytes: Uint8Array;
+  /** It as an unmasked frame; undefined when it is too long for a shared one. */
+  readonly frame: SharedFrame | undefined;
+}
+
+/** A connection that sends the message. */
+export interface Sharer {
+  readonly isClosed: boolean;
+  /** Told in the end. @param window That of its context from now on. Not to be changed. */
+  finish(message: CompressedMessage, window: Uint8Array): void;
+  fail(error: unknown): void;
+}
+
+/** The window and the options that bytes were made with. */
+export interface SharedContext {
+  readonly engine: DeflateEngine;
+  readonly options: ContextOptions;
+  readonly window: Uint8Array;
+}
+
+interface Result {
+  readonly message: CompressedMessage;
+  /** That of the context behind it. */
+  readonly window: Uint8Array;
+}
+
+/** The message, compressed for one context. */
+export class Form {
+  readonly #platform: Platform;
+  readonly #context: SharedContext;
+  readonly #isText: boolean;
+  readonly #deflator: Deflator;
+  readonly #job: DeflateJob;
+  #sharers: Sharer[] = [];
+  #result: Result | null = null;
+  /** Whether there will be no result. */
+  isLost: boolean = false;
+
+  constructor(platform: Platform, context: SharedContext, payload: Uint8Array, isText: boolean) {
+    this.#platform = platform;
+    this.#context = context;
+    this.#isText = isText;
+    this.#deflator = context.engine.createDeflator(context.options);
+    this.#deflator.adoptWindow(context.window);
+    this.#job = this.#deflator.deflate(payload, true);
+  }
+
+  fits({ engine, options }: SharedContext): boolean {
+    const own = this.#context;
+    return !this.isLost && own.engine === engine && areEqual(own.options, options);
+  }
+
+  /** Compresses for one more. @returns Whether it was told at once; otherwise it is told in a later turn. */
+  add(sharer: Sharer): boolean {
+    const result = this.#result;
+    if (result !== null) sharer.finish(result.message, result.window);
+    else if (this.#sharers.push(sharer) === 1) this.#run();
+    return this.#result !== null || this.isLost;
+  }
+
+  #run(): void {
+    let bytes: Uint8Array | null = null;
+    try {
+      if (this.#sharers.some(({ isClosed }) => !isClosed)) bytes = this.#job.step();
+      else this.#lose();
+      if (bytes !== null) this.#result = this.#keep(bytes);
+    } catch (error) {
+      const sharers = this.#lose();
+      for (const sharer of sharers) sharer.fail(error);
+    }
+    const result = this.#result;
+    if (result === null) {
+      if (!this.isLost) this.#platform.nextTurn(() => this.#run());
+      return;
+    }
+    const sharers = this.#sharers;
+    this.#sharers = [];
+    for (const sharer of sharers) if (!sharer.isClosed) sharer.finish(result.message, result.window);
+  }
+
+  #keep(bytes: Uint8Array): Result {
+    const first = FIN_BIT | RSV1_BIT | (this.#isText ? OPCODE_TEXT : OPCODE_BINARY);
+    const { length } = bytes;
+    const frame = length > LONGEST_SHARED ? undefined : shareFrame(bytes, first);
+    let own = frame?.region.bytes.subarray(frame.end - length, frame.end);
+    own ??= this.#job.isOwned ? bytes : this.#platform.copy(bytes, 0, length);
+    const window = this.#deflator.takeWindow();
+    this.#deflator.close();
+    return { message: { bytes: own, frame }, window };
+  }
+
+  #lose(): Sharer[] {
+    const sharers = this.#sharers;
+    this.#sharers = [];
+    this.isLost = true;
+    this.#deflator.close();
+    return sharers;
+  }
+}
+
+/** The forms of each message that is being sent, by the window before it. */
+const forms = new WeakMap<SharedMessage, Map<Uint8Array, Form[]>>();
+
+/**
+ * The form that `shared` has for a connection with this context: that of another one, or a new one.
+ *
+ * @param payload Nobody may change it.
+ */
+export function formOf(
+  platform: Platform,
+  shared: SharedMessage,
+  payload: Uint8Array,
+  isText: boolean,
+  context: SharedContext,
+): Form {
+  let byWindow = forms.get(shared);
+  if (byWindow === undefined) forms.set(shared, (byWindow = new Map()));
+  let known = byWindow.get(context.window);
+  if (known === undefined) byWindow.set(context.window, (known = []));
+  let form = known.find((one) => one.fits(context));
+  if (form === undefined) known.push((form = new Form(platform, context, payload, isText)));
+  return form;
+}
+
+function areEqual(one: ContextOptions, other: ContextOptions): boolean {
+  if (one.windowBits !== other.windowBits || one.noContextTakeover !== other.noContextTakeover) return false;
+  const [first, second] = [one.zlib ?? {}, other.zlib ?? {}];
+  if (first === second) return true;
+  const names = Object.keys(first);
+  return names.length === Object.keys(second).length && names.every((name) => first[name] === second[name]);
+}
