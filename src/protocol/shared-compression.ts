@@ -128,7 +128,7 @@ export function formOf(
   context: SharedContext,
 ): Form {
   let byWindow = forms.get(shared);
-  if (byWindow === undefined) forms.set(shared, (byWindow = new Map()));
+  if (byWindow === undefined) forms.set(shared, (byWindow = new Map<Uint8Array, Form[]>()));
   let known = byWindow.get(context.window);
   if (known === undefined) byWindow.set(context.window, (known = []));
   let form = known.find((one) => one.fits(context));
