@@ -3,12 +3,18 @@
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import { connect as connectSocket } from 'cloudflare:sockets';
-import type { ConnectEvents, ConnectPlan, FibjsBinding, UpgradedRequest, UpgradePlan } from '../../src/compat/fibjs/binding.ts';
+import {
+  openingEvents,
+  type ConnectEvents,
+  type ConnectPlan,
+  type FibjsBinding,
+  type UpgradedRequest,
+  type UpgradePlan,
+} from '../../src/compat/fibjs/binding.ts';
 import { createEntry, type Entry } from '../../src/compat/fibjs/create.ts';
 import type { MessageBase } from '../../src/compat/fibjs/message.ts';
 import type { SocketBase } from '../../src/compat/fibjs/socket.ts';
-import type { ResponseHead } from '../../src/handshake/http-head.ts';
-import { createBackend } from '../../src/http1/opening.ts';
+import { createBackend, type HttpResponse } from '../../src/http1/opening.ts';
 import { createStreamSession } from '../../src/http1/runtime.ts';
 import { bufferPlatform as platform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
@@ -16,7 +22,7 @@ import { createNetwork } from './network.ts';
 import { acceptUpgrade } from './upgrade.ts';
 
 /** One cookie in a line, because its date may have a comma. */
-function cookiesOf({ rawHeaders }: ResponseHead): readonly string[] {
+function cookiesOf({ head: { rawHeaders } }: HttpResponse): readonly string[] {
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1].toLowerCase() === 'set-cookie');
 }
 
@@ -29,20 +35,7 @@ function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   }
   const opening = startOpening(
     { ...others, origin: origin || undefined, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT },
-    {
-      onUpgrade({ head }) {
-        events.onCookies(cookiesOf(head));
-        return true;
-      },
-      onResponse(_request, { head }) {
-        events.onCookies(cookiesOf(head));
-        return false;
-      },
-      onOpen(stream, result) {
-        events.onOpen({ ...result, createSession: (options) => createStreamSession(platform, stream, options) });
-      },
-      onFail: (error) => events.onFail(error),
-    },
+    openingEvents(events, cookiesOf, (stream, options) => createStreamSession(platform, stream, options)),
   );
   opening.send();
   return opening;

@@ -1,9 +1,9 @@
-// The seam between the fibjs facade and a runtime. Types only.
+// The seam between the fibjs facade and a runtime.
 
 import type { Duplex } from 'node:stream';
-import type { Target } from '../../handshake/opening.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { DeflateAgreement, DeflateOptions } from '../../deflate/parameters.ts';
+import type { OpeningEvents, OpeningPlan } from '../../handshake/opening.ts';
 import type { Platform, Session } from '../../platform.ts';
 import type { ConnectionOptions } from '../../protocol/connection.ts';
 
@@ -14,16 +14,11 @@ export interface Holder {
 }
 
 /** An opening to start (RFC 6455 section 4.1). */
-export interface ConnectPlan {
-  readonly target: Target;
-  /** Subprotocols, the most wanted first. */
-  readonly protocols: readonly string[];
+export interface ConnectPlan extends Pick<OpeningPlan, 'target' | 'protocols' | 'headers'> {
   /** Value of the Origin field; empty for none. */
   readonly origin: string;
   /** permessage-deflate to offer. Left out: none. */
   readonly deflate: DeflateOptions | undefined;
-  /** More header fields, including `Cookie`. */
-  readonly headers: Readonly<Record<string, unknown>>;
   /** An undici Dispatcher that sends the request. Default: the runtime's own HTTP client. */
   readonly dispatcher: object | undefined;
 }
@@ -48,6 +43,26 @@ export interface ConnectEvents {
   onCookies(cookies: readonly string[]): void;
   onOpen(opened: OpenedConnection): void;
   onFail(error: Error): void;
+}
+
+/** Translates the events of a backend's opening to those of a binding. */
+export function openingEvents<Socket, Request, Response>(
+  events: ConnectEvents,
+  cookiesOf: (response: Response) => readonly string[],
+  createSession: (socket: Socket, options: ConnectionOptions) => Session,
+): OpeningEvents<Socket, Request, Response> {
+  return {
+    onUpgrade(response) {
+      events.onCookies(cookiesOf(response));
+      return true;
+    },
+    onResponse(_request, response) {
+      events.onCookies(cookiesOf(response));
+      return false;
+    },
+    onOpen: (socket, result) => events.onOpen({ ...result, createSession: (options) => createSession(socket, options) }),
+    onFail: (error) => events.onFail(error),
+  };
 }
 
 /** How to accept a request that the runtime upgrades itself. */

@@ -7,25 +7,13 @@ import { deflateEngine } from '../../nodejs/deflate-engine.ts';
 import { checkDispatcher } from '../../nodejs/dispatcher.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
-import type { ConnectEvents, ConnectPlan, FibjsBinding } from './binding.ts';
+import { openingEvents, type ConnectEvents, type ConnectPlan, type FibjsBinding } from './binding.ts';
 
 function connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void } {
   checkDispatcher(plan.dispatcher, {}, plan.target);
-  const cookiesOf = ({ headers }: IncomingMessage): void => events.onCookies(headers['set-cookie'] ?? []);
   const opening = startOpening(
     { ...plan, handshakeTimeout: DEFAULT_HANDSHAKE_TIMEOUT, options: { dispatcher: plan.dispatcher } },
-    {
-      onUpgrade(response) {
-        cookiesOf(response);
-        return true;
-      },
-      onResponse(_request, response) {
-        cookiesOf(response);
-        return false;
-      },
-      onOpen: (socket, opened) => events.onOpen({ ...opened, createSession: (options) => createSession(socket, options) }),
-      onFail: (error) => events.onFail(error),
-    },
+    openingEvents(events, ({ headers }: IncomingMessage) => headers['set-cookie'] ?? [], createSession),
   );
   opening.request.on('socket', (socket) => events.onHolder(socket));
   opening.send();
