@@ -70,7 +70,12 @@ export const ROOMS: readonly Room[] = [
     holds: 'the connection, RFC 6455 sections 5 to 7; no sockets, timers or promises',
     mayImport: ['src/base/', 'src/codec/', 'src/deflate/', 'src/platform.ts', 'assembly/layout.ts'],
   },
-  { area: 'src/api/w3c/', holds: 'the W3C API', mayImport: [...BELOW_API, 'src/api/address.ts'] },
+  { area: 'src/api/message-iterator.ts', holds: 'messages as an async iterator, for both APIs', mayImport: [] },
+  {
+    area: 'src/api/w3c/',
+    holds: 'the W3C API',
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts'],
+  },
   {
     // The low-level classes are among its static members.
     area: 'src/api/ws/classes.ts',
@@ -81,7 +86,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/api/ws/',
     holds: 'the ws-style API; no sockets',
-    mayImport: [...BELOW_API, 'src/api/address.ts'],
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts'],
     // The signatures of ws use Buffer, IncomingMessage and Server. Only an adapter speaks HTTP, so this room gets its types alone.
     modules: [
       'node:buffer',

@@ -1,6 +1,7 @@
 // Promises and iterators over any object with the W3C interface, also a WebSocket of the runtime: https://websockets.spec.whatwg.org/.
 // Few imports, so that a page that uses nothing else loads little.
 
+import { MessageIterator } from '../message-iterator.ts';
 import { immediate } from '../../clock.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { DEFAULT_MAX_WAITING_BYTES } from '../../base/options.ts';
@@ -36,17 +37,10 @@ export interface MessagesOptions {
 /** The data of a message. `binaryType` decides between the two kinds of bytes. */
 export type MessageData = string | ArrayBuffer | Blob;
 
-type Result = IteratorResult<MessageData, undefined>;
-
 interface Ending {
   readonly details: CloseDetails;
   /** Why the connection failed, if it did. */
   readonly error: Error | undefined;
-}
-
-interface Waiter {
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** The cost of a message in addition to its bytes, so that the number of empty messages is limited too. */
@@ -54,8 +48,6 @@ const MESSAGE_COST = 64;
 
 /** The interface tells of an end once, and keeps nothing. */
 const endings = new WeakMap<WebSocketLike, Promise<Ending>>();
-/** Messages that remained when an iteration was left early. The next iteration begins with them. */
-const leftovers = new WeakMap<WebSocketLike, MessageData[]>();
 
 function endingOf(ws: WebSocketLike): Promise<Ending> {
   const known = endings.get(ws);
@@ -121,92 +113,37 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * @throws {RangeError} if `maximum` is not a limit.
  */
 export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
-  return new MessageIterator(ws, options.maximum ?? DEFAULT_MAX_WAITING_BYTES);
+  return new EventMessages(ws, options.maximum ?? DEFAULT_MAX_WAITING_BYTES);
 }
 
-class MessageIterator implements AsyncIterableIterator<MessageData, undefined> {
+class EventMessages extends MessageIterator<MessageData> {
   readonly #ws: WebSocketLike;
   readonly #maximum: number;
-  #messages: MessageData[];
-  /** Where the first message is that was not handed out. */
-  #first = 0;
-  #cost = 0;
-  readonly #waiters: Waiter[] = [];
-  #error: Error | undefined;
-  #isDone = false;
 
   constructor(ws: WebSocketLike, maximum: number) {
     if (!(maximum >= 0)) throw new RangeError('maximum must be a number of bytes, or 0');
+    super(ws);
     this.#ws = ws;
     this.#maximum = maximum || Infinity;
-    this.#messages = leftovers.get(ws) ?? [];
-    leftovers.delete(ws);
-    for (const message of this.#messages) this.#cost += costOf(message);
     ws.addEventListener('message', this.#onMessage);
     endingOf(ws).then(
-      ({ error }) => this.#stop(error),
-      () => this.#stop(undefined),
+      ({ error }) => this.end(error),
+      () => this.end(undefined),
     );
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  protected override sizeOf(data: MessageData): number {
+    if (typeof data === 'string') return data.length + MESSAGE_COST;
+    return ('size' in data ? data.size : data.byteLength) + MESSAGE_COST;
   }
 
-  next(): Promise<Result> {
-    if (this.#first < this.#messages.length) return Promise.resolve({ done: false, value: this.#take() });
-    const error = this.#error;
-    this.#error = undefined;
-    if (error !== undefined) return Promise.reject(error);
-    if (this.#isDone) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
-  }
-
-  return(): Promise<Result> {
-    const left = this.#messages.slice(this.#first);
-    if (left.length > 0) leftovers.set(this.#ws, left);
-    this.#messages = [];
-    this.#first = 0;
-    this.#stop(undefined);
-    this.#error = undefined;
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  #take(): MessageData {
-    const message = this.#messages[this.#first++];
-    this.#cost -= costOf(message);
-    // Not shifted one by one, which is slow on a long queue.
-    if (this.#first * 2 >= this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#first);
-      this.#first = 0;
-    }
-    return message;
+  protected override stop(): void {
+    this.#ws.removeEventListener('message', this.#onMessage);
   }
 
   readonly #onMessage = (event: Event): void => {
     const { data } = event as MessageEvent<MessageData>;
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) return waiter.resolve({ done: false, value: data });
-    this.#cost += costOf(data);
-    if (this.#cost <= this.#maximum || this.#messages.length === 0) this.#messages.push(data);
-    else this.#stop(new RangeError(`More messages wait than the maximum allows (${this.#maximum} bytes)`));
+    if (this.waiting === 0 || this.size + this.sizeOf(data) <= this.#maximum) this.add(data);
+    else this.end(new RangeError(`More messages wait than the maximum allows (${this.#maximum} bytes)`));
   };
-
-  #stop(error: Error | undefined): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#error = error;
-    this.#ws.removeEventListener('message', this.#onMessage);
-    for (const { resolve, reject } of this.#waiters.splice(0)) {
-      const first = this.#error;
-      this.#error = undefined;
-      if (first === undefined) resolve({ done: true, value: undefined });
-      else reject(first);
-    }
-  }
-}
-
-function costOf(data: MessageData): number {
-  if (typeof data === 'string') return data.length + MESSAGE_COST;
-  return ('size' in data ? data.size : data.byteLength) + MESSAGE_COST;
 }

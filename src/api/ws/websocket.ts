@@ -8,7 +8,7 @@ import type { Sendable } from './data.ts';
 import { shapeListeners } from './emitter.ts';
 import { ListeningBase } from './event-target.ts';
 import { heartbeatSettings } from './heartbeat.ts';
-import { MessageIterator } from './messages.ts';
+import { WebSocketMessages } from './messages.ts';
 import { openClient } from './opener.ts';
 import type { ClientOptions } from './options.ts';
 import { sendAsync } from './promises.ts';
@@ -193,7 +193,7 @@ export abstract class WebSocketBase extends ListeningBase {
    * more than a few wait. Ends when the connection does; a client's throws what 'error' says. Leaving the loop does not close.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Data, undefined> {
-    return new MessageIterator(this);
+    return new WebSocketMessages(this);
   }
 }
 
