@@ -1,4 +1,4 @@
-// What package.json's "exports" say of each entry point. Read by the builds and by tests.
+// The entry points in "exports" of package.json, for the builds and the tests.
 //
 // Files of the entry point P, all below dist/:
 //   P.js           ES module, a file for each source: bundlers, Deno, Bun, workers

@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const INSTALLED = join(ROOT, 'test/runtimes');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 
-/** What Node.js runs where another Node.js has run everything: not the tests of tools, bundles and other runtimes' sockets. */
+/** The tests for further versions of Node.js: not those of tools, bundles and other runtimes' sockets. */
 const ENGINE = ['unit', 'contract', 'conformance', 'fuzz', 'compat', 'oracle', 'adapters/node'].map(
   (folder) => `test/${folder}/`,
 );

@@ -15,7 +15,7 @@ const CLASSES = 'src/api/ws/classes';
 const FROM_ENTRY = `../../${CLASSES}.cjs`;
 
 /**
- * What `require` of an entry point gives. A class is `export =`, with the namespace of its name for the types; those of browsers and
+ * The value of `require` of an entry point. A class is `export =`, with the namespace of its name for the types; those of browsers and
  * workers have no namespace, so theirs are taken by name.
  */
 function required(path, text) {
@@ -43,7 +43,7 @@ function declarationsOf(path) {
   return readFileSync(existsSync(file + ENDING) ? file + ENDING : `${file}.d.cts`, 'utf8');
 }
 
-/** What an entry point exports besides the members that its class has anyway: `require` puts all of it on the class. */
+/** The exports of an entry point that are not members of its class. `require` puts them on the class. */
 function membersFor(folder, text) {
   const own = declarationsOf(CLASSES);
   const namespace = own.split('declare namespace WebSocket')[1] ?? '';

@@ -11,7 +11,7 @@
  * @returns `key` rotated by `length % 4` bytes; pass it back in when the payload goes on in the next chunk.
  */
 export function mask(address: usize, length: usize, key: u32): u32 {
-  // What comes next begins here in the key, and so does the last word: words are multiples of 4 bytes long.
+  // The next bytes begin at this place of the key, and so does the last word: words are multiples of 4 bytes long.
   const rotated = rotr<u32>(key, (<u32>length & 3) << 3);
   // The last word is made from what was there before the others are stored: it may overlap the one before it.
   let at = address;

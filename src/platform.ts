@@ -191,7 +191,7 @@ export type Timer = unknown;
 export interface Region {
   readonly bytes: Uint8Array;
   readonly memory: ArrayBufferLike;
-  /** Nobody has taken the bytes from here on. -1 in codec memory, whose slots are given out otherwise. */
+  /** Start of the free bytes. -1 in codec memory, whose slots have their own list. */
   free: number;
   /** Makes a view of it in the form that transports take. Left out: {@link Platform.view} does. */
   view?(platform: Platform, start: number, length: number): Uint8Array;

@@ -137,3 +137,40 @@ describe('defaults', () => {
     expect(readFileSync(pathOf(name), 'utf8').replaceAll(/\s+/g, ' ')).toContain(text);
   });
 });
+
+/**
+ * Words that make a sentence hard to read: a vague subject ("whoever", "nobody", a comment that starts with "What"), or a picture in the
+ * place of the usual word ("hears" for "is told", "lends" for "gives"). They have no other use in our documents and sources.
+ */
+const RIDDLES = [/\b(?:whoever|nobody|lends?|lent|lending|hears?)\b/i, /^\s*(?:\/\/|\/\*\*|\*) What\b/];
+
+/** The lines of a text with a riddle, each with its number. */
+function riddlesIn(text: string): string[] {
+  const lines = text.split('\n').map((line, index) => `${index + 1}: ${line.trim()}`);
+  return lines.filter((line) => RIDDLES.some((riddle) => riddle.test(line.replace(/^\d+: /, ''))));
+}
+
+describe('plain English', () => {
+  const sources = ['src', 'adapters', 'assembly', 'examples'].flatMap((folder) =>
+    readdirSync(pathOf(folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(?:ts|mjs|html)$/.test(name) && !name.endsWith('embedded.ts'))
+      .map((name) => join(folder, name)),
+  );
+  const texts = [...DOCUMENTS.filter((name) => !name.startsWith(join('docs', 'conformance'))), ...sources];
+
+  test('is in the documents and in the comments of the sources', () => {
+    expect(texts.length).toBeGreaterThan(200);
+    const found = texts.flatMap((name) => riddlesIn(readFileSync(pathOf(name), 'utf8')).map((line) => `${name}:${line}`));
+    expect(found).toEqual([]);
+  });
+
+  test.each([
+    ['// Whoever has paused would not hear of the end.', 1],
+    ['/** What a runtime lends to the shared code. */', 1],
+    [' * What is left.', 1],
+    ['// Resume, because a paused socket does not report its end.\nif (isPaused) resume(); // as heard', 0],
+    ['// Fails: What is this?', 0],
+  ])('is missed in %j', (text, count) => {
+    expect(riddlesIn(text)).toHaveLength(count);
+  });
+});

@@ -1,6 +1,6 @@
 // The members of the global `Bun` that this adapter uses: https://bun.sh/docs/api/tcp and https://bun.sh/docs/api/websockets.
 
-/** An error as Bun makes it: Node.js's codes, words of its own. */
+/** An error of Bun: with Node.js's code and another message. */
 export interface BunError extends Error {
   code?: string;
   errno?: number;
@@ -18,7 +18,7 @@ export interface BunSocket<Data> {
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   /** Sends FIN. */
   shutdown(): void;
-  /** Ends both directions: what was written goes out. `close` is called at once, before this returns. */
+  /** Ends both directions after the written bytes. `close` is called before this returns. */
   close(): void;
   setNoDelay(isOn: boolean): void;
   /** @param delay Milliseconds. */
@@ -29,10 +29,10 @@ export interface BunSocket<Data> {
   unref(): void;
 }
 
-/** What sockets call; one object serves them all. */
+/** Callbacks of sockets. One object serves all sockets. */
 export interface SocketHandlers<Data> {
   open(socket: BunSocket<Data>): void;
-  /** TLS only. `error` may come with `isSuccess`: then nobody demanded that the certificate is trusted. */
+  /** TLS only. `error` may come with `isSuccess`: then a trusted certificate was not required. */
   handshake(socket: BunSocket<Data>, isSuccess: boolean, error: BunError | null): void;
   /** `bytes` are the receiver's to keep. */
   data(socket: BunSocket<Data>, bytes: Uint8Array): void;
@@ -108,7 +108,7 @@ export interface ServerWebSocketHandlers<Data> {
   readonly perMessageDeflate?: boolean | object;
 }
 
-/** What `Bun.serve` gives. */
+/** The result of `Bun.serve`. */
 export interface BunServer {
   /** @returns Whether the request has become a WebSocket; `open` has been called by then. */
   upgrade(request: Request, options: { readonly headers?: unknown; readonly data: unknown }): boolean;

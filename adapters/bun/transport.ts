@@ -68,7 +68,7 @@ export class BunTransport implements ByteStream {
   #output: Half = Half.OPEN;
   #isFlowing = false;
   #isSocketPaused = false;
-  /** What arrived while the flow was stopped. */
+  /** Bytes that arrived while the flow was stopped. */
   #kept: Uint8Array[] = [];
   #isDeliveryPlanned = false;
   readonly #pending: PendingWrite[] = [];
@@ -254,7 +254,7 @@ export class BunTransport implements ByteStream {
     this.#pending.length = 0;
   }
 
-  /** A reset: what has been read is all that there is, and no pause holds it back. */
+  /** A reset: no further bytes follow, and a pause does not keep the read ones back. */
   #stopWriting(): void {
     if (this.#output !== Half.ENDED) this.#output = Half.CUT;
     this.#pending.length = 0;
@@ -288,7 +288,7 @@ export class BunTransport implements ByteStream {
     this.#tell((events) => events.closed(this.#error));
   }
 
-  /** What a receiver throws is for the runtime to report: Bun would take it for a failure of the socket. */
+  /** Reports an exception of a receiver as uncaught. Bun would take it for a failure of the socket. */
   #tell(task: (events: TransportEvents) => void): void {
     try {
       task(this.#events!);
@@ -340,7 +340,7 @@ function pass(write: PendingWrite, count: number): void {
   }
 }
 
-/** What the sockets of clients call; the ones of servers differ in `open`. */
+/** Callbacks of clients' sockets. Those of servers differ in `open`. */
 export const handlers: SocketHandlers<BunTransport> = {
   open: (socket) => socket.data.opened(socket),
   handshake: (socket, isSuccess, error) => socket.data.secured(isSuccess ? undefined : (error ?? new Error('TLS failed'))),

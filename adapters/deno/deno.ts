@@ -58,7 +58,7 @@ export interface DenoUpgrade<Socket> {
   readonly response: Response;
 }
 
-/** What a program may ask about. */
+/** A permission to query. */
 export type Permission =
   { readonly name: 'net'; readonly host?: string } | { readonly name: 'read' | 'write'; readonly path: string };
 

@@ -18,7 +18,7 @@ import { defer, ownTimer } from '../../src/clock.ts';
 
 /** Milliseconds until the next try after a failed `accept`, for example for want of file descriptors. */
 const ACCEPT_PAUSE = 50;
-/** What an HTTP/1.1 connection calls itself in TLS (RFC 7301). */
+/** The ALPN name of HTTP/1.1 in TLS (RFC 7301). */
 const ALPN = ['http/1.1'];
 
 export const network: Network = {
@@ -32,7 +32,7 @@ export const network: Network = {
 
 /**
  * Whether `plan` can be carried out by node:net: it has no TLS, and the program has the permissions already. Asking for one that is missing,
- * and saying so, is left to Deno.listen: node:net throws where nobody can catch it.
+ * and saying so, is left to Deno.listen: node:net throws where the error cannot be caught.
  */
 function mayListenByNet({ port, host = '::', path, tls }: ListenPlan): boolean {
   if (tls !== undefined) return false;

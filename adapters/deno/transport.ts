@@ -43,7 +43,7 @@ export class DenoTransport implements ByteStream {
   #error: Error | undefined;
   #input: Half = Half.OPEN;
   #isFlowing = false;
-  /** What uses the region: a read under way, the receiver of what was read, or nothing. */
+  /** The user of the region: a read under way, the receiver of a read, or none. */
   #regionUse: 'read' | 'delivery' | null = null;
   /** Bytes in the region that came while the flow was stopped. */
   #keptLength = 0;

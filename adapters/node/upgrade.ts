@@ -40,9 +40,9 @@ const RULES: OptionRules = {
   },
 };
 
-/** What an upgrade comes to, before there is a WebSocket object. */
+/** The result of an upgrade, before there is a WebSocket object. */
 export interface AcceptedUpgrade {
-  /** What the request asked for, as the URL of a WebSocket. */
+  /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   readonly protocol: string;
   /** As in Sec-WebSocket-Extensions. */

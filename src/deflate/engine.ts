@@ -1,4 +1,4 @@
-// What compression needs of a runtime. Types only.
+// The interface of DEFLATE engines. Types only.
 
 /** Work that may take several turns, so that a long message does not hold up the event loop. */
 export interface DeflateJob {
@@ -8,7 +8,7 @@ export interface DeflateJob {
    * Does the next slice: at most a few milliseconds.
    *
    * @returns The result, or null when there is more to do; call again in a later turn then.
-   * @throws {InflateError} when the input is no deflate stream, or the output would be longer than allowed.
+   * @throws {InflateError} if the input is not a deflate stream, or the output would be longer than allowed.
    */
   step(): Uint8Array | null;
   /**

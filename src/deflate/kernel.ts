@@ -36,7 +36,7 @@ export class DeflateKernel {
   #inflating: Resident | null = null;
   #deflating: Resident | null = null;
 
-  /** @param exports Those of an instance that nobody else uses. */
+  /** @param exports Of an instance that has no other user. */
   constructor(exports: WebAssembly.Exports) {
     const { buffer } = exports['memory'] as WebAssembly.Memory;
     if (buffer.byteLength !== MEMORY_PAGES * PAGE_BYTES) {

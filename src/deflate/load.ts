@@ -15,7 +15,7 @@ export function sharedDeflateKernel(): DeflateKernel {
   return (shared ??= loadDeflateKernel());
 }
 
-/** Makes a kernel with a memory of its own. @param allowsSimd False: the build without SIMD, for tests. */
+/** Makes a kernel with separate memory. @param allowsSimd False: the build without SIMD, for tests. */
 export function loadDeflateKernel(allowsSimd: boolean = true): DeflateKernel {
   return new DeflateKernel(instantiate(allowsSimd));
 }

@@ -1,8 +1,8 @@
-// What all engines have in common: how messages end, and where they cut them.
+// Shared by all engines: the ends of messages, and the lengths of slices.
 
 import type { ContextOptions } from './engine.ts';
 
-/** What a sync flush ends with and the wire leaves out (RFC 7692 section 7.2.1). */
+/** The bytes at the end of a sync flush, which are not sent (RFC 7692 section 7.2.1). */
 export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 /** A message without bytes, compressed (RFC 7692 section 7.2.3.6). Made anew: who gets a result may mask it in place. */
 export const emptyMessage = (): Uint8Array => new Uint8Array([0x00]);

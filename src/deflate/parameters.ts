@@ -10,7 +10,7 @@ export interface DeflateElement {
   readonly parameters: readonly { readonly name: string; readonly value?: string }[];
 }
 
-/** What a side wants of permessage-deflate. Names and defaults are those of ws 8. */
+/** Options of permessage-deflate. Names and defaults are those of ws 8. */
 export interface DeflateOptions {
   /** Whether the server starts each message afresh. True demands it (a client) or does it (a server); false refuses it. */
   readonly serverNoContextTakeover?: boolean | undefined;
@@ -44,7 +44,7 @@ export function ownWindowBits(options: DeflateOptions, role: 'server' | 'client'
   return typeof named === 'number' ? named : windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY);
 }
 
-/** What was agreed on. */
+/** The agreement of both sides. */
 export interface DeflateAgreement {
   readonly serverNoContextTakeover: boolean;
   readonly clientNoContextTakeover: boolean;
@@ -120,7 +120,7 @@ export function offerDeflate(options: DeflateOptions): DeflateElement {
   return { name: PERMESSAGE_DEFLATE, parameters };
 }
 
-/** The window that a client asks its server for: what the options name, or the largest that fits the memory that they name. */
+/** The window that a client requests from its server: that of the options, or the largest one for the memory of the options. */
 function serverBitsToAskFor({ serverMaxWindowBits, maxMemoryPerConnection }: DeflateOptions): number | undefined {
   if (typeof serverMaxWindowBits === 'number') return serverMaxWindowBits;
   if (maxMemoryPerConnection === undefined) return undefined;
@@ -131,14 +131,14 @@ function serverBitsToAskFor({ serverMaxWindowBits, maxMemoryPerConnection }: Def
 /** The server's side of a negotiation. */
 export interface DeflateAnswer {
   readonly agreement: DeflateAgreement;
-  /** What to put into the response. */
+  /** The value for the response. */
   readonly element: DeflateElement;
 }
 
 /**
  * Takes the first acceptable offer (RFC 7692 section 5.1). An offer that is malformed or asks for what `options` refuse is declined.
  *
- * @returns Undefined when there is none: the connection goes on without compression.
+ * @returns Undefined if no offer is acceptable: the connection goes on without compression.
  */
 export function answerDeflate(offers: readonly DeflateElement[], options: DeflateOptions): DeflateAnswer | undefined {
   for (const offer of offers) {

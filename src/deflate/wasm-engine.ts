@@ -45,7 +45,7 @@ const DEFLATE_PIECE = 16384;
 /** When a slice takes no other piece. By the clock, since data differ in cost by a factor of a hundred. */
 const SLICE_MILLISECONDS = 2;
 
-/** What is wrong with the input, by the module's results from INFLATE_FAILED on. The words are zlib's, which programs of ws know. */
+/** Errors of the input, by the module's results from INFLATE_FAILED on. The messages are zlib's, because programs of ws know them. */
 const FAULTS = [
   'invalid block type',
   'invalid stored block lengths',
@@ -230,7 +230,7 @@ class InflateRun implements DeflateJob {
       throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
     }
     if (result === INFLATE_STREAM_END) {
-      // What follows a block with BFINAL is another stream (RFC 7692 section 7.2.3.4).
+      // Bytes after a block with BFINAL are another stream (RFC 7692 section 7.2.3.4).
       state[INFLATE_HISTORY] = state[INFLATE_OUTPUT];
       if (this.#at >= this.#data.length) return true;
     } else if (result === INFLATE_NEEDS_INPUT && this.#hasEnded()) {
@@ -295,7 +295,7 @@ class WasmDeflator implements Deflator, Resident {
     const { windowBits, noContextTakeover, zlib } = options;
     this.kernel = kernel;
     this.#level = levelOf(zlib?.['level']);
-    // What is only stored refers to nothing.
+    // A stored block refers to no window.
     this.#windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
     this.#window = this.#dictionary = this.#level === 0 ? NONE : dictionaryOf(options);
     this.#startsAfresh = noContextTakeover;

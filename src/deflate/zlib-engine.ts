@@ -22,13 +22,13 @@ import {
 
 type StreamOptions = Readonly<Record<string, unknown>>;
 
-/** Of node:zlib, what is used. */
+/** The functions of node:zlib that we use. */
 export interface ZlibModule {
   deflateRawSync(data: Uint8Array, options: StreamOptions): Uint8Array;
   inflateRawSync(data: Uint8Array, options: StreamOptions): Uint8Array | InflateInfo;
 }
 
-/** What `inflateRawSync` returns with `info: true`. */
+/** The result of `inflateRawSync` with `info: true`. */
 interface InflateInfo {
   readonly buffer: Uint8Array;
   /** `bytesWritten` is how much of the input it has read. */
@@ -157,7 +157,7 @@ class OneShotInflator implements Inflator {
           : slideWindow(this.#window!, buffer, this.#options.windowBits);
       return at < end ? null : concat(parts);
     };
-    // One part alone is zlib's own buffer, which is longer than its output: what is behind it may be anybody's.
+    // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
     const isOwned = (): boolean => parts.length > 1;
     return {
       get isOwned() {

@@ -1,5 +1,5 @@
-// A client's opening handshake (RFC 6455 section 4.1): the contract between an API, which asks for one, and the HTTP implementation that
-// carries it out, its backend. `OpeningState` is what all backends have in common: the offer, the time limit and the check of the response.
+// A client's opening handshake (RFC 6455 section 4.1): the contract between an API and its backend, the HTTP implementation that
+// carries the opening out. `OpeningState` is the part that all backends share: the offer, the time limit and the check of the response.
 
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { checkResponse, keyOfBytes, type Handshake, type HandshakeResponse } from './client.ts';
@@ -27,7 +27,7 @@ export interface Target {
 /** An opening handshake to make. */
 export interface OpeningPlan {
   readonly target: Target;
-  /** Subprotocols to offer, the most wanted first. */
+  /** Subprotocols to offer, the preferred one first. */
   readonly protocols: readonly string[];
   /** Default 13. */
   readonly version?: 8 | 13 | undefined;
@@ -50,7 +50,7 @@ export function credentialsOf({ options, target }: OpeningPlan): string | undefi
   return options !== undefined && 'auth' in options ? (options['auth'] as string | undefined) : target.auth;
 }
 
-/** What both sides agreed on. */
+/** The agreement of both sides. */
 export interface OpeningResult {
   /** The subprotocol in use; empty for none. */
   readonly protocol: string;
@@ -58,14 +58,14 @@ export interface OpeningResult {
   readonly extensions: string;
   /** permessage-deflate, if it is in use. */
   readonly agreement: DeflateAgreement | undefined;
-  /** Bytes that came behind the response. The receiver's to keep. */
+  /** Bytes after the response. They belong to the receiver. */
   readonly head: Uint8Array;
 }
 
 /**
  * The events of an opening. They come after the backend has returned. After `onOpen`, `onFail` and `abort()` nothing follows.
  *
- * An exception of a listener is the program's: it is uncaught, and the opening waits for its time limit.
+ * An exception of a listener is uncaught, and the opening waits for its time limit.
  */
 export interface OpeningEvents<Socket, Request, Response> {
   /** The response is 101 and about to be checked. @returns Whether to go on; if not, the opening is aborted. */
@@ -83,25 +83,25 @@ export interface OpeningEvents<Socket, Request, Response> {
 
 /** An opening under way. */
 export interface Opening<Request = unknown> {
-  /** What the program is given as the request. */
+  /** The request, as the program gets it. */
   readonly request: Request;
   /** Sends the request. Nothing is sent before. */
   send(): void;
-  /** Gives up, and closes the connection. Nothing is reported any more. Does nothing once the WebSocket is open. */
+  /** Closes the connection. No event follows. Does nothing once the WebSocket is open. */
   abort(): void;
 }
 
 /**
  * Prepares an opening, and starts to connect.
  *
- * @throws {Error} when a header field or an option cannot be used: the caller's bug.
+ * @throws {Error} if a header field or an option cannot be used.
  */
 export type Backend<Socket, Request, Response> = (
   plan: OpeningPlan,
   events: OpeningEvents<Socket, Request, Response>,
 ) => Opening<Request>;
 
-/** What an {@link OpeningState} uses of its backend. */
+/** Functions that an {@link OpeningState} gets from its backend. */
 export interface OpeningResources {
   /** 16 unpredictable bytes (RFC 6455 section 4.1, step 7). */
   readonly nonce: Uint8Array;
@@ -111,9 +111,9 @@ export interface OpeningResources {
   drop(): void;
 }
 
-/** An opening as every backend keeps it. It is over after its last event; then it refers to no event receiver any more. */
+/** The state of an opening in every backend. After its last event it no longer refers to its event receiver. */
 export class OpeningState<Socket, Request, Response> {
-  /** What the request asks for. `origin` is the backend's to add. */
+  /** The fields of the request. The backend adds `origin`. */
   readonly handshake: Handshake & { readonly key: string };
   readonly #plan: OpeningPlan;
   readonly #resources: OpeningResources;

@@ -1,11 +1,11 @@
-// What a runtime with raw sockets lends: streams to listen for and to connect to. Types only.
+// The network of a runtime: listeners and connections, as byte streams. Types only.
 
 import type { Socket } from 'node:net';
 import type { Transport, TransportEvents } from '../platform.ts';
 
-/** One end of a TCP, TLS or Unix domain connection, as far as the runtime tells it. */
+/** One end of a TCP, TLS or Unix domain connection. */
 export interface EndpointAddress {
-  /** IP address; the path of a Unix domain socket; undefined when it is not known. */
+  /** IP address; the path of a Unix domain socket; undefined if it is unknown. */
   readonly address: string | undefined;
   readonly port: number | undefined;
 }
@@ -13,19 +13,19 @@ export interface EndpointAddress {
 /**
  * A byte stream that has just been accepted or connected. The opening handshake reads from it first, then the session does.
  *
- * Three things beyond {@link Transport}: `start()` may be called again, and goes on after `pause()`. What arrives while nothing is
- * started or while it is paused is kept, in the runtime or, where it cannot be stopped, in the transport. And `write` takes
- * calls before the last one is done, in order.
+ * Three things beyond {@link Transport}: `start()` may be called again, and goes on after `pause()`. Bytes that arrive before
+ * the start or during a pause are kept, in the runtime or, if the runtime cannot stop reading, in the transport. `write` may be called
+ * before the last write is done; the order is kept.
  */
 export interface ByteStream extends Transport {
   readonly isSecure: boolean;
   readonly remote: EndpointAddress;
   readonly local: EndpointAddress;
-  /** Names the receiver of all events from now on, in the place of the one before. Events before the first one are kept. */
+  /** Sets the receiver of all further events, instead of the former one. Events before the first receiver are kept. */
   attach(events: TransportEvents): void;
-  /** Keeps the process alive, or does not. Does nothing where the runtime has no such thing. */
+  /** Sets whether the connection keeps the process alive. Does nothing on runtimes without such a feature. */
   ref(isKept: boolean): void;
-  /** Turns TCP_NODELAY, which is on from the start, off or on. Left out where the runtime cannot. */
+  /** Turns TCP_NODELAY, which is on from the start, off or on. Undefined if the runtime cannot. */
   setNoDelay?(isOn: boolean): void;
   /** Turns TCP keep-alive on or off. @param delay Milliseconds until the first probe; 0 for the system's own. */
   setKeepAlive?(isOn: boolean, delay: number): void;
@@ -50,29 +50,29 @@ export interface ListenPlan {
 }
 
 export interface ListenerEvents {
-  /** Connections may come. `address` is a path for a Unix domain socket. */
+  /** The listener is ready. `address` is a path for a Unix domain socket. */
   onListening(address: { readonly address: string; readonly port: number; readonly family: string } | string): void;
-  /** A connection came; not started. With TLS, its handshake may still be under way. */
+  /** A new connection, not started. The TLS handshake may still be under way. */
   onConnection(transport: ByteStream): void;
   /**
-   * A connection came that node:net has accepted, for networks that listen so. It is paused, and half-open connections are allowed. Left
-   * out: all connections come as byte streams.
+   * A new connection of node:net, on networks that listen with it. It is paused, and half-open connections are allowed. Undefined if all
+   * connections are byte streams.
    */
   onSocket?(socket: Socket): void;
-  /** It cannot listen, or no more. `code` as Node.js has it, for example `EADDRINUSE`. */
+  /** Listening failed or ended. `code` as Node.js has it, for example `EADDRINUSE`. */
   onError(error: Error & { code?: string }): void;
 }
 
-/** Something that listens. */
+/** A listener. */
 export interface Listener {
-  /** Takes no more connections; those that are there stay. `onClosed` is called once the port is free. */
+  /** Accepts no more connections. Open ones stay. `onClosed` is called once the port is free. */
   close(onClosed: () => void): void;
   ref(isKept: boolean): void;
 }
 
-/** Options for TLS on the client's side, by Node.js's names; what a runtime cannot do is an error that says so. */
+/** TLS options of a client, by Node.js's names. An option that the runtime does not support is an error. */
 export interface ClientTls {
-  /** Trusted certificates, PEM, in the place of the runtime's. */
+  /** Trusted certificates, PEM, instead of the runtime's. */
   readonly ca?: string | readonly string[] | undefined;
   /** Certificate and key to present, PEM. */
   readonly cert?: string | undefined;
@@ -97,21 +97,21 @@ export interface ConnectPlan {
 export interface ConnectEvents {
   /** Connected, with TLS after its handshake. Not started. */
   onConnect(transport: ByteStream): void;
-  /** There will be no connection. `code` as Node.js has it, for example `ECONNREFUSED`. */
+  /** The connection failed. `code` as Node.js has it, for example `ECONNREFUSED`. */
   onError(error: Error & { code?: string }): void;
 }
 
-/** What a runtime with raw sockets lends. */
+/** The network of a runtime. */
 export interface Network {
-  /** @throws {TypeError} naming an option that the runtime has nothing for. */
+  /** @throws {TypeError} that names an option which the runtime does not support. */
   listen(plan: ListenPlan, events: ListenerEvents): Listener;
   /**
    * Connects. Events come after this has returned, and none after `abort()`.
    *
-   * @throws {TypeError} naming an option that the runtime has nothing for.
-   * @returns How to give up.
+   * @throws {TypeError} that names an option which the runtime does not support.
+   * @returns A function that aborts.
    */
   connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void };
-  /** Whether clients demand a trusted certificate where the program says nothing. Left out: they do. */
+  /** Whether clients demand a trusted certificate by default. Undefined: they do. */
   isTrustDemanded?(): boolean;
 }

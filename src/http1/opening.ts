@@ -32,7 +32,7 @@ export interface HttpResponse {
 
 export type HttpOpeningEvents = OpeningEvents<ByteStream, HttpOpening, HttpResponse>;
 
-/** An error as Node.js has it for a server that closes without an answer. */
+/** Node.js's error for a server that closes without an answer. */
 export function hangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 }
@@ -103,7 +103,7 @@ export class HttpOpening implements Opening<HttpOpening> {
   /**
    * Sends the request, as soon as there is a connection.
    *
-   * @param headers In the place of {@link headers}.
+   * @param headers Replaces {@link headers}.
    * @throws {UsageError} when one of them could forge another line.
    */
   send(headers?: HeaderValues): void {
@@ -116,7 +116,7 @@ export class HttpOpening implements Opening<HttpOpening> {
     this.#state.abort();
   }
 
-  /** Gives up, as if the connection had failed. */
+  /** Aborts, as if the connection had failed. */
   fail(error: Error): void {
     this.#state.fail(error);
   }

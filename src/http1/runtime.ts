@@ -1,4 +1,4 @@
-// What the W3C class needs of a runtime with byte streams.
+// The runtime of the W3C class over byte streams.
 
 import type { ClientRuntime } from '../api/w3c/opener.ts';
 import type { Platform } from '../platform.ts';

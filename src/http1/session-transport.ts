@@ -1,4 +1,4 @@
-// A raw transport as a session sees it: a pause that comes before the start, while bytes behind the handshake are delivered, holds.
+// A byte stream as the transport of a session. Keeps a pause that comes before the start, while bytes after the handshake are delivered.
 
 import type { Transport } from '../platform.ts';
 import type { ByteStream } from './network.ts';
@@ -43,12 +43,12 @@ export class SessionTransport implements Transport {
 
   #begin(): void {
     this.deliverKept();
-    // What was delivered may have paused us, or resumed.
+    // The delivery may have paused or resumed us.
     if (this.#isPaused || this.#isReading) return;
     this.#isReading = true;
     this.#transport.start();
   }
 
-  /** Delivers what was read before there was a session. */
+  /** Delivers bytes that were read before there was a session. */
   protected deliverKept(): void {}
 }

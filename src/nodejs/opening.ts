@@ -34,7 +34,7 @@ export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): Nod
     },
   });
   const headers = requestHeaders(state.handshake);
-  // Checked by Node.js, whose error programs know.
+  // Node.js checks it, because programs know its error.
   if (origin) headers[version === 8 ? 'Sec-WebSocket-Origin' : 'Origin'] = origin;
   const request = makeRequest(plan, headers);
   // Not the `timeout` of node:http, which is idle time by a clock that no program can set.
@@ -53,7 +53,7 @@ export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): Nod
   };
 }
 
-/** Ends a request whatever it is doing. A socket that is about to be handed over is destroyed as well. */
+/** Ends a request in any state. A socket that is about to be handed over is destroyed as well. */
 function destroy(request: ClientRequest): void {
   request.on('error', () => {});
   request.destroy();

@@ -42,12 +42,12 @@ export class Chat {
     });
   }
 
-  /** After a loss nobody has joined; the server gives a new id. */
+  /** After a loss the user has to join again, with a new id of the server. */
   disconnected() {
     this.#me = 0;
     showButtons(false);
     this.#showPeople([]);
-    element('nobody').hidden = true;
+    element('no-people').hidden = true;
   }
 
   /** @param {any} message From our server, as JSON. */
@@ -98,7 +98,7 @@ export class Chat {
   /** @param {{id: number, name: string}[]} people */
   #showPeople(people) {
     element('people-count').textContent = people.length === 0 ? '' : String(people.length);
-    element('nobody').hidden = people.length > 0;
+    element('no-people').hidden = people.length > 0;
     const items = people.map(({ id, name }) => {
       const spot = create('span', 'spot');
       spot.dataset.tone = tone(name);

@@ -9,19 +9,19 @@ import { parseAddress } from '../address.ts';
 import type { Connect, ConnectOptions } from './connect.ts';
 import { isBlocked } from './ports.ts';
 
-/** What a runtime gives to the W3C class. */
+/** The functions of a runtime for the W3C class. */
 export interface ClientRuntime<Socket> {
   /** Carries out opening handshakes. */
   readonly startOpening: Backend<Socket, unknown, unknown>;
   /** Makes a session over a socket whose handshake is done. */
   createSession(socket: Socket, options: ConnectionOptions): Session;
-  /** @returns What makes the engine at the first connection that compresses; undefined where there is no compression. */
+  /** @returns A function that makes the engine, called at the first connection that compresses; undefined without compression. */
   findDeflateEngine(): (() => DeflateEngine) | undefined;
-  /** @throws {TypeError} for an option that the runtime has nothing for. */
+  /** @throws {TypeError} for an option that the runtime does not support. */
   checkOptions(options: ConnectOptions): void;
 }
 
-/** Makes what `createWebSocketClass` takes. */
+/** Makes the argument of `createWebSocketClass`. */
 export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
   return ({ url, protocols, headers, options }, callbacks) => {
     if (isBlocked(url) && !options.allowBlockedPorts) {

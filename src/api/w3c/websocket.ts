@@ -23,7 +23,7 @@ class Acceptance {
     this.#connect = connect;
   }
 
-  /** What `value` accepts, if it is one of these. */
+  /** The connection that `value` accepts, if it is one of these. */
   static read(value: unknown): { readonly url: string; readonly connect: Connect } | undefined {
     if (typeof value !== 'object' || value === null || !(#url in value)) return undefined;
     return { url: value.#url, connect: value.#connect };

@@ -1,4 +1,4 @@
-// What a runtime gives to the ws-style classes, and how their objects find it.
+// The functions of a runtime for the ws-style classes, and how their objects find them.
 
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -19,15 +19,15 @@ export interface Runtime {
   createSession(socket: Duplex, options: ConnectionOptions, generateMask?: ClientOptions['generateMask']): Session;
   /** Called when a connection negotiates permessage-deflate. @param name `'zlib'`: over node:zlib. */
   deflateEngine(name?: 'wasm' | 'zlib'): DeflateEngine;
-  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for one of no use. */
+  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for an invalid one. */
   checkDeflateOptions(settings: PerMessageDeflateOptions | undefined): void;
-  /** Checks what a client asks for, before each opening. @throws {TypeError} for an option that the runtime has nothing for. */
+  /** Checks what a client asks for, before each opening. @throws {TypeError} for an option that the runtime does not support. */
   checkClientOptions(options: ClientOptions, target: Target): void;
 }
 
 /** A runtime with servers. */
 export interface ServerRuntime extends Runtime {
-  /** Makes the HTTP server that `port` asks for; it answers requests that are no upgrade with 426. */
+  /** Makes the HTTP server that `port` asks for; it answers requests that are not an upgrade with 426. */
   createHttpServer(options: StandaloneServerOptions): HttpServer;
 }
 

@@ -33,7 +33,7 @@ export class WebSocket extends WebSocketBase {
    *
    * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL.
    * @throws {SyntaxError} on an invalid URL or subprotocol.
-   * @throws {TypeError} on Deno and Bun: on an option of node:http or node:tls, such as `agent`, that their sockets have nothing for.
+   * @throws {TypeError} on Deno and Bun: on an option of node:http or node:tls, such as `agent`, that their sockets do not support.
    */
   constructor(address: string | URL, options?: ClientSettings | ClientRequestArgs);
   /** @param protocols Subprotocols to offer, best first. */
@@ -74,7 +74,7 @@ Object.assign(WebSocket, {
   WebSocketServer,
 });
 
-/** Binds both classes to the runtime of an entry point. @throws {TypeError} when they are bound to another. */
+/** Binds both classes to the runtime of an entry point. @throws {TypeError} if they are bound to another. */
 export function bindClasses(runtime: ServerRuntime): void {
   bindRuntime(WebSocket, runtime);
   bindRuntime(WebSocketServer, runtime);
@@ -97,7 +97,7 @@ type Server_<
 
 /** The types that `WebSocket.Name` means, as in ws's own. */
 export declare namespace WebSocket {
-  /** What `import * as ws from 'ws'` names by `ws.WebSocket`. A program may augment it. */
+  /** The type `ws.WebSocket` after `import * as ws from 'ws'`. A program may augment it. */
   interface WebSocket extends Self {}
   type RawData = types.RawData;
   type Data = types.Data;

@@ -39,7 +39,7 @@ export interface OpenSettings {
   readonly socket: Duplex | null;
   /** See `ConnectionSettings`. Default true. */
   readonly allowSynchronousEvents?: boolean | undefined;
-  /** Hears of every error of the connection, after the program's 'error' listeners. One function for all connections. */
+  /** Called for every error of the connection, after the program's 'error' listeners. One function for all connections. */
   readonly onError?: ((error: Error, ws: WebSocketBase) => void) | undefined;
 }
 
@@ -90,7 +90,7 @@ export class SocketCore implements ShapingSink {
     this.#isServer = isServer;
   }
 
-  /** Whether a server accepted the connection, so that its peer is anybody. */
+  /** Whether a server accepted the connection, so that its peer is unknown. */
   get isServer(): boolean {
     return this.#isServer;
   }

@@ -1,4 +1,4 @@
-// The one opener of ws-style clients: redirects, the events of an opening and the session behind it, over any backend.
+// The one opener of ws-style clients: redirects, the events of an opening and the session after it, over any backend.
 
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,7 +13,7 @@ import { compressionSettings, deflateSettings, sessionSettings, type ClientOptio
 import { Redirects } from './redirect.ts';
 import type { WebSocketBase } from './websocket.ts';
 
-/** Options that are ours; the rest goes to the backend. */
+/** Our own options. All others go to the backend. */
 const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'headers',
   'origin',
@@ -26,7 +26,7 @@ const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'timeout',
 ]);
 
-/** One client's way through its openings: the first, and one for each redirect. */
+/** The openings of one client: the first, and one for each redirect. */
 class Opener implements CoreOpening {
   readonly #ws: WebSocketBase;
   readonly #core: SocketCore;
@@ -105,7 +105,7 @@ class Opener implements CoreOpening {
       target = this.#redirects.next(from, location);
       opening = this.start(target);
     } catch (error) {
-      // The server named an address of no use. That ends this connection and nothing else.
+      // The server named an invalid address. That ends this connection only.
       this.#core.fail(error as Error);
       return true;
     }
@@ -123,7 +123,7 @@ class Opener implements CoreOpening {
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = this.#runtime.createSession(socket, settings, generateMask);
-    // Planned before the 'open' event, so that messages come before what a listener puts off.
+    // Scheduled before the 'open' event, so that messages come before tasks that a listener schedules.
     nextTick(() => this.#core.start(head));
     this.#core.open(this.#ws, session, { socket, protocol, extensions, allowSynchronousEvents });
   }
@@ -132,8 +132,8 @@ class Opener implements CoreOpening {
 /**
  * Starts the opening of a client.
  *
- * @throws {SyntaxError} for an address or a subprotocol of no use.
- * @throws {TypeError | RangeError} for an option of no use.
+ * @throws {SyntaxError} for an invalid address or subprotocol.
+ * @throws {TypeError | RangeError} for an invalid option.
  */
 export function openClient(
   ws: WebSocketBase,

@@ -46,7 +46,7 @@ class WebSocketStream extends Duplex {
       // A peer must not end a server by an 'error' without a listener. `errored` has the error, and 'close' is emitted.
       if (isServer) return;
       this.removeListener('error', onError);
-      // Nobody else listens: what EventEmitter does then is not ours to prevent.
+      // There is no other listener, so EventEmitter throws the error as usual.
       if (this.listenerCount('error') === 0) this.emit('error', error);
     };
     this.on('error', onError);

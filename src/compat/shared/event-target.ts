@@ -4,7 +4,7 @@
 type Callback = (event: unknown) => unknown;
 type Wrapper = (...values: unknown[]) => void;
 
-/** What is used of an EventEmitter. */
+/** The members of an EventEmitter that we use. */
 interface Emitter {
   on(type: string, listener: Wrapper): unknown;
   removeListener(type: string, listener: Wrapper): unknown;

@@ -47,7 +47,7 @@ function targetOf(address: Url | string): Target {
   return parseAddress(hash === -1 ? text : text.slice(0, hash));
 }
 
-/** @throws {Error} for a name that is no token. */
+/** @throws {Error} for a name that is not a token. */
 function protocolList(protocols: string | string[] | null | undefined): string[] {
   const list = typeof protocols === 'string' ? [protocols] : (protocols ?? []);
   const illegal = firstIllegal(list.join(''), isTokenCode);

@@ -6,7 +6,7 @@ import { headerLines, type HeaderValues } from '../../handshake/headers.ts';
 import { hangUp, type HttpOpening } from '../opening.ts';
 
 type HeaderValue = HeaderValues[string];
-/** What a request uses of its opening. */
+/** The members of its opening that a request uses. */
 type ClientOpening = Pick<HttpOpening, 'fields' | 'headers' | 'send' | 'abort' | 'fail'>;
 
 export class HttpRequest extends EventEmitter {

@@ -1,4 +1,4 @@
-// What the ws-style classes need of a runtime with byte streams.
+// The runtime of the ws-style classes over byte streams.
 
 import type { Duplex } from 'node:stream';
 import type { Runtime } from '../../api/ws/binding.ts';
@@ -10,7 +10,7 @@ import type { Network } from '../network.ts';
 import { createBackend } from './opening.ts';
 import { StreamSocket } from './socket.ts';
 
-/** Options of ws, node:http and node:tls that ask for what a byte stream cannot do: better an error than a surprise. */
+/** Options of ws, node:http and node:tls that byte streams do not support. They are errors. */
 const UNSUPPORTED_OPTIONS = [
   'agent',
   'ALPNProtocols',
@@ -36,7 +36,7 @@ const UNSUPPORTED_OPTIONS = [
   'socketPath',
 ] as const;
 
-/** A runtime, apart from what its byte streams decide. */
+/** The parts of a runtime that do not depend on its byte streams. */
 export interface StreamRuntimeInit extends Pick<Runtime, 'deflateEngine' | 'checkDeflateOptions'> {
   readonly network: Network;
   /** A plain object: a program's `generateMask` goes into a copy of it. */

@@ -1,4 +1,4 @@
-// A byte stream in the shape that ws programs know: what they use of a net.Socket, as far as it goes without streams.
+// A byte stream with the members of a net.Socket that programs of ws use, without being a stream.
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
@@ -54,13 +54,13 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   /** Ends the wait for a peer that was refused. */
   #linger: Timer | undefined;
   #idle: Timer | undefined;
-  /** What was read ahead. */
+  /** Bytes that were read ahead. */
   #kept: Uint8Array[] | null = null;
   #keptBytes = 0;
   /** Whether FIN came behind what is kept. */
   #isEndKept = false;
 
-  /** The transport of a session: what the session does to it shows on the socket. */
+  /** The transport of a session. The socket shows the session's actions. */
   static readonly #SessionTransport = class extends SessionTransport {
     readonly #socket: StreamSocket;
 
@@ -239,7 +239,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     this.#output = 'ending';
     if (this.#input === 'kept') this.#input = 'ignored';
     this.#kept = null;
-    // A session has a timer of its own.
+    // The connection has another timer.
     if (this.#session === null) this.#linger = this.#platform.ownTimer(() => this.destroy(), LINGER);
     if (this.#waiting === null) this.#finish();
     return this;
@@ -304,7 +304,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
    *
    * @param milliseconds 0 for never.
    * @param callback Added as a listener, for one time; removed with 0.
-   * @throws {RangeError} for what is no number of at least 0.
+   * @throws {RangeError} if it is not a number of 0 or more.
    */
   setTimeout(milliseconds: number, callback?: () => void): this {
     checkTime('timeout', milliseconds);

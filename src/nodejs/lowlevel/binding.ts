@@ -1,4 +1,4 @@
-// What the low-level classes use of the runtime. An entry point binds it, so that one with a codec of its own bundles no other.
+// The platform of the low-level classes. An entry point binds it, so that one with another codec does not bundle ours.
 
 import type { Platform } from '../../platform.ts';
 import type { EngineChoice } from '../compression.ts';

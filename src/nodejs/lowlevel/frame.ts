@@ -9,7 +9,7 @@ import { platform } from './binding.ts';
 /** Fills a 4-byte masking key. */
 export type GenerateMask = (mask: Buffer) => void;
 
-/** What is in a frame's header. What is left out is not set. */
+/** The header of a frame. Flags are false by default. */
 export interface FrameOptions {
   /** Whether the frame ends its message. */
   fin?: boolean | undefined;
