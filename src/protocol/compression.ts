@@ -78,7 +78,7 @@ export class Compression {
   /**
    * Compresses a message that other connections send too, once for all whose contexts are equal.
    *
-   * @param payload Nobody may change it.
+   * @param payload Must not change.
    * @param done Told the message, which others read as well.
    * @returns As {@link deflate} does.
    */

@@ -234,7 +234,7 @@ export class Outbound {
     if (!isDone) this.#begin(length, callback);
   }
 
-  /** What to do when a message cannot be compressed. */
+  /** Called when a message cannot be compressed. */
   #failing(callback: SendCallback | undefined): (error: unknown) => void {
     return (error) => {
       if (this.#waiting === null && callback !== undefined) this.#platform.defer(() => callback(error as Error));

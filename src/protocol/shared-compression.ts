@@ -9,7 +9,7 @@ import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../def
 import type { Platform, SharedFrame, SharedMessage } from '../platform.ts';
 import { LONGEST_SHARED, shareFrame } from './shared-frames.ts';
 
-/** A compressed message. Many connections read it, so nobody may change it. */
+/** A compressed message. Many connections read it, so it must not change. */
 export interface CompressedMessage {
   /** Without the four bytes of the flush (RFC 7692 section 7.2.1). */
   readonly bytes: Uint8Array;
@@ -118,7 +118,7 @@ const forms = new WeakMap<SharedMessage, Map<Uint8Array, Form[]>>();
 /**
  * The form that `shared` has for a connection with this context: that of another one, or a new one.
  *
- * @param payload Nobody may change it.
+ * @param payload Must not change.
  */
 export function formOf(
   platform: Platform,
