@@ -273,7 +273,7 @@ export async function verifyCompressedEcho(connection, { agreement, length, mess
  * @param {number} count How many replies to wait for.
  * @returns {Promise<Buffer>}
  */
-function exchange(connection, counter, frames, count) {
+export function exchange(connection, counter, frames, count) {
   return new Promise((resolve) => {
     /** @type {Buffer[]} */
     const chunks = [];

@@ -48,7 +48,7 @@ export const BASELINES = ['native', 'ws', 'ws+bufferutil'];
 /** @type {Scenario['kind'][]} */
 const SERVED_PLAIN = ['echo', 'fanout', 'handshake', 'idle'];
 /** @type {Scenario['kind'][]} */
-const SERVED = [...SERVED_PLAIN, 'deflate', 'fanout-deflate'];
+const SERVED = [...SERVED_PLAIN, 'deflate', 'fanout-deflate', 'idle-deflate'];
 /** @type {Scenario['kind'][]} */
 const EVERYTHING = [...SERVED, 'client', 'start', 'codec'];
 

@@ -5,6 +5,7 @@ import {
   CompressedFrameCounter,
   DEFLATE_OFFER,
   MAXIMUM_AT_ONCE,
+  exchange,
   makeCompressedRequests,
   verifyCompressedEcho,
 } from './deflate.mjs';
@@ -13,7 +14,7 @@ import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections
 
 /**
  * @typedef {object} Job
- * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle' | 'idle-deflate'} kind
  * @property {number} port
  * @property {number} connections
  * @property {number} inFlight Messages in flight, of each connection (echo) or of the one publisher (fanout).
@@ -164,7 +165,21 @@ async function idle(job) {
   report({ event: 'held' });
 }
 
-const jobs = { echo, deflate, fanout, 'fanout-deflate': fanoutDeflate, handshake, idle };
+/**
+ * Opens `connections`, exchanges `inFlight` compressed messages on each, then holds them. All of them send at once, so the server is as busy
+ * as it can be before it is idle.
+ *
+ * @param {Job} job
+ */
+async function idleDeflate(job) {
+  const connections = await openConnections(job.port, job.connections, fail, DEFLATE_OFFER);
+  const requests = await makeCompressedRequests(job.size, connections[0].extensions);
+  const bytes = requests.take(0, job.inFlight);
+  await Promise.all(connections.map((connection) => exchange(connection, new CompressedFrameCounter(), bytes, job.inFlight)));
+  report({ event: 'held' });
+}
+
+const jobs = { echo, deflate, fanout, 'fanout-deflate': fanoutDeflate, handshake, idle, 'idle-deflate': idleDeflate };
 const job = /** @type {Job} */ (JSON.parse(process.argv[2]));
 endWithParent();
 await jobs[job.kind](job).catch(fail);

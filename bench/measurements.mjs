@@ -31,6 +31,7 @@ const roleOf = {
   'fanout-deflate': 'server',
   handshake: 'server',
   idle: 'server',
+  'idle-deflate': 'server',
   client: 'client',
   start: 'start',
   codec: 'codec',
@@ -94,6 +95,7 @@ export class Contestant {
       case 'codec':
         return this.#measureCodec(times);
       case 'idle':
+      case 'idle-deflate':
         return this.#measureIdle();
       default:
         return this.#measureServer(times);
@@ -109,9 +111,10 @@ export class Contestant {
   /** @returns {Promise<Child>} */
   async #serve() {
     if (this.#server && !this.#server.ended) return this.#server;
-    const { kind } = this.#scenario;
+    const { kind, afresh } = this.#scenario;
     const parameters = [`--mode=${kind.startsWith('fanout') ? 'fanout' : 'echo'}`];
     if (kind.endsWith('deflate')) parameters.push('--deflate');
+    if (afresh) parameters.push('--afresh');
     this.#server = startSubject(this.#implementation, roleOf[kind], parameters);
     this.#port = Number((await this.#server.next('listening', START_TIMEOUT)).port);
     return this.#server;
@@ -193,9 +196,9 @@ export class Contestant {
 
   /** Holds connections open meanwhile. @param {number} connections @param {() => Promise<void>} meanwhile */
   async #hold(connections, meanwhile) {
-    const load = startLoad(LOAD, { ...this.#scenario, kind: 'idle', connections, port: this.#port });
+    const load = startLoad(LOAD, { ...this.#scenario, connections, port: this.#port });
     try {
-      await load.next('held', START_TIMEOUT + connections * 10);
+      await load.next('held', START_TIMEOUT + connections * 20);
       await meanwhile();
     } finally {
       await load.stop();

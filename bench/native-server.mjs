@@ -11,6 +11,7 @@ const { values } = parseArgs({
     mode: { type: 'string', default: 'echo' },
     deflate: { type: 'boolean', default: false },
     shared: { type: 'boolean', default: false },
+    afresh: { type: 'boolean', default: false },
   },
 });
 const isFanout = values.mode === 'fanout';
@@ -58,7 +59,7 @@ function upgradeByAdapter(request, server) {
 
 /** Contexts that are kept, as everybody else does; Bun's own default starts each message afresh in a context for all connections. */
 function deflateOnBun() {
-  if (!values.deflate || values.shared) return values.deflate;
+  if (!values.deflate || values.shared || values.afresh) return values.deflate;
   return { compress: 'dedicated', decompress: 'dedicated' };
 }
 

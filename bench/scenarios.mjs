@@ -4,7 +4,7 @@
  * @typedef {object} Scenario
  * @property {string} name As given to `--scenario`.
  * @property {string} title
- * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle' | 'client' | 'start' | 'codec'} kind
+ * @property {'echo' | 'deflate' | 'fanout' | 'fanout-deflate' | 'handshake' | 'idle' | 'idle-deflate' | 'client' | 'start' | 'codec'} kind
  * @property {string} unit
  * @property {'higher' | 'lower'} better
  * @property {boolean} standard Part of a run without `--scenario`.
@@ -13,6 +13,7 @@
  * @property {number} inFlight
  * @property {number} size Payload bytes.
  * @property {boolean} text
+ * @property {boolean} afresh With compression: each message starts with an empty window, in both directions.
  * @property {Record<string, number>} targets Baseline → ratio to reach (`better: 'higher'`) or to stay below (`'lower'`).
  *
  * @typedef {Partial<Record<import('./runtimes.mjs').RuntimeName, Record<string, number>>>} TargetsByRuntime
@@ -34,6 +35,7 @@ function define(fields) {
     inFlight: 1,
     size: 125,
     text: false,
+    afresh: false,
     targets: {},
     ...fields,
   };
@@ -58,6 +60,21 @@ const pipelined = { connections: 8, inFlight: 32 };
 const pingPong = { connections: 64, inFlight: 1 };
 const fanout = /** @type {const} */ ({ kind: 'fanout', unit: 'deliveries/s', connections: 500, size: 64 });
 const json = /** @type {const} */ ({ kind: 'deflate', connections: 8, size: 1024, text: true });
+
+/** Thirty-two messages each way, then nothing. @param {boolean} afresh @returns {Definition} */
+const idleDeflate = (afresh) =>
+  define({
+    name: afresh ? 'idle-deflate-afresh' : 'idle-deflate',
+    title: `memory of an idle connection with deflate, ${afresh ? 'no context kept' : 'contexts kept'}, 5,000 held`,
+    ...json,
+    kind: 'idle-deflate',
+    unit: 'bytes',
+    better: 'lower',
+    standard: false,
+    connections: 5000,
+    inFlight: 32,
+    afresh,
+  });
 
 /** Costs must stay flat over the number of connections. @param {number} connections @returns {Definition} */
 const flat = (connections) =>
@@ -176,6 +193,8 @@ const definitions = [
     connections: 5000,
     targets: { ...against(0.7, 0.7), deno: { native: 0.5 } },
   }),
+  idleDeflate(false),
+  idleDeflate(true),
   define({
     name: 'start',
     title: 'start: import to first echo',

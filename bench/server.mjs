@@ -10,6 +10,8 @@ const { values } = parseArgs({
     module: { type: 'string', default: 'ws' },
     mode: { type: 'string', default: 'echo' },
     deflate: { type: 'boolean', default: false },
+    // Without context takeover.
+    afresh: { type: 'boolean', default: false },
     cork: { type: 'boolean', default: false },
     // A fan-out by `send` even where there is `broadcast`.
     loop: { type: 'boolean', default: false },
@@ -32,7 +34,9 @@ const { values } = parseArgs({
  * }}
  */
 const { WebSocketServer, broadcast } = await import(values.module);
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: values.deflate });
+const afresh = { serverNoContextTakeover: true, clientNoContextTakeover: true };
+const perMessageDeflate = values.deflate && values.afresh ? afresh : values.deflate;
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate });
 
 /** @param {Peer} peer */
 function echo(peer) {
