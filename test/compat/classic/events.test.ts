@@ -78,6 +78,22 @@ describe('attributes', () => {
   });
 });
 
+test('a function that replaces an attribute takes its place among the listeners', async () => {
+  const { local, remote } = await connectPair();
+  const seen: string[] = [];
+  local.onmessage = () => seen.push('replaced');
+  local.on('message', () => seen.push('listener'));
+  local.onmessage = () => seen.push('attribute');
+  remote.send('x');
+  await until('both', () => seen.length === 2);
+  expect(seen).toEqual(['attribute', 'listener']);
+  local.onmessage = null;
+  local.onmessage = () => seen.push('last');
+  remote.send('y');
+  await until('both again', () => seen.length === 4);
+  expect(seen.slice(2)).toEqual(['listener', 'last']);
+});
+
 describe('addEventListener', () => {
   test('adds a listener once, until removeEventListener', async () => {
     const { local, remote } = await connectPair();

@@ -211,6 +211,8 @@ describe('closing', () => {
     const closed = ended(ws);
     peer.socket.end();
     expect(await closed).toEqual([1006, '']);
+    await until('the end of TCP', () => peer.hasEnded);
+    expect(await framesOf(peer, 0)).toBe('');
   });
 
   test('a reset is 1006', async () => {

@@ -167,7 +167,10 @@ describe('listeners', () => {
       expect(conn[name]).toBe(handler);
       conn[name] = 5 as never;
       expect(conn[name]).toBeNull();
+      conn[name] = handler;
     }
+    conn.removeAllListeners();
+    expect([conn.onopen, conn.onmessage, conn.onclose, conn.onerror]).toEqual([null, null, null, null]);
     conn.close();
   });
 
