@@ -39,10 +39,12 @@ export function systemError(thrown: unknown, attempt: Attempt): SystemError {
     return make('EACCES', `${call} EACCES${at}: Deno was started without the permission; run it with ${flag}`, cause);
   }
   if (cause.message.startsWith('failed to lookup address information')) {
-    return make('ENOTFOUND', `getaddrinfo ENOTFOUND${at}: ${cause.message}`, cause);
+    return make('ENOTFOUND', `getaddrinfo ENOTFOUND${at.replace(/:\d+$/, '')}`, cause);
   }
   const code = cause.code ?? CODES[cause.name];
-  return make(code, `${call}${code === undefined ? '' : ` ${code}`}${at}: ${cause.message}`, cause);
+  // Deno's own words follow where Node.js has none, and where it has words of its own.
+  const words = code === undefined || call === 'listen' ? `: ${cause.message}` : '';
+  return make(code, `${call}${code === undefined ? '' : ` ${code}`}${at}${words}`, cause);
 }
 
 function make(code: string | undefined, message: string, cause: Error): SystemError {

@@ -3,7 +3,6 @@
 import { connect } from 'cloudflare:sockets';
 import { bindRuntime } from '../../src/api/ws/binding.ts';
 import { expose } from '../../src/api/ws/expose.ts';
-import { defineInternals } from '../../src/api/ws/internals.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
@@ -31,7 +30,6 @@ export class WebSocket extends WebSocketBase {
   }
 }
 expose(WebSocket);
-defineInternals(WebSocket);
 bindRuntime(
   WebSocket,
   createStreamRuntime({

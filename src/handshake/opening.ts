@@ -1,6 +1,7 @@
 // A client's opening handshake (RFC 6455 section 4.1): the contract between an API and its backend, the HTTP implementation that
 // carries the opening out. `OpeningState` is the part that all backends share: the offer, the time limit and the check of the response.
 
+import { ownOptions } from '../base/options.ts';
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { checkResponse, keyOfBytes, type Handshake, type HandshakeResponse } from './client.ts';
 import { formatExtensions } from './extensions.ts';
@@ -45,9 +46,14 @@ export interface OpeningPlan {
   readonly options?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** A plan as a backend reads it: what a polluted Object.prototype hands down is in neither the plan nor its `options`. */
+export function readPlan(given: OpeningPlan): OpeningPlan & { readonly options: Readonly<Record<string, unknown>> } {
+  return ownOptions({ ...given, options: ownOptions(given.options) });
+}
+
 /** The credentials to send: those of the options, before those of the address. */
 export function credentialsOf({ options, target }: OpeningPlan): string | undefined {
-  return options !== undefined && 'auth' in options ? (options['auth'] as string | undefined) : target.auth;
+  return options !== undefined && Object.hasOwn(options, 'auth') ? (options['auth'] as string | undefined) : target.auth;
 }
 
 /** The agreement of both sides. */

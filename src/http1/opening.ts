@@ -1,7 +1,6 @@
 // The backend of client openings over a runtime's byte streams: from the connection to the end of the response's head.
 // Error texts are those of ws 8 over node:http, because programs know them.
 
-import { ownOptions } from '../base/options.ts';
 import { encodeBase64 } from '../handshake/base64.ts';
 import { formatRequestHead, requestHeaders, type Handshake } from '../handshake/client.ts';
 import { listContains } from '../handshake/grammar.ts';
@@ -10,6 +9,7 @@ import { responseHeadParser, type ResponseHead } from '../handshake/http-head.ts
 import {
   credentialsOf,
   OpeningState,
+  readPlan,
   type Opening,
   type OpeningEvents,
   type OpeningPlan,
@@ -79,7 +79,7 @@ export class HttpOpening implements Opening<HttpOpening> {
 
   /** Starts to connect. @throws {TypeError | UsageError} when a header field or an option cannot be used. */
   constructor(network: Network, platform: Platform, given: OpeningPlan, events: HttpOpeningEvents) {
-    const plan = ownOptions(given);
+    const plan = readPlan(given);
     const { target, origin } = plan;
     this.#platform = platform;
     this.#target = target;
@@ -88,7 +88,7 @@ export class HttpOpening implements Opening<HttpOpening> {
     this.fields = requestHeaders(this.#handshake);
     this.headers = withCredentials(platform, plan.headers as HeaderValues, credentialsOf(plan));
     this.#head = this.#format(this.headers);
-    const tls = readClientTls({ ...plan.options }, network.isTrustDemanded?.());
+    const tls = readClientTls(plan.options, network.isTrustDemanded?.());
     this.#connecting = network.connect(
       { host: target.host, port: target.port, path: target.socketPath, tls: target.isSecure ? tls : undefined },
       { onConnect: (transport) => this.#onConnect(transport), onError: (error) => guard(platform, () => this.fail(error)) },

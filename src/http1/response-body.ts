@@ -38,10 +38,15 @@ export class ResponseBody implements TransportEvents {
     transport.attach(this);
   }
 
-  /** Reads, the first time and after {@link pause}. */
-  resume(sink: BodySink): void {
-    if (this.#isOver) return;
+  /** Names the reader, which is also told when the body is given up before it was read. */
+  attach(sink: BodySink): this {
     this.#sink = sink;
+    return this;
+  }
+
+  /** Reads, the first time and after {@link pause}. */
+  resume(): void {
+    if (this.#isOver) return;
     const rest = this.#rest;
     this.#rest = null;
     if (rest === null) this.#transport.resume();

@@ -9,7 +9,14 @@ import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { requestHeaders } from '../handshake/client.ts';
-import { credentialsOf, OpeningState, type Opening, type OpeningEvents, type OpeningPlan } from '../handshake/opening.ts';
+import {
+  credentialsOf,
+  OpeningState,
+  readPlan,
+  type Opening,
+  type OpeningEvents,
+  type OpeningPlan,
+} from '../handshake/opening.ts';
 import { clearTimer, setTimer } from '../clock.ts';
 import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
 
@@ -22,7 +29,7 @@ export type NodeOpeningEvents = OpeningEvents<Duplex, ClientRequest, IncomingMes
  * Dispatcher that makes the request instead, and decides how to connect.
  */
 export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): NodeOpening {
-  const plan = ownOptions(given);
+  const plan = readPlan(given);
   const { origin, version } = plan;
   let upgraded: Duplex | undefined;
   const state = new OpeningState(plan, events, {
@@ -75,7 +82,8 @@ function makeRequest(plan: OpeningPlan, own: Record<string, string>): ClientRequ
 
 function requestOptions(plan: OpeningPlan, own: Record<string, string>): RequestOptions {
   const { target } = plan;
-  const { dispatcher: _, ...options } = (plan.options ?? {}) as RequestOptions & { dispatcher?: unknown };
+  const { dispatcher: _, ...others } = (plan.options ?? {}) as RequestOptions & { dispatcher?: unknown };
+  const options = ownOptions(others);
   const { createConnection, defaultPort } = options;
   return {
     ...options,

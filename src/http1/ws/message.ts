@@ -95,16 +95,7 @@ export class HttpMessage extends Readable {
     this.socket = socket;
     this.connection = socket;
     this.complete = body === undefined;
-    this.#body = body;
-  }
-
-  override _read(): void {
-    const body = this.#body;
-    if (body === undefined) {
-      this.push(null);
-      return;
-    }
-    body.resume({
+    this.#body = body?.attach({
       onData: (piece) => {
         if (!this.push(copyToOwn(piece))) body.pause();
       },
@@ -113,11 +104,21 @@ export class HttpMessage extends Readable {
         this.push(null);
       },
       onAbort: (error) => {
+        if (this.destroyed) return;
         this.aborted = true;
         this.emit('aborted');
         this.destroy(this.listenerCount('error') > 0 ? error : undefined);
       },
     });
+  }
+
+  override _read(): void {
+    const body = this.#body;
+    if (body === undefined) {
+      this.push(null);
+      return;
+    }
+    body.resume();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

@@ -2,21 +2,26 @@
 
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { HeaderValues } from '../../handshake/headers.ts';
 import type { Backend } from '../../handshake/opening.ts';
 import type { Platform } from '../../platform.ts';
 import type { Network } from '../network.ts';
 import { HttpOpening } from '../opening.ts';
 import { HttpMessage } from './message.ts';
-import { HttpRequest } from './request.ts';
+import { checkField, HttpRequest } from './request.ts';
 import { StreamSocket } from './socket.ts';
 
 export function createBackend(network: Network, platform: Platform): Backend<Duplex, ClientRequest, IncomingMessage> {
   return (plan, events) => {
+    for (const [name, value] of Object.entries(plan.headers)) checkField(name, value as HeaderValues[string]);
+    if (plan.origin) checkField(plan.version === 8 ? 'Sec-WebSocket-Origin' : 'Origin', plan.origin);
     let socket: StreamSocket;
-    const opening = new HttpOpening(network, platform, plan, {
+    const opening: HttpOpening = new HttpOpening(network, platform, plan, {
       onUpgrade({ head }, transport) {
         socket = new StreamSocket(transport, platform);
-        return events.onUpgrade(new HttpMessage({ head, socket }) as never, socket as never);
+        const isGoingOn = events.onUpgrade(new HttpMessage({ head, socket }) as never, socket as never);
+        request.settle();
+        return isGoingOn;
       },
       onResponse(_opening, { head, body }) {
         request.markResponse();
@@ -25,7 +30,7 @@ export function createBackend(network: Network, platform: Platform): Backend<Dup
       onOpen: (_transport, result) => events.onOpen(socket as never, result),
       onFail: (error) => events.onFail(error),
     });
-    const request = new HttpRequest(plan.target, opening);
+    const request: HttpRequest = new HttpRequest(plan.target, opening);
     return {
       request: request as never,
       send: () => void request.end(),

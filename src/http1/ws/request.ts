@@ -2,12 +2,31 @@
 
 import { EventEmitter } from 'node:events';
 import type { Target } from '../../handshake/opening.ts';
-import { headerLines, type HeaderValues } from '../../handshake/headers.ts';
+import { nextTick } from '../../clock.ts';
+import { isFieldValue, isToken } from '../../handshake/grammar.ts';
+import type { HeaderValues } from '../../handshake/headers.ts';
 import { hangUp, type HttpOpening } from '../opening.ts';
 
 type HeaderValue = HeaderValues[string];
 /** The members of its opening that a request uses. */
 type ClientOpening = Pick<HttpOpening, 'fields' | 'headers' | 'send' | 'abort' | 'fail'>;
+
+function coded(error: Error, code: string): Error {
+  return Object.assign(error, { code });
+}
+
+/** Checks a header field. @throws {TypeError} in the words of node:http, which programs know. */
+export function checkField(name: string, value: HeaderValue): void {
+  if (!isToken(name)) {
+    throw coded(new TypeError(`Header name must be a valid HTTP token ["${name}"]`), 'ERR_INVALID_HTTP_TOKEN');
+  }
+  if (value === undefined) {
+    throw coded(new TypeError(`Invalid value "undefined" for header "${name}"`), 'ERR_HTTP_INVALID_HEADER_VALUE');
+  }
+  if (![value].flat().every((element) => isFieldValue(String(element)))) {
+    throw coded(new TypeError(`Invalid character in header content ["${name}"]`), 'ERR_INVALID_CHAR');
+  }
+}
 
 export class HttpRequest extends EventEmitter {
   readonly method = 'GET' as const;
@@ -21,6 +40,7 @@ export class HttpRequest extends EventEmitter {
   /** By lower-case name: the name as it was given, and the value. */
   readonly #headers: Map<string, readonly [name: string, value: HeaderValue]> = new Map();
   #hasResponse = false;
+  #error: Error | undefined;
 
   constructor(target: Target, opening: ClientOpening) {
     super();
@@ -37,10 +57,10 @@ export class HttpRequest extends EventEmitter {
 
   /** Sets a header field, until the request is sent. The handshake's own cannot be set, but for Host. @throws {Error} */
   setHeader(name: string, value: string | number | readonly string[]): this {
-    if (this.writableEnded) throw new Error('Cannot set headers after they are sent to the client');
+    this.#checkUnsent('set');
     const own = this.#ownName(name);
     if (own !== undefined && own !== 'Host') throw new Error(`The ${own} header is reserved for the handshake`);
-    headerLines({ [name]: value });
+    checkField(name, value);
     this.#headers.set(name.toLowerCase(), [name, value]);
     return this;
   }
@@ -67,7 +87,7 @@ export class HttpRequest extends EventEmitter {
 
   /** @throws {Error} once the request was sent. */
   removeHeader(name: string): void {
-    if (this.writableEnded) throw new Error('Cannot remove headers after they are sent to the client');
+    this.#checkUnsent('remove');
     this.#headers.delete(name.toLowerCase());
   }
 
@@ -79,13 +99,23 @@ export class HttpRequest extends EventEmitter {
     return this;
   }
 
-  /** Gives up: the WebSocket fails with `error`. Without one it fails as if the server had hung up, unless a response came. */
+  /**
+   * Gives up: the WebSocket fails with `error`. Without one it fails as if the server had hung up, unless a response came. As in node:http,
+   * that is reported later.
+   */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
     this.destroyed = true;
-    if (this.#hasResponse && error === undefined) this.#opening.abort();
-    else this.#opening.fail(error ?? hangUp());
+    this.#error = error;
+    nextTick(() => this.settle());
     return this;
+  }
+
+  /** Reports what {@link destroy} has left for later. @internal */
+  settle(): void {
+    if (!this.destroyed) return;
+    if (this.#hasResponse && this.#error === undefined) this.#opening.abort();
+    else this.#opening.fail(this.#error ?? hangUp());
   }
 
   abort(): void {
@@ -95,6 +125,11 @@ export class HttpRequest extends EventEmitter {
   /** The program has been given a response. @internal */
   markResponse(): void {
     this.#hasResponse = true;
+  }
+
+  #checkUnsent(verb: string): void {
+    if (!this.writableEnded) return;
+    throw coded(new Error(`Cannot ${verb} headers after they are sent to the client`), 'ERR_HTTP_HEADERS_SENT');
   }
 
   #ownName(name: string): string | undefined {

@@ -192,11 +192,13 @@ describe('client answer', () => {
   test('client hands out a refusal with its body', () => {
     const { transport, events, body } = run('HTTP/1.1 401 X\r\nContent-Length: 5\r\n\r\nhe', {}, true);
     let content = '';
-    body().resume({
-      onData: (piece) => (content += String.fromCharCode(...piece)),
-      onEnd: () => (content += '.'),
-      onAbort: () => (content += '!'),
-    });
+    body()
+      .attach({
+        onData: (piece) => (content += String.fromCharCode(...piece)),
+        onEnd: () => (content += '.'),
+        onAbort: () => (content += '!'),
+      })
+      .resume();
     transport.receive('llo');
     expect(content).toBe('hello.');
     expect(events).toEqual(['response 401']);
@@ -278,7 +280,9 @@ describe('client failure', () => {
     const transport = network.open();
     transport.receive('HTTP/1.1 404 X\r\n\r\n');
     const heard: string[] = [];
-    body().resume({ onData() {}, onEnd: () => heard.push('end'), onAbort: (error) => heard.push(error.message) });
+    body()
+      .attach({ onData() {}, onEnd: () => heard.push('end'), onAbort: (error) => heard.push(error.message) })
+      .resume();
     opening.abort();
     expect(heard).toEqual(['aborted']);
     expect(transport.isDestroyed).toBe(true);

@@ -31,22 +31,24 @@ test('client reads nothing of a body that nobody asks for', () => {
 
 test('client hears nothing more of a body that it gave up in the middle of a chunk', () => {
   const { body, heard, sink } = setUp('Transfer-Encoding: chunked\r\n', '1\r\na\r\n1\r\nb\r\n');
-  body.resume({
-    ...sink,
-    onData(piece) {
-      sink.onData(piece);
-      body.abort(new Error('enough'));
-    },
-  });
+  body
+    .attach({
+      ...sink,
+      onData(piece) {
+        sink.onData(piece);
+        body.abort(new Error('enough'));
+      },
+    })
+    .resume();
   expect(heard).toEqual(['a', 'over', 'enough']);
 });
 
 test('client pauses and resumes the transport with the reader of the body', () => {
   const { transport, body, heard, sink } = setUp('', 'abc');
-  body.resume(sink);
+  body.attach(sink).resume();
   transport.receive('def');
   body.pause();
-  body.resume(sink);
+  body.attach(sink).resume();
   transport.events!.receiveEnd();
   expect(heard).toEqual(['abc', 'def', 'over', 'end']);
   expect(transport.calls).toEqual(['start', 'pause', 'resume', 'destroy']);
@@ -54,7 +56,7 @@ test('client pauses and resumes the transport with the reader of the body', () =
 
 test("client reads a body from the codec's input arena", () => {
   const { transport, platform, body, heard, sink } = setUp('Content-Length: 3\r\n');
-  body.resume(sink);
+  body.attach(sink).resume();
   platform.codec.input.set(latin1('abcdef'));
   transport.events!.receiveInput(6);
   expect(heard).toEqual(['abc', 'over', 'end']);
@@ -62,7 +64,7 @@ test("client reads a body from the codec's input arena", () => {
 
 test('client does not start to read when the body came with the head', () => {
   const { transport, body, heard, sink } = setUp('Content-Length: 3\r\n', 'abc');
-  body.resume(sink);
+  body.attach(sink).resume();
   expect(heard).toEqual(['abc', 'over', 'end']);
   expect(transport.calls).toEqual(['destroy']);
 });
@@ -73,7 +75,7 @@ test.each([
   ['is cut', (transport: FakeTransport) => transport.events!.closed()],
 ])('client hears of a body that %s', (_what, act) => {
   const { transport, body, heard, sink } = setUp('Transfer-Encoding: chunked\r\n');
-  body.resume(sink);
+  body.attach(sink).resume();
   act(transport);
   transport.receive('1\r\na\r\n');
   expect(heard).toEqual(['over', 'aborted']);

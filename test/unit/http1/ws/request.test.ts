@@ -3,6 +3,9 @@ import { parseAddress } from '../../../../src/api/address.ts';
 import type { HeaderValues } from '../../../../src/handshake/headers.ts';
 import { HttpRequest } from '../../../../src/http1/ws/request.ts';
 
+/** Lets what was put off happen. */
+const ticks = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function setUp() {
   const calls: unknown[] = [];
   const opening = {
@@ -45,19 +48,23 @@ test('client refuses header fields of the handshake, and such that forge others'
   expect(() => request.setHeader('a', 'b\r\nc: d')).toThrow('Invalid character');
 });
 
-test('client gives up', () => {
+test('client gives up, and is told later', async () => {
   const early = setUp();
   early.request.abort();
   early.request.destroy();
   early.request.end();
+  expect(early.calls).toEqual([]);
+  await ticks();
   expect(early.calls).toEqual(['socket hang up']);
   expect(early.request.aborted).toBe(true);
   const late = setUp();
   late.request.markResponse();
   late.request.destroy();
+  await ticks();
   expect(late.calls).toEqual(['abort']);
   const own = setUp();
   own.request.markResponse();
   own.request.destroy(new Error('seen enough'));
+  own.request.settle();
   expect(own.calls).toEqual(['seen enough']);
 });
