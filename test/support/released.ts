@@ -3,13 +3,13 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as node from '../../adapters/node/index.ts';
-import { Cleanup, connectRaw, listen, sleep, type RawPeer } from './sockets.ts';
+import { Cleanup, connectRaw, listen, requestHead, sleep, until, type RawPeer } from './sockets.ts';
 
 type Entry = Pick<typeof node, 'WebSocket' | 'WebSocketServer'>;
 type Socket = InstanceType<Entry['WebSocket']>;
@@ -90,6 +90,41 @@ export function describeReleased(name: string, { WebSocket, WebSocketServer }: E
         // A register or an event of the runtime may still hold the last one.
         expect(await countAlive(references)).toBeLessThanOrEqual(1);
         expect(kept.length).toBe(COUNT);
+      });
+    });
+
+    describe.each(['port', 'server'])('requests of a server with a %s', (kind) => {
+      // The program holds these for ever.
+      const held: unknown[] = [];
+      const never = new Promise<never>(() => {});
+      test.each([
+        ['a promise', { verifyClient: (): Promise<boolean> => never }],
+        ['a callback', { verifyClient: (_: unknown, decide: unknown): void => void held.push(decide) }],
+        ['a subprotocol', { handleProtocols: (): Promise<string> => never }],
+        ['an origin', { allowedOrigins: (): Promise<boolean> => never }],
+      ])('are let go when their client leaves, although a hook never answers: %s', async (_, hooks) => {
+        const references: WeakRef<object>[] = [];
+        class Watched extends WebSocketServer {
+          override shouldHandle(request: IncomingMessage): boolean {
+            references.push(new WeakRef(request), new WeakRef(request.socket));
+            return true;
+          }
+        }
+        const http = kind === 'server' ? createServer() : undefined;
+        const server = new Watched({ ...hooks, ...(http ? { server: http } : { port: 0, host: '127.0.0.1' }) } as never);
+        cleanup.add(() => (server.close(), http?.close()));
+        if (http) await listen(http);
+        else await once(server, 'listening');
+        const { port } = server.address() as AddressInfo;
+        for (let index = 0; index < COUNT; index++) {
+          const socket = connect(port, '127.0.0.1');
+          await once(socket, 'connect');
+          socket.write(requestHead('/', ['Sec-WebSocket-Protocol: one', 'Origin: https://example.com']));
+          await until('the hook', () => references.length === 2 * (index + 1));
+          await sleep(1);
+          socket.resetAndDestroy();
+        }
+        expect(await countAlive(references)).toBeLessThanOrEqual(2);
       });
     });
 

@@ -23,20 +23,74 @@ export function isPromiseLike<Value>(answer: Answer<Value>): answer is PromiseLi
   );
 }
 
-/** Calls a hook, and goes on with its answer: in this call unless it is a promise. */
-export function ask<Value>(hook: () => Answer<Value>, { onAnswer, onFailure }: Sequel<Value>): void {
+/** The socket of a client, as far as it tells that the client has left. */
+export interface Leaving {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+  removeListener(event: 'close', listener: () => void): unknown;
+}
+
+/** Keeps `value` until the client has left. A program may hold a hook's promise or callback for ever: it holds this and nothing behind it. */
+class Held<Value> {
+  #value: Value | null;
+  #socket: Leaving | null;
+  readonly #drop = (): void => void this.take();
+
+  constructor(value: Value, socket: Leaving) {
+    this.#value = value;
+    this.#socket = socket;
+    if (socket.destroyed) this.#drop();
+    else socket.once('close', this.#drop);
+  }
+
+  get value(): Value | null {
+    return this.#value;
+  }
+
+  /** Hands the value over, once. */
+  take(): Value | null {
+    const value = this.#value;
+    this.#socket?.removeListener('close', this.#drop);
+    this.#value = this.#socket = null;
+    return value;
+  }
+}
+
+/** `callback` for a hook. It does nothing once the client has left. */
+export function untilLeft<Values extends unknown[]>(
+  callback: (...values: Values) => void,
+  socket: Leaving,
+): (...values: Values) => void {
+  return callHeld(new Held(callback, socket));
+}
+
+// A function of its own: the closure would keep the callback otherwise.
+function callHeld<Values extends unknown[]>(held: Held<(...values: Values) => void>): (...values: Values) => void {
+  return (...values) => held.value?.(...values);
+}
+
+/** Calls a hook, and goes on with its answer: in this call unless it is a promise. Nothing follows once the client has left. */
+export function ask<Value>(hook: () => Answer<Value>, sequel: Sequel<Value>, socket: Leaving): void {
   let answer: Answer<Value>;
   let isLate: boolean;
   try {
     answer = hook();
     isLate = isPromiseLike(answer);
   } catch (error) {
-    return onFailure(error);
+    return sequel.onFailure(error);
   }
-  if (!isLate) return onAnswer(answer as Value, false);
+  if (isLate) follow(answer, new Held(sequel, socket));
+  else sequel.onAnswer(answer as Value, false);
+}
+
+function follow<Value>(answer: Answer<Value>, held: Held<Sequel<Value>>): void {
   Promise.resolve(answer).then(
-    (value) => guard(microtasks, () => onAnswer(value, true)),
-    (error: unknown) => guard(microtasks, () => onFailure(error)),
+    (value) => guard(microtasks, () => held.take()?.onAnswer(value, true)),
+    (error: unknown) => {
+      const sequel = held.take();
+      if (sequel === null) warnOfHook('a WebSocketServer', error);
+      else guard(microtasks, () => sequel.onFailure(error));
+    },
   );
 }
 

@@ -10,7 +10,7 @@ import { refusalHead, refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
-import { ask, warnOfHook, type Answer } from './hooks.ts';
+import { ask, untilLeft, warnOfHook, type Answer } from './hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { serverCoreOf } from './server-core.ts';
@@ -142,7 +142,7 @@ export class Upgrade {
     ask<unknown>(
       () =>
         hasCallback
-          ? (verifyClient as VerifyClientCallbackAsync).call(options, info, decide)
+          ? (verifyClient as VerifyClientCallbackAsync).call(options, info, untilLeft(decide, this.#socket))
           : (verifyClient as VerifyClientCallbackSync).call(options, info),
       {
         onAnswer: (verdict, isLate) => {
@@ -155,6 +155,7 @@ export class Upgrade {
           this.#fail(error);
         },
       },
+      this.#socket,
     );
   }
 
@@ -265,7 +266,7 @@ export class Upgrade {
   }
 
   #ask<Value>(hook: () => Answer<Value>, onAnswer: (value: Value) => void): void {
-    ask(hook, { onAnswer, onFailure: (error) => this.#fail(error) });
+    ask(hook, { onAnswer, onFailure: (error) => this.#fail(error) }, this.#socket);
   }
 
   /** A hook has thrown, or rejected: tells the program, and answers 500 unless a 'wsClientError' listener has answered. */
