@@ -97,12 +97,13 @@ export function describeReleased(name: string, { WebSocket, WebSocketServer }: E
       // The program holds these for ever.
       const held: unknown[] = [];
       const never = new Promise<never>(() => {});
-      test.each([
+      const hooks: readonly [string, NonNullable<ConstructorParameters<Entry['WebSocketServer']>[0]>][] = [
         ['a promise', { verifyClient: (): Promise<boolean> => never }],
         ['a callback', { verifyClient: (_: unknown, decide: unknown): void => void held.push(decide) }],
         ['a subprotocol', { handleProtocols: (): Promise<string> => never }],
         ['an origin', { allowedOrigins: (): Promise<boolean> => never }],
-      ])('are let go when their client leaves, although a hook never answers: %s', async (_, hooks) => {
+      ];
+      test.each(hooks)('are let go when their client leaves, although a hook never answers: %s', async (_, options) => {
         const references: WeakRef<object>[] = [];
         class Watched extends WebSocketServer {
           override shouldHandle(request: IncomingMessage): boolean {
@@ -111,7 +112,7 @@ export function describeReleased(name: string, { WebSocket, WebSocketServer }: E
           }
         }
         const http = kind === 'server' ? createServer() : undefined;
-        const server = new Watched({ ...hooks, ...(http ? { server: http } : { port: 0, host: '127.0.0.1' }) } as never);
+        const server = new Watched({ ...options, ...(http ? { server: http } : { port: 0, host: '127.0.0.1' }) });
         cleanup.add(() => (server.close(), http?.close()));
         if (http) await listen(http);
         else await once(server, 'listening');
