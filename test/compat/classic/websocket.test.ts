@@ -164,7 +164,7 @@ describe('messages', () => {
 });
 
 describe('ping and pong', () => {
-  test('a ping is answered, and both ends hear of it', async () => {
+  test('a ping is answered, and both ends get its event', async () => {
     const { local, remote } = await connectPair();
     const pinged = once(remote, 'ping') as Promise<[Buffer, MessageFlags]>;
     const ponged = once(local, 'pong') as Promise<[Buffer, MessageFlags]>;
