@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { breachesIn, breachesOf, importsOf, schedulersOf, sourcesIn } from './tools/layering.ts';
+import { breachesIn, breachesOf, cyclesOf, importsOf, schedulersOf, sourcesIn, valueImportsOf } from './tools/layering.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = ['assembly', 'src', 'adapters'];
@@ -23,6 +23,33 @@ describe('the sources', () => {
     const sources = sourcesIn(ROOT, FOLDERS);
     expect(sources).toEqual(expect.arrayContaining(['assembly/index.ts', 'src/platform.ts', 'src/codec/codec.ts']));
     expect(importsOf('assembly/index.ts', 'export { mask } from "./mask";')).toEqual(['./mask']);
+  });
+});
+
+describe('cycles of files', () => {
+  test('go through types alone', () => {
+    const imports = new Map(
+      sourcesIn(ROOT, ['src', 'adapters']).map((path) => [path, valueImportsOf(path, readFileSync(join(ROOT, path), 'utf8'))]),
+    );
+    expect(imports.get('src/protocol/outbound.ts')).toContain('src/protocol/outbox.ts');
+    expect(cyclesOf(imports)).toEqual([]);
+  });
+
+  test.each([
+    ['an import', `import { b } from './b.ts';`, true],
+    ['an import for its effects', `import './b.ts';`, true],
+    ['an import of a type and a value', `import { type B, b } from './b.ts';`, true],
+    ['a re-export', `export * from './b.ts';`, true],
+    ['an import of types', `import type { B } from './b.ts';`, false],
+    ['an import of inline types', `import { type B } from './b.ts';`, false],
+    ['a re-export of types', `export type { B } from './b.ts';`, false],
+  ])('are found: %s', (_, text, isFound) => {
+    const imports = new Map([
+      ['src/a.ts', valueImportsOf('src/a.ts', text)],
+      ['src/b.ts', ['src/c.ts']],
+      ['src/c.ts', ['src/a.ts']],
+    ]);
+    expect(cyclesOf(imports)).toEqual(isFound ? [['src/a.ts', 'src/b.ts', 'src/c.ts', 'src/a.ts']] : []);
   });
 });
 

@@ -323,3 +323,34 @@ export function sourcesIn(root: string, folders: readonly string[]): string[] {
 export function breachesIn(root: string, folders: readonly string[]): string[] {
   return sourcesIn(root, folders).flatMap((path) => breachesOf(path, importsOf(path, readFileSync(join(root, path), 'utf8'))));
 }
+
+/** Whether an import or a re-export is gone once types are erased. */
+function isTypeOnly(declaration: Node): boolean {
+  if (declaration['importKind'] === 'type' || declaration['exportKind'] === 'type') return true;
+  const specifiers = (declaration['specifiers'] ?? []) as readonly Node[];
+  return specifiers.length > 0 && specifiers.every((each) => each['importKind'] === 'type' || each['exportKind'] === 'type');
+}
+
+/** The files whose values a source imports or passes on. */
+export function valueImportsOf(path: string, text: string): string[] {
+  const declarations = parseSync(path, text).program.body as unknown as readonly Node[];
+  return declarations
+    .filter((each) => isNode(each['source']) && !isTypeOnly(each))
+    .map((each) => literal(each['source'])!)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => resolve(path, specifier));
+}
+
+/** The cycles of files that need each other's values to load. A cycle of types is harmless: it is gone in JavaScript. */
+export function cyclesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) return void cycles.push([...way.slice(way.indexOf(path)), path]);
+    if (done.has(path)) return;
+    for (const target of imports.get(path) ?? []) visit(target, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return cycles;
+}
