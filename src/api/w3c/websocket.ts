@@ -11,24 +11,10 @@ import type { W3CWebSocket, WebSocketConstructor } from './types.ts';
 import { clampToUnsignedShort, exposeInterface, toDomString, toUsvString } from './webidl.ts';
 
 /**
- * Takes the place of the URL to make a WebSocket over a connection that is there: the constructor of the standard only connects. A
- * program cannot make one.
+ * Connections to accept, by the object that takes the place of the URL: the constructor of the standard only connects. A program has none
+ * of these objects.
  */
-class Acceptance {
-  readonly #url: string;
-  readonly #connect: Connect;
-
-  constructor(url: string, connect: Connect) {
-    this.#url = url;
-    this.#connect = connect;
-  }
-
-  /** The connection that `value` accepts, if it is one of these. */
-  static read(value: unknown): { readonly url: string; readonly connect: Connect } | undefined {
-    if (typeof value !== 'object' || value === null || !(#url in value)) return undefined;
-    return { url: value.#url, connect: value.#connect };
-  }
-}
+const acceptances = new WeakMap<object, { readonly url: string; readonly connect: Connect }>();
 
 /**
  * Makes a WebSocket over the connection that `connect` brings. It is CONNECTING until the caller's code has finished, at least.
@@ -36,7 +22,9 @@ class Acceptance {
  * @param url Scheme `ws:` or `wss:`, no fragment. Check it before the runtime upgrades: nothing may throw after that.
  */
 export function accept(WebSocket: WebSocketConstructor, url: string, connect: Connect): W3CWebSocket {
-  return new WebSocket(new Acceptance(url, connect) as unknown as string);
+  const key = {};
+  acceptances.set(key, { url, connect });
+  return new WebSocket(key as string);
 }
 
 /** A {@link Connect} to a session that is there. @param head Bytes that came behind the handshake. Kept. */
@@ -62,7 +50,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
       if (arguments.length === 0) throw new TypeError('WebSocket needs a URL as its first argument');
       super();
       platform.markUncloneable?.(this);
-      const accepted = Acceptance.read(url);
+      const accepted = acceptances.get(url as never);
       const text = accepted?.url ?? toUsvString(url);
       const { protocols, options } = readArguments(rest[0], rest[1]);
       const surroundings = {
