@@ -168,6 +168,7 @@ export interface Transport {
   end(): void;
   /** Ends both directions at once and drops what is queued. */
   destroy(): void;
+  /** Stops reading. Not called before the start. */
   pause(): void;
   resume(): void;
 }

@@ -5,12 +5,11 @@ import type { Platform } from '../platform.ts';
 import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
 import type { ByteStream, Network } from './network.ts';
 import { createBackend } from './opening.ts';
-import { SessionTransport } from './session-transport.ts';
 import { CLIENT_TLS_NAMES } from './tls.ts';
 
 /** Makes a session over a stream whose opening handshake is done. */
 export function createStreamSession(platform: Platform, stream: ByteStream, options: ConnectionOptions): Connection {
-  const session = new Connection(platform, new SessionTransport(stream), options);
+  const session = new Connection(platform, stream, options);
   stream.attach(session);
   return session;
 }

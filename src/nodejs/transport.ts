@@ -26,7 +26,6 @@ interface Carrier {
 export class NodeTransport implements Transport {
   readonly #socket: Duplex;
   #events: TransportEvents | null = null;
-  #isStarted = false;
   #isPaused = false;
   /** Whether writes go to the operating system. Other streams may pass a chunk on, and read it after its callback. */
   readonly #isSocket: boolean;
@@ -63,7 +62,6 @@ export class NodeTransport implements Transport {
 
   start(): void {
     const socket = this.#socket;
-    this.#isStarted = true;
     if (socket.destroyed) return;
     // Bytes that arrived earlier are in the socket's buffer. They come before all later reads.
     for (let chunk: Uint8Array | null; (chunk = socket.read() as Uint8Array | null) !== null;) this.#events!.receive(chunk);
@@ -132,13 +130,12 @@ export class NodeTransport implements Transport {
 
   pause(): void {
     this.#isPaused = true;
-    // Before the start there is no reader, and a flowing socket would drop its bytes.
-    if (this.#isStarted) this.#socket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#isStarted) this.#socket.resume();
+    this.#socket.resume();
   }
 
   // Listeners of the socket.

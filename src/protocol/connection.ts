@@ -62,6 +62,11 @@ const ENDING = 2;
 /** FIN was sent, or the transport destroyed. */
 const ENDED = 3;
 
+// Whether the transport reads: it is started once the connection is, and the program has not paused.
+const NOT_ALLOWED = 0;
+const ALLOWED = 1;
+const STARTED = 2;
+
 const NO_BYTES = new Uint8Array(0);
 
 /** The connection whose read is being delivered. The end of the read flushes the messages of its listeners. */
@@ -100,6 +105,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
    */
   #reports: (() => void)[] | null = [];
   #isPaused = false;
+  #reading: typeof NOT_ALLOWED | typeof ALLOWED | typeof STARTED = NOT_ALLOWED;
   /** The payload of a Ping that is answered when the transport accepts bytes again. */
   #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
@@ -175,7 +181,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     } finally {
       // A listener that throws must not leave the socket unread.
       for (const report of reports) guard(this.#platform, report);
-      if (!this.#isClosed) this.#transport.start();
+      this.#reading = ALLOWED;
+      if (!this.#isClosed) this.#read();
     }
   }
 
@@ -235,13 +242,21 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   pause(): void {
     this.#isPaused = true;
-    this.#transport.pause();
+    if (this.#reading === STARTED) this.#transport.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
     this.#heartbeat?.sign();
-    if (!this.#inbound.isBlocked) this.#transport.resume();
+    this.#read();
+  }
+
+  /** Lets the transport read, unless the program has paused or a message is being decompressed. */
+  #read(): void {
+    if (this.#isPaused || this.#inbound.isBlocked || this.#reading === NOT_ALLOWED) return;
+    if (this.#reading === STARTED) return this.#transport.resume();
+    this.#reading = STARTED;
+    this.#transport.start();
   }
 
   // From the transport.
@@ -354,15 +369,16 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#beginClosing();
     this.#planEnd();
     // Unread bytes would turn our FIN into a reset, which could overtake the Close frame. So read on, and ignore the bytes.
-    this.#transport.resume();
+    this.#isPaused = false;
+    this.#read();
     this.#reportLater();
     this.#sink.onError(error);
   }
 
   onBlocked(isBlocked: boolean): void {
-    if (isBlocked) return this.#transport.pause();
+    if (isBlocked) return this.#reading === STARTED ? this.#transport.pause() : undefined;
     this.#heartbeat?.sign();
-    if (!this.#isPaused && !this.#isClosed) this.#transport.resume();
+    if (!this.#isClosed) this.#read();
     this.#reportNow();
     this.#planFlush();
   }
@@ -420,7 +436,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     // RFC 6455 section 7.1.1: the server closes TCP first; the client waits for it, as long as the timer allows.
     if (this.role === 'server') this.#planEnd();
     // A paused transport does not report the peer's end, so resume it.
-    this.#transport.resume();
+    this.#isPaused = false;
+    this.#read();
     this.#sink.onCloseFrame?.(code, reason);
   }
 

@@ -3,12 +3,11 @@
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { shapeListeners } from '../../api/ws/emitter.ts';
-import type { Platform, Timer, TransportEvents } from '../../platform.ts';
+import type { Platform, Timer, Transport, TransportEvents } from '../../platform.ts';
 import { Connection, type ConnectionOptions } from '../../protocol/connection.ts';
 import { guard } from '../../base/guard.ts';
 import { copyToOwn } from '../../nodejs/views.ts';
 import type { ByteStream } from '../network.ts';
-import { SessionTransport } from '../session-transport.ts';
 import { nextTick } from '../../clock.ts';
 import { checkTime } from '../../base/options.ts';
 import { isUint8Array } from '../../base/realms.ts';
@@ -61,36 +60,50 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   #isEndKept = false;
 
   /** The transport of a session. The socket shows the session's actions. */
-  static readonly #SessionTransport = class extends SessionTransport {
+  static readonly #SessionTransport = class implements Transport {
     readonly #socket: StreamSocket;
+    readonly #stream: ByteStream;
+    #isPaused = false;
 
     constructor(socket: StreamSocket) {
-      super(socket.#transport);
       this.#socket = socket;
+      this.#stream = socket.#transport;
     }
 
-    protected override deliverKept(): void {
+    start(): void {
+      this.#isPaused = false;
       this.#socket.#deliverKept();
+      // A listener may have paused.
+      if (!this.#isPaused) this.#stream.start();
     }
 
-    override write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
+    pause(): void {
+      this.#isPaused = true;
+      this.#stream.pause();
+    }
+
+    resume(): void {
+      this.#stream.resume();
+    }
+
+    write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
       const socket = this.#socket;
       if (socket.#corked.length > 0) socket.#flushCorked();
       for (const chunk of chunks) socket.bytesWritten += chunk.length;
       if (socket.#idle !== undefined) socket.#waitForTraffic();
-      return super.write(chunks, onWritten);
+      return this.#stream.write(chunks, onWritten);
     }
 
-    override end(): void {
+    end(): void {
       const socket = this.#socket;
       if (socket.#output !== 'open') return;
       socket.#flushCorked();
       socket.#output = 'ended';
       nextTick(() => socket.emit('finish'));
-      super.end();
+      this.#stream.end();
     }
 
-    override destroy(): void {
+    destroy(): void {
       this.#socket.destroy();
     }
   };

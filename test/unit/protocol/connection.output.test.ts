@@ -346,6 +346,31 @@ describe('backpressure', () => {
     session.resume();
     expect(transport.calls).toEqual(['start', 'pause', 'resume']);
   });
+
+  test('a pause by a listener of the first bytes holds: the transport is started once the program resumes', () => {
+    const { session, sink, transport } = createEnd(new ManualPlatform(), { role: 'client' });
+    sink.onEvent = () => session.pause();
+    session.resume();
+    expect(transport.calls).toEqual([]);
+    session.start(Uint8Array.of(0x81, 0x01, 0x61));
+    expect(sink.of('text')).toEqual([['text', 'a']]);
+    expect(transport.calls).toEqual([]);
+    session.resume();
+    expect(transport.calls).toEqual(['start']);
+    session.pause();
+    session.resume();
+    expect(transport.calls).toEqual(['start', 'pause', 'resume']);
+  });
+
+  test.each([
+    ['a violation', Uint8Array.of(0x81, 0x01, 0x61, 0x83, 0x00)],
+    ['a Close frame', Uint8Array.of(0x81, 0x01, 0x61, 0x88, 0x00)],
+  ])('the transport is read in spite of a pause behind %s, up to the end of TCP', (_name, head) => {
+    const { session, sink, transport } = createEnd(new ManualPlatform(), { role: 'client' });
+    sink.onEvent = ([name]) => void (name === 'text' && session.pause());
+    session.start(head);
+    expect(transport.calls).toContain('start');
+  });
 });
 
 describe('failing', () => {
