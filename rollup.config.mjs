@@ -125,6 +125,7 @@ function importEntry(path, names) {
   const exported = isClassRequired(path)
     ? `export const { ${list} } = main;\nexport default main;\n`
     : `export { ${list} } from '${module}';\nexport default main.default ?? main;\n`;
+  if (!names.includes('default')) return `export { ${list} } from '${module}';\n`;
   return `import main from '${module}';\n\n${exported}`;
 }
 
@@ -154,7 +155,8 @@ const commonJsEntry = {
     if (!id.startsWith('\0cjs:')) return null;
     const path = id.slice('\0cjs:'.length);
     const source = JSON.stringify(posix.join(ROOT, `${path}.ts`));
-    if (!isClassRequired(path)) return `export * from ${source}; export { default } from ${source};`;
+    const hasDefault = readFileSync(posix.join(ROOT, `${path}.ts`), 'utf8').includes('default');
+    if (!isClassRequired(path)) return `export * from ${source};${hasDefault ? ` export { default } from ${source};` : ''}`;
     return `import * as all from ${source}; const { default: main, ...named } = all; ${COMPLETE} export default main;`;
   },
 };
