@@ -32,6 +32,7 @@ const oneModule = {
     const deflate = isW3C ? /\/(deflate\/load|nodejs\/deflate-engine)\.ts$/ : /\/deflate\/load\.ts$/;
     onResolve({ filter: /\/codec\/load\.ts$/ }, () => ({ path: path('adapters/deno/bundled-codec.ts') }));
     onResolve({ filter: deflate }, () => ({ path: path('adapters/deno/bundled-deflate.ts') }));
+    onResolve({ filter: /\/nodejs\/deflate-engine\.ts$/ }, () => ({ path: path('adapters/deno/bundled-deflate-engine.ts') }));
   },
 };
 
