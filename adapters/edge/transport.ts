@@ -84,9 +84,15 @@ export class EdgeTransport implements ByteStream {
       () => {
         if (!this.#isClosed) guard(this.#platform, onWritten);
       },
-      (error: unknown) => this.#close(toError(error)),
+      (error: unknown) => this.#failWrite(toError(error)),
     );
     return false;
+  }
+
+  /** A write fails when the peer has reset the connection. Bytes that arrived before that may wait to be read: reading them ends it. */
+  #failWrite(error: Error): void {
+    if (!this.#isFlowing || this.#isReadOver) return this.#close(error);
+    this.#isWriteOver = true;
   }
 
   end(): void {
@@ -94,7 +100,7 @@ export class EdgeTransport implements ByteStream {
     this.#isWriteOver = true;
     this.#writer.close().then(
       () => this.#closeAfterBoth(),
-      (error: unknown) => this.#close(toError(error)),
+      (error: unknown) => this.#failWrite(toError(error)),
     );
   }
 

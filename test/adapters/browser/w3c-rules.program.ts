@@ -11,7 +11,6 @@ interface Program {
 }
 
 const program: Program = {
-  run: (url) =>
-    runTests(() => describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true, dropsOnReset: true })),
+  run: (url) => runTests(() => describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true })),
 };
 Object.assign(globalThis, { program });

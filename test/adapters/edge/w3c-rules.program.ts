@@ -15,7 +15,6 @@ export default {
         secure: { url: secureUrl, options: {} },
         isNative: false,
         deflates: false,
-        dropsOnReset: true,
       }),
     );
     return Response.json(outcomes);

@@ -17,8 +17,6 @@ export interface Place {
   readonly isNative: boolean;
   /** Whether it offers permessage-deflate. */
   readonly deflates: boolean;
-  /** Whether the runtime drops what it has not read yet when the peer resets the connection. */
-  readonly dropsOnReset?: boolean;
 }
 
 export type EventType = 'open' | 'message' | 'error' | 'close';

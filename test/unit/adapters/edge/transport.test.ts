@@ -67,6 +67,29 @@ describe('reading', () => {
 });
 
 describe('writing', () => {
+  test('that fails leaves the bytes to be read that came before the reset', async () => {
+    transport.start();
+    transport.write([Uint8Array.of(1)], () => expect.unreachable());
+    await settle();
+    socket.finishWrite(new Error('reset'));
+    await settle();
+    socket.source.enqueue(Uint8Array.of(2, 3));
+    await settle();
+    socket.source.error(new Error('lost'));
+    await settle();
+    expect(recorder.events).toEqual([[2, 3], 'closed: lost']);
+  });
+
+  test('that fails while reading is paused ends the connection', async () => {
+    transport.start();
+    transport.pause();
+    transport.write([Uint8Array.of(1)], () => expect.unreachable());
+    await settle();
+    socket.finishWrite(new Error('reset'));
+    await settle();
+    expect(recorder.events).toEqual(['closed: reset']);
+  });
+
   test('gathers short chunks, and tells when the runtime has taken them', async () => {
     let count = 0;
     expect(transport.write([Uint8Array.of(1), Uint8Array.of(2, 3)], () => count++)).toBe(false);
