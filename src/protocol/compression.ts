@@ -4,7 +4,7 @@
 import { DEFAULT_WINDOW_BITS, type DeflateAgreement } from '../deflate/parameters.ts';
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
 import type { Platform, Role, SharedMessage } from '../platform.ts';
-import { formOf, type CompressedMessage, type Form } from './shared-compression.ts';
+import type { CompressedMessage, CompressibleMessage, Form } from './shared-compression.ts';
 
 /** Compression settings of a connection. */
 export interface CompressionOptions {
@@ -97,7 +97,7 @@ export class Compression {
     try {
       deflator = this.#deflator ??= engine.createDeflator(options);
       const context = { engine, options, window: deflator.takeWindow() };
-      form = formOf(this.#platform, shared, payload, isText, context);
+      form = (shared as CompressibleMessage).formFor(this.#platform, payload, isText, context);
     } catch (error) {
       failed(error);
       return true;

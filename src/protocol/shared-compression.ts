@@ -112,28 +112,28 @@ export class Form {
   }
 }
 
-/** The forms of each message that is being sent, by the window before it. */
-const forms = new WeakMap<SharedMessage, Map<Uint8Array, Form[]>>();
+/** A message with its compressed forms. `shared` of SendOptions is one, wherever a session of ours may compress it. */
+export class CompressibleMessage implements SharedMessage {
+  readonly frame: SharedFrame | undefined;
+  /** By the window before them. */
+  readonly #forms = new Map<Uint8Array, Form[]>();
 
-/**
- * The form that `shared` has for a connection with this context: that of another one, or a new one.
- *
- * @param payload Must not change.
- */
-export function formOf(
-  platform: Platform,
-  shared: SharedMessage,
-  payload: Uint8Array,
-  isText: boolean,
-  context: SharedContext,
-): Form {
-  let byWindow = forms.get(shared);
-  if (byWindow === undefined) forms.set(shared, (byWindow = new Map<Uint8Array, Form[]>()));
-  let known = byWindow.get(context.window);
-  if (known === undefined) byWindow.set(context.window, (known = []));
-  let form = known.find((one) => one.fits(context));
-  if (form === undefined) known.push((form = new Form(platform, context, payload, isText)));
-  return form;
+  constructor(frame: SharedFrame | undefined) {
+    this.frame = frame;
+  }
+
+  /**
+   * The form for a connection with this context: that of another one, or a new one.
+   *
+   * @param payload The message. Not to be changed.
+   */
+  formFor(platform: Platform, payload: Uint8Array, isText: boolean, context: SharedContext): Form {
+    let known = this.#forms.get(context.window);
+    if (known === undefined) this.#forms.set(context.window, (known = []));
+    let form = known.find((one) => one.fits(context));
+    if (form === undefined) known.push((form = new Form(platform, context, payload, isText)));
+    return form;
+  }
 }
 
 function areEqual(one: ContextOptions, other: ContextOptions): boolean {

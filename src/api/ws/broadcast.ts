@@ -1,6 +1,7 @@
 // One message to many WebSockets, its frame made once.
 
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../../base/opcodes.ts';
+import { CompressibleMessage } from '../../protocol/shared-compression.ts';
 import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
 import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
 import { coreOf } from './core.ts';
@@ -39,7 +40,7 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, give
   // A connection that compresses may have to keep it for a while.
   const payload =
     frame === undefined ? new Uint8Array(bytes) : frame.region.bytes.subarray(frame.end - bytes.length, frame.end);
-  const shared = { frame };
+  const shared = new CompressibleMessage(frame);
   const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared, isLasting: true };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {

@@ -10,6 +10,7 @@ import { createZlibEngine, takesWindows } from '../../../src/deflate/zlib-engine
 import type { SharedMessage } from '../../../src/platform.ts';
 import { Compression, type CompressionOptions } from '../../../src/protocol/compression.ts';
 import { Outbound } from '../../../src/protocol/outbound.ts';
+import { CompressibleMessage } from '../../../src/protocol/shared-compression.ts';
 import { LONGEST_SHARED, shareFrame } from '../../../src/protocol/shared-frames.ts';
 import { concat, pattern, utf8 } from '../../support/frames.ts';
 import { ManualPlatform } from '../../support/platform.ts';
@@ -97,7 +98,7 @@ class Peer {
 const nameOf = (bytes: Uint8Array): string => `${bytes.length} ${createHash('sha1').update(bytes).digest('hex')}`;
 
 function share(payload: Uint8Array): SharedMessage {
-  return { frame: payload.length > LONGEST_SHARED ? undefined : shareFrame(payload, 0x82) };
+  return new CompressibleMessage(payload.length > LONGEST_SHARED ? undefined : shareFrame(payload, 0x82));
 }
 
 function broadcast(peers: readonly Peer[], payload: Uint8Array): void {
