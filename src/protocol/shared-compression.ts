@@ -139,7 +139,6 @@ export class CompressibleMessage implements SharedMessage {
 function areEqual(one: ContextOptions, other: ContextOptions): boolean {
   if (one.windowBits !== other.windowBits || one.noContextTakeover !== other.noContextTakeover) return false;
   const [first, second] = [one.zlib ?? {}, other.zlib ?? {}];
-  if (first === second) return true;
   const names = Object.keys(first);
   return names.length === Object.keys(second).length && names.every((name) => first[name] === second[name]);
 }

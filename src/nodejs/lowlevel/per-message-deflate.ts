@@ -132,9 +132,8 @@ function elementOf(parameters: DeflateParameters): DeflateElement {
 /** @throws {TypeError} if the data is neither text nor a view of memory. */
 function bytesOf(data: unknown): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
-  if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError('The "data" argument must be a string, a Buffer, a TypedArray or a DataView');
+  throw new TypeError('The data must be a string or a Buffer');
 }
 
 /** Binds `callback` to the current asynchronous context (AsyncLocalStorage). */
@@ -203,13 +202,13 @@ export class DeflateCore {
   cleanup(): void {
     this.#shared?.close();
     this.#shared = null;
-    for (const [lane, verb] of [
-      [this.#inflating, 'inflate'],
-      [this.#deflating, 'deflate'],
-    ] as const) {
-      const error = (): Error => new Error(`The ${verb} stream was closed while data was being processed`);
-      for (const callback of lane.clear()) callback(error(), undefined);
-    }
+    const clear = (lane: Lane, verb: string): void => {
+      for (const callback of lane.clear()) {
+        callback(new Error(`The ${verb} stream was closed while data was being processed`), undefined);
+      }
+    };
+    clear(this.#inflating, 'inflate');
+    clear(this.#deflating, 'deflate');
   }
 
   /** Most bytes that a message may inflate to; 0 for no limit. */
