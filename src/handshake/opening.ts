@@ -53,7 +53,7 @@ export function readPlan(given: OpeningPlan): OpeningPlan & { readonly options: 
 
 /** The credentials to send: those of the options, before those of the address. */
 export function credentialsOf({ options, target }: OpeningPlan): string | undefined {
-  return options !== undefined && Object.hasOwn(options, 'auth') ? (options['auth'] as string | undefined) : target.auth;
+  return (options?.['auth'] as string | undefined) ?? target.auth;
 }
 
 /** The agreement of both sides. */

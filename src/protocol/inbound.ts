@@ -18,7 +18,7 @@ import {
 } from '../../assembly/layout.ts';
 import { Utf8Error, type PeerError } from '../base/errors.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
-import { DEFAULT_MAX_PAYLOAD } from '../base/options.ts';
+import { DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_COMPRESSED, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
@@ -139,9 +139,10 @@ export class Inbound {
     platform: Platform,
     owner: InboundOwner,
     receiver: MessageReceiver,
-    options: InboundOptions,
+    given: InboundOptions,
     compression: Compression | null,
   ) {
+    const options = ownOptions(given);
     this.receiver = receiver;
     this.#platform = platform;
     this.#owner = owner;

@@ -15,6 +15,7 @@ import type { WebSocketBase } from './websocket.ts';
 
 /** Our own options. All others go to the backend. */
 const OWN_OPTIONS: ReadonlySet<string> = new Set([
+  'auth',
   'headers',
   'origin',
   'protocolVersion',
@@ -84,14 +85,15 @@ class Opener implements CoreOpening {
     const others = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN_OPTIONS.has(name)));
     const { origin, handshakeTimeout } = options;
     return {
-      target,
+      // With the credentials that may go there: after a redirect to another host, none.
+      target: { ...target, auth },
       protocols: this.#protocols,
       version: checkedVersion(options),
       origin,
       deflate: deflateSettings(options.perMessageDeflate ?? true),
       headers,
       handshakeTimeout,
-      options: { ...others, auth },
+      options: others,
     };
   }
 

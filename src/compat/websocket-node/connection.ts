@@ -247,6 +247,8 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
   /** Stops reading, so that TCP makes the peer wait. Messages that were read already are still delivered. */
   pause(): void {
     this.#session.pause();
+    // A session that has not started does not touch the socket, which has a 'pause' event of its own.
+    this.socket.pause();
   }
 
   resume(): void {

@@ -130,5 +130,5 @@ test('credentials are those of the options, before those of the address', () => 
   expect(credentialsOf(plan)).toBe('u:p');
   expect(credentialsOf({ ...plan, options: {} })).toBe('u:p');
   expect(credentialsOf({ ...plan, options: { auth: 'a:b' } })).toBe('a:b');
-  expect(credentialsOf({ ...plan, options: { auth: undefined } })).toBe(undefined);
+  expect(credentialsOf({ ...plan, target: { ...plan.target, auth: undefined } })).toBe(undefined);
 });

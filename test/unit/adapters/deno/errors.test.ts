@@ -14,7 +14,7 @@ test.each([
 ])('%s is %s', (name, code) => {
   const cause = named(name, 'words');
   const error = systemError(cause, { call: 'connect', place: '127.0.0.1:1' });
-  expect(error).toMatchObject({ code, message: `connect ${code} 127.0.0.1:1: words`, cause });
+  expect(error).toMatchObject({ code, message: `connect ${code} 127.0.0.1:1`, cause });
 });
 
 test('a code that Deno gives goes before', () => {
@@ -42,4 +42,9 @@ test('what has no code stays without, and what is no error becomes one', () => {
     message: 'connect: bad certificate',
   });
   expect('code' in systemError('words', { call: 'read' })).toBe(false);
+});
+
+test("Deno's own words follow where a server cannot listen, as in Node.js", () => {
+  const error = systemError(named('AddrInUse', 'words'), { call: 'listen', place: '127.0.0.1:1' });
+  expect(error.message).toBe('listen EADDRINUSE 127.0.0.1:1: words');
 });
