@@ -19,18 +19,21 @@ import type { Platform } from '../platform.ts';
 import { guard } from '../base/guard.ts';
 import { HeadReader } from './head.ts';
 import type { Network, ByteStream } from './network.ts';
-import { ResponseBody } from './response-body.ts';
+import type { createResponseBody, ResponseBody } from './response-body.ts';
 import { encodeLatin1, encodeUtf8 } from './text.ts';
 import { readClientTls } from './tls.ts';
 
 /** A response to an opening. */
 export interface HttpResponse {
   readonly head: ResponseHead;
-  /** null for 101. */
+  /** null for 101, and without {@link HttpOpeningEvents.createBody}. */
   readonly body: ResponseBody | null;
 }
 
-export type HttpOpeningEvents = OpeningEvents<ByteStream, HttpOpening, HttpResponse>;
+export interface HttpOpeningEvents extends OpeningEvents<ByteStream, HttpOpening, HttpResponse> {
+  /** Lets the program read the body of a response that is no 101. Left out: no body is read, and its code is not loaded. */
+  readonly createBody?: typeof createResponseBody;
+}
 
 /** Node.js's error for a server that closes without an answer. */
 export function hangUp(): Error {
@@ -70,6 +73,7 @@ export class HttpOpening implements Opening<HttpOpening> {
   readonly #handshake: Handshake & { readonly host: string };
   readonly #state: OpeningState<ByteStream, HttpOpening, HttpResponse>;
   readonly #connecting: { abort(): void };
+  readonly #createBody: HttpOpeningEvents['createBody'];
   #head: string;
   #mayWrite = false;
   #hasWritten = false;
@@ -83,6 +87,7 @@ export class HttpOpening implements Opening<HttpOpening> {
     const { target, origin } = plan;
     this.#platform = platform;
     this.#target = target;
+    this.#createBody = events.createBody;
     this.#state = new OpeningState(plan, events, { nonce: nonceOf(platform), timers: platform, drop: () => this.#drop() });
     this.#handshake = { ...this.#state.handshake, origin, host: hostOf(target) };
     this.fields = requestHeaders(this.#handshake);
@@ -162,7 +167,8 @@ export class HttpOpening implements Opening<HttpOpening> {
     if (status === 101 && headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade')) {
       this.#state.upgrade({ head, body: null }, { status, headers: (name) => headers.get(name) }, transport, rest);
     } else {
-      this.#body = new ResponseBody(transport, this.#platform, { head, rest, onOver: () => void this.#state.end() });
+      const init = { head, rest, onOver: () => void this.#state.end() };
+      this.#body = this.#createBody?.(transport, this.#platform, init) ?? null;
       this.#state.respond(this, { head, body: this.#body }, status);
     }
   }

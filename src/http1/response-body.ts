@@ -15,6 +15,14 @@ export interface BodySink {
   onAbort(error: Error): void;
 }
 
+/** Where a body begins, and what happens when it is over. */
+export interface BodyInit {
+  readonly head: ResponseHead;
+  /** The first bytes after the head. */
+  readonly rest: Uint8Array;
+  readonly onOver: () => void;
+}
+
 export class ResponseBody implements TransportEvents {
   readonly #transport: ByteStream;
   readonly #platform: Platform;
@@ -24,12 +32,8 @@ export class ResponseBody implements TransportEvents {
   #sink: BodySink | null = null;
   #isOver = false;
 
-  /** Takes over the transport, which is paused. `rest` are the first bytes behind the head. */
-  constructor(
-    transport: ByteStream,
-    platform: Platform,
-    init: { readonly head: ResponseHead; readonly rest: Uint8Array; readonly onOver: () => void },
-  ) {
+  /** Takes over the transport, which is paused. */
+  constructor(transport: ByteStream, platform: Platform, init: BodyInit) {
     this.#transport = transport;
     this.#platform = platform;
     this.#decoder = new BodyDecoder(init.head);
@@ -102,4 +106,9 @@ export class ResponseBody implements TransportEvents {
     this.#onOver();
     guard(this.#platform, () => this.#sink?.onEnd());
   }
+}
+
+/** Makes a {@link ResponseBody}. */
+export function createResponseBody(transport: ByteStream, platform: Platform, init: BodyInit): ResponseBody {
+  return new ResponseBody(transport, platform, init);
 }

@@ -7,6 +7,7 @@ import type { Backend } from '../../handshake/opening.ts';
 import type { Platform } from '../../platform.ts';
 import type { Network } from '../network.ts';
 import { HttpOpening } from '../opening.ts';
+import { createResponseBody } from '../response-body.ts';
 import { HttpMessage } from './message.ts';
 import { checkField, HttpRequest } from './request.ts';
 import { StreamSocket } from './socket.ts';
@@ -17,6 +18,7 @@ export function createBackend(network: Network, platform: Platform): Backend<Dup
     if (plan.origin) checkField(plan.version === 8 ? 'Sec-WebSocket-Origin' : 'Origin', plan.origin);
     let socket: StreamSocket;
     const opening: HttpOpening = new HttpOpening(network, platform, plan, {
+      createBody: createResponseBody,
       onUpgrade({ head }, transport) {
         socket = new StreamSocket(transport, platform);
         const isGoingOn = events.onUpgrade(new HttpMessage({ head, socket }) as never, socket as never);

@@ -108,7 +108,8 @@ describe.runIf(hasWorkerd)('worker whose bundler makes no module of the codec', 
 describe('size', () => {
   test.each([
     ['adapters/edge/w3c.ts', 30_500],
-    ['adapters/edge/index.ts', 42_000],
+    // broadcast that compresses once and the timers of the socket took 1.7 KB.
+    ['adapters/edge/index.ts', 43_800],
     // The engine alone: the module is imported.
     ['adapters/edge/deflate.ts', 5_000],
     ['adapters/browser/w3c.ts', 2_300],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/api/address.ts';
 import type { OpeningPlan, OpeningResult } from '../../../src/handshake/opening.ts';
 import { HttpOpening, withCredentials } from '../../../src/http1/opening.ts';
-import type { ResponseBody } from '../../../src/http1/response-body.ts';
+import { createResponseBody, type ResponseBody } from '../../../src/http1/response-body.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { acceptanceHead } from '../../support/sockets.ts';
 import { FakeNetwork, latin1, type FakeTransport } from './fake-network.ts';
@@ -14,6 +14,7 @@ function setUp(address: string = 'ws://example.org/chat?room=1', changes: Partia
   let body: ResponseBody | undefined;
   const plan: OpeningPlan = { target: parseAddress(address), protocols: [], headers: {}, ...changes };
   const opening = new HttpOpening(network, network.platform, plan, {
+    createBody: createResponseBody,
     onUpgrade: ({ head }) => events.push(`upgrade ${head.status}`) > 0,
     onResponse(_request, { head, body: content }) {
       events.push(`response ${head.status}`);
