@@ -15,6 +15,8 @@ export default {
         secure: { url: secureUrl, options: {} },
         isNative: false,
         deflates: false,
+        // failed-write.test.ts shows it without this library.
+        dropsOnFailedWrite: true,
       }),
     );
     return Response.json(outcomes);

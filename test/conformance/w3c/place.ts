@@ -17,6 +17,8 @@ export interface Place {
   readonly isNative: boolean;
   /** Whether it offers permessage-deflate. */
   readonly deflates: boolean;
+  /** Whether the runtime drops unread bytes when a write fails because the peer has reset the connection. */
+  readonly dropsOnFailedWrite?: boolean;
 }
 
 export type EventType = 'open' | 'message' | 'error' | 'close';
