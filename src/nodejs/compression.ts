@@ -8,8 +8,8 @@ import { createWasmEngine } from '../deflate/wasm-engine.ts';
 import { createZlibEngine, takesWindows } from '../deflate/zlib-engine.ts';
 
 /** The options that are checked. */
-interface DeflateSettings {
-  readonly engine?: string | undefined;
+export interface DeflateSettings {
+  readonly engine?: 'wasm' | 'zlib' | undefined;
   readonly maxMemoryPerConnection?: number | undefined;
   readonly zlibDeflateOptions?: object | undefined;
   readonly zlibInflateOptions?: object | undefined;

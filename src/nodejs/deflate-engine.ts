@@ -4,3 +4,5 @@ import { sharedDeflateKernel } from '../deflate/load.ts';
 import { createDeflateEngine, type EngineChoice } from './compression.ts';
 
 export const deflateEngine: EngineChoice = createDeflateEngine(sharedDeflateKernel);
+
+export { checkDeflateOptions } from './compression.ts';
