@@ -4,7 +4,7 @@
 // walks. So views are reused if possible, and made by the cheapest call otherwise.
 
 import { Buffer } from 'node:buffer';
-import { createCopyMessage } from '../../src/nodejs/message-copies.ts';
+import { createCopyMessage } from '../../src/nodejs/buffers.ts';
 import { platform as nodejs } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
 

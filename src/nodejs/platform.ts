@@ -8,8 +8,7 @@ import { createSlabs } from '../protocol/outbox.ts';
 import type { Platform } from '../platform.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
-import { createCopyMessage } from './message-copies.ts';
-import { copyToOwn, makeView } from './views.ts';
+import { copyToOwn, createCopyMessage, makeView } from './buffers.ts';
 
 flushOnExit();
 

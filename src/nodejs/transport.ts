@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
-import { copyToOwn } from './views.ts';
+import { copyToOwn } from './buffers.ts';
 
 /** Members that sockets have and other Duplex streams do not have. */
 interface SocketOptions {

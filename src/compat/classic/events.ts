@@ -3,7 +3,7 @@
 import type { MakeEvent } from '../shared/event-target.ts';
 import type { MessageFlags } from './types.ts';
 import type { WebSocket } from './websocket.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 
 /** Members of all event objects. */
 export interface Event {

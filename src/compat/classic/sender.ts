@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { isAnyArrayBuffer } from 'node:util/types';
 import { EMPTY, normalize, toBytes } from '../../api/ws/data.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import type { Session } from '../../platform.ts';
 import { UsageError } from '../../base/errors.ts';
 import { TEXT_END } from './hixie-76-frames.ts';

@@ -2,7 +2,7 @@
 
 import { isArrayBuffer } from '../../base/realms.ts';
 import { Buffer } from 'node:buffer';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 
 /** Smallest buffer. It grows by doubling, so that n short writes cost O(n) copying. */
 const SMALLEST = 256;

@@ -11,7 +11,7 @@ import { Compression } from '../../protocol/compression.ts';
 import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import { CLOSE, PING, PONG } from './constants.ts';
 import type { ByteSource } from './streams.ts';
 

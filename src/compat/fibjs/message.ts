@@ -1,7 +1,7 @@
 // fibjs's ws.Message: one message that is read from a stream or written to one.
 
 import { Buffer } from 'node:buffer';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import type { FibjsBinding } from './binding.ts';
 import { MessageBody } from './body.ts';
 import { BINARY, TEXT } from './constants.ts';

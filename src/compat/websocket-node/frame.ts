@@ -6,7 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { MAXIMUM_CONTROL_PAYLOAD, OPCODE_CLOSE } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
 import { platform } from '../../nodejs/platform.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import type { IBufferList, IConfig } from './types.ts';
 import { isUint8Array } from '../../base/realms.ts';
 

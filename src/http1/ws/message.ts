@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { RequestHead, ResponseHead } from '../../handshake/http-head.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import type { ResponseBody } from '../response-body.ts';
 import type { StreamSocket } from './socket.ts';
 

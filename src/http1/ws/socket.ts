@@ -6,7 +6,7 @@ import { shapeListeners } from '../../api/ws/emitter.ts';
 import type { Platform, Timer, Transport, TransportEvents } from '../../platform.ts';
 import { Connection, type ConnectionOptions } from '../../protocol/connection.ts';
 import { guard } from '../../base/guard.ts';
-import { copyToOwn } from '../../nodejs/views.ts';
+import { copyToOwn } from '../../nodejs/buffers.ts';
 import type { ByteStream } from '../network.ts';
 import { nextTick } from '../../clock.ts';
 import { checkTime } from '../../base/options.ts';

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { FIN_BIT, RSV1_BIT } from '../../base/opcodes.ts';
 import { writeHeader } from '../../codec/header.ts';
-import { copyToOwn } from '../views.ts';
+import { copyToOwn } from '../buffers.ts';
 import { platform } from './binding.ts';
 
 /** Fills a 4-byte masking key. */

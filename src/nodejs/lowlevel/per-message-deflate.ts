@@ -19,7 +19,7 @@ import {
 import { Compression, type JobDone } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/violations.ts';
 import { checkDeflateOptions } from '../compression.ts';
-import { copyToOwn } from '../views.ts';
+import { copyToOwn } from '../buffers.ts';
 import { deflateEngine, platform } from './binding.ts';
 
 /** Options of `new PerMessageDeflate()`. */

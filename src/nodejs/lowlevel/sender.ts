@@ -15,7 +15,7 @@ import {
 } from '../../base/opcodes.ts';
 import { makeFrame, type FrameOptions, type GenerateMask } from './frame.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
-import { copyToOwn } from '../views.ts';
+import { copyToOwn } from '../buffers.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
 import { isArrayBuffer, isBlob } from '../../base/realms.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { INPUT } from '../../../assembly/layout.ts';
 import { Codec, DecoderState } from '../../../src/codec/codec.ts';
 import { loadKernel } from '../../../src/codec/load.ts';
-import { createCopyMessage } from '../../../src/nodejs/message-copies.ts';
+import { createCopyMessage } from '../../../src/nodejs/buffers.ts';
 import type { Platform } from '../../../src/platform.ts';
 import { concat, frame, pattern } from '../../support/frames.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { INPUT } from '../../../assembly/layout.ts';
-import { createCopyMessage } from '../../../src/nodejs/message-copies.ts';
+import { createCopyMessage } from '../../../src/nodejs/buffers.ts';
 import { Codec, DecoderState } from '../../../src/codec/codec.ts';
 import { loadKernel } from '../../../src/codec/load.ts';
 import { UNATTACHED, type Platform } from '../../../src/platform.ts';
