@@ -22,6 +22,7 @@ const FILES = {
     exports.classic = require('wasock/classic');
     exports.fibjs = require('wasock/fibjs');
     exports.jsh = require('wasock/jsh');
+    exports.deflate = require('wasock/deflate');
     exports.Derived = class extends exports.main {};`,
   'imported.mjs': `
     export * as main from 'wasock';
@@ -29,7 +30,8 @@ const FILES = {
     export * as websocket from 'wasock/websocket';
     export * as classic from 'wasock/classic';
     export * as fibjs from 'wasock/fibjs';
-    export * as jsh from 'wasock/jsh';`,
+    export * as jsh from 'wasock/jsh';
+    export * as deflate from 'wasock/deflate';`,
   'program.mjs': `
     import required from './required.cjs';
     import * as imported from './imported.mjs';
@@ -43,6 +45,8 @@ const FILES = {
     check('itself', WebSocket.WebSocket === WebSocket && WebSocket === imported.main.default);
     check('classic', typeof required.classic.Server === 'function' && required.classic.CLOSED === 3);
     check('default of w3c', required.w3c.default === imported.w3c.default && required.w3c.OPEN === undefined);
+    const packed = new required.deflate.Deflater().deflate(new Uint8Array(1000));
+    check('deflate', packed.length < 50 && new imported.deflate.Inflater().inflate(packed).length === 1000);
     for (const [name, exports] of Object.entries(imported)) {
       for (const [key, value] of Object.entries(exports)) {
         if (key !== 'default' && key !== 'module.exports') check(name + ' ' + key, required[name][key] === value);
