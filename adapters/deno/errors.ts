@@ -1,5 +1,7 @@
 // Errors of Deno in the form that programs for Node.js know: a `code`, and a message that names the attempt.
 
+import { toError } from '../../src/base/realms.ts';
+
 /** An error as Node.js's sockets have it. */
 export type SystemError = Error & { code?: string };
 
@@ -29,7 +31,7 @@ export interface Attempt {
 
 /** `thrown` as an error with Node.js's code; for a missing permission it names the flag that gives it. */
 export function systemError(thrown: unknown, attempt: Attempt): SystemError {
-  const cause: SystemError = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const cause: SystemError = toError(thrown);
   const { call, place } = attempt;
   const at = place === undefined ? '' : ` ${place}`;
   if (cause.name === 'NotCapable') {

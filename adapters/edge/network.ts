@@ -2,7 +2,8 @@
 
 import type { ClientTls, ConnectEvents, ConnectPlan, Network } from '../../src/http1/network.ts';
 import type { Platform } from '../../src/platform.ts';
-import { EdgeTransport, toError, type SocketConnect } from './transport.ts';
+import { toError } from '../../src/base/realms.ts';
+import { EdgeTransport, type SocketConnect } from './transport.ts';
 import { defer } from '../../src/clock.ts';
 
 /** @param connect Of `cloudflare:sockets`. */

@@ -2,6 +2,7 @@
 
 import type { Platform, TransportEvents } from '../../src/platform.ts';
 import { guard } from '../../src/base/guard.ts';
+import { toError } from '../../src/base/realms.ts';
 import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import { defer } from '../../src/clock.ts';
 
@@ -161,8 +162,4 @@ function gather(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
     at += chunk.length;
   }
   return [whole];
-}
-
-export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -25,6 +25,10 @@ export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   }
 }
 
+export function isSharedArrayBuffer(value: unknown): value is SharedArrayBuffer {
+  return toString.call(value) === '[object SharedArrayBuffer]';
+}
+
 /** Also true for a DOMException, which `Object.prototype.toString` does not call an Error. */
 export function isError(value: unknown): value is Error {
   if (value instanceof Error) return true;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type * as node from '../../adapters/node/index.ts';
 import { frame, hex, pattern } from './frames.ts';
@@ -219,6 +220,17 @@ export function describeServerHooks(name: string, { WebSocket, WebSocketServer }
       expect(await statusOf(port)).toBe(500);
       const [error, , message] = (await told) as [Error, unknown, IncomingMessage];
       expect([error.message, message.url]).toEqual(['oops', '/']);
+    });
+
+    test("server hands an error of another realm to 'wsClientError' as it is", async () => {
+      const thrown: unknown = runInNewContext('new TypeError("oops")');
+      const verifyClient = (): never => {
+        throw thrown;
+      };
+      const { server, port } = await serve(kind, { verifyClient });
+      const told = once(server, 'wsClientError');
+      expect(await statusOf(port)).toBe(500);
+      expect((await told)[0]).toBe(thrown);
     });
 
     test("server leaves the answer to a 'wsClientError' listener that gives one", async () => {

@@ -18,7 +18,7 @@ import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
 import { copyToOwn } from '../buffers.ts';
 import type { NegotiatedExtensions } from './receiver.ts';
 import { nextTick } from '../../clock.ts';
-import { isArrayBuffer, isBlob } from '../../base/realms.ts';
+import { isArrayBuffer, isBlob, isSharedArrayBuffer } from '../../base/realms.ts';
 import { findCore, keepCore, markCores, requireCore } from '../../base/core.ts';
 import { ownOption } from '../../base/options.ts';
 
@@ -55,7 +55,7 @@ interface Payload {
 }
 
 function payloadOf(data: SenderData): Payload {
-  const isView = ArrayBuffer.isView(data) || isArrayBuffer(data) || data instanceof SharedArrayBuffer;
+  const isView = ArrayBuffer.isView(data) || isArrayBuffer(data) || isSharedArrayBuffer(data);
   return { bytes: toBytes(data), isBorrowed: isView };
 }
 

@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PerMessageDeflate } from '../../../../src/nodejs/lowlevel/per-message-deflate.ts';
@@ -45,6 +46,15 @@ describe('Sender', () => {
     sender.send('Hello', { fin: true, mask: true });
     expect(toHex(sink.bytes)).toBe('82 85 37 fa 21 3d 7f 9f 4d 51 58 81 85 37 fa 21 3d 7f 9f 4d 51 58');
     expect(data.toString()).toBe('Hello');
+  });
+
+  test.each(['', '.subarray(0)'])('client masks no shared memory of another realm in place: buffer%s', (view) => {
+    const sink = new Sink();
+    const sender = new Sender(sink, {}, (mask) => void mask.writeUInt32BE(0x37fa213d));
+    const bytes = runInNewContext('new Uint8Array(new SharedArrayBuffer(5)).fill(0x48)') as Uint8Array;
+    sender.send(view === '' ? bytes.buffer : bytes, { fin: true, mask: true, binary: true });
+    expect(toHex(sink.bytes)).toBe('82 85 37 fa 21 3d 7f b2 69 75 7f');
+    expect(toHex(bytes)).toBe('48 48 48 48 48');
   });
 
   test('keeps order while messages are compressed, also of what their callbacks send', async () => {
