@@ -188,6 +188,78 @@ describe('jest', () => {
     await runJest('node', NODE_TEST);
   });
 
+  test('drives heartbeat, closing and opening handshake by its fake timers', async () => {
+    await runJest(
+      'node',
+      `
+      const net = require('node:net');
+      const WebSocket = require('wasock');
+      const LONG = 1_000_000;
+      const realSetTimeout = setTimeout;
+      const pass = (time) => new Promise((resolve) => realSetTimeout(resolve, time));
+      const until = async (holds) => { while (!holds()) await pass(5); };
+      const listening = (server) => new Promise((resolve) => server.on('listening', () => resolve(server.address().port)));
+      let server, port, peer;
+      beforeEach(async () => {
+        server = new WebSocket.Server({ port: 0, host: '127.0.0.1', autoPong: false });
+        server.on('connection', (ws) => (peer = ws));
+        port = await listening(server);
+        jest.useFakeTimers();
+      });
+      afterEach(() => {
+        jest.useRealTimers();
+        for (const ws of server.clients) ws.terminate();
+        server.close();
+      });
+      async function open(options) {
+        const ws = new WebSocket('ws://127.0.0.1:' + port, options);
+        ws.on('error', () => {});
+        ws.on('close', (code) => (ws.code = code));
+        await new Promise((resolve) => ws.on('open', resolve));
+        return ws;
+      }
+      test('heartbeat', async () => {
+        const ws = await open({ heartbeat: { interval: LONG, timeout: LONG } });
+        await pass(50);
+        expect(ws.readyState).toBe(WebSocket.OPEN);
+        while (ws.code === undefined) {
+          jest.advanceTimersByTime(LONG);
+          await pass(5);
+        }
+        expect(ws.code).toBe(1006);
+      });
+      test.each([[() => jest.advanceTimersByTime(LONG), LONG], [() => jest.useRealTimers(), 50]])('closeTimeout', async (go, closeTimeout) => {
+        const ws = await open({ closeTimeout });
+        peer.pause();
+        ws.close(1000);
+        await pass(100);
+        expect(ws.code).toBe(undefined);
+        go();
+        await until(() => ws.code === 1006);
+      });
+      test('handshakeTimeout', async () => {
+        const mute = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+        const ws = new WebSocket('ws://127.0.0.1:' + (await listening(mute)), { handshakeTimeout: LONG });
+        let message = '';
+        ws.on('error', (error) => (message = error.message));
+        await pass(100);
+        expect(message).toBe('');
+        jest.advanceTimersByTime(LONG);
+        await until(() => message !== '');
+        expect(message).toBe('Opening handshake has timed out');
+        mute.close();
+      });
+      test('no message is held up', async () => {
+        const ws = await open();
+        ws.send('one');
+        const data = await new Promise((resolve) => peer.on('message', resolve));
+        expect(String(data)).toBe('one');
+        ws.close(1000);
+        await until(() => ws.code === 1000);
+      });`,
+    );
+  });
+
   test('gives pages the class of browsers in its jsdom environment', async () => {
     await runJest(
       'jsdom',
