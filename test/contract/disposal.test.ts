@@ -52,6 +52,16 @@ describe('a server', () => {
   });
 });
 
+describe('a server with clients', () => {
+  test('with `await using` closes them with 1001, and waits for them', async () => {
+    const { client, peer } = await open();
+    const closed = once(client, 'close');
+    await wss[Symbol.asyncDispose]();
+    expect([peer.readyState, wss.clients.size]).toEqual([WebSocket.CLOSED, 0]);
+    expect((await closed)[0]).toBe(1001);
+  });
+});
+
 describe('a socket', () => {
   test('with `await using` waits for its end', async () => {
     const { client, peer } = await open();

@@ -1,6 +1,7 @@
 // The ws-style WebSocketServer. The runtime provides the HTTP server and the sessions over sockets.
 // The contract of the class is that of ws 8.
 
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { serverRuntimeOf } from './binding.ts';
@@ -133,10 +134,12 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   /** Closes the server and its clients, with 1001, and waits for the end, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (serverCoreOf(this).state === 'closed') return;
-    const closed = new Promise<void>((resolve) => this.once('close', () => resolve()));
+    const clients = [...((this.clients as Set<WebSocketBase> | undefined) ?? [])];
+    // An HTTP server is closed a moment before the last of its clients says so.
+    const ends = [this, ...clients].map((one: EventEmitter) => new Promise((resolve) => void one.once('close', resolve)));
     this.close();
-    for (const ws of (this.clients as Set<WebSocketBase> | undefined) ?? []) ws.close(1001);
-    await closed;
+    for (const ws of clients) ws.close(1001);
+    await Promise.all(ends);
   }
 
   /** Whether a request is for this server: by `path`. Override to decide otherwise; a promise is awaited. */
