@@ -11,7 +11,7 @@ import { upgrade, WebSocket as W3CWebSocket, type UpgradeOptions } from '../../.
 import { certificate, key } from '../../support/certificates.ts';
 import { describeEarlyFrames } from '../../support/early-frames.ts';
 import { describeHostileRequests } from '../../support/hostile-requests.ts';
-import { Cleanup, connectRaw, until } from '../../support/sockets.ts';
+import { Cleanup, connectRaw, sleep, until } from '../../support/sockets.ts';
 import { describeUpgradeOptions } from '../../support/upgrade-options.ts';
 
 const cleanup = new Cleanup();
@@ -110,6 +110,94 @@ describe('an accepted W3C WebSocket', () => {
     await until('the close', () => heard.length > 0);
     expect(heard).toEqual([1006]);
     await until('the end of TCP', () => peer.hasClosed);
+  });
+
+  /** Sends `pieces` to a WebSocket that was accepted with `options`. @returns Its messages, and the code of its Close frame. */
+  async function hear(options: UpgradeOptions, pieces: readonly string[]): Promise<unknown[]> {
+    const messages: unknown[] = [];
+    let hasClosed = false;
+    const port = await start((request, socket, head) => {
+      const { socket: ws } = upgrade(request, socket, head, options);
+      ws?.addEventListener('message', ({ data }) => messages.push(data));
+      ws?.addEventListener('close', () => (hasClosed = true));
+    });
+    const peer = await connectRaw(port);
+    for (const piece of pieces) {
+      peer.write(Buffer.from(piece.replaceAll(' ', ''), 'hex'));
+      await sleep(5);
+    }
+    const bytes = await peer.readBytes(4);
+    await until('the close', () => hasClosed);
+    expect(bytes[0]).toBe(0x88);
+    return [...messages, bytes.readUInt16BE(2)];
+  }
+
+  // Masked with zeros: text in three fragments, text that is no UTF-8, a Close frame with 4000.
+  const FRAGMENTS = ['018100000000 61', '008100000000 62', '808100000000 63'];
+  const INVALID = '818100000000 ff';
+  const CLOSE = '888200000000 0fa0';
+
+  test.each<[string, UpgradeOptions, readonly string[], unknown[]]>([
+    ['takes fragments', {}, FRAGMENTS, ['abc', 4000]],
+    ['keeps to maxFragments', { maxFragments: 2 }, FRAGMENTS, [1008]],
+    ['keeps to maxBufferedChunks', { maxBufferedChunks: 1 }, ['818300000000 61', '62', '63'], [1008]],
+    ['checks text', {}, [INVALID], [1007]],
+    ['skips the check of text', { skipUTF8Validation: true }, [INVALID], ['\ufffd', 4000]],
+  ])('%s', async (_, options, pieces, expected) => {
+    expect(await hear(options, [...pieces, CLOSE])).toEqual(expected);
+  });
+
+  test.each([true, false])('answers Pings, or leaves that to nobody: autoPong %s', async (autoPong) => {
+    const port = await start(echo({ autoPong }));
+    // A Ping, then text "a".
+    const peer = await connectRaw(port, { extra: Buffer.from('8981000000007081810000000061', 'hex') });
+    const pong = '8a0170';
+    const text = '810161';
+    const expected = autoPong ? pong + text : text;
+    expect((await peer.readBytes(expected.length / 2)).toString('hex')).toBe(expected);
+    peer.socket.destroy();
+  });
+
+  test('gives up a closing handshake after closeTimeout', async () => {
+    const heard: unknown[] = [];
+    const port = await start((request, socket, head) => {
+      const { socket: ws } = upgrade(request, socket, head, { closeTimeout: 30 });
+      ws?.addEventListener('open', () => ws.close(1000));
+      ws?.addEventListener('close', ({ code }) => heard.push(code));
+    });
+    const peer = await connectRaw(port);
+    await until('the close', () => heard.length > 0);
+    expect(heard).toEqual([1006]);
+    await until('the end of TCP', () => peer.hasClosed || peer.hasEnded);
+    peer.socket.destroy();
+  });
+
+  test.each<[string, UpgradeOptions, unknown[]]>([
+    ['drops the connection', {}, [undefined, 1006]],
+    ['throws', { bufferPolicy: 'throw' }, ['RangeError']],
+  ])('beyond maxBufferedAmount: %s', async (_, options, expected) => {
+    const heard: unknown[] = [];
+    let isAccepted = false;
+    const port = await start((request, socket, head) => {
+      const { socket: ws } = upgrade(request, socket, head, { ...options, maxBufferedAmount: 1000 });
+      ws?.addEventListener('close', ({ code }) => heard.push(code));
+      ws?.addEventListener('open', () => {
+        isAccepted = true;
+        try {
+          // More than the buffers of TCP, for a peer that does not read.
+          for (let count = 0; count < 200 && ws.readyState === ws.OPEN; count++) ws.send(new Uint8Array(1 << 20));
+          heard.push(undefined);
+        } catch (error) {
+          heard.push((error as Error).name);
+          ws.close();
+        }
+      });
+    });
+    const peer = await connectRaw(port);
+    peer.socket.pause();
+    await until('the end of sending', () => isAccepted && heard.length >= expected.length);
+    expect(heard.slice(0, expected.length)).toEqual(expected);
+    peer.socket.destroy();
   });
 
   test('is not made twice of one socket', async () => {
