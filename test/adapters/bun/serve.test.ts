@@ -241,6 +241,31 @@ describe('backpressure', () => {
     expect((await client.closed).code).toBe(1006);
   });
 
+  test.each(['drop', 'throw'] as const)(
+    'keeps a client that leaves too much waiting, with bufferPolicy %s',
+    async (bufferPolicy) => {
+      const { client, peer } = await pair({ maxBufferedAmount: 10_000_000, bufferPolicy });
+      client.socket.pause();
+      const errors: unknown[] = [];
+      let count = 0;
+      for (; count < 10 && errors.length === 0; count++) {
+        try {
+          peer.send(pattern(3_000_000), (error) => error && errors.push(error));
+        } catch (error) {
+          errors.push(error);
+        }
+        // A callback comes later than an exception.
+        await sleep(0);
+      }
+      expect(errors).toEqual([expect.objectContaining({ code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT' })]);
+      expect(peer.readyState).toBe(WebSocket.OPEN);
+      client.socket.resume();
+      for (let index = 0; index < count - 1; index++) expect((await client.next()).length).toBe(3_000_000);
+      peer.send('still here');
+      expect(String(await client.next())).toBe('still here');
+    },
+  );
+
   test('holds the client back while it is paused', async () => {
     const { client, peer } = await pair();
     peer.pause();

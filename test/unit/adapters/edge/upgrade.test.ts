@@ -18,8 +18,8 @@ class FakeResponse {
   }
 }
 
-function stubRuntime(): void {
-  const half = { accept: () => {}, addEventListener: () => {} };
+function stubRuntime(members: object = {}): void {
+  const half = { accept: () => {}, addEventListener: () => {}, ...members };
   // oxlint-disable-next-line eslint/prefer-arrow-callback -- It is constructed.
   vi.stubGlobal('WebSocketPair', function WebSocketPair() {
     return { 0: {}, 1: half };
@@ -37,6 +37,7 @@ const ASKING = { upgrade: 'WebSocket' };
 
 afterEach(() => {
   vi.unstubAllGlobals();
+  vi.useRealTimers();
 });
 
 test('where there is no WebSocketPair, the error says so', () => {
@@ -115,6 +116,29 @@ test('limits are numbers of at least 0', () => {
   stubRuntime();
   expect(() => acceptUpgrade(requestOf(ASKING), { maxPayload: -1 })).toThrow(RangeError);
   expect(() => acceptUpgrade(requestOf(ASKING), { closeTimeout: Number.NaN })).toThrow(/closeTimeout/);
+});
+
+test('a closing handshake takes no longer than closeTimeout', () => {
+  stubRuntime({ readyState: 1, close() {} });
+  vi.useFakeTimers();
+  const { session } = acceptUpgrade(requestOf(ASKING), { closeTimeout: 1000 }) as AcceptedUpgrade;
+  const ends: number[] = [];
+  const ignore = (): void => {};
+  session.attach({
+    onMessage: ignore,
+    onPing: ignore,
+    onPong: ignore,
+    onClosing: ignore,
+    onError: ignore,
+    onDrain: ignore,
+    onEnd: (code) => ends.push(code),
+  });
+  session.start(new Uint8Array(0));
+  session.close(1000);
+  vi.advanceTimersByTime(999);
+  expect(ends).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(ends).toEqual([1006]);
 });
 
 test('a Sec-WebSocket-Protocol among the header fields counts where it was offered', () => {
