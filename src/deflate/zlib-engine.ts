@@ -16,6 +16,7 @@ import {
   DEFLATE_SLICE,
   dictionaryOf,
   emptyMessage,
+  NONE,
   slideWindow,
   TAIL,
 } from './messages.ts';
@@ -118,6 +119,13 @@ class OneShotDeflator implements Deflator {
   }
 }
 
+/** Gives `bytes` room for `length` bytes, and for as many as it had: many short parts take little copying. */
+function grow(bytes: Uint8Array, length: number): Uint8Array {
+  const longer = new Uint8Array(Math.max(length, 2 * bytes.length));
+  longer.set(bytes);
+  return longer;
+}
+
 class OneShotInflator implements Inflator {
   readonly #zlib: ZlibModule;
   readonly #options: ContextOptions;
@@ -140,13 +148,15 @@ class OneShotInflator implements Inflator {
     const whole = concat([...this.#gathered, data, TAIL]);
     const end = whole.length - TAIL.length;
     this.#gathered = [];
-    const parts: Uint8Array[] = [];
     let at = 0;
+    let output = NONE;
     let length = 0;
+    // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
+    const job = { isOwned: false, step: (): Uint8Array | null => step() };
     // One stream a step: a block with BFINAL may end it before the message does (RFC 7692 section 7.2.3.4).
     const step = (): Uint8Array | null => {
       const { buffer, engine } = this.#run(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
-      parts.push(buffer);
+      const start = length;
       length += buffer.length;
       if (limit > 0 && length > limit) throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
       at += engine.bytesWritten;
@@ -155,16 +165,15 @@ class OneShotInflator implements Inflator {
         hasEnded || this.#options.noContextTakeover
           ? this.#dictionary
           : slideWindow(this.#window!, buffer, this.#options.windowBits);
-      return at < end ? null : concat(parts);
+      if (start === 0 && at >= end) return buffer;
+      // Copied: zlib's buffer has 16 KiB, and a peer sends a stream of one byte in three.
+      if (output.length < length) output = grow(output, length);
+      output.set(buffer, start);
+      if (at < end) return null;
+      job.isOwned = true;
+      return output.length === length ? output : output.slice(0, length);
     };
-    // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
-    const isOwned = (): boolean => parts.length > 1;
-    return {
-      get isOwned() {
-        return isOwned();
-      },
-      step,
-    };
+    return job;
   }
 
   #run(data: Uint8Array, limit: number): InflateInfo {

@@ -47,6 +47,28 @@ describe.runIf(takesWindows(zlib))('a job of the engine over zlib', () => {
     expectBytes(bytes, copy);
   });
 
+  it('keeps no memory of zlib between turns: 16 KiB of it would stay for a stream of one byte', () => {
+    const memory = Buffer.alloc(16384);
+    const reused = createZlibEngine({
+      ...zlib,
+      inflateRawSync(data, options) {
+        const { buffer, engine: read } = zlib.inflateRawSync(data, options) as unknown as {
+          buffer: Buffer;
+          engine: { bytesWritten: number };
+        };
+        memory.set(buffer);
+        return { buffer: memory.subarray(0, buffer.length), engine: read };
+      },
+    });
+    const streams = ['a', '', 'bc', 'd'.repeat(300), 'e'].map((text) => zlib.deflateRawSync(text));
+    const job = reused.createInflator(KEPT).inflate(Buffer.concat(streams), 304);
+    const bytes = finish(job);
+    expectBytes(bytes, utf8(`abc${'d'.repeat(300)}e`));
+    expect(job.isOwned).toBe(true);
+    expect(bytes.buffer.byteLength).toBe(304);
+    expect(() => finish(reused.createInflator(KEPT).inflate(Buffer.concat(streams), 303))).toThrow('Max payload size exceeded');
+  });
+
   it('gives away no memory of zlib, which is longer than its output', () => {
     const packed = finish(engine.createDeflator(KEPT).deflate(utf8('Hello'), true));
     const short = engine.createInflator(KEPT).inflate(packed, 0);
