@@ -9,7 +9,6 @@ import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../
 import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
-import { Readiness } from './readiness.ts';
 import { SendQueue } from './send-queue.ts';
 import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
@@ -80,7 +79,9 @@ export class SocketCore implements ShapingSink {
   #queue: SendQueue | null = null;
   /** Stops listening to the signal that aborts the opening handshake. */
   #ignoreSignal: (() => void) | null = null;
-  #readiness: Readiness | null = null;
+  /** `ready`, made when a program asks for it. */
+  #ready: Promise<WebSocketBase> | null = null;
+  #settleReady: ((error?: Error) => void) | null = null;
   /** Why it never opened. */
   #failure: Error | null = null;
   #reportError: OpenSettings['onError'];
@@ -158,12 +159,13 @@ export class SocketCore implements ShapingSink {
   }
 
   get ready(): Promise<WebSocketBase> {
-    if (this.#readiness === null) {
-      this.#readiness = new Readiness(this.#ws, this.#isServer);
-      if (this.#session !== null) this.#readiness.settle();
-      else if (this.#failure !== null) this.#readiness.settle(this.#failure);
-    }
-    return this.#readiness.promise;
+    this.#ready ??= new Promise((resolve, reject) => {
+      // A peer that has left a server by then is no rejection, which few programs handle there and which would end the process.
+      const settle = (error?: Error): void => (error === undefined || this.#isServer ? resolve(this.#ws) : reject(error));
+      if (this.#session !== null || this.#failure !== null) settle(this.#failure ?? undefined);
+      else this.#settleReady = settle;
+    });
+    return this.#ready;
   }
 
   // Opening.
@@ -191,7 +193,7 @@ export class SocketCore implements ShapingSink {
     session.attach(this.#deferred ?? this);
     this.#readyState = OPEN;
     this.#ignoreSignal?.();
-    this.#readiness?.settle();
+    this.#settleReady?.();
     ws.emit('open');
   }
 
@@ -202,7 +204,7 @@ export class SocketCore implements ShapingSink {
    * @param head Bytes that came with the handshake. Kept.
    */
   start(head: Uint8Array): void {
-    if (this.#readiness === null) this.#start(head);
+    if (this.#ready === null) this.#start(head);
     else immediate(() => this.#start(head));
   }
 
@@ -220,7 +222,7 @@ export class SocketCore implements ShapingSink {
     this.#ignoreSignal?.();
     this.#readyState = CLOSING;
     this.#failure = error;
-    this.#readiness?.settle(error);
+    this.#settleReady?.(error);
     try {
       this.onError(error);
     } finally {
@@ -390,7 +392,7 @@ export class SocketCore implements ShapingSink {
     const ws = this.#ws;
     // An 'error' event without a listener ends the process. On a server any peer could cause that; a client's program that has asked for
     // `ready` is told of a failed handshake there.
-    const mayGoUnheard = this.#isServer || (this.#readiness !== null && this.#session === null);
+    const mayGoUnheard = this.#isServer || (this.#ready !== null && this.#session === null);
     const isUnheard = mayGoUnheard && ws.listenerCount('error') === 0;
     try {
       // Emitted all the same, for `errorMonitor` and for programs that have replaced `emit`.

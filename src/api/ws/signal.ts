@@ -1,5 +1,7 @@
 // The `signal` option: an AbortSignal for the opening handshake.
 
+import { isAbortSignal } from '../../base/realms.ts';
+
 /** The error of node:http's requests, which programs of ws know. */
 function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason });
@@ -9,7 +11,7 @@ function abortError(signal: AbortSignal): Error {
 /** @throws {TypeError} if the value is not an AbortSignal. */
 export function checkSignal(signal: unknown): void {
   if (signal === undefined || signal === null) return;
-  if (typeof signal === 'object' && 'aborted' in signal && 'addEventListener' in signal) return;
+  if (isAbortSignal(signal)) return;
   const error = new TypeError('The "options.signal" property must be an instance of AbortSignal');
   throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
 }

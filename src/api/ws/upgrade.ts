@@ -17,7 +17,7 @@ import { serverCoreOf } from './server-core.ts';
 import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
-import { isError } from '../../base/realms.ts';
+import { toError } from '../../base/realms.ts';
 import type { Session } from '../../platform.ts';
 
 export type Connected = (ws: WebSocketBase, request: IncomingMessage) => void;
@@ -276,8 +276,7 @@ export class Upgrade {
     const socket = this.#socket;
     try {
       if (server.listenerCount('wsClientError') > 0) {
-        const fault = isError(error) ? error : new Error('A hook of the server failed', { cause: error });
-        server.emit('wsClientError', fault, socket, this.#request);
+        server.emit('wsClientError', toError(error), socket, this.#request);
       } else {
         warnOfHook('a WebSocketServer', error);
       }
