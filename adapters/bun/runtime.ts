@@ -3,7 +3,7 @@
 import type { ServerRuntime } from '../../src/api/ws/binding.ts';
 import { StreamHttpServer } from '../../src/http1/ws/http-server.ts';
 import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
-import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { network } from './network.ts';

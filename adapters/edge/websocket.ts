@@ -6,7 +6,7 @@ import { expose } from '../../src/api/ws/expose.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
 import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
-import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { bufferPlatform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';

@@ -11,7 +11,7 @@ import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
-import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { Session } from '../../src/platform.ts';
@@ -106,8 +106,7 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`);
   taken.add(socket);
   socket.write(formatHead(acceptanceHead({ key: check.key, protocol, extensions, headers })), 'latin1');
-  const compression =
-    agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine(deflate.engine), 'server');
+  const compression = agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine(deflate), 'server');
   const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
   socket.removeListener('error', destroyFailed);
   return { url, protocol, extensions, session };

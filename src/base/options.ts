@@ -24,8 +24,17 @@ export const DEFAULT_MAX_WAITING_BYTES = 67_108_864;
 /** Throws if a value is not allowed. */
 type Check = (name: string, value: unknown) => void;
 
-function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+/** An error of a class. */
+type ErrorClass = new (message: string) => Error;
+
+/**
+ * Throws that the option `name` must be `expected`.
+ *
+ * @param kind RangeError for an option that is a number, TypeError for any other.
+ */
+export function refuse(kind: ErrorClass, name: string, expected: string, value: unknown): never {
+  const given = Object(value) === value ? 'an object' : typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new kind(`The "${name}" option must be ${expected}, not ${given}`);
 }
 
 /**
@@ -35,7 +44,7 @@ function describe(value: unknown): string {
  */
 export function checkLimit(name: string, value: unknown): void {
   if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0)) return;
-  throw new RangeError(`The "${name}" option must be a whole number of 0 or more, not ${describe(value)}`);
+  refuse(RangeError, name, 'a whole number of 0 or more', value);
 }
 
 /**
@@ -44,8 +53,26 @@ export function checkLimit(name: string, value: unknown): void {
  * @throws {RangeError} that names the option.
  */
 export function checkTime(name: string, value: unknown): void {
-  if (typeof value === 'number' && value >= 0) return;
-  throw new RangeError(`The "${name}" option must be a number of 0 or more, not ${describe(value)}`);
+  if (typeof value !== 'number' || !(value >= 0)) refuse(RangeError, name, 'a number of 0 or more', value);
+}
+
+/**
+ * Checks a number between two others, such as the level of compression.
+ *
+ * @throws {RangeError} that names the option.
+ */
+export function checkInteger(name: string, value: unknown, least: number, most: number): void {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  refuse(RangeError, name, `an integer from ${least} to ${most}`, value);
+}
+
+/**
+ * Checks an option that is on or off.
+ *
+ * @throws {TypeError} that names the option.
+ */
+export function checkFlag(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') refuse(TypeError, name, 'true or false', value);
 }
 
 /** The options that are numbers. An option of one name means the same everywhere. */
@@ -100,7 +127,7 @@ export function readOptions<Options extends object>(given: Options | null | unde
   for (const [name, value] of Object.entries(options)) {
     CHECKS.get(name)?.(name, value);
     if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
-      throw new TypeError(`The "bufferPolicy" option must be 'close', 'drop' or 'throw', not ${describe(value)}`);
+      refuse(TypeError, name, "'close', 'drop' or 'throw'", value);
     }
   }
   return options;

@@ -1,5 +1,6 @@
-// Shared by all engines: the ends of messages, and the lengths of slices.
+// Shared by all engines: the ends of messages, the lengths of slices, windows, and the bytes of a program.
 
+import { isArrayBuffer, isSharedArrayBuffer } from '../base/realms.ts';
 import type { ContextOptions } from './engine.ts';
 
 /** The bytes at the end of a sync flush, which are not sent (RFC 7692 section 7.2.1). */
@@ -32,10 +33,26 @@ export function slideWindow(before: Uint8Array, data: Uint8Array, windowBits: nu
 export function dictionaryOf({ windowBits, zlib }: ContextOptions): Uint8Array {
   const given = zlib?.['dictionary'];
   if (given === undefined || given === null) return NONE;
-  const bytes = ArrayBuffer.isView(given)
-    ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
-    : new Uint8Array(given as ArrayBuffer);
-  return slideWindow(NONE, bytes, windowBits);
+  return slideWindow(NONE, bytesIn(given)!, windowBits);
+}
+
+const { keys } = Uint8Array.prototype;
+
+/**
+ * The bytes of a buffer or a view, without a copy; null for any other value. Also null for a view outside of its buffer, which has shrunk
+ * or was transferred: such a view says that it has no bytes.
+ */
+export function bytesIn(value: unknown): Uint8Array | null {
+  if (isArrayBuffer(value) || isSharedArrayBuffer(value)) return new Uint8Array(value);
+  if (!ArrayBuffer.isView(value)) return null;
+  try {
+    // The length of a DataView throws outside of the buffer. That of a typed array is 0, and its keys throw.
+    const { byteLength, byteOffset, buffer } = value;
+    if (byteLength === 0 && 'length' in value) keys.call(value as Uint8Array);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  } catch {
+    return null;
+  }
 }
 
 export const closedError = (): Error => new Error('The compression context is closed');

@@ -54,7 +54,7 @@ export interface DeflateAgreement {
 
 /** Largest window, and the one without a parameter (RFC 7692 section 7.1.2). */
 export const MAXIMUM_WINDOW_BITS = 15;
-const MINIMUM_WINDOW_BITS = 8;
+export const MINIMUM_WINDOW_BITS = 8;
 
 /** A peer's parameters, checked by themselves. */
 interface Parameters {
@@ -102,22 +102,25 @@ function readParameters(element: DeflateElement, isOffer: boolean): Parameters {
   return result;
 }
 
+function elementOf(
+  serverNoContextTakeover: boolean | undefined,
+  clientNoContextTakeover: boolean | undefined,
+  serverBits: number | undefined,
+  clientBits: number | boolean | undefined,
+): DeflateElement {
+  const parameters: { name: string; value?: string }[] = [];
+  if (serverNoContextTakeover) parameters.push({ name: 'server_no_context_takeover' });
+  if (clientNoContextTakeover) parameters.push({ name: 'client_no_context_takeover' });
+  if (serverBits) parameters.push({ name: 'server_max_window_bits', value: String(serverBits) });
+  if (clientBits === true) parameters.push({ name: 'client_max_window_bits' });
+  else if (clientBits) parameters.push({ name: 'client_max_window_bits', value: String(clientBits) });
+  return { name: PERMESSAGE_DEFLATE, parameters };
+}
+
 /** The client's offer (RFC 7692 section 7.1). */
 export function offerDeflate(options: DeflateOptions): DeflateElement {
   const { serverNoContextTakeover, clientNoContextTakeover, clientMaxWindowBits = true } = options;
-  const serverMaxWindowBits = serverBitsToAskFor(options);
-  const parameters: { name: string; value?: string }[] = [];
-  if (serverNoContextTakeover === true) parameters.push({ name: 'server_no_context_takeover' });
-  if (clientNoContextTakeover === true) parameters.push({ name: 'client_no_context_takeover' });
-  if (typeof serverMaxWindowBits === 'number') {
-    parameters.push({ name: 'server_max_window_bits', value: String(serverMaxWindowBits) });
-  }
-  if (typeof clientMaxWindowBits === 'number') {
-    parameters.push({ name: 'client_max_window_bits', value: String(clientMaxWindowBits) });
-  } else if (clientMaxWindowBits) {
-    parameters.push({ name: 'client_max_window_bits' });
-  }
-  return { name: PERMESSAGE_DEFLATE, parameters };
+  return elementOf(serverNoContextTakeover, clientNoContextTakeover, serverBitsToAskFor(options), clientMaxWindowBits);
 }
 
 /** The window that a client requests from its server: that of the options, or the largest one for the memory of the options. */
@@ -177,11 +180,6 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
     asked.clientNoContextTakeover ||
     options.clientNoContextTakeover === true ||
     (options.clientNoContextTakeover !== false && exceedsMemory(clientBits, options));
-  const parameters: { name: string; value?: string }[] = [];
-  if (serverNoContextTakeover) parameters.push({ name: 'server_no_context_takeover' });
-  if (clientNoContextTakeover) parameters.push({ name: 'client_no_context_takeover' });
-  if (serverBits !== undefined) parameters.push({ name: 'server_max_window_bits', value: String(serverBits) });
-  if (clientBits !== undefined) parameters.push({ name: 'client_max_window_bits', value: String(clientBits) });
   return {
     agreement: {
       serverNoContextTakeover,
@@ -189,7 +187,7 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
       serverMaxWindowBits: serverBits ?? MAXIMUM_WINDOW_BITS,
       clientMaxWindowBits: clientBits ?? MAXIMUM_WINDOW_BITS,
     },
-    element: { name: PERMESSAGE_DEFLATE, parameters },
+    element: elementOf(serverNoContextTakeover, clientNoContextTakeover, serverBits, clientBits),
   };
 }
 

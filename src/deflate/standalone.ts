@@ -1,10 +1,11 @@
 // Raw DEFLATE (RFC 1951) of messages, for programs: `wasock/deflate`. Each message ends with a sync flush without its four bytes, as in
 // RFC 7692 section 7.2.
 
-import { checkLimit, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
-import { isArrayBuffer } from '../base/realms.ts';
+import { checkFlag, checkLimit, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { InflateError, type DeflateEngine, type DeflateJob, type Deflator, type Inflator } from './engine.ts';
-import { DEFAULT_LEVEL } from './messages.ts';
+import { bytesIn, DEFAULT_LEVEL } from './messages.ts';
+import { MAXIMUM_WINDOW_BITS } from './parameters.ts';
+import { checkDictionary, checkLevel, checkWindowBits } from './settings.ts';
 
 /** How messages refer to each other: both sides must use the same settings. */
 export interface WindowOptions {
@@ -46,29 +47,22 @@ export class InflateLengthError extends RangeError {
   readonly code: string = 'ERR_INFLATE_LENGTH';
 }
 
-function readWindowOptions({ windowBits, contextTakeover, dictionary }: WindowOptions): {
+function readWindowOptions({ windowBits = MAXIMUM_WINDOW_BITS, contextTakeover = true, dictionary }: WindowOptions): {
   windowBits: number;
   noContextTakeover: boolean;
   zlib: Record<string, unknown>;
 } {
-  if (dictionary !== undefined && dictionary !== null && !ArrayBuffer.isView(dictionary) && !isArrayBuffer(dictionary)) {
-    throw new TypeError('The "dictionary" option must be an ArrayBuffer or a view of one');
-  }
-  const bits = checkInteger('windowBits', windowBits ?? 15, 8, 15);
-  return { windowBits: bits, noContextTakeover: contextTakeover === false, zlib: { dictionary } };
+  checkWindowBits('windowBits', windowBits);
+  checkFlag('contextTakeover', contextTakeover);
+  if (dictionary !== undefined) checkDictionary('dictionary', dictionary);
+  return { windowBits, noContextTakeover: !contextTakeover, zlib: { dictionary } };
 }
 
-/** @throws {RangeError} that names the option. */
-function checkInteger(name: string, value: unknown, least: number, most: number): number {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  throw new RangeError(`The "${name}" option must be an integer from ${least} to ${most}, not ${String(value)}`);
-}
-
-/** @throws {TypeError} for what has no bytes. */
+/** @throws {TypeError} for what has no bytes, or has them no more. */
 function bytesOf(data: unknown): Uint8Array {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (isArrayBuffer(data)) return new Uint8Array(data);
-  throw new TypeError('The data must be an ArrayBuffer or a view of one');
+  const bytes = bytesIn(data);
+  if (bytes === null) throw new TypeError('The data must be an ArrayBuffer or a view of one, and within its bounds');
+  return bytes;
 }
 
 /** Runs a job to its end. @returns Bytes with a separate ArrayBuffer of the same length. */
@@ -89,7 +83,8 @@ export class MessageDeflater {
    */
   constructor(engine: DeflateEngine, given: DeflaterOptions | undefined) {
     const options = ownOptions(given);
-    const level = checkInteger('level', options.level ?? DEFAULT_LEVEL, -1, 9);
+    const { level = DEFAULT_LEVEL } = options;
+    checkLevel('level', level);
     const { zlib, ...context } = readWindowOptions(options);
     this.#deflator = engine.createDeflator({ ...context, zlib: { ...zlib, level } });
   }
@@ -130,7 +125,7 @@ export class MessageInflater {
    */
   constructor(engine: DeflateEngine, given: InflaterOptions | undefined) {
     const options = ownOptions(given);
-    const maxLength = options.maxLength ?? DEFAULT_MAX_PAYLOAD;
+    const { maxLength = DEFAULT_MAX_PAYLOAD } = options;
     checkLimit('maxLength', maxLength);
     this.#maxLength = maxLength === Infinity ? 0 : maxLength;
     this.#inflator = engine.createInflator(readWindowOptions(options));

@@ -21,6 +21,7 @@ import {
   INFLATE_STREAM_END,
   WINDOW_BYTES,
 } from '../../assembly/deflate/layout.ts';
+import { checkInteger } from '../base/options.ts';
 import { now } from '../clock.ts';
 import {
   InflateError,
@@ -294,7 +295,9 @@ class WasmDeflator implements Deflator, Resident {
   constructor(kernel: DeflateKernel, options: ContextOptions) {
     const { windowBits, noContextTakeover, zlib } = options;
     this.kernel = kernel;
-    this.#level = levelOf(zlib?.['level']);
+    const level = zlib?.['level'] ?? DEFAULT_LEVEL;
+    checkInteger('level', level, -1, 9);
+    this.#level = level === -1 ? 6 : (level as number);
     // A stored block refers to no window.
     this.#windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
     this.#window = this.#dictionary = this.#level === 0 ? NONE : dictionaryOf(options);
@@ -421,17 +424,6 @@ class DeflateRun implements DeflateJob {
     const length = exports.takeOutput();
     if (length > 0) this.#chunks.push(memory.slice(DEFLATE_OUT, DEFLATE_OUT + length));
   }
-}
-
-/** @throws {RangeError} unless it is a level of zlib's: 0 to 9, or -1 for 6. */
-function levelOf(level: unknown): number {
-  if (level === undefined) return DEFAULT_LEVEL;
-  if (typeof level !== 'number' || !Number.isInteger(level) || level < -1 || level > 9) {
-    throw new RangeError(
-      `The value of "level" is out of range: it must be an integer from -1 to 9, and is ${JSON.stringify(level)}`,
-    );
-  }
-  return level === -1 ? 6 : level;
 }
 
 /** Makes the engine. @param load Called when a connection first compresses. */

@@ -1,27 +1,19 @@
 // permessage-deflate where node:zlib is: our own engine, and zlib for what only zlib can do.
 
 import zlib from 'node:zlib';
-import { checkLimit, ownOptions } from '../base/options.ts';
 import type { DeflateEngine } from '../deflate/engine.ts';
 import type { DeflateKernel } from '../deflate/kernel.ts';
+import type { DeflateSettings } from '../deflate/settings.ts';
 import { createWasmEngine } from '../deflate/wasm-engine.ts';
 import { createZlibEngine, takesWindows } from '../deflate/zlib-engine.ts';
-
-/** The options that are checked. */
-export interface DeflateSettings {
-  readonly engine?: 'wasm' | 'zlib' | undefined;
-  readonly maxMemoryPerConnection?: number | undefined;
-  readonly zlibDeflateOptions?: object | undefined;
-  readonly zlibInflateOptions?: object | undefined;
-}
 
 const zlibEngine = createZlibEngine(zlib);
 let canInflateAll: boolean | undefined;
 /** Whether node:zlib reads what refers to earlier messages. */
 const canInflate = (): boolean => (canInflateAll ??= takesWindows(zlib));
 
-/** Gives the engine for connections. `'zlib'`: node:zlib for all of it. */
-export type EngineChoice = (name?: 'zlib' | 'wasm') => DeflateEngine;
+/** Gives the engine for a connection with these options. `engine: 'zlib'`: node:zlib for all of it. */
+export type EngineChoice = (settings?: DeflateSettings) => DeflateEngine;
 
 /**
  * Makes an engine that is our own wherever it can be: node:zlib does what only zlib can do, and everything where the
@@ -51,20 +43,5 @@ export function createDeflateEngine(load: () => DeflateKernel): EngineChoice {
     createDeflator: (options) => zlibEngine.createDeflator(options),
     createInflator: (options) => (canInflate() ? zlibEngine : ownEngine()).createInflator(options),
   };
-  return (name) => (name === 'zlib' ? named : engine);
-}
-
-/**
- * Checks the options of permessage-deflate when a program passes them, so that an invalid one is reported then and not when a peer compresses.
- *
- * @throws {RangeError | TypeError} for zlib's as node:zlib does, for others by name.
- */
-export function checkDeflateOptions(settings: DeflateSettings | undefined): void {
-  const { engine: name, maxMemoryPerConnection: memory, zlibDeflateOptions, zlibInflateOptions } = settings ?? {};
-  if (name !== undefined && name !== 'wasm' && name !== 'zlib') {
-    throw new TypeError(`The "perMessageDeflate.engine" option must be 'wasm' or 'zlib'`);
-  }
-  if (memory !== undefined) checkLimit('perMessageDeflate.maxMemoryPerConnection', memory);
-  if (zlibDeflateOptions) zlib.createDeflateRaw(ownOptions(zlibDeflateOptions)).close();
-  if (zlibInflateOptions) zlib.createInflateRaw(ownOptions(zlibInflateOptions)).close();
+  return (settings) => (settings?.engine === 'zlib' ? named : engine);
 }

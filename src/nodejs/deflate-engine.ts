@@ -5,4 +5,4 @@ import { createDeflateEngine, type EngineChoice } from './compression.ts';
 
 export const deflateEngine: EngineChoice = createDeflateEngine(sharedDeflateKernel);
 
-export { checkDeflateOptions } from './compression.ts';
+export { checkDeflateOptions } from '../deflate/settings.ts';

@@ -8,7 +8,9 @@ import type * as NodeWs from '../../adapters/node/index.ts';
 import type * as NodeW3C from '../../adapters/node/w3c.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
-const { WebSocket, WebSocketServer, broadcast } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
+const { PerMessageDeflate, WebSocket, WebSocketServer, broadcast } = (await import(
+  `../../adapters/${runtime}/index.ts`
+)) as typeof NodeWs;
 const { WebSocket: W3CWebSocket } = (await import(`../../adapters/${runtime}/w3c.ts`)) as typeof NodeW3C;
 
 type Socket = InstanceType<typeof WebSocket>;
@@ -270,6 +272,34 @@ describe('options', () => {
       other.close();
     }
     expect(extensions[0]).toBe(extensions[1]);
+  });
+
+  test.each([
+    ['zlibDeflateOptions.level', { zlibDeflateOptions: { level: 10 } }, RangeError],
+    ['zlibDeflateOptions.level', { zlibDeflateOptions: { level: 1.5 } }, RangeError],
+    ['zlibInflateOptions.windowBits', { zlibInflateOptions: { windowBits: 7 } }, RangeError],
+    ['zlibDeflateOptions.dictionary', { zlibDeflateOptions: { dictionary: 'text' } }, TypeError],
+    ['serverMaxWindowBits', { serverMaxWindowBits: 16 }, RangeError],
+    ['clientMaxWindowBits', { clientMaxWindowBits: '10' }, RangeError],
+    ['serverNoContextTakeover', { serverNoContextTakeover: 'yes' }, TypeError],
+    ['threshold', { threshold: -1 }, RangeError],
+    ['concurrencyLimit', { concurrencyLimit: NaN }, RangeError],
+    ['engine', { engine: 'brotli' }, TypeError],
+  ])('of permessage-deflate that are wrong are named: %s', (name, options, kind) => {
+    const perMessageDeflate = options as never;
+    for (const create of [
+      () => new WebSocketServer({ noServer: true, perMessageDeflate }),
+      () => new WebSocket('ws://127.0.0.1:9', { perMessageDeflate }),
+      () => {
+        const deflate = new PerMessageDeflate(perMessageDeflate);
+        // As in ws, this class reports a wrong value where it first compresses.
+        deflate.params = deflate.acceptAsClient([{}]);
+        deflate.compress('', true, () => {});
+      },
+    ]) {
+      expect(create).toThrow(kind);
+      expect(create).toThrow(`The "perMessageDeflate.${name}" option must be `);
+    }
   });
 
   const limits = ['maxPayload', 'maxFragments', 'maxBufferedChunks', 'maxBufferedAmount', 'maxRedirects'];

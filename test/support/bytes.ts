@@ -57,3 +57,12 @@ function readFrames(bytes: Uint8Array, onCut: (length: number, at: number) => vo
   }
   return frames;
 }
+
+/** A buffer that can shrink. TypeScript's library for our oldest runtime does not have it. */
+export interface ResizableBuffer extends ArrayBuffer {
+  resize(length: number): void;
+}
+
+export function resizableBuffer(length: number): ResizableBuffer {
+  return Reflect.construct(ArrayBuffer, [length, { maxByteLength: length }]) as ResizableBuffer;
+}

@@ -19,7 +19,7 @@ import type {
 import type { ServerRuntime } from '../../src/api/ws/binding.ts';
 import { StreamHttpServer } from '../../src/http1/ws/http-server.ts';
 import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
-import { checkDeflateOptions } from '../../src/nodejs/compression.ts';
+import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 
 /** How a network behaves, where runtimes differ. */
 export interface Behaviour {

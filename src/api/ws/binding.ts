@@ -17,9 +17,9 @@ export interface Runtime {
   readonly startOpening: Backend<Duplex, ClientRequest, IncomingMessage>;
   /** Makes a session over a socket whose handshake is done. Nothing has been read from it since. */
   createSession(socket: Duplex, options: ConnectionOptions, generateMask?: ClientOptions['generateMask']): Session;
-  /** Called when a connection negotiates permessage-deflate. @param name `'zlib'`: over node:zlib. */
-  deflateEngine(name?: 'wasm' | 'zlib'): DeflateEngine;
-  /** Tries out the zlib options of a program. @throws {RangeError | TypeError} for an invalid one. */
+  /** Gives the engine for connections with these options. Called when one negotiates permessage-deflate. */
+  deflateEngine(settings?: PerMessageDeflateOptions): DeflateEngine;
+  /** Checks the options of a program. @throws {RangeError | TypeError} for an invalid one, or one that the runtime cannot carry out. */
   checkDeflateOptions(settings: PerMessageDeflateOptions | undefined): void;
   /** Checks what a client asks for, before each opening. @throws {TypeError} for an option that the runtime does not support. */
   checkClientOptions(options: ClientOptions, target: Target): void;

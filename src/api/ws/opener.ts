@@ -121,7 +121,7 @@ class Opener implements CoreOpening {
     const { allowSynchronousEvents, generateMask, perMessageDeflate = true } = this.#options;
     const deflate = deflateSettings(perMessageDeflate);
     const compression =
-      agreement && deflate && compressionSettings(deflate, agreement, this.#runtime.deflateEngine(deflate.engine), 'client');
+      agreement && deflate && compressionSettings(deflate, agreement, this.#runtime.deflateEngine(deflate), 'client');
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
     const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
     const session = this.#runtime.createSession(socket, settings, generateMask);

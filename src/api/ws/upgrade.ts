@@ -254,7 +254,7 @@ export class Upgrade {
     const { options } = this.#server;
     const deflate = deflateSettings(options.perMessageDeflate);
     const compression =
-      answer && deflate && compressionSettings(deflate, answer.agreement, runtime.deflateEngine(deflate.engine), 'server');
+      answer && deflate && compressionSettings(deflate, answer.agreement, runtime.deflateEngine(deflate), 'server');
     return runtime.createSession(this.#socket, { role: 'server', compression, ...sessionSettings(options) });
   }
 

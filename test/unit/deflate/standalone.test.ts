@@ -4,7 +4,7 @@ import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Deflater, InflateDataError, InflateLengthError, Inflater } from '../../../src/deflate/index.ts';
 import { takesWindows } from '../../../src/deflate/zlib-engine.ts';
-import { expectBytes } from '../../support/bytes.ts';
+import { expectBytes, resizableBuffer } from '../../support/bytes.ts';
 import { concat, hex, utf8 } from '../../support/frames.ts';
 import { EXPECTED, useDeflate } from '../../support/raw-deflate.ts';
 import { noise, records, unpack } from './zlib-oracle.ts';
@@ -200,6 +200,8 @@ describe('both', () => {
     [{ windowBits: 9.5 }, RangeError, 'windowBits'],
     [{ windowBits: '9' }, RangeError, 'windowBits'],
     [{ dictionary: 'text' }, TypeError, 'dictionary'],
+    [{ contextTakeover: 0 }, TypeError, 'contextTakeover'],
+    [{ contextTakeover: 'no' }, TypeError, 'contextTakeover'],
   ] as const)('refuse %j', (options, kind, name) => {
     for (const create of [() => new Deflater(options as never), () => new Inflater(options as never)]) {
       expect(create).toThrow(kind);
@@ -218,6 +220,27 @@ describe('both', () => {
     for (const data of ['text', null, undefined, 5, [1], {}]) {
       expect(() => new Deflater().deflate(data as never)).toThrow(TypeError);
       expect(() => new Inflater().inflate(data as never)).toThrow(TypeError);
+    }
+  });
+
+  it.each(['shrunk', 'transferred'] as const)('refuse a view whose buffer has %s: it is no empty message', (how) => {
+    for (const make of [
+      (buffer: ArrayBuffer) => new Uint8Array(buffer, 4),
+      (buffer: ArrayBuffer) => new Float32Array(buffer, 4, 1),
+      (buffer: ArrayBuffer) => new DataView(buffer, 4, 4),
+      (buffer: ArrayBuffer) => Buffer.from(buffer, 4, 4),
+    ]) {
+      const buffer = resizableBuffer(8);
+      const view = make(buffer);
+      if (how === 'shrunk') buffer.resize(2);
+      else structuredClone(buffer, { transfer: [buffer] });
+      expect(() => new Deflater().deflate(view)).toThrow(TypeError);
+      expect(() => new Inflater().inflate(view)).toThrow(TypeError);
+      expect(() => new Deflater({ dictionary: view })).toThrow('"dictionary"');
+    }
+    const empty = new ArrayBuffer(8);
+    for (const view of [new Uint8Array(empty, 8), new Uint8Array(0), new DataView(empty, 0, 0)]) {
+      expect(new Deflater().deflate(view)).toEqual(new Uint8Array([0]));
     }
   });
 

@@ -27,8 +27,8 @@ test.each([
 ] as const)('messages are compressed by %s', (_name, engine, zlib, second) => {
   const choose = createDeflateEngine(sharedDeflateKernel);
   const options = { windowBits: 12, noContextTakeover: false, zlib };
-  const deflator = choose(engine).createDeflator(options);
-  const inflator = choose(engine).createInflator(options);
+  const deflator = choose({ engine }).createDeflator(options);
+  const inflator = choose({ engine }).createInflator(options);
   for (const expected of [undefined, second]) {
     const packed = new Uint8Array(deflator.deflate(utf8('Hello'), true).step()!);
     if (expected !== undefined) expect(Buffer.from(packed).toString('hex')).toBe(expected);

@@ -1,17 +1,21 @@
 import { expect, test } from 'vitest';
 import { checkDeflateOptions, deflateEngine } from '../../../../adapters/deno/bundled-deflate-engine.ts';
 
-test('options that need node:zlib are refused by name in the single file', () => {
-  expect(() => checkDeflateOptions({ engine: 'zlib' })).toThrow(/^The "perMessageDeflate\.engine" option needs node:zlib/);
-  expect(() => checkDeflateOptions({ zlibDeflateOptions: { strategy: 2 } })).toThrow(
-    /^The "perMessageDeflate\.zlibDeflateOptions\.strategy" option needs node:zlib/,
+test.each([
+  ['engine', { engine: 'zlib' }],
+  ['zlibDeflateOptions.strategy', { zlibDeflateOptions: { strategy: 2 } }],
+] as const)('the single file refuses %s, which needs node:zlib, and says what to import', (name, options) => {
+  const error = new TypeError(
+    `The "perMessageDeflate.${name}" option needs node:zlib, which is not in this file: import npm:wasock`,
   );
-  expect(() => deflateEngine('zlib')).toThrow(TypeError);
+  expect(() => checkDeflateOptions(options)).toThrow(error);
+  expect(() => deflateEngine(options)).toThrow(error);
 });
 
-test('other options are checked as everywhere', () => {
+test('the single file checks other options as every runtime does', () => {
   expect(() => checkDeflateOptions({ maxMemoryPerConnection: -1 })).toThrow(RangeError);
-  expect(() => checkDeflateOptions({ zlibDeflateOptions: { level: 9 } })).not.toThrow();
+  expect(() => checkDeflateOptions({ zlibDeflateOptions: { strategy: 9 } })).toThrow(RangeError);
+  expect(() => checkDeflateOptions({ zlibDeflateOptions: { level: 9, strategy: 0 } })).not.toThrow();
   expect(() => checkDeflateOptions(undefined)).not.toThrow();
-  expect(deflateEngine()).toBe(deflateEngine('wasm'));
+  expect(deflateEngine()).toBe(deflateEngine({ engine: 'wasm' }));
 });
