@@ -1,4 +1,4 @@
-// The interface of DEFLATE engines. Types only.
+// The interface of DEFLATE engines, and their error.
 
 /** Work that may take several turns, so that a long message does not hold up the event loop. */
 export interface DeflateJob {
@@ -70,7 +70,7 @@ export interface DeflateEngine {
 export class InflateError extends Error {
   /** Whether the output would be longer than the limit; otherwise the input is malformed. */
   readonly isTooLong: boolean;
-  /** zlib's own code, for example `Z_DATA_ERROR`. */
+  /** zlib's own code, for example `Z_DATA_ERROR`, or `WS_ERR_TOO_MANY_BUFFERED_PARTS` for more streams than a peer may send. */
   readonly code: string | undefined;
 
   constructor(init: { readonly message: string; readonly isTooLong: boolean; readonly code?: string | undefined }) {

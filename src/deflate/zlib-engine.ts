@@ -37,23 +37,63 @@ interface InflateInfo {
 }
 
 const Z_SYNC_FLUSH = 2;
-/** Options that zlib's functions have and its streams ignore: no more do we. */
-const STREAMED: StreamOptions = { info: undefined, maxOutputLength: undefined };
+const Z_FINISH = 4;
+/** A last block without bytes. Where zlib does not find it behind a message, the message ends in the middle of a block. */
+const LAST_BLOCK = new Uint8Array([0x03, 0x00]);
 /** Most that `maxOutputLength` takes everywhere. */
 const LARGEST_OUTPUT = 0x7fffffff;
 
-class OneShotDeflator implements Deflator {
-  readonly #zlib: ZlibModule;
-  readonly #options: ContextOptions;
-  readonly #dictionary: Uint8Array;
-  #window: Uint8Array | null;
-  #isShared = true;
+/**
+ * Streams of a message that cost no more than its bytes. A sender needs two: its own, and the empty block behind it (RFC 7692 section
+ * 7.2.3.4). Each stream is a context of zlib, which takes 3 to 13 µs, as long as a short message.
+ */
+const FREE_STREAMS = 4;
+/** One more is free for so many bytes of the message. */
+const BYTES_A_STREAM = 1024;
+/** The others, in the life of a connection. Without a limit, streams of two bytes take 3 s for a MiB. */
+const SPARE_STREAMS = 1000;
+/** Parts of a message that are kept even if the message may not be as long: a flush makes short parts longer. */
+const LEAST_GATHERED = 65536;
+
+const tooLong = (): InflateError => new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
+const tooManyStreams = (): InflateError =>
+  new InflateError({ message: 'Too many deflate streams', isTooLong: false, code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' });
+
+/** One direction of a connection. */
+class OneShotContext {
+  readonly zlib: ZlibModule;
+  readonly options: ContextOptions;
+  readonly dictionary: Uint8Array;
+  /** Null once closed. */
+  window: Uint8Array | null;
 
   constructor(zlib: ZlibModule, options: ContextOptions) {
-    this.#zlib = zlib;
-    this.#options = options;
-    this.#window = this.#dictionary = dictionaryOf(options);
+    this.zlib = zlib;
+    this.options = options;
+    this.window = this.dictionary = dictionaryOf(options);
   }
+
+  /** The options of a call, which begins with the window. Those that zlib's functions have and its streams ignore are left out. */
+  callOptions(rest: StreamOptions): StreamOptions {
+    const { window } = this;
+    if (window === null) throw closedError();
+    const { windowBits, zlib } = this.options;
+    const dictionary = window.length > 0 ? window : undefined;
+    return { level: DEFAULT_LEVEL, ...zlib, info: undefined, maxOutputLength: undefined, windowBits, dictionary, ...rest };
+  }
+
+  /** Adds what a message had to the window. */
+  slide(data: Uint8Array): void {
+    this.window = slideWindow(this.window!, data, this.options.windowBits);
+  }
+
+  close(): void {
+    this.window = null;
+  }
+}
+
+class OneShotDeflator extends OneShotContext implements Deflator {
+  #isShared = true;
 
   deflate(data: Uint8Array, isFinal: boolean): DeflateJob {
     const parts: Uint8Array[] = [];
@@ -64,7 +104,7 @@ class OneShotDeflator implements Deflator {
       parts.push(this.#run(input.subarray(at, end)));
       at = end;
       if (end < input.length) return null;
-      if (isFinal && this.#options.noContextTakeover) this.#reset();
+      if (isFinal && this.options.noContextTakeover) this.adoptWindow(this.dictionary);
       const bytes = concat(parts);
       if (!isFinal) return bytes;
       return bytes.length < TAIL.length ? emptyMessage() : bytes.subarray(0, bytes.length - TAIL.length);
@@ -77,129 +117,79 @@ class OneShotDeflator implements Deflator {
   }
 
   get sharedWindow(): Uint8Array | null {
-    return this.#isShared ? this.#window : null;
+    return this.#isShared ? this.window : null;
   }
 
   takeWindow(): Uint8Array {
-    if (this.#window === null) throw closedError();
+    if (this.window === null) throw closedError();
     this.#isShared = true;
-    return this.#window;
+    return this.window;
   }
 
   adoptWindow(window: Uint8Array): void {
-    if (this.#window === null) throw closedError();
-    this.#window = window;
+    if (this.window === null) throw closedError();
+    this.window = window;
     this.#isShared = true;
   }
 
   #run(data: Uint8Array): Uint8Array {
-    if (this.#window === null) throw closedError();
-    const { windowBits, zlib: options } = this.#options;
-    const dictionary = this.#window.length > 0 ? { dictionary: this.#window } : {};
-    const bytes = this.#zlib.deflateRawSync(data, {
-      level: DEFAULT_LEVEL,
-      ...options,
-      ...STREAMED,
-      windowBits,
-      finishFlush: Z_SYNC_FLUSH,
-      ...dictionary,
-    });
-    this.#window = slideWindow(this.#window, data, windowBits);
+    const bytes = this.zlib.deflateRawSync(data, this.callOptions({ finishFlush: Z_SYNC_FLUSH }));
+    this.slide(data);
     this.#isShared = false;
     return bytes;
   }
-
-  #reset(): void {
-    this.#window = this.#dictionary;
-    this.#isShared = true;
-  }
-
-  close(): void {
-    this.#window = null;
-  }
 }
 
-/** Gives `bytes` room for `length` bytes, and for as many as it had: many short parts take little copying. */
-function grow(bytes: Uint8Array, length: number): Uint8Array {
-  const longer = new Uint8Array(Math.max(length, 2 * bytes.length));
-  longer.set(bytes);
-  return longer;
-}
-
-class OneShotInflator implements Inflator {
-  readonly #zlib: ZlibModule;
-  readonly #options: ContextOptions;
-  readonly #dictionary: Uint8Array;
-  #window: Uint8Array | null;
+class OneShotInflator extends OneShotContext implements Inflator {
   /** Parts of a message, kept until its last one: zlib's functions do not stop in the middle of a block. */
   #gathered: Uint8Array[] = [];
-
-  constructor(zlib: ZlibModule, options: ContextOptions) {
-    this.#zlib = zlib;
-    this.#options = options;
-    this.#window = this.#dictionary = dictionaryOf(options);
-  }
+  #gatheredBytes = 0;
+  #spareStreams = SPARE_STREAMS;
 
   inflate(data: Uint8Array, limit: number, isFinal: boolean = true): DeflateJob {
     if (!isFinal) {
+      this.#gatheredBytes += data.length;
+      if (limit > 0 && this.#gatheredBytes > Math.max(limit, LEAST_GATHERED)) throw tooLong();
       this.#gathered.push(new Uint8Array(data));
-      return { isOwned: true, step: () => new Uint8Array(0) };
+      return { isOwned: true, step: () => NONE };
     }
-    const whole = concat([...this.#gathered, data, TAIL]);
-    const end = whole.length - TAIL.length;
+    const whole = concat([...this.#gathered, data, TAIL, LAST_BLOCK]);
+    const end = whole.length - TAIL.length - LAST_BLOCK.length;
     this.#gathered = [];
+    this.#gatheredBytes = 0;
+    const parts: Uint8Array[] = [];
     let at = 0;
-    let output = NONE;
     let length = 0;
-    // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
-    const job = { isOwned: false, step: (): Uint8Array | null => step() };
+    let streams = FREE_STREAMS + end / BYTES_A_STREAM;
     // One stream a step: a block with BFINAL may end it before the message does (RFC 7692 section 7.2.3.4).
     const step = (): Uint8Array | null => {
+      if (streams-- < 1 && this.#spareStreams-- === 0) throw tooManyStreams();
       const { buffer, engine } = this.#run(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
-      const start = length;
       length += buffer.length;
-      if (limit > 0 && length > limit) throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
+      if (limit > 0 && length > limit) throw tooLong();
       at += engine.bytesWritten;
-      const hasEnded = at < whole.length;
-      this.#window =
-        hasEnded || this.#options.noContextTakeover
-          ? this.#dictionary
-          : slideWindow(this.#window!, buffer, this.#options.windowBits);
-      if (start === 0 && at >= end) return buffer;
-      // Copied: zlib's buffer has 16 KiB, and a peer sends a stream of one byte in three.
-      if (output.length < length) output = grow(output, length);
-      output.set(buffer, start);
+      if (at < whole.length || this.options.noContextTakeover) this.window = this.dictionary;
+      else this.slide(buffer);
+      // Copied if it waits for others, because zlib's buffer has 16 KiB and a peer sends a stream of one byte in three.
+      parts.push(at < end && buffer.length < buffer.buffer.byteLength ? new Uint8Array(buffer) : buffer);
       if (at < end) return null;
-      job.isOwned = true;
-      return output.length === length ? output : output.slice(0, length);
+      // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
+      job.isOwned = parts.length > 1;
+      return concat(parts);
     };
+    const job = { isOwned: false, step };
     return job;
   }
 
   #run(data: Uint8Array, limit: number): InflateInfo {
-    if (this.#window === null) throw closedError();
-    const { windowBits, zlib: options } = this.#options;
-    const dictionary = this.#window.length > 0 ? { dictionary: this.#window } : {};
-    const maximum = limit > 0 ? { maxOutputLength: Math.min(limit, LARGEST_OUTPUT) } : {};
+    const maxOutputLength = limit > 0 ? Math.min(limit, LARGEST_OUTPUT) : undefined;
+    const options = this.callOptions({ finishFlush: Z_FINISH, info: true, maxOutputLength });
     try {
-      return this.#zlib.inflateRawSync(data, {
-        ...options,
-        ...STREAMED,
-        windowBits,
-        finishFlush: Z_SYNC_FLUSH,
-        info: true,
-        ...dictionary,
-        ...maximum,
-      }) as InflateInfo;
+      return this.zlib.inflateRawSync(data, options) as InflateInfo;
     } catch (error) {
       const { message, code } = error as Error & { code?: string };
-      const isTooLong = code === 'ERR_BUFFER_TOO_LARGE';
-      throw new InflateError({ message: isTooLong ? 'Max payload size exceeded' : message, isTooLong, code });
+      throw code === 'ERR_BUFFER_TOO_LARGE' ? tooLong() : new InflateError({ message, isTooLong: false, code });
     }
-  }
-
-  close(): void {
-    this.#window = null;
   }
 }
 

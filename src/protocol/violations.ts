@@ -14,10 +14,12 @@ import {
   STATUS_UNEXPECTED_CONTINUATION,
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
-import { CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
-import { CLOSE_INTERNAL_ERROR } from '../base/close-codes.ts';
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
 import { InflateError } from '../deflate/engine.ts';
+
+/** Of ws, for limits on parts. The close code is 1008. */
+const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 function invalidFrame(code: ErrorCode, detail: string): ProtocolError {
   return new ProtocolError({ code, message: `Invalid WebSocket frame: ${detail}` });
@@ -86,6 +88,7 @@ export function frameTooLarge(length: number): CapacityError {
 export function violationOfInflate(error: unknown): PeerError {
   if (!(error instanceof InflateError)) return compressionFailed(error);
   if (error.isTooLong) return messageTooLarge();
+  if (error.code === TOO_MANY_PARTS) return tooManyParts(error.message);
   return new CompressionError({ code: error.code ?? 'Z_DATA_ERROR', message: error.message });
 }
 
@@ -96,18 +99,14 @@ function compressionFailed(cause: unknown): CompressionError {
   return new CompressionError({ code, message: `Decompression failed: ${message}`, closeCode: CLOSE_INTERNAL_ERROR, cause });
 }
 
+function tooManyParts(message: string): CapacityError {
+  return new CapacityError({ code: TOO_MANY_PARTS, message, closeCode: CLOSE_POLICY_VIOLATION });
+}
+
 export function tooManyChunks(): CapacityError {
-  return new CapacityError({
-    code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-    message: 'Too many buffered chunks',
-    closeCode: CLOSE_POLICY_VIOLATION,
-  });
+  return tooManyParts('Too many buffered chunks');
 }
 
 export function tooManyFragments(): CapacityError {
-  return new CapacityError({
-    code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-    message: 'Too many message fragments',
-    closeCode: CLOSE_POLICY_VIOLATION,
-  });
+  return tooManyParts('Too many message fragments');
 }

@@ -16,9 +16,9 @@ import {
   type DeflateAgreement,
   type DeflateElement,
 } from '../../deflate/parameters.ts';
+import { checkDeflateOptions } from '../../deflate/settings.ts';
 import { Compression, type JobDone } from '../../protocol/compression.ts';
 import { messageTooLarge } from '../../protocol/violations.ts';
-import { checkDeflateOptions } from '../compression.ts';
 import { copyToOwn } from '../buffers.ts';
 import { deflateEngine, platform } from './binding.ts';
 
@@ -147,7 +147,8 @@ export class DeflateCore {
   readonly #settings: PerMessageDeflateSettings;
   #agreement: DeflateAgreement | null = null;
   readonly #deflating: Lane = new Lane(() => this.#createContext());
-  readonly #inflating: Lane = new Lane(() => this.#createContext());
+  /** Our engine, also with `engine: 'zlib'`: it inflates a part of a message at once, as ws does, while zlib's functions need all parts. */
+  readonly #inflating: Lane = new Lane(() => this.#createContext('wasm'));
   #shared: Compression | null = null;
 
   constructor(settings: PerMessageDeflateSettings | null | undefined) {
@@ -221,13 +222,14 @@ export class DeflateCore {
     return (this.#shared ??= this.#createContext());
   }
 
-  #createContext(): Compression {
-    const settings = this.#settings;
+  /** @param engine The one of the options, unless it is named. */
+  #createContext(engine?: 'wasm'): Compression {
     if (this.#agreement === null) throw new TypeError('Call accept() first: there is no agreement yet');
-    checkDeflateOptions(settings);
     const role = this.isServer ? 'server' : 'client';
-    const options = settings as PerMessageDeflateOptions;
-    return new Compression(platform, role, compressionSettings(options, this.#agreement, deflateEngine(settings.engine), role));
+    const options = this.#settings as PerMessageDeflateOptions;
+    checkDeflateOptions(options);
+    const chosen = deflateEngine(engine ? { engine } : options);
+    return new Compression(platform, role, compressionSettings(options, this.#agreement, chosen, role));
   }
 }
 markCores(DeflateCore, 'DeflateCore');

@@ -89,9 +89,77 @@ describe.runIf(takesWindows(zlib))('a context of the engine over zlib', () => {
     expectBytes(finish(inflator.inflate(hex('f2 00 11 00 00'), 0)), utf8('Hello'));
   });
 
+  it('keeps no more parts than a message may have bytes', () => {
+    const inflator = engine.createInflator(KEPT);
+    const parts = noise(65_537);
+    expect(() => {
+      for (let at = 0; at < parts.length; at += 100) finish(inflator.inflate(parts.subarray(at, at + 100), 1000, false));
+    }).toThrow('Max payload size exceeded');
+    const unlimited = engine.createInflator(KEPT);
+    for (let round = 0; round < 3; round++) finish(unlimited.inflate(parts, 0, false));
+  });
+
+  it.each([
+    ['a fixed block', 'f2 48 cd'],
+    ['a stored block', '00 0a 00 f5 ff 41 42'],
+    ['a second stream', 'f3 48 cd c9 c9 07 00 f2 48 cd'],
+  ])('refuses a message that ends in the middle of %s', (_name, digits) => {
+    const job = engine.createInflator(KEPT).inflate(hex(digits), 0);
+    expect(() => finish(job)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^Z_(BUF|DATA)_ERROR$/), isTooLong: false }),
+    );
+  });
+
   it('ignores what zlib streams ignore', () => {
     const zlibOptions = { info: true, maxOutputLength: 1 };
     const packed = finish(engine.createDeflator({ ...KEPT, zlib: zlibOptions }).deflate(utf8('Hello'), true));
     expectBytes(finish(engine.createInflator({ ...KEPT, zlib: zlibOptions }).inflate(packed, 0)), utf8('Hello'));
+  });
+});
+
+describe.runIf(takesWindows(zlib))('streams of a message, each of which is a context of zlib', () => {
+  const EMPTY = hex('03 00');
+  const tooMany = expect.objectContaining({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', message: 'Too many deflate streams' });
+
+  /** Steps of a job until it is done or fails. */
+  function stepsUntilError(job: DeflateJob): number {
+    let steps = 0;
+    expect(() => {
+      for (;;) {
+        if (job.step() !== null) return;
+        steps++;
+      }
+    }).toThrow(tooMany);
+    return steps;
+  }
+
+  it('are at most 1,004 in one message, and one more for each KiB', () => {
+    const inflator = engine.createInflator(KEPT);
+    expect(stepsUntilError(inflator.inflate(Buffer.alloc(1_048_576, EMPTY), 0))).toBe(2028);
+    const other = engine.createInflator(KEPT);
+    expect(count(other.inflate(Buffer.alloc(2008, EMPTY), 0))).toBe(1004);
+    expect(stepsUntilError(other.inflate(Buffer.alloc(2008, EMPTY), 0))).toBe(6);
+  });
+
+  it('are as few in many short messages', () => {
+    const inflator = engine.createInflator(KEPT);
+    const message = Buffer.alloc(200, EMPTY);
+    for (let round = 0; round < 10; round++) finish(inflator.inflate(message, 0));
+    expect(() => finish(inflator.inflate(message, 0))).toThrow(tooMany);
+  });
+
+  it('do not count where a sender ends each message with BFINAL', () => {
+    const inflator = engine.createInflator(KEPT);
+    for (let round = 0; round < 2000; round++) {
+      expectBytes(finish(inflator.inflate(hex('f3 48 cd c9 c9 07 00 00'), 0)), utf8('Hello'));
+    }
+  });
+
+  it('may be many in a long message', () => {
+    const stream = zlib.deflateRawSync(noise(1100), { level: 0 });
+    const message = Buffer.concat(Array.from({ length: 3000 }, () => stream));
+    const bytes = finish(engine.createInflator(KEPT).inflate(message, 0));
+    expect(bytes.length).toBe(3_300_000);
+    expectBytes(bytes.subarray(-1100), noise(1100));
   });
 });

@@ -70,6 +70,28 @@ describe('PerMessageDeflate', () => {
     expect(results).toEqual(['hello', 'Z_DATA_ERROR', 'hello']);
   });
 
+  test.each(['wasm', 'zlib'] as const)(
+    'inflates parts of a message one by one, each up to maxPayload, with engine %s',
+    async (engine) => {
+      const deflate = accepted({ engine, maxPayload: 1000 });
+      const compress = (data: Uint8Array, fin: boolean): Promise<Uint8Array> =>
+        new Promise((resolve) => {
+          deflate.compress(data, fin, (_error, bytes) => resolve(bytes!));
+        });
+      const inflate = (data: Uint8Array, fin: boolean): Promise<number | string> =>
+        new Promise((resolve) => {
+          deflate.decompress(data, fin, (error, bytes) =>
+            resolve(error ? (error as Error & { code: string }).code : bytes!.length),
+          );
+        });
+      expect(await inflate(await compress(Buffer.alloc(900), false), false)).toBe(900);
+      expect(await inflate(await compress(Buffer.alloc(900), true), true)).toBe(900);
+      const bomb = await compress(Buffer.alloc(1_000_000), false);
+      expect(bomb.length).toBeLessThan(10_000);
+      expect(await inflate(bomb, false)).toBe('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH');
+    },
+  );
+
   test('refuses bad zlib options where it is first used', () => {
     const deflate = accepted({ zlibDeflateOptions: { level: 99 } });
     for (let round = 0; round < 2; round++) expect(() => deflate.compress('x', true, () => {})).toThrow(RangeError);
