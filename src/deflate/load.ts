@@ -9,10 +9,19 @@ let shared: DeflateKernel | undefined;
 /**
  * The module of this thread, compiled at the first call.
  *
- * @throws {Error} where the runtime allows no WebAssembly.
+ * @throws {Error} that says what to do, where WebAssembly is forbidden.
  */
 export function sharedDeflateKernel(): DeflateKernel {
-  return (shared ??= loadDeflateKernel());
+  return (shared ??= loadShared());
+}
+
+function loadShared(): DeflateKernel {
+  try {
+    return loadDeflateKernel();
+  } catch (cause) {
+    const remedy = "start Node.js without --jitless, or allow 'wasm-unsafe-eval' in the Content-Security-Policy of the page";
+    throw new Error(`wasock/deflate needs WebAssembly, which is forbidden here: ${remedy}`, { cause });
+  }
 }
 
 /** Makes a kernel with separate memory. @param allowsSimd False: the build without SIMD, for tests. */
