@@ -106,7 +106,7 @@ describe.runIf(takesWindows(zlib))('a context of the engine over zlib', () => {
   ])('refuses a message that ends in the middle of %s', (_name, digits) => {
     const job = engine.createInflator(KEPT).inflate(hex(digits), 0);
     expect(() => finish(job)).toThrow(
-      expect.objectContaining({ code: expect.stringMatching(/^Z_(BUF|DATA)_ERROR$/), isTooLong: false }),
+      /^(unexpected end of file|invalid stored block lengths)$/,
     );
   });
 
@@ -119,7 +119,7 @@ describe.runIf(takesWindows(zlib))('a context of the engine over zlib', () => {
 
 describe.runIf(takesWindows(zlib))('streams of a message, each of which is a context of zlib', () => {
   const EMPTY = hex('03 00');
-  const tooMany = expect.objectContaining({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', message: 'Too many deflate streams' });
+  const tooMany = 'Too many deflate streams';
 
   /** Steps of a job until it is done or fails. */
   function stepsUntilError(job: DeflateJob): number {
