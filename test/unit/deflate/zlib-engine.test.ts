@@ -105,9 +105,7 @@ describe.runIf(takesWindows(zlib))('a context of the engine over zlib', () => {
     ['a second stream', 'f3 48 cd c9 c9 07 00 f2 48 cd'],
   ])('refuses a message that ends in the middle of %s', (_name, digits) => {
     const job = engine.createInflator(KEPT).inflate(hex(digits), 0);
-    expect(() => finish(job)).toThrow(
-      /^(unexpected end of file|invalid stored block lengths)$/,
-    );
+    expect(() => finish(job)).toThrow(/^(unexpected end of file|invalid stored block lengths)$/);
   });
 
   it('ignores what zlib streams ignore', () => {
