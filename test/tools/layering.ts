@@ -72,9 +72,14 @@ export const ROOMS: readonly Room[] = [
   },
   { area: 'src/api/message-iterator.ts', holds: 'messages as an async iterator, for both APIs', mayImport: [] },
   {
+    area: 'src/api/send-queue.ts',
+    holds: 'order of messages around a Blob, for both APIs',
+    mayImport: ['src/base/', 'src/clock.ts'],
+  },
+  {
     area: 'src/api/w3c/',
     holds: 'the W3C API',
-    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts'],
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts', 'src/api/send-queue.ts'],
   },
   {
     // The low-level classes are among its static members.
@@ -86,7 +91,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/api/ws/',
     holds: 'the ws-style API; no sockets',
-    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts'],
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/message-iterator.ts', 'src/api/send-queue.ts'],
     // The signatures of ws use Buffer, IncomingMessage and Server. Only an adapter speaks HTTP, so this room gets its types alone.
     modules: [
       'node:buffer',

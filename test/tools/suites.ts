@@ -45,6 +45,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/nodejs/lowlevel/', 'test/oracle/ws/'],
   ['src/nodejs/', 'test/adapters/node/'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
+  ['src/api/send-queue.ts', 'test/unit/api/'],
   // `ws` itself is the measure; what ws does not have has unit tests.
   ['src/api/ws/', 'test/oracle/ws/'],
   ['src/api/w3c/ports.ts', 'test/adapters/node/'],

@@ -4,10 +4,10 @@ import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
 import type { Platform, Session, SessionSink } from '../../platform.ts';
 import { checkProtocols, toHeaderRecord } from './arguments.ts';
-import { toMessageData, type BinaryType, type Body } from './body.ts';
+import { SendQueue } from '../send-queue.ts';
+import { bodyLength, toMessageData, type BinaryType, type Body } from './body.ts';
 import type { Connect, ConnectCallbacks, PendingConnection, W3CWebSocketOptions } from './connect.ts';
 import { failureEvent, pickCloseEvent } from './events.ts';
-import { SendQueue } from './send-queue.ts';
 import { parseWebSocketUrl } from './url.ts';
 import { isError } from '../../base/realms.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
@@ -30,7 +30,10 @@ export class Life {
   readonly #fire: (event: Event) => void;
   readonly url: string;
   readonly #origin: string;
-  readonly #queue: SendQueue;
+  /** While a Blob is being read. */
+  #queue: SendQueue | null = null;
+  /** Payload bytes that will never leave: `bufferedAmount` counts them. */
+  #lostBytes = 0;
   readyState: ReadyState = CONNECTING;
   binaryType: BinaryType = 'blob';
   protocol: string = '';
@@ -65,10 +68,6 @@ export class Life {
     // 10. Set this's url to urlRecord.
     this.url = urlRecord.href;
     this.#origin = urlRecord.origin;
-    this.#queue = new SendQueue(platform, (error) => {
-      this.#error ??= error;
-      this.#session?.terminate();
-    });
     // 12. Run this step in parallel: establish a WebSocket connection given urlRecord, protocols, and client.
     const { protocols: _, headers, signal, ...connectOptions } = options;
     const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: ownOptions(connectOptions) };
@@ -79,7 +78,7 @@ export class Life {
   }
 
   get bufferedAmount(): number {
-    return this.#queue.bufferedAmount;
+    return (this.#session?.bufferedAmount ?? 0) + (this.#queue?.bytes ?? 0) + this.#lostBytes;
   }
 
   /** https://websockets.spec.whatwg.org/#dom-websocket-send */
@@ -87,13 +86,42 @@ export class Life {
     // 1. If this's ready state is CONNECTING, then throw an "InvalidStateError" DOMException.
     if (this.readyState === CONNECTING) throw new DOMException('The WebSocket is not open yet', 'InvalidStateError');
     // 2. Increase bufferedAmount; send where the connection is established and the closing handshake has not started.
-    if (this.readyState !== OPEN) return this.#queue.discard(body);
+    if (this.readyState !== OPEN) return void (this.#lostBytes += bodyLength(body, this.#platform));
     this.#isInCall = true;
     try {
-      this.#queue.send(body);
+      if (this.#queue === null && (typeof body === 'string' || body instanceof Uint8Array)) this.#pass(body);
+      else this.#sendBehind(body);
     } finally {
       this.#isInCall = false;
     }
+  }
+
+  readonly #pass = (body: string | Uint8Array): void => {
+    if (typeof body === 'string') this.#session!.sendText(body);
+    else this.#session!.sendBytes(body, false);
+  };
+
+  /** Sends after everything before it. */
+  #sendBehind(body: Body): void {
+    const size = bodyLength(body, this.#platform);
+    this.#queue ??= new SendQueue(() => (this.#queue = null));
+    this.#queue.add({
+      content: body instanceof Uint8Array ? this.#platform.copy(body, 0, size) : body,
+      size,
+      send: this.#pass,
+      fail: (error) => {
+        this.#stopQueue();
+        this.#error ??= error;
+        this.#session?.terminate();
+      },
+    });
+  }
+
+  /** Drops messages that wait for a Blob. */
+  #stopQueue(): void {
+    this.#lostBytes += this.#queue?.bytes ?? 0;
+    this.#queue?.stop();
+    this.#queue = null;
   }
 
   /** https://websockets.spec.whatwg.org/#dom-websocket-close */
@@ -115,7 +143,10 @@ export class Life {
     this.readyState = CLOSING;
     this.#isInCall = true;
     try {
-      this.#queue.close(code ?? (length > 0 ? CLOSE_NORMAL : undefined), reasonBytes);
+      const session = this.#session!;
+      const sent = code ?? (length > 0 ? CLOSE_NORMAL : undefined);
+      if (this.#queue === null) session.close(sent, reasonBytes);
+      else this.#queue.add({ content: reasonBytes, size: 0, send: () => session.close(sent, reasonBytes) });
     } finally {
       this.#isInCall = false;
     }
@@ -164,7 +195,6 @@ export class Life {
     this.#pending = null;
     this.#ignoreSignal();
     this.#session = session;
-    this.#queue.open(session);
     // 1. Change the ready state to OPEN. 2. Set extensions. 3. Set protocol. 4. Fire an event named open.
     this.readyState = OPEN;
     this.extensions = extensions;
@@ -189,7 +219,7 @@ export class Life {
       onClosing: () => {
         // "When the WebSocket closing handshake is started", change the ready state to CLOSING.
         if (this.readyState === OPEN) this.readyState = CLOSING;
-        this.#queue.stop();
+        this.#stopQueue();
       },
       onError: (error) => {
         this.#error ??= error;
@@ -197,8 +227,9 @@ export class Life {
       },
       onEnd: (code, reason, wasClean) => {
         if (this.#session === null) return;
-        this.#session = null;
-        this.#queue.end();
+        this.#lostBytes = this.bufferedAmount;
+        this.#queue?.stop();
+        this.#queue = this.#session = null;
         if (this.readyState === OPEN) this.readyState = CLOSING;
         const text = this.#platform.decodeText(reason, 0, reason.length, false);
         // RFC 6455 section 7.2.1: a connection that is lost without a Close frame has failed.

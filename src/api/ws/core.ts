@@ -9,14 +9,14 @@ import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../
 import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
-import { SendQueue } from './send-queue.ts';
+import { SendQueue } from '../send-queue.ts';
 import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { immediate, nextTick } from '../../clock.ts';
 import { findCore as findObjectCore, markCores } from '../../base/core.ts';
-import { isBlob } from '../../base/realms.ts';
+import { isBlob, type BlobLike } from '../../base/realms.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
 export type Callback = (error?: Error) => void;
@@ -76,6 +76,7 @@ export class SocketCore implements ShapingSink {
   #deferred: DeferredSink | null = null;
   /** Bytes passed to `send` after it was too late; ws counts them, as the W3C API does. */
   #lateBytes = 0;
+  /** While a Blob is being read. */
   #queue: SendQueue | null = null;
   /** Stops listening to the signal that aborts the opening handshake. */
   #ignoreSignal: (() => void) | null = null;
@@ -253,7 +254,7 @@ export class SocketCore implements ShapingSink {
   sendBytes(bytes: Uint8Array, isText: boolean, options: SendOptions): void {
     const session = this.#session!;
     if (this.#queue === null) session.sendBytes(bytes, isText, options);
-    else this.#queue.add(bytes, (content) => session.sendBytes(content, isText, options), undefined);
+    else this.#sendBehind(bytes, (content) => session.sendBytes(content, isText, options), undefined);
   }
 
   /** Sends a frame that the program has laid out, in order with its messages, where the session can. */
@@ -263,7 +264,7 @@ export class SocketCore implements ShapingSink {
     if (this.#readyState !== OPEN) return callback && nextTick(callback, notOpen(this.#readyState));
     const session = this.#session!;
     if (this.#queue === null) session.sendFrame!(pieces, callback as never);
-    else this.#queue.add(Buffer.concat(pieces), (frame) => session.sendFrame!([frame], callback as never), callback as never);
+    else this.#sendBehind(Buffer.concat(pieces), (frame) => session.sendFrame!([frame], callback as never), callback);
   }
 
   /** Apart from `send`, so that V8 inlines all of that in a listener. */
@@ -273,7 +274,7 @@ export class SocketCore implements ShapingSink {
     const settings = frameOptions(given);
     if (this.#queue !== null || isBlob(data)) {
       const waiting = isBlob(data) ? data : toBytes(normalize(data));
-      this.#queueUp().add(waiting, (bytes) => session.sendBytes(bytes, isText, settings, done as never), done as never);
+      this.#sendBehind(waiting, (bytes) => session.sendBytes(bytes, isText, settings, done as never), done);
     } else if (isText && typeof data === 'string') {
       session.sendText(data, settings, done as never);
     } else {
@@ -302,21 +303,32 @@ export class SocketCore implements ShapingSink {
       if (type === 'ping') session.ping(content, done as never, isMasked);
       else session.pong(content, done as never, isMasked);
     };
-    if (this.#queue !== null || isBlob(bytes)) this.#queueUp().add(bytes, send, done as never);
+    if (this.#queue !== null || isBlob(bytes)) this.#sendBehind(bytes, send, done);
     else send(bytes);
   }
 
-  #queueUp(): SendQueue {
-    this.#queue ??= new SendQueue({
-      isClosed: () => this.#readyState === CLOSED || this.#socket?.destroyed === true,
-      onEmpty: () => (this.#queue = null),
-      onFailure: (error) => {
-        if (this.#readyState === CLOSED) return;
-        this.terminate();
-        this.onError(error);
+  /** Sends after everything before it. */
+  #sendBehind(data: BlobLike | Uint8Array, send: (bytes: Uint8Array) => void, callback: Callback | undefined): void {
+    this.#queue ??= new SendQueue(() => (this.#queue = null));
+    const isBytes = data instanceof Uint8Array;
+    this.#queue.add({
+      // The caller may change its memory as soon as this has returned.
+      content: isBytes ? new Uint8Array(data) : data,
+      size: isBytes ? data.length : data.size,
+      send: (bytes) => {
+        if (this.#readyState !== CLOSED && this.#socket?.destroyed !== true) send(bytes as Uint8Array);
+        else if (callback) nextTick(callback, new Error('The socket was closed while the blob was being read'));
+      },
+      fail: (error) => {
+        // In a separate turn, where an exception of a listener is uncaught and not a rejected promise.
+        nextTick(() => {
+          callback?.(error);
+          if (this.#readyState === CLOSED) return;
+          this.terminate();
+          this.onError(error);
+        });
       },
     });
-    return this.#queue;
   }
 
   /** Sending while not open: an exception while connecting, an error to the callback afterwards. */
@@ -340,7 +352,7 @@ export class SocketCore implements ShapingSink {
     }
     this.#readyState = CLOSING;
     // A Blob that is still being read goes out before the Close frame.
-    if (this.#queue !== null) this.#queue.run(() => this.#session!.close(code, bytes));
+    if (this.#queue !== null) this.#queue.add({ content: bytes, size: 0, send: () => this.#session!.close(code, bytes) });
     else this.#session!.close(code, bytes);
   }
 
