@@ -2,9 +2,8 @@
 
 import { connect } from 'cloudflare:sockets';
 import { bindRuntime } from '../../src/api/ws/binding.ts';
-import { expose } from '../../src/api/ws/expose.ts';
+import { expose, WebSocketBase } from '../../src/api/ws/websocket.ts';
 import type { ClientOptions } from '../../src/api/ws/options.ts';
-import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { createStreamRuntime } from '../../src/http1/ws/runtime.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { bufferPlatform } from './buffers.ts';

@@ -2,8 +2,7 @@
 
 import http from 'node:http';
 import https from 'node:https';
-import type { ServerRuntime } from '../../src/api/ws/binding.ts';
-import { withMasks } from '../../src/api/ws/client.ts';
+import { type ServerRuntime, withMasks } from '../../src/api/ws/binding.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';

@@ -2,12 +2,10 @@
 
 import type { IncomingMessage } from 'node:http';
 import { bindRuntime, type ServerRuntime } from '../../src/api/ws/binding.ts';
-import { expose } from '../../src/api/ws/expose.ts';
+import { expose, WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { defineInternals } from '../../src/api/ws/internals.ts';
-import type { ClientOptions } from '../../src/api/ws/options.ts';
+import type { ClientOptions, StandaloneServerOptions } from '../../src/api/ws/options.ts';
 import { WebSocketServerBase } from '../../src/api/ws/server.ts';
-import type { StandaloneServerOptions } from '../../src/api/ws/standalone.ts';
-import { WebSocketBase } from '../../src/api/ws/websocket.ts';
 import { createConnect, createWebSocketClass, type WebSocketConstructor } from '../../src/api/w3c/index.ts';
 import { createClientRuntime } from '../../src/http1/runtime.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';

@@ -1,14 +1,14 @@
 // The functions of a runtime for the ws-style classes, and how their objects find them.
 
+import { Buffer } from 'node:buffer';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend, Target } from '../../handshake/opening.ts';
-import type { Session } from '../../platform.ts';
+import type { Platform, Session } from '../../platform.ts';
 import type { ConnectionOptions } from '../../protocol/connection.ts';
-import type { ClientOptions } from './options.ts';
+import type { ClientOptions, StandaloneServerOptions } from './options.ts';
 import type { HttpServer } from './server-core.ts';
-import type { StandaloneServerOptions } from './standalone.ts';
 import type { PerMessageDeflateOptions } from './types.ts';
 
 /** A runtime, as far as sockets are concerned. */
@@ -57,4 +57,17 @@ export function runtimeOf(socket: object): Runtime {
 /** The runtime of a server. */
 export function serverRuntimeOf(server: object): ServerRuntime {
   return runtimeOf(server) as ServerRuntime;
+}
+
+/** The platform, with masking keys made by a program where it makes them. */
+export function withMasks(platform: Platform, generateMask: ((mask: Buffer) => void) | undefined): Platform {
+  if (generateMask === undefined) return platform;
+  const mask = Buffer.alloc(4);
+  return {
+    ...platform,
+    maskingKey() {
+      generateMask(mask);
+      return mask.readInt32LE();
+    },
+  };
 }

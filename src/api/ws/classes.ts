@@ -5,15 +5,13 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { PerMessageDeflate, Receiver, Sender } from '../../nodejs/lowlevel/index.ts';
 import { bindRuntime, type ServerRuntime } from './binding.ts';
-import { expose } from './expose.ts';
+import { expose, WebSocketBase } from './websocket.ts';
 import { extension, subprotocol } from './extension.ts';
 import { defineInternals } from './internals.ts';
-import type { ClientOptions as ClientSettings } from './options.ts';
+import type { ClientOptions as ClientSettings, StandaloneServerOptions } from './options.ts';
 import { WebSocketServerBase } from './server.ts';
-import type { StandaloneServerOptions } from './standalone.ts';
 import { createWebSocketStream } from './stream.ts';
 import type * as types from './types.ts';
-import { WebSocketBase } from './websocket.ts';
 
 /** The WebSocket of ws 8; see {@link WebSocketBase}. */
 export class WebSocket extends WebSocketBase {

@@ -10,13 +10,12 @@ import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason,
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
 import { emitMessage } from './emitter.ts';
 import { SendQueue } from '../send-queue.ts';
-import { heedSignal } from './signal.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, MessageOptions } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { immediate, nextTick } from '../../clock.ts';
 import { findCore as findObjectCore, markCores } from '../../base/core.ts';
-import { isBlob, type BlobLike } from '../../base/realms.ts';
+import { isAbortSignal, isBlob, type BlobLike } from '../../base/realms.ts';
 
 /** Called once a message was handed to the operating system, or with what prevented it. */
 export type Callback = (error?: Error) => void;
@@ -432,4 +431,33 @@ markCores(SocketCore, 'WebSocketCore');
 /** The error of sending while not open. @param state undefined for an object without a core. */
 export function notOpen(state: ReadyState | undefined): Error {
   return new Error(`WebSocket is not open: readyState ${state} (${state === undefined ? state : STATE_NAMES[state]})`);
+}
+
+/** @throws {TypeError} if the value is not an AbortSignal. */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal === null) return;
+  if (isAbortSignal(signal)) return;
+  const error = new TypeError('The "options.signal" property must be an instance of AbortSignal');
+  throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** The error of node:http's requests, which programs of ws know. */
+function abortError(signal: AbortSignal): Error {
+  const error = new Error('The operation was aborted', { cause: signal.reason });
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
+}
+
+/**
+ * Calls `abort` when `signal` is aborted, be it already.
+ *
+ * @returns Stops listening. Call it when the handshake is over, whatever came of it.
+ */
+function heedSignal(signal: AbortSignal, abort: (error: Error) => void): () => void {
+  const onAbort = (): void => abort(abortError(signal));
+  if (signal.aborted) {
+    onAbort();
+    return () => {};
+  }
+  signal.addEventListener('abort', onAbort, { once: true });
+  return () => signal.removeEventListener('abort', onAbort);
 }

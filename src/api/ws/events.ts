@@ -2,9 +2,10 @@
 // Registrations live in the emitter's own listeners, so `removeAllListeners` and the like see them.
 
 import type { EventEmitter } from 'node:events';
-import { checkSignal } from './signal.ts';
-import { coreOf } from './core.ts';
-import type { Event as EventMembers, Handler, MessageData } from './types.ts';
+import { checkSignal, coreOf } from './core.ts';
+import { TypedEmitter } from './emitter.ts';
+import type * as types from './types.ts';
+import type { Handler, MessageData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
 // Fields by symbols, not private ones: programs wrap events in proxies as well, to show them.
@@ -112,15 +113,16 @@ const WRAPS: Readonly<Record<string, ((target: WebSocketBase, values: readonly u
   error: (target, [error]) => new ErrorEvent(target, error as Error),
 };
 
-function find(target: EventEmitter, type: string, matches: (registration: Registration) => boolean): Wrapper | undefined {
-  return (target.listeners(type) as Wrapper[]).find(
-    (wrapper) => wrapper[registered] !== undefined && matches(wrapper[registered]),
-  );
+/** @param listener For `addEventListener`'s. `on<type>` has one listener at most. */
+function find(target: EventEmitter, type: string, isAttribute: boolean, listener?: unknown): Wrapper | undefined {
+  return (target.listeners(type) as Wrapper[]).find(({ [registered]: found }) => {
+    return found?.isAttribute === isAttribute && (isAttribute || found.listener === listener);
+  });
 }
 
 /** Adds a listener. Does nothing for a listener that was already added, and for an unknown event. */
-export function addListener(
-  target: WebSocketBase,
+function addListener(
+  target: EventEmitter,
   type: string,
   registration: Registration & { readonly once?: boolean | undefined; readonly signal?: AbortSignal | null | undefined },
 ): void {
@@ -129,7 +131,7 @@ export function addListener(
   if (signal?.aborted) return;
   const wrap = Object.hasOwn(WRAPS, type) ? WRAPS[type] : undefined;
   if (wrap === undefined || listener === null || listener === undefined) return;
-  if (!isAttribute && find(target, type, (other) => !other.isAttribute && other.listener === listener) !== undefined) return;
+  if (!isAttribute && find(target, type, false, listener) !== undefined) return;
   const wrapper: Wrapper = function (...values) {
     const event = wrap(this, values) as never;
     const { handleEvent } = listener as { handleEvent?: (event: never) => void };
@@ -147,18 +149,70 @@ function removeOnAbort(signal: AbortSignal, target: WeakRef<EventEmitter>, type:
   signal.addEventListener('abort', () => target.deref()?.removeListener(type, wrapper as never), { once: true });
 }
 
-export function removeListener(target: WebSocketBase, type: string, listener: unknown): void {
-  const wrapper = find(target, type, (other) => !other.isAttribute && other.listener === listener);
+function removeListener(target: EventEmitter, type: string, listener: unknown): void {
+  const wrapper = find(target, type, false, listener);
   if (wrapper !== undefined) target.removeListener(type, wrapper);
 }
 
 /** The value of `on<type>`. */
-export function getAttribute<Kind extends EventMembers>(target: WebSocketBase, type: string): Handler<Kind> {
-  return (find(target, type, (other) => other.isAttribute)?.[registered]?.listener as Handler<Kind> | undefined) ?? null;
+function getAttribute<Kind extends types.Event>(target: EventEmitter, type: string): Handler<Kind> {
+  return (find(target, type, true)?.[registered]?.listener as Handler<Kind> | undefined) ?? null;
 }
 
-export function setAttribute(target: WebSocketBase, type: string, listener: unknown): void {
-  const old = find(target, type, (other) => other.isAttribute);
+function setAttribute(target: EventEmitter, type: string, listener: unknown): void {
+  const old = find(target, type, true);
   if (old !== undefined) target.removeListener(type, old);
   if (typeof listener === 'function') addListener(target, type, { listener, isAttribute: true });
+}
+
+/** The members of an EventTarget. Only {@link WebSocketBase} derives from it. */
+export abstract class ListeningBase extends TypedEmitter<types.SocketEvents> {
+  /** Adds a listener; a second time, or for an event that there is not, does nothing. */
+  addEventListener<Kind extends keyof types.WebSocketEventMap>(
+    type: Kind,
+    listener: types.Listener<types.WebSocketEventMap[Kind]>,
+    options: types.EventListenerOptions = {},
+  ): void {
+    const { once, signal } = options;
+    addListener(this, type, { listener, isAttribute: false, once, signal });
+  }
+
+  removeEventListener<Kind extends keyof types.WebSocketEventMap>(
+    type: Kind,
+    listener: types.Listener<types.WebSocketEventMap[Kind]>,
+  ): void {
+    removeListener(this, type, listener);
+  }
+
+  get onopen(): Handler<types.Event> {
+    return getAttribute(this, 'open');
+  }
+
+  set onopen(listener: Handler<types.Event>) {
+    setAttribute(this, 'open', listener);
+  }
+
+  get onmessage(): Handler<types.MessageEvent> {
+    return getAttribute(this, 'message');
+  }
+
+  set onmessage(listener: Handler<types.MessageEvent>) {
+    setAttribute(this, 'message', listener);
+  }
+
+  get onclose(): Handler<types.CloseEvent> {
+    return getAttribute(this, 'close');
+  }
+
+  set onclose(listener: Handler<types.CloseEvent>) {
+    setAttribute(this, 'close', listener);
+  }
+
+  get onerror(): Handler<types.ErrorEvent> {
+    return getAttribute(this, 'error');
+  }
+
+  set onerror(listener: Handler<types.ErrorEvent>) {
+    setAttribute(this, 'error', listener);
+  }
 }

@@ -4,10 +4,10 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { nextTick } from '../../clock.ts';
 import { PERMESSAGE_DEFLATE } from '../../deflate/parameters.ts';
+import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import type { Opening, OpeningPlan, OpeningResult, Target } from '../../handshake/opening.ts';
 import { parseAddress } from '../address.ts';
 import { runtimeOf, type Runtime } from './binding.ts';
-import { checkedProtocols, checkedVersion } from './client.ts';
 import { coreOf, type Opening as CoreOpening, type SocketCore } from './core.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions } from './options.ts';
 import { Redirects } from './redirect.ts';
@@ -26,6 +26,19 @@ const OWN_OPTIONS: ReadonlySet<string> = new Set([
   'signal',
   'timeout',
 ]);
+
+/** The version to speak. @throws {RangeError} for one that there is not. */
+function checkedVersion({ protocolVersion = 13 }: ClientOptions): 8 | 13 {
+  if (protocolVersion === 8 || protocolVersion === 13) return protocolVersion;
+  throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 8, 13)`);
+}
+
+/** The subprotocols to offer. @throws {SyntaxError} if one is not a token, or occurs twice. */
+function checkedProtocols(protocols: readonly unknown[]): readonly string[] {
+  const names = protocols as readonly string[];
+  if (!areValidSubprotocols(names)) throw new SyntaxError('An invalid or duplicated subprotocol was specified');
+  return names;
+}
 
 /** The openings of one client: the first, and one for each redirect. */
 class Opener implements CoreOpening {

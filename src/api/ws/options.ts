@@ -6,12 +6,20 @@ import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
-import { heartbeatSettings, type HeartbeatOptions } from './heartbeat.ts';
+import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/connection.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions, type BufferPolicy } from '../../base/options.ts';
+import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions, type BufferPolicy } from '../../base/options.ts';
+
+/** Times of a heartbeat, which detects a peer that vanished. */
+export interface HeartbeatOptions {
+  /** Idle time in milliseconds before a Ping is sent. The Ping is sent after one to two intervals. Default 30,000. */
+  interval?: number | undefined;
+  /** Idle time in milliseconds after that Ping before the connection is dropped. Default 10,000. */
+  timeout?: number | undefined;
+}
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -98,6 +106,52 @@ export interface ServerOptions<
     ((protocols: Set<string>, request: InstanceType<Request>) => string | false | Promise<string | false>) | undefined;
   /** The class to construct; it gets `(null, undefined, options)`. Default: the WebSocket of the same entry point. */
   WebSocket?: Socket | undefined;
+}
+
+/** Options of a server: those of ws, and three more. */
+export interface StandaloneServerOptions<
+  Socket extends SocketClass = SocketClass,
+  Request extends typeof IncomingMessage = typeof IncomingMessage,
+> extends ServerOptions<Socket, Request> {
+  /** Speaks TLS, with this certificate and key, PEM. Beyond ws, which takes an HTTPS server. */
+  tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Listens on a Unix domain socket of this path, in the place of `port` and `host`. Beyond ws. */
+  unix?: string | undefined;
+  /** Milliseconds from the start of a connection to the end of its request's head; 0 for no limit. Default 60,000. Beyond ws. */
+  headersTimeout?: number | undefined;
+}
+
+/** The options in the words of ws: `unix` is a port. @throws {TypeError} when options cannot go together. */
+export function wsOptions<Socket extends SocketClass, Request extends typeof IncomingMessage>(
+  options: StandaloneServerOptions<Socket, Request>,
+): ServerOptions<Socket, Request> {
+  const { tls, unix, port, server, noServer } = options;
+  if (tls !== undefined && (server || noServer)) throw new TypeError('The "tls" option needs "port" or "unix"');
+  if (unix === undefined) return options;
+  if (typeof unix !== 'string' || unix === '') throw new TypeError('The "unix" option must be the path of a socket');
+  if (port !== undefined && port !== null) throw new TypeError('Only one of the "port" and "unix" options may be specified');
+  return { ...options, port: 0 };
+}
+
+/**
+ * The times of a `heartbeat` option; undefined if it is off.
+ *
+ * @throws {RangeError} for a time that is not above 0. Infinity is no limit, as for every time: no Pings, or no end of the wait.
+ * @throws {TypeError} for what is neither a boolean nor an object.
+ */
+export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
+  if (option === undefined || option === null || option === false) return undefined;
+  if (option !== true && typeof option !== 'object')
+    throw new TypeError('The "heartbeat" option must be a boolean or an object');
+  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
+    option === true ? null : option,
+  );
+  for (const [name, value] of Object.entries({ interval, timeout })) {
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
+    }
+  }
+  return interval === Infinity ? undefined : { interval, timeout };
 }
 
 /** The session options in ws-style settings. */

@@ -2,7 +2,7 @@
 
 export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';
-export type { HeartbeatOptions } from './heartbeat.ts';
+export type { HeartbeatOptions } from './options.ts';
 export type { ClientOptions, ConnectionSettings } from './options.ts';
 export type { AllowedOrigins, OriginPredicate } from './origins.ts';
 export type {

@@ -6,11 +6,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
-import { heartbeatSettings } from './heartbeat.ts';
-import { deflateSettings, type ServerOptions, type SocketClass } from './options.ts';
+import {
+  deflateSettings,
+  heartbeatSettings,
+  type ServerOptions,
+  type SocketClass,
+  type StandaloneServerOptions,
+  wsOptions,
+} from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
 import { serverCoreOf, type HttpServer } from './server-core.ts';
-import { wsOptions, type StandaloneServerOptions } from './standalone.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';

@@ -3,16 +3,13 @@
 
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { findCore, notOpen, SocketCore, type Callback } from './core.ts';
+import { checkSignal, findCore, notOpen, SocketCore, type Callback } from './core.ts';
 import type { Sendable } from './data.ts';
 import { shapeListeners } from './emitter.ts';
-import { ListeningBase } from './event-target.ts';
-import { heartbeatSettings } from './heartbeat.ts';
+import { ListeningBase } from './events.ts';
 import { WebSocketMessages } from './messages.ts';
 import { openClient } from './opener.ts';
-import type { ClientOptions } from './options.ts';
-import { sendAsync } from './promises.ts';
-import { checkSignal } from './signal.ts';
+import { heartbeatSettings, type ClientOptions } from './options.ts';
 import { CLOSED, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
@@ -132,7 +129,15 @@ export abstract class WebSocketBase extends ListeningBase {
    * what `send` would throw.
    */
   sendAsync(data: Sendable, options?: MessageOptions): Promise<void> {
-    return sendAsync(this, data, options);
+    const promise = new Promise<void>((resolve, reject) => {
+      this.send(data, options, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    // As with `send` without a callback: a server may send without looking whether the peer is still there.
+    if (findCore(this)?.isServer === true) promise.catch(() => {});
+    return promise;
   }
 
   /** Sends a Ping with at most 125 bytes, which are copied. */
@@ -208,4 +213,32 @@ export function define(ws: object, name: string, value: unknown): void {
 function refuse(...values: unknown[]): void {
   const callback = values.find((value) => typeof value === 'function') as Callback | undefined;
   if (callback) nextTick(callback, notOpen(undefined));
+}
+
+const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+/** Members that are not enumerable, as in ws. */
+const HIDDEN: ReadonlySet<string> = new Set([
+  'close',
+  'pause',
+  'ping',
+  'pong',
+  'ready',
+  'resume',
+  'send',
+  'sendAsync',
+  'terminate',
+]);
+
+/** Copies the members of {@link WebSocketBase} to a class that derives from it: mocks and patches look at its own prototype. */
+export function expose(constructor: { readonly prototype: WebSocketBase }): void {
+  for (const [value, name] of STATES.entries()) {
+    Object.defineProperty(constructor, name, { enumerable: true, value });
+    Object.defineProperty(constructor.prototype, name, { enumerable: true, value });
+  }
+  for (const { prototype } of [WebSocketBase, ListeningBase]) {
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (name === 'constructor') continue;
+      Object.defineProperty(constructor.prototype, name, { ...descriptor, enumerable: !HIDDEN.has(name) });
+    }
+  }
 }

@@ -1,8 +1,7 @@
 // The runtime of the ws-style classes over byte streams.
 
 import type { Duplex } from 'node:stream';
-import type { Runtime } from '../../api/ws/binding.ts';
-import { withMasks } from '../../api/ws/client.ts';
+import { type Runtime, withMasks } from '../../api/ws/binding.ts';
 import type { ClientOptions } from '../../api/ws/options.ts';
 import type { Platform, Session } from '../../platform.ts';
 import type { ConnectionOptions } from '../../protocol/connection.ts';

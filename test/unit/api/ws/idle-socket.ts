@@ -2,10 +2,9 @@
 
 import { Duplex } from 'node:stream';
 import { bindRuntime, type Runtime } from '../../../../src/api/ws/binding.ts';
-import { expose } from '../../../../src/api/ws/expose.ts';
+import { expose, WebSocketBase } from '../../../../src/api/ws/websocket.ts';
 import { coreOf } from '../../../../src/api/ws/core.ts';
 import type { ClientOptions } from '../../../../src/api/ws/options.ts';
-import { WebSocketBase } from '../../../../src/api/ws/websocket.ts';
 import type { OpeningPlan } from '../../../../src/handshake/opening.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../../../src/platform.ts';
 import { FakeSession, utf8 } from '../../../support/fake-session.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { heartbeatSettings } from '../../../../src/api/ws/heartbeat.ts';
+import { heartbeatSettings } from '../../../../src/api/ws/options.ts';
 import { sessionSettings } from '../../../../src/api/ws/options.ts';
 
 describe('heartbeatSettings()', () => {
