@@ -1,6 +1,7 @@
 // Child processes of a benchmark run: pinned to a core, spoken to in JSON lines, timed, and always ended.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 
@@ -134,6 +135,17 @@ export class Child {
   ask(command) {
     this.send(command);
     return this.next('stats', 15_000);
+  }
+
+  /** Minor page faults since its start, or null where there is no /proc. @returns {number | null} */
+  countFaults() {
+    try {
+      const fields = readFileSync(`/proc/${this.#process.pid}/stat`, 'utf8');
+      // The second field, the name in parentheses, may contain spaces. Minor faults are the tenth: see proc(5).
+      return Number(fields.slice(fields.lastIndexOf(')') + 2).split(' ')[7]);
+    } catch {
+      return null;
+    }
   }
 
   /** Whether the child is gone. */

@@ -1,40 +1,28 @@
-// Client under test, a child process of run.mjs: sends masked binary messages to the counting server of sink.mjs as fast as it can.
-// `inFlight` messages leave in one turn; the next turn begins when all of them were written.
+// Client under test, a child process of run.mjs: sends each message of the server of sink.mjs back. With the ws API of --module, or the
+// WebSocket of the runtime itself.
 
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import { answerCommands } from './control.mjs';
 
-const { values } = parseArgs({
-  options: {
-    module: { type: 'string', default: 'ws' },
-    port: { type: 'string', default: '0' },
-    size: { type: 'string', default: '65536' },
-    'in-flight': { type: 'string', default: '8' },
-  },
-});
+const { values } = parseArgs({ options: { module: { type: 'string' }, port: { type: 'string', default: '0' } } });
+const url = `ws://127.0.0.1:${values.port}/`;
 
-/** @type {{ WebSocket: typeof import('ws').WebSocket }} */
-const { WebSocket } = await import(values.module);
-const client = new WebSocket(`ws://127.0.0.1:${values.port}/`, { perMessageDeflate: false });
-const message = randomBytes(Number(values.size));
-const inFlight = Number(values['in-flight']);
-let unsent = 0;
-
-/** @param {Error | null} [error] */
-function written(error) {
-  if (error) throw error;
-  if (--unsent === 0) setImmediate(sendBurst);
-}
-
-function sendBurst() {
-  unsent = inFlight;
-  for (let index = 0; index < inFlight; index++) client.send(message, written);
-}
-
-client.on('open', sendBurst);
-client.on('error', (error) => {
+/** @param {unknown} error */
+const fail = (error) => {
   throw error;
-});
+};
+
+if (values.module) {
+  /** @type {{ WebSocket: typeof import('ws').WebSocket }} */
+  const { WebSocket } = await import(values.module);
+  const client = new WebSocket(url, { perMessageDeflate: false });
+  client.on('message', (data) => client.send(data));
+  client.on('error', fail);
+} else {
+  const client = new globalThis.WebSocket(url);
+  client.binaryType = 'arraybuffer';
+  client.onmessage = ({ data }) => client.send(data);
+  client.onerror = () => fail(new Error('the connection failed'));
+}
 answerCommands();

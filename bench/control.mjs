@@ -1,6 +1,40 @@
-// How a process under test speaks to run.mjs: JSON lines out, the lines 'stats' and 'collect' in. Node, Bun and Deno.
+// How a process under test is started and speaks to run.mjs: options of servers, JSON lines out, the lines 'stats' and 'collect' in.
+// Node, Bun and Deno.
 
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+/** Options of every server under test. */
+export function readServerOptions() {
+  const { values } = parseArgs({
+    options: {
+      module: { type: 'string' },
+      // 'echo' or 'fanout'.
+      mode: { type: 'string', default: 'echo' },
+      deflate: { type: 'boolean', default: false },
+      // Without context takeover.
+      afresh: { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
+      // A fan-out by `send` even where there is `broadcast` or `publish`.
+      loop: { type: 'boolean', default: false },
+      // Behind a server of node:http or node:https.
+      http: { type: 'boolean', default: false },
+      cork: { type: 'boolean', default: false },
+      borrowed: { type: 'boolean', default: false },
+      // Bun.serve: one compressor for all connections.
+      shared: { type: 'boolean', default: false },
+    },
+  });
+  return values;
+}
+
+/** Certificate and key of the rows over TLS, PEM. */
+export function readCertificate() {
+  const read = (/** @type {string} */ name) =>
+    readFileSync(new URL(`../test/support/certificates/${name}.pem`, import.meta.url), 'utf8');
+  return { cert: read('certificate'), key: read('key') };
+}
 
 /** @param {object} message */
 export function report(message) {

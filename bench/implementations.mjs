@@ -1,19 +1,24 @@
 // The implementations that are compared. To add one, add an entry: another library, or a program that speaks the JSON lines of
 // control.mjs.
 
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { launch } from './runtimes.mjs';
+import { binaryOf, launch } from './runtimes.mjs';
 
 /** @typedef {import('./runtimes.mjs').RuntimeName} RuntimeName */
-/** @typedef {import('./scenarios.mjs').Scenario} Scenario */
+/** @typedef {import('./scenarios.mjs').Kind} Kind */
 
 const require = createRequire(import.meta.url);
 
 /** @param {string} name A file of this folder. @returns {string} */
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** @param {RuntimeName} runtime */
+const isNode = (runtime) => runtime.startsWith('node');
 
 /**
  * The library under test, unless `--library` names another build. Where it was not built, Bun and Deno run the source.
@@ -22,16 +27,23 @@ const script = (name) => fileURLToPath(new URL(name, import.meta.url));
  * @returns {string}
  */
 export function defaultLibrary(runtime) {
-  const built = fileURLToPath(new URL(`../dist/adapters/${runtime}/index.js`, import.meta.url));
-  if (runtime === 'node' || existsSync(built)) return built;
-  return fileURLToPath(new URL(`../adapters/${runtime}/index.ts`, import.meta.url));
+  const adapter = isNode(runtime) ? 'node' : runtime;
+  const built = fileURLToPath(new URL(`../dist/adapters/${adapter}/index.js`, import.meta.url));
+  if (isNode(runtime) || existsSync(built)) return built;
+  return fileURLToPath(new URL(`../adapters/${adapter}/index.ts`, import.meta.url));
 }
 
-/** Its name in {@link makeImplementations}. */
+/** The library under test, in {@link makeImplementations}: its own server, behind node:http, and with borrowed messages. */
 export const SUBJECT = 'wasock';
+export const SUBJECTS = [SUBJECT, 'wasock+http', 'wasock+borrowed'];
 
-/** What the subject is compared with, in the order of the table's columns. Each runtime has some of them. */
-export const BASELINES = ['native', 'ws', 'ws+bufferutil'];
+/** What the subjects are compared with, in the order of the table. Each runtime has some of them. */
+export const BASELINES = ['native', 'ws', 'ws+bufferutil', 'uws', 'net', SUBJECT];
+
+/** Other packages are looked for here: they are no dependency of the project. */
+const PEERS = new URL('peers/', import.meta.url);
+/** uWebSockets.js is not in the npm registry under its own name; forks with its binaries are. */
+const UWS_PACKAGES = ['uWebSockets.js', '@btc-vision/uwebsockets.js'];
 
 /**
  * @typedef {'server' | 'client' | 'start' | 'codec'} Role
@@ -39,18 +51,28 @@ export const BASELINES = ['native', 'ws', 'ws+bufferutil'];
  * @typedef {object} Implementation
  * @property {string} name
  * @property {boolean} standard Runs without being asked for by `--only`.
- * @property {Scenario['kind'][]} kinds What it can do. A scenario of another kind skips it.
+ * @property {boolean} quick Part of `--quick`.
+ * @property {Kind[]} kinds What it can do. A scenario of another kind skips it.
  * @property {(role: Role, parameters: string[]) => string[]} command Program and arguments.
  * @property {NodeJS.ProcessEnv} environment Added to the environment; undefined removes a variable.
+ * @property {boolean} raw Sends bytes back as they are, so that a client gets its masks back.
  * @property {() => string | null} missing Why it cannot run here, or null.
  */
 
-/** @type {Scenario['kind'][]} */
+/** @type {Kind[]} */
 const SERVED_PLAIN = ['echo', 'fanout', 'handshake', 'idle'];
-/** @type {Scenario['kind'][]} */
+/** @type {Kind[]} */
 const SERVED = [...SERVED_PLAIN, 'deflate', 'fanout-deflate', 'idle-deflate'];
-/** @type {Scenario['kind'][]} */
+/** @type {Kind[]} */
 const EVERYTHING = [...SERVED, 'client', 'start', 'codec'];
+
+/**
+ * @param {Partial<Implementation> & Pick<Implementation, 'name' | 'kinds' | 'command'>} fields
+ * @returns {Implementation}
+ */
+function define(fields) {
+  return { standard: true, quick: false, environment: {}, raw: false, missing: () => null, ...fields };
+}
 
 /**
  * A library with the ws API.
@@ -64,22 +86,41 @@ function withWsApi(runtime, specifier, more = []) {
   return (role, parameters) => [...launch(runtime), script(`${role}.mjs`), `--module=${specifier}`, ...more, ...parameters];
 }
 
-/**
- * The library with a program's own loop over its clients in the place of `broadcast`.
- *
- * @param {RuntimeName} runtime
- * @param {string} href
- * @param {Pick<Implementation, 'environment' | 'missing'>} common
- * @returns {Implementation}
- */
-function withOwnLoop(runtime, href, common) {
-  const command = withWsApi(runtime, href, ['--loop']);
-  return { name: 'wasock+loop', standard: false, kinds: ['fanout', 'fanout-deflate'], command, ...common };
+/** @param {RuntimeName} runtime @param {string[]} [more] @returns {Implementation['command']} */
+function withNative(runtime, more = []) {
+  return (role, parameters) => {
+    const program = role === 'client' ? 'client.mjs' : 'native-server.mjs';
+    return [...launch(runtime), script(program), ...more, ...parameters];
+  };
 }
 
-/** @param {RuntimeName} runtime @param {string[]} [more] @returns {Implementation['command']} */
-function withNativeServer(runtime, more = []) {
-  return (_role, parameters) => [...launch(runtime), script('native-server.mjs'), ...more, ...parameters];
+/**
+ * The library under test in its forms.
+ *
+ * @param {RuntimeName} runtime
+ * @param {string} library
+ * @returns {Implementation[]}
+ */
+function subjects(runtime, library) {
+  const { href } = pathToFileURL(library);
+  const missing = () => (existsSync(library) ? null : `${library} does not exist: run \`npm run build\` first`);
+  const codec = new URL('../../src/codec/load.js', href).href;
+  const serve = withWsApi(runtime, href);
+  /** @type {Implementation['command']} */
+  const command = (role, parameters) =>
+    role === 'codec' ? [...launch(runtime), script('codec.mjs'), `--codec=${codec}`, ...parameters] : serve(role, parameters);
+  const kinds = isNode(runtime) ? EVERYTHING : [...SERVED, /** @type {const} */ ('client')];
+  return [
+    define({ name: SUBJECT, quick: true, kinds, command, missing }),
+    define({ name: 'wasock+http', quick: true, kinds: SERVED, command: withWsApi(runtime, href, ['--http']), missing }),
+    define({
+      name: 'wasock+borrowed',
+      standard: false,
+      kinds: ['echo'],
+      command: withWsApi(runtime, href, ['--borrowed']),
+      missing,
+    }),
+  ];
 }
 
 /** @returns {string | null} */
@@ -92,50 +133,62 @@ function missingBufferutil() {
   }
 }
 
-/** @param {string} library @returns {Implementation[]} */
-function onNode(library) {
-  const { href } = pathToFileURL(library);
-  const serve = withWsApi('node', href);
-  const missing = () => (existsSync(library) ? null : `${library} does not exist: run \`npm run build\` first`);
-  const codec = new URL('../../src/codec/load.js', href).href;
+/** uWebSockets.js, or null where it is not installed. @returns {{ path: string, title: string } | null} */
+export function findUws() {
+  const fromPeers = createRequire(PEERS);
+  for (const name of UWS_PACKAGES) {
+    try {
+      const path = fromPeers.resolve(name);
+      const { version } = fromPeers(`./node_modules/${name}/package.json`);
+      return { path, title: `${name} ${version}` };
+    } catch {
+      // The next name.
+    }
+  }
+  return null;
+}
+
+/** @param {RuntimeName} runtime @returns {string | null} Why it cannot run here, or null. */
+export function missingUws(runtime) {
+  const found = findUws();
+  if (!found) return `not installed (npm install --prefix bench/peers ${UWS_PACKAGES[1]})`;
+  // The package itself hides why its binary cannot be loaded.
+  const binary = join(dirname(found.path), `uws_${process.platform}_${process.arch}_`);
+  const load = `process.dlopen({ exports: {} }, ${JSON.stringify(binary)} + process.versions.modules + '.node')`;
+  const { status, stderr } = spawnSync(binaryOf(runtime), ['-e', load], { encoding: 'utf8' });
+  return status === 0
+    ? null
+    : `${found.title} cannot be loaded: ${/^Error: (.*?)(?: \(|$)/m.exec(stderr)?.[1] ?? 'unknown reason'}`;
+}
+
+/** @param {RuntimeName} runtime @returns {Implementation} */
+function uWebSockets(runtime) {
+  const href = pathToFileURL(findUws()?.path ?? '').href;
+  return define({
+    name: 'uws',
+    quick: true,
+    kinds: SERVED,
+    command: (_role, parameters) => [...launch(runtime), script('uws-server.mjs'), `--module=${href}`, ...parameters],
+    missing: () => missingUws(runtime),
+  });
+}
+
+/** @param {RuntimeName} runtime @returns {Implementation[]} */
+function peersOnNode(runtime) {
+  const command = withWsApi(runtime, 'ws');
+  const bufferutil = { environment: { WS_NO_BUFFER_UTIL: undefined }, missing: missingBufferutil };
   return [
-    {
-      name: SUBJECT,
-      standard: true,
-      kinds: EVERYTHING,
-      command: (role, parameters) =>
-        role === 'codec'
-          ? [...launch('node'), script('codec.mjs'), `--codec=${codec}`, ...parameters]
-          : serve(role, parameters),
-      environment: {},
-      missing,
-    },
-    withOwnLoop('node', href, { environment: {}, missing }),
-    {
-      name: 'ws',
-      standard: true,
-      kinds: EVERYTHING,
-      command: withWsApi('node', 'ws'),
-      environment: { WS_NO_BUFFER_UTIL: '1' },
-      missing: () => null,
-    },
-    {
-      name: 'ws+bufferutil',
-      standard: true,
-      kinds: EVERYTHING,
-      command: withWsApi('node', 'ws'),
-      environment: { WS_NO_BUFFER_UTIL: undefined },
-      missing: missingBufferutil,
-    },
-    {
-      // ws as its most careful user can drive it: the socket corked by hand, one write a turn.
+    define({ name: 'ws', quick: true, kinds: EVERYTHING, command, environment: { WS_NO_BUFFER_UTIL: '1' } }),
+    define({ name: 'ws+bufferutil', kinds: EVERYTHING, command, ...bufferutil }),
+    // ws as its most careful user can drive it: the socket corked by hand, one write a turn.
+    define({
       name: 'ws+cork',
       standard: false,
       kinds: SERVED_PLAIN,
-      command: withWsApi('node', 'ws', ['--cork']),
-      environment: { WS_NO_BUFFER_UTIL: undefined },
-      missing: missingBufferutil,
-    },
+      command: withWsApi(runtime, 'ws', ['--cork']),
+      ...bufferutil,
+    }),
+    uWebSockets(runtime),
   ];
 }
 
@@ -144,51 +197,24 @@ function onNode(library) {
  * @param {string} library
  * @returns {Implementation[]}
  */
-function besideNative(runtime, library) {
+function peersBesideNative(runtime, library) {
   const { href } = pathToFileURL(library);
-  const environment = { DENO_NO_UPDATE_CHECK: '1' };
-  const missing = () => (existsSync(library) ? null : `${library} does not exist: run \`npm run build\` first`);
-  /** @type {Implementation} Bun's default of permessage-deflate: no context is kept. */
-  const shared = {
+  // Deno's own WebSockets do not compress.
+  /** @type {Kind[]} */
+  const served = runtime === 'bun' ? [...SERVED_PLAIN, 'deflate'] : SERVED_PLAIN;
+  /** Bun's default of permessage-deflate: no context is kept. */
+  const shared = define({
     name: 'native+shared',
     standard: false,
     kinds: ['deflate'],
-    command: withNativeServer(runtime, ['--shared']),
-    environment,
-    missing: () => null,
-  };
-  // Deno's own WebSockets do not compress.
-  /** @type {Scenario['kind'][]} */
-  const nativeKinds = runtime === 'bun' ? [...SERVED_PLAIN, 'deflate'] : SERVED_PLAIN;
+    command: withNative(runtime, ['--shared']),
+  });
   return [
-    { name: SUBJECT, standard: true, kinds: SERVED, command: withWsApi(runtime, href), environment, missing },
-    withOwnLoop(runtime, href, { environment, missing }),
-    {
-      name: 'native',
-      standard: true,
-      kinds: nativeKinds,
-      command: withNativeServer(runtime),
-      environment,
-      missing: () => null,
-    },
-    {
-      // The library inside of Bun.serve or Deno.serve.
-      name: 'wasock+serve',
-      standard: false,
-      kinds: nativeKinds,
-      command: withNativeServer(runtime, [`--module=${href}`]),
-      environment,
-      missing,
-    },
-    {
-      // On Bun a part of the runtime under the same name, on Deno the package.
-      name: 'ws',
-      standard: false,
-      kinds: SERVED,
-      command: withWsApi(runtime, 'ws'),
-      environment,
-      missing: () => null,
-    },
+    define({ name: 'native', quick: true, kinds: [...served, 'client'], command: withNative(runtime) }),
+    // The library inside of Bun.serve or Deno.serve.
+    define({ name: 'wasock+serve', standard: false, kinds: served, command: withNative(runtime, [`--module=${href}`]) }),
+    // On Bun a part of the runtime under the same name, on Deno the package.
+    define({ name: 'ws', standard: false, kinds: SERVED, command: withWsApi(runtime, 'ws') }),
     ...(runtime === 'bun' ? [shared] : []),
   ];
 }
@@ -199,5 +225,12 @@ function besideNative(runtime, library) {
  * @returns {Implementation[]}
  */
 export function makeImplementations(runtime, library) {
-  return runtime === 'node' ? onNode(library) : besideNative(runtime, library);
+  const peers = runtime === 'bun' || runtime === 'deno' ? peersBesideNative(runtime, library) : peersOnNode(runtime);
+  const floor = define({
+    name: 'net',
+    kinds: ['echo', 'handshake', 'idle'],
+    raw: true,
+    command: (_role, parameters) => [...launch(runtime), script('net-server.mjs'), ...parameters],
+  });
+  return [...subjects(runtime, library), ...peers, floor];
 }

@@ -20,6 +20,8 @@ import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections
  * @property {number} inFlight Messages in flight, of each connection (echo) or of the one publisher (fanout).
  * @property {number} size Payload bytes.
  * @property {boolean} text
+ * @property {boolean} tls
+ * @property {boolean} raw The server sends the bytes back as they are.
  * @property {number} warmup Milliseconds before the window opens.
  * @property {number} duration Milliseconds the window is open.
  */
@@ -31,7 +33,7 @@ let counted = 0;
 async function echo(job) {
   const requests = makeRequests(job);
   const { writes, replyHeader, replyLength } = requests;
-  const connections = await openConnections(job.port, job.connections, fail);
+  const connections = await openConnections(job, job.connections, fail);
   await verifyEcho(connections[0], requests);
   const writers = connections.map(({ socket }) => makeWriter(socket));
   for (const [index, connection] of connections.entries()) {
@@ -55,7 +57,7 @@ async function echo(job) {
  */
 async function deflate(job) {
   if (job.inFlight > MAXIMUM_AT_ONCE) throw new RangeError(`at most ${MAXIMUM_AT_ONCE} messages in flight`);
-  const connections = await openConnections(job.port, job.connections, fail, DEFLATE_OFFER);
+  const connections = await openConnections(job, job.connections, fail, DEFLATE_OFFER);
   const [{ extensions }] = connections;
   if (connections.some((connection) => connection.extensions !== extensions)) throw new Error('the agreements differ');
   const requests = await makeCompressedRequests(job.size, extensions);
@@ -88,7 +90,7 @@ async function deflate(job) {
  */
 async function fanout(job) {
   const { writes, replyHeader, replyLength } = makeRequests(job);
-  const [publisher, ...subscribers] = await openConnections(job.port, job.connections + 1, fail);
+  const [publisher, ...subscribers] = await openConnections(job, job.connections + 1, fail);
   const write = makeWriter(publisher.socket);
   const publish = (/** @type {number} */ count) => write(writes[count]);
   await countDeliveries(job, subscribers, publish, () => new FrameCounter(replyHeader, replyLength));
@@ -96,7 +98,7 @@ async function fanout(job) {
 
 /** As {@link fanout}, with compressed messages of JSON that are all different. @param {Job} job */
 async function fanoutDeflate(job) {
-  const [publisher, ...subscribers] = await openConnections(job.port, job.connections + 1, fail, DEFLATE_OFFER);
+  const [publisher, ...subscribers] = await openConnections(job, job.connections + 1, fail, DEFLATE_OFFER);
   const requests = await makeCompressedRequests(job.size, publisher.extensions);
   const write = makeWriter(publisher.socket);
   let position = 0;
@@ -145,7 +147,7 @@ async function countDeliveries(job, subscribers, publish, makeCounter) {
 async function handshake(job) {
   const next = () =>
     openConnection(
-      job.port,
+      job,
       ({ socket }) => {
         counted++;
         socket.resetAndDestroy();
@@ -160,7 +162,7 @@ async function handshake(job) {
 /** Opens `connections`, exchanges one message on each, then holds them. @param {Job} job */
 async function idle(job) {
   const requests = makeRequests({ ...job, inFlight: 1 });
-  const connections = await openConnections(job.port, job.connections, fail);
+  const connections = await openConnections(job, job.connections, fail);
   for (const connection of connections) await verifyEcho(connection, requests);
   report({ event: 'held' });
 }
@@ -172,7 +174,7 @@ async function idle(job) {
  * @param {Job} job
  */
 async function idleDeflate(job) {
-  const connections = await openConnections(job.port, job.connections, fail, DEFLATE_OFFER);
+  const connections = await openConnections(job, job.connections, fail, DEFLATE_OFFER);
   const requests = await makeCompressedRequests(job.size, connections[0].extensions);
   const bytes = requests.take(0, job.inFlight);
   await Promise.all(connections.map((connection) => exchange(connection, new CompressedFrameCounter(), bytes, job.inFlight)));

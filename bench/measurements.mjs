@@ -11,6 +11,8 @@ import { Child, LOAD_CORE, SUBJECT_CORE } from './children.mjs';
 /**
  * @typedef {object} Sample
  * @property {number} value In the scenario's unit.
+ * @property {number | null} cpu Microseconds of CPU time of the process under test for a message, delivery or handshake.
+ * @property {number | null} faults Minor page faults of the process under test for the same; null where /proc is missing.
  * @property {number | null} subjectCpu Share of a core that the process under test used.
  * @property {number | null} loadCpu Share of a core that the load generator used.
  *
@@ -22,6 +24,8 @@ const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 const SINK = fileURLToPath(new URL('sink.mjs', import.meta.url));
 /** Connections opened and closed before idle memory is measured, so that code and pools loaded once are not counted. */
 const IDLE_WARMUP_CONNECTIONS = 200;
+/** What a sample without a window has. */
+const NO_WINDOW = { cpu: null, faults: null, subjectCpu: null, loadCpu: null };
 
 /** Which program of an implementation a scenario runs. @type {Record<Scenario['kind'], Role>} */
 const roleOf = {
@@ -49,7 +53,7 @@ function startLoad(program, job) {
 }
 
 /**
- * Reads the window of a counting child, and the CPU share of the process under test meanwhile.
+ * Reads the window of a counting child, and the CPU time and page faults of the process under test meanwhile.
  *
  * @param {Child} counter
  * @param {Child} subject
@@ -58,11 +62,14 @@ function startLoad(program, job) {
  */
 async function readWindow(counter, subject, times) {
   await counter.next('measure', START_TIMEOUT + times.warmup);
-  const before = await subject.ask('stats');
-  const result = await counter.next('result', START_TIMEOUT + times.duration);
-  const after = await subject.ask('stats');
-  const subjectCpu = (Number(after.cpu) - Number(before.cpu)) / (Number(after.time) - Number(before.time));
-  return { value: Number(result.rate), subjectCpu, loadCpu: Number(result.cpu) };
+  const before = { ...(await subject.ask('stats')), faults: subject.countFaults() };
+  const { cpu: loadCpu, rate } = await counter.next('result', START_TIMEOUT + times.duration);
+  const after = { ...(await subject.ask('stats')), faults: subject.countFaults() };
+  const seconds = Number(after.time) - Number(before.time);
+  const subjectCpu = (Number(after.cpu) - Number(before.cpu)) / seconds;
+  const value = Number(rate);
+  const faults = before.faults === null || after.faults === null ? null : (after.faults - before.faults) / seconds / value;
+  return { value, cpu: (subjectCpu * 1e6) / value, faults, subjectCpu, loadCpu: Number(loadCpu) };
 }
 
 /** An implementation within one scenario. Its server, if it has one, serves all rounds. */
@@ -111,10 +118,10 @@ export class Contestant {
   /** @returns {Promise<Child>} */
   async #serve() {
     if (this.#server && !this.#server.ended) return this.#server;
-    const { kind, afresh } = this.#scenario;
-    const parameters = [`--mode=${kind.startsWith('fanout') ? 'fanout' : 'echo'}`];
-    if (kind.endsWith('deflate')) parameters.push('--deflate');
-    if (afresh) parameters.push('--afresh');
+    const { kind, afresh, loop, tls } = this.#scenario;
+    const switches = { deflate: kind.endsWith('deflate'), afresh, loop, tls };
+    const parameters = Object.entries(switches).flatMap(([name, isOn]) => (isOn ? [`--${name}`] : []));
+    parameters.push(`--mode=${kind.startsWith('fanout') ? 'fanout' : 'echo'}`);
     this.#server = startSubject(this.#implementation, roleOf[kind], parameters);
     this.#port = Number((await this.#server.next('listening', START_TIMEOUT)).port);
     return this.#server;
@@ -123,7 +130,8 @@ export class Contestant {
   /** @param {Times} times @returns {Promise<Sample>} */
   async #measureServer(times) {
     const server = await this.#serve();
-    const load = startLoad(LOAD, { ...this.#scenario, ...times, port: this.#port });
+    const { raw } = this.#implementation;
+    const load = startLoad(LOAD, { ...this.#scenario, ...times, raw, port: this.#port });
     try {
       return await readWindow(load, server, times);
     } catch (error) {
@@ -137,12 +145,12 @@ export class Contestant {
   /** @param {Times} times @returns {Promise<Sample>} */
   async #measureClient(times) {
     const { inFlight, size } = this.#scenario;
-    const sink = startLoad(SINK, { size, ...times });
+    const sink = startLoad(SINK, { size, inFlight, ...times });
     /** @type {Child | null} */
     let client = null;
     try {
       const { port } = await sink.next('listening', START_TIMEOUT);
-      client = startSubject(this.#implementation, 'client', [`--port=${port}`, `--size=${size}`, `--in-flight=${inFlight}`]);
+      client = startSubject(this.#implementation, 'client', [`--port=${port}`]);
       return await readWindow(sink, client, times);
     } catch (error) {
       // A client that threw says more than the sink that lost it.
@@ -158,7 +166,7 @@ export class Contestant {
     const child = startSubject(this.#implementation, 'start', []);
     try {
       const { milliseconds } = await child.next('result', START_TIMEOUT);
-      return { value: Number(milliseconds), subjectCpu: null, loadCpu: null };
+      return { ...NO_WINDOW, value: Number(milliseconds) };
     } finally {
       await child.stop();
     }
@@ -171,7 +179,7 @@ export class Contestant {
     try {
       await child.next('measure', START_TIMEOUT + warmup);
       const { cpu, rate } = await child.next('result', START_TIMEOUT + duration);
-      return { value: Number(rate), subjectCpu: Number(cpu), loadCpu: null };
+      return { ...NO_WINDOW, value: Number(rate), cpu: (Number(cpu) * 1e6) / Number(rate), subjectCpu: Number(cpu) };
     } finally {
       await child.stop();
     }
@@ -188,7 +196,7 @@ export class Contestant {
       await this.#hold(connections, async () => {
         after = await server.ask('collect');
       });
-      return { value: (Number(after.rss) - Number(before.rss)) / connections, subjectCpu: null, loadCpu: null };
+      return { ...NO_WINDOW, value: (Number(after.rss) - Number(before.rss)) / connections };
     } finally {
       await this.stop();
     }
@@ -196,7 +204,8 @@ export class Contestant {
 
   /** Holds connections open meanwhile. @param {number} connections @param {() => Promise<void>} meanwhile */
   async #hold(connections, meanwhile) {
-    const load = startLoad(LOAD, { ...this.#scenario, connections, port: this.#port });
+    const { raw } = this.#implementation;
+    const load = startLoad(LOAD, { ...this.#scenario, connections, raw, port: this.#port });
     try {
       await load.next('held', START_TIMEOUT + connections * 20);
       await meanwhile();

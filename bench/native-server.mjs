@@ -1,20 +1,11 @@
 // Server under test, a child process of run.mjs: what Bun or Deno brings along (Bun.serve, Deno.upgradeWebSocket), as it is or, with
 // --module, behind the `upgrade` function of the library under test. Prints { event: 'listening', port }; see control.mjs.
 
-import { parseArgs } from 'node:util';
+import { answerCommands, readCertificate, readServerOptions, report } from './control.mjs';
 
-import { answerCommands, report } from './control.mjs';
-
-const { values } = parseArgs({
-  options: {
-    module: { type: 'string' },
-    mode: { type: 'string', default: 'echo' },
-    deflate: { type: 'boolean', default: false },
-    shared: { type: 'boolean', default: false },
-    afresh: { type: 'boolean', default: false },
-  },
-});
-const isFanout = values.mode === 'fanout';
+const options = readServerOptions();
+const isFanout = options.mode === 'fanout';
+const tls = options.tls ? readCertificate() : undefined;
 const hostname = '127.0.0.1';
 const TOPIC = 'all';
 
@@ -34,7 +25,7 @@ const TOPIC = 'all';
  */
 const { Bun, Deno } = /** @type {{ Bun?: BunRuntime, Deno?: DenoRuntime }} */ (/** @type {unknown} */ (globalThis));
 
-const adapter = values.module ? await import(values.module) : null;
+const adapter = options.module ? await import(options.module) : null;
 /** The library's sockets, for a fan-out. @type {Set<import('ws').WebSocket>} */
 const peers = new Set();
 
@@ -59,27 +50,34 @@ function upgradeByAdapter(request, server) {
 
 /** Contexts that are kept, as everybody else does; Bun's own default starts each message afresh in a context for all connections. */
 function deflateOnBun() {
-  if (!values.deflate || values.shared || values.afresh) return values.deflate;
+  if (!options.deflate || options.shared || options.afresh) return options.deflate;
   return { compress: 'dedicated', decompress: 'dedicated' };
 }
 
 /** @param {BunRuntime} bun */
 function serveOnBun(bun) {
-  const limits = { idleTimeout: 0, perMessageDeflate: deflateOnBun() };
+  const limits = { idleTimeout: 0, maxPayloadLength: 2 ** 26, perMessageDeflate: deflateOnBun() };
+  /** @type {Set<BunSocket>} */
+  const sockets = new Set();
   const native = {
     ...limits,
     open: (/** @type {BunSocket} */ socket) => {
-      if (isFanout) socket.subscribe(TOPIC);
+      if (!isFanout) return;
+      socket.subscribe(TOPIC);
+      sockets.add(socket);
     },
-    // A publisher does not hear itself.
+    // A publisher gets no message of its own.
     message: (/** @type {BunSocket} */ socket, /** @type {string | Uint8Array} */ data) => {
-      if (isFanout) socket.publish(TOPIC, data);
-      else socket.send(data, values.deflate);
+      if (!isFanout) socket.send(data, options.deflate);
+      else if (!options.loop) socket.publish(TOPIC, data);
+      else for (const other of sockets) if (other !== socket) other.send(data);
     },
+    close: (/** @type {BunSocket} */ socket) => sockets.delete(socket),
   };
   const { port } = bun.serve({
     hostname,
     port: 0,
+    ...(tls && { tls }),
     fetch: (/** @type {Request} */ request, /** @type {BunServer} */ server) => {
       if (adapter) return upgradeByAdapter(request, server);
       return server.upgrade(request) ? undefined : new Response(null, { status: 400 });
@@ -110,7 +108,7 @@ function serveOnDeno(deno) {
     return response;
   };
   const onListen = (/** @type {{ port: number }} */ { port }) => report({ event: 'listening', port });
-  deno.serve({ hostname, port: 0, onListen }, adapter ? upgradeByAdapter : upgrade);
+  deno.serve({ hostname, port: 0, onListen, ...tls }, adapter ? upgradeByAdapter : upgrade);
 }
 
 if (Bun) serveOnBun(Bun);

@@ -1,6 +1,7 @@
 // Benchmark: compares implementations side by side and prints a table; see README.md in this folder.
-// Writes results/latest.json and results/latest.svg, or latest-bun.* and latest-deno.* there.
+// Writes JSON, Markdown and SVG to results/: latest.*, or latest-bun.* and the like; quick.* with --quick.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
@@ -8,14 +9,14 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { drawChart } from './chart.mjs';
+import { drawChart, drawCurves } from './chart.mjs';
 import { pinned } from './children.mjs';
-import { BASELINES, SUBJECT, defaultLibrary, makeImplementations } from './implementations.mjs';
+import { BASELINES, SUBJECTS, defaultLibrary, findUws, makeImplementations, missingUws } from './implementations.mjs';
 import { Contestant } from './measurements.mjs';
-import { RUNTIMES, TITLES, missingRuntime, versionOf } from './runtimes.mjs';
+import { RUNTIMES, binaryOf, missingRuntime, titleOf, versionOf } from './runtimes.mjs';
 import { makeScenarios } from './scenarios.mjs';
 import { summarize } from './statistics.mjs';
-import { Table, notes } from './table.mjs';
+import { markdownTable, notes, tableBlock, tableHead } from './table.mjs';
 
 /** @typedef {import('./implementations.mjs').Implementation} Implementation */
 /** @typedef {import('./runtimes.mjs').RuntimeName} RuntimeName */
@@ -24,15 +25,15 @@ import { Table, notes } from './table.mjs';
 
 const HELP = `usage: npm run bench -- [options]
 
-  --runtime=name      node, bun or deno: what the servers run on (node)
+  --runtime=name      ${RUNTIMES.join(', ')}: what the servers run on (node)
   --scenario=name,…   scenarios to run (--list names them)
   --only=name,…       implementations to run (--list names them)
-  --quick             four scenarios, three rounds, in less than a minute
+  --quick             a row of each kind and the main peers, two short rounds, in less than a minute
   --rounds=5          rounds; each measures every implementation once
   --seconds=1.2       length of one measurement
   --warmup=0.3        seconds before each measurement
   --library=path      entry point of the library under test (dist/adapters/<runtime>/index.js)
-  --output=folder     where JSON and SVG go (bench/results)
+  --output=folder     where JSON, Markdown and SVG go (bench/results)
   --list              name scenarios and implementations, then stop
   --help              this text
 `;
@@ -48,6 +49,7 @@ class UsageError extends Error {}
  * @property {number} rounds
  * @property {{ warmup: number, duration: number }} times Milliseconds.
  * @property {string} output
+ * @property {boolean} quick
  */
 
 /** @param {string} text @param {string} option @param {number} minimum @returns {number} */
@@ -103,7 +105,7 @@ function readOptions() {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
-      warmup: { type: 'string', default: '0.3' },
+      warmup: { type: 'string' },
       library: { type: 'string' },
       output: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
       list: { type: 'boolean', default: false },
@@ -123,13 +125,16 @@ function readOptions() {
   return {
     runtime,
     chosenScenarios: choose(scenarios, values.scenario, 'scenario', (scenario) => (quick ? scenario.quick : scenario.standard)),
-    chosenImplementations: choose(all, values.only, 'only', ({ standard }) => standard),
-    rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '3' : '5'), 'rounds', 1)),
+    chosenImplementations: choose(all, values.only, 'only', (implementation) =>
+      quick ? implementation.quick : implementation.standard,
+    ),
+    rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '2' : '5'), 'rounds', 1)),
     times: {
-      duration: parseNumber(values.seconds ?? (quick ? '0.7' : '1.2'), 'seconds', 0.1) * 1000,
-      warmup: parseNumber(values.warmup, 'warmup', 0) * 1000,
+      duration: parseNumber(values.seconds ?? (quick ? '0.2' : '1.2'), 'seconds', 0.1) * 1000,
+      warmup: parseNumber(values.warmup ?? (quick ? '0.1' : '0.3'), 'warmup', 0) * 1000,
     },
     output: resolve(values.output),
+    quick,
   };
 }
 
@@ -137,7 +142,7 @@ function readOptions() {
 function keepRunnable(chosen) {
   return chosen.filter((implementation) => {
     const reason = implementation.missing();
-    if (reason && implementation.name === SUBJECT) throw new UsageError(`${reason} (or compare others with --only)`);
+    if (reason && SUBJECTS.includes(implementation.name)) throw new UsageError(`${reason} (or compare others with --only)`);
     if (reason) process.stderr.write(`${implementation.name} is left out: ${reason}\n`);
     return !reason;
   });
@@ -185,15 +190,21 @@ function describeMachine(runtime) {
   const require = createRequire(import.meta.url);
   const version = (/** @type {string} */ name) =>
     JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
+  // ws 8.23 unmasks by node:http where it can.
+  const probe = 'typeof require("node:http").websocketUnmask === "function"';
+  const hasUnmask =
+    runtime.startsWith('node') && spawnSync(binaryOf(runtime), ['-p', probe], { encoding: 'utf8' }).stdout.trim() === 'true';
   return {
-    node: process.version,
-    ...(runtime === 'node' ? {} : { [runtime]: versionOf(runtime) }),
+    runtime: `${titleOf(runtime)} ${versionOf(runtime)}`,
+    loadGenerator: `Node.js ${process.version.slice(1)}`,
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     pinned,
     ws: version('ws'),
     bufferutil: version('bufferutil'),
+    uws: missingUws(runtime) ?? findUws()?.title ?? '',
+    websocketUnmask: hasUnmask,
   };
 }
 
@@ -202,19 +213,22 @@ function describeMachine(runtime) {
  * @param {string[]} names
  * @param {Options} options
  */
-function writeResults(results, names, { output, rounds, runtime, times }) {
+function writeResults(results, names, { output, quick, rounds, runtime, times }) {
   const machine = describeMachine(runtime);
   const date = new Date().toISOString();
   mkdirSync(output, { recursive: true });
-  const file = join(output, runtime === 'node' ? 'latest' : `latest-${runtime}`);
+  const file = join(output, `${quick ? 'quick' : 'latest'}${runtime === 'node' ? '' : `-${runtime}`}`);
   const document = { date, runtime, machine, rounds, ...times, scenarios: results };
   writeFileSync(`${file}.json`, `${JSON.stringify(document, null, 2)}\n`);
-  const baseline = BASELINES.find((name) => names.includes(name));
-  if (!baseline) return;
-  const version = `${TITLES[runtime]} ${versionOf(runtime)}`;
-  const where = `${version}, ${machine.platform}, ${machine.cpu}${names.includes('ws') ? `, ws ${machine.ws}` : ''}`;
+  const peers = names.includes('ws') ? `, ws ${machine.ws}, uWebSockets.js: ${machine.uws}` : '';
+  const where = `${machine.runtime}, ${machine.platform}, ${machine.cpu}${peers}`;
   const caption = `${where}; server on one core, load on another; ${rounds} rounds; ${date.slice(0, 10)}`;
-  writeFileSync(`${file}.svg`, drawChart(results, names, baseline, caption));
+  writeFileSync(`${file}.md`, `${caption}\n\n${markdownTable(results)}`);
+  const baseline = BASELINES.find((name) => names.includes(name));
+  const rows = results.filter(({ scenario }) => scenario.curve === null);
+  if (baseline && rows.length > 0) writeFileSync(`${file}.svg`, drawChart(rows, names, baseline, caption));
+  const curves = drawCurves(results, names, caption);
+  if (curves) writeFileSync(`${file}-curves.svg`, curves);
 }
 
 /** @param {Options} options */
@@ -223,18 +237,16 @@ async function main(options) {
   if (implementations.length === 0) throw new UsageError('nothing to compare');
   if (!pinned) process.stderr.write('children are not pinned to cores (needs taskset and two cores): expect a wide spread\n');
   const names = implementations.map(({ name }) => name);
-  const subject = names.includes(SUBJECT) ? SUBJECT : names[names.length - 1];
-  const titleWidth = Math.max(...options.chosenScenarios.map(({ title }) => title.length));
-  const table = new Table(names, subject, titleWidth, (line) => process.stdout.write(`${line}\n`));
-  table.head();
+  const began = Date.now();
+  process.stdout.write(`${tableHead()}\n`);
   /** @type {ScenarioResult[]} */
   const results = [];
   for (const scenario of options.chosenScenarios) {
     const result = await runScenario(scenario, implementations, options);
     results.push(result);
-    table.row(result);
+    process.stdout.write(`${tableBlock(result)}\n`);
   }
-  process.stdout.write(['', ...notes(results, subject), ''].join('\n'));
+  process.stdout.write(['', ...notes(results), `${Math.round((Date.now() - began) / 1000)} s`, ''].join('\n'));
   writeResults(results, names, options);
   const failed = results.some((result) => Object.values(result.implementations).some(({ failures }) => failures.length > 0));
   process.exit(failed ? 1 : 0);

@@ -4,16 +4,18 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {'node' | 'bun' | 'deno'} RuntimeName */
+/** @typedef {'node' | 'node-24' | 'node-26' | 'bun' | 'deno'} RuntimeName */
 
-/** @type {RuntimeName[]} */
-export const RUNTIMES = ['node', 'bun', 'deno'];
+/** Their binaries in test/runtimes/node_modules; `node` is the one that runs the benchmark. @type {Record<RuntimeName, string>} */
+const BINARIES = { node: '', 'node-24': 'node-24/bin/node', 'node-26': 'node-26/bin/node', bun: '.bin/bun', deno: '.bin/deno' };
 
-const INSTALLED = new URL('../test/runtimes/node_modules/.bin/', import.meta.url);
+export const RUNTIMES = /** @type {RuntimeName[]} */ (Object.keys(BINARIES));
+
+const INSTALLED = new URL('../test/runtimes/node_modules/', import.meta.url);
 
 /** @param {RuntimeName} runtime @returns {string} Path of its binary. */
 export function binaryOf(runtime) {
-  return runtime === 'node' ? process.execPath : fileURLToPath(new URL(runtime, INSTALLED));
+  return runtime === 'node' ? process.execPath : fileURLToPath(new URL(BINARIES[runtime], INSTALLED));
 }
 
 /** @param {RuntimeName} runtime @returns {string | null} Why it cannot run here, or null. */
@@ -24,7 +26,6 @@ export function missingRuntime(runtime) {
 
 /** @param {RuntimeName} runtime @returns {string} As it prints it itself. */
 export function versionOf(runtime) {
-  if (runtime === 'node') return process.version;
   const { stdout } = spawnSync(binaryOf(runtime), ['--version'], { encoding: 'utf8' });
   return /\d+\.\d+\.\d+\S*/.exec(stdout ?? '')?.[0] ?? 'unknown';
 }
@@ -42,5 +43,7 @@ export function launch(runtime) {
   }
 }
 
-/** Shows a runtime's name as its makers write it. @type {Record<RuntimeName, string>} */
-export const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno' };
+/** Shows a runtime's name as its makers write it. @param {RuntimeName} runtime @returns {string} */
+export function titleOf(runtime) {
+  return runtime === 'bun' ? 'Bun' : runtime === 'deno' ? 'Deno' : 'Node.js';
+}

@@ -1,22 +1,12 @@
 // Server under test, a child process of run.mjs, for every ws-style library on Node, Bun or Deno.
 // Prints { event: 'listening', port }; see control.mjs.
 
-import { parseArgs } from 'node:util';
+import http from 'node:http';
+import https from 'node:https';
 
-import { answerCommands, report } from './control.mjs';
+import { answerCommands, readCertificate, readServerOptions, report } from './control.mjs';
 
-const { values } = parseArgs({
-  options: {
-    module: { type: 'string', default: 'ws' },
-    mode: { type: 'string', default: 'echo' },
-    deflate: { type: 'boolean', default: false },
-    // Without context takeover.
-    afresh: { type: 'boolean', default: false },
-    cork: { type: 'boolean', default: false },
-    // A fan-out by `send` even where there is `broadcast`.
-    loop: { type: 'boolean', default: false },
-  },
-});
+const options = readServerOptions();
 
 /**
  * The part of the ws API that the benchmark uses.
@@ -33,10 +23,24 @@ const { values } = parseArgs({
  *   broadcast?: (peers: Iterable<Peer>, data: import('ws').RawData, options: BroadcastOptions) => void,
  * }}
  */
-const { WebSocketServer, broadcast } = await import(values.module);
+const { WebSocketServer, broadcast } = await import(options.module ?? 'ws');
+const host = '127.0.0.1';
+
+/** @returns {object} Options of a server that listens by itself, or behind one of node:http. */
+function place() {
+  const tls = options.tls ? readCertificate() : undefined;
+  // ws has no `tls` option: over TLS it is always behind node:https.
+  if (!options.http && !(tls && !broadcast)) return { host, port: 0, ...(tls && { tls }) };
+  const server = tls ? https.createServer(tls) : http.createServer();
+  return { server: server.listen(0, host) };
+}
+
 const afresh = { serverNoContextTakeover: true, clientNoContextTakeover: true };
-const perMessageDeflate = values.deflate && values.afresh ? afresh : values.deflate;
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate });
+const server = new WebSocketServer({
+  ...place(),
+  perMessageDeflate: options.deflate && options.afresh ? afresh : options.deflate,
+  ...(options.borrowed && { borrowMessages: true }),
+});
 
 /** @param {Peer} peer */
 function echo(peer) {
@@ -63,12 +67,12 @@ function echoCorked(peer) {
 function fanout(peer) {
   peer.on('message', (data, isBinary) => {
     const peers = /** @type {Set<Peer>} */ (server.clients);
-    if (broadcast && !values.loop) broadcast(peers, data, { binary: isBinary, except: peer });
+    if (broadcast && !options.loop) broadcast(peers, data, { binary: isBinary, except: peer });
     else for (const other of peers) if (other !== peer) other.send(data, { binary: isBinary });
   });
 }
 
-const serve = values.mode === 'fanout' ? fanout : values.cork ? echoCorked : echo;
+const serve = options.mode === 'fanout' ? fanout : options.cork ? echoCorked : echo;
 server.on('connection', (peer) => {
   peer.on('error', () => {});
   serve(/** @type {Peer} */ (peer));

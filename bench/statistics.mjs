@@ -1,6 +1,6 @@
 // From samples to figures: medians, and ratios taken round by round, since only runs side by side are comparable.
 
-import { BASELINES, SUBJECT } from './implementations.mjs';
+import { BASELINES } from './implementations.mjs';
 
 /** @typedef {import('./measurements.mjs').Sample} Sample */
 /** @typedef {import('./scenarios.mjs').Scenario} Scenario */
@@ -13,6 +13,8 @@ import { BASELINES, SUBJECT } from './implementations.mjs';
  *
  * @typedef {object} Figures
  * @property {Spread | null} value Null if no round succeeded.
+ * @property {number | null} cpu Median microseconds of the server's CPU time for a message.
+ * @property {number | null} faults Median minor page faults of the server for a message.
  * @property {number | null} subjectCpu Median share of a core.
  * @property {number | null} loadCpu Median share of a core.
  * @property {Record<string, Spread>} ratios To each baseline: own value / the baseline's value in the same round.
@@ -43,10 +45,10 @@ function spread(numbers) {
 /** @param {(number | null | undefined)[]} numbers @returns {number[]} */
 const present = (numbers) => numbers.filter((number) => typeof number === 'number');
 
-/** @param {(Sample | null)[]} samples @param {'subjectCpu' | 'loadCpu'} field @returns {number | null} */
-function medianShare(samples, field) {
-  const shares = present(samples.map((sample) => sample?.[field]));
-  return shares.length === 0 ? null : median(shares);
+/** @param {(Sample | null)[]} samples @param {'cpu' | 'faults' | 'subjectCpu' | 'loadCpu'} field @returns {number | null} */
+function medianOf(samples, field) {
+  const numbers = present(samples.map((sample) => sample?.[field]));
+  return numbers.length === 0 ? null : median(numbers);
 }
 
 /** @param {Sample | null | undefined} sample @returns {number | null} */
@@ -97,23 +99,50 @@ export function summarize(scenario, records) {
   for (const [name, { failures, samples }] of records) {
     const [ratios, cpuRatios] = [ratiosOf(name, records, valueOf), ratiosOf(name, records, valuePerCpu)];
     const rounds = samples.map((sample) => sample?.value ?? null);
-    const [subjectCpu, loadCpu] = [medianShare(samples, 'subjectCpu'), medianShare(samples, 'loadCpu')];
-    implementations[name] = { value: spread(present(rounds)), subjectCpu, loadCpu, ratios, cpuRatios, rounds, failures };
+    implementations[name] = {
+      value: spread(present(rounds)),
+      cpu: medianOf(samples, 'cpu'),
+      faults: medianOf(samples, 'faults'),
+      subjectCpu: medianOf(samples, 'subjectCpu'),
+      loadCpu: medianOf(samples, 'loadCpu'),
+      ratios,
+      cpuRatios,
+      rounds,
+      failures,
+    };
   }
   return { scenario, implementations };
 }
 
+/** A server with a smaller share of its core waited for its client: then its rate says little. */
+const FILLED = 0.95;
+
 /**
- * Whether a ratio reaches its scenario's target. Targets are for the library under test only.
+ * @typedef {object} Comparison
+ * @property {Spread} ratio
+ * @property {'rate' | 'CPU'} by
+ * @property {number | undefined} target
+ * @property {boolean | null} reached Null without a target.
+ */
+
+/**
+ * Compares two implementations by their rate, or by CPU time where one of them did not fill its core.
  *
- * @param {Scenario} scenario
+ * @param {ScenarioResult} result
  * @param {string} name
  * @param {string} baseline
- * @param {Spread | undefined} ratios
- * @returns {boolean | null} Null without a target or without a figure.
+ * @returns {Comparison | null} Null if one of them has no figure.
  */
-export function reaches(scenario, name, baseline, ratios) {
-  const target = scenario.targets[baseline];
-  if (name !== SUBJECT || target === undefined || ratios === undefined) return null;
-  return scenario.better === 'higher' ? ratios.median >= target : ratios.median <= target;
+export function compare({ implementations, scenario }, name, baseline) {
+  const own = implementations[name];
+  const byRate = own?.ratios[baseline];
+  if (!byRate) return null;
+  const byCpu = own.cpuRatios[baseline];
+  const share = Math.min(own.subjectCpu ?? 1, implementations[baseline].subjectCpu ?? 1);
+  const isByCpu = byCpu !== undefined && (scenario.byCpu || share < FILLED);
+  const found = isByCpu ? byCpu : byRate;
+  /** @type {number | undefined} */
+  const target = scenario.targets[name]?.[baseline];
+  const reaches = (/** @type {number} */ goal) => (scenario.better === 'higher' ? found.median >= goal : found.median <= goal);
+  return { ratio: found, by: isByCpu ? 'CPU' : 'rate', target, reached: target === undefined ? null : reaches(target) };
 }

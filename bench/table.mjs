@@ -1,16 +1,19 @@
-// The table on the terminal: one row a scenario.
+// The table on the terminal, and the same in Markdown: a block for each scenario, a line for each implementation.
 
-import { BASELINES } from './implementations.mjs';
-import { reaches } from './statistics.mjs';
+import { BASELINES, SUBJECTS } from './implementations.mjs';
+import { compare } from './statistics.mjs';
 
 /** @typedef {import('./statistics.mjs').ScenarioResult} ScenarioResult */
+/** @typedef {import('./statistics.mjs').Comparison} Comparison */
 /** @typedef {import('./statistics.mjs').Figures} Figures */
-/** @typedef {import('./statistics.mjs').Spread} Spread */
 
 /** A load generator above this share of its core may be the bottleneck. */
 const SATURATED = 0.95;
 /** Below this share on both sides, neither had its core to itself: something else runs on the machine. */
 const STARVED = 0.8;
+/** Implementations, figures, shares of the cores. */
+const WIDTHS = [16, 9, 11, 11, 12];
+const HEAD = ['', 'figure', 'CPU µs each', 'faults each', 'CPU / load %', 'compared (spread) target'];
 
 /**
  * Three significant digits, thousands as k or M.
@@ -21,7 +24,8 @@ const STARVED = 0.8;
 export function formatNumber(value) {
   if (Math.abs(value) >= 1e6) return `${(value / 1e6).toPrecision(3)} M`;
   if (Math.abs(value) >= 1e4) return `${(value / 1e3).toPrecision(3)} k`;
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  if (Math.abs(value) >= 100) return value.toFixed(0);
+  return Math.abs(value) < 0.005 ? '0' : value.toPrecision(Math.abs(value) < 0.1 ? 1 : 3);
 }
 
 /** @param {number} ratio @returns {string} */
@@ -29,98 +33,79 @@ export function formatRatio(ratio) {
   return `${ratio.toFixed(ratio >= 10 ? 1 : 2)}×`;
 }
 
-/** @param {Figures | undefined} figures @returns {string} */
-function formatValue(figures) {
-  if (!figures) return '–';
-  return figures.value ? formatNumber(figures.value.median) : 'failed';
-}
+/** @param {number | null} value @returns {string} */
+const formatOptional = (value) => (value === null ? '–' : formatNumber(value));
 
-/** Median, spread, target and mark of the ratio to one baseline. @param {ScenarioResult} result @param {string} subject @param {string} baseline */
-function formatComparison({ implementations, scenario }, subject, baseline) {
-  const ratios = implementations[subject]?.ratios[baseline];
-  if (!ratios) return '–';
-  const text = `${formatRatio(ratios.median)} (${formatRatio(ratios.minimum)}–${formatRatio(ratios.maximum)})`;
-  const reached = reaches(scenario, subject, baseline, ratios);
+/** @param {string} baseline @param {Comparison} comparison @param {ScenarioResult['scenario']} scenario @returns {string} */
+function formatComparison(baseline, { ratio, by, reached, target }, { better }) {
+  const spread = ratio.minimum === ratio.maximum ? '' : ` (${formatRatio(ratio.minimum)}–${formatRatio(ratio.maximum)})`;
+  const text = `${formatRatio(ratio.median)} ${baseline}${by === 'CPU' ? ' by CPU' : ''}${spread}`;
   if (reached === null) return text;
-  return `${text} ${scenario.better === 'higher' ? '≥' : '≤'} ${scenario.targets[baseline]} ${reached ? '✓' : '✗ MISSED'}`;
+  return `${text} ${better === 'higher' ? '≥' : '≤'} ${target} ${reached ? '✓' : '✗ missed'}`;
 }
 
-/** @param {Spread | undefined} ratios @returns {string} */
-const formatCpuRatio = (ratios) => (ratios ? formatRatio(ratios.median) : '–');
-
-/** CPU shares of the subject and of its generator, in per cent. @param {Figures | undefined} figures @returns {string} */
-function formatShares(figures) {
-  if (!figures || figures.subjectCpu === null || figures.loadCpu === null) return '–';
-  const load = `${Math.round(figures.loadCpu * 100)}`;
-  return `${Math.round(figures.subjectCpu * 100)} / ${load}${figures.loadCpu > SATURATED ? ' !' : ''}`;
+/**
+ * What a subject is compared with; the forms of the library among themselves only where a target says so.
+ *
+ * @param {ScenarioResult} result
+ * @param {string} name
+ * @returns {[string, Comparison][]}
+ */
+function comparisonsOf(result, name) {
+  if (!SUBJECTS.includes(name)) return [];
+  return BASELINES.flatMap((baseline) => {
+    const comparison = compare(result, name, baseline);
+    if (!comparison || (SUBJECTS.includes(baseline) && comparison.reached === null)) return [];
+    return [/** @type {[string, Comparison]} */ ([baseline, comparison])];
+  });
 }
 
-/** Prints rows as they come in. */
-export class Table {
-  #names;
-  #subject;
-  #baselines;
-  /** @type {number[]} */
-  #widths;
-  #write;
+/** @param {Figures} figures @returns {string} */
+function formatShares({ loadCpu, subjectCpu }) {
+  if (subjectCpu === null || loadCpu === null) return '–';
+  return `${Math.round(subjectCpu * 100)} / ${Math.round(loadCpu * 100)}${loadCpu > SATURATED ? ' !' : ''}`;
+}
 
-  /**
-   * @param {string[]} names Implementations, in the order of columns.
-   * @param {string} subject The one whose ratios are shown.
-   * @param {number} titleWidth
-   * @param {(line: string) => void} write
-   */
-  constructor(names, subject, titleWidth, write) {
-    this.#names = names;
-    this.#subject = subject;
-    this.#write = write;
-    this.#baselines = BASELINES.filter((baseline) => names.includes(baseline) && baseline !== subject);
-    const comparisons = this.#baselines.map(() => 40);
-    this.#widths = [
-      titleWidth,
-      12,
-      ...names.map((name) => Math.max(8, name.length)),
-      ...comparisons,
-      ...this.#baselines.map((baseline) => 12 + baseline.length),
-      14,
-    ];
-  }
+/** @param {ScenarioResult} result @returns {string[][]} A row of cells for each implementation. */
+function cellsOf(result) {
+  return Object.entries(result.implementations).map(([name, figures]) => [
+    name,
+    figures.value ? formatNumber(figures.value.median) : 'failed',
+    formatOptional(figures.cpu),
+    formatOptional(figures.faults),
+    formatShares(figures),
+    comparisonsOf(result, name)
+      .map(([baseline, comparison]) => formatComparison(baseline, comparison, result.scenario))
+      .join(', '),
+  ]);
+}
 
-  head() {
-    const comparisons = this.#baselines.map((baseline) => `${this.#subject} : ${baseline} (spread) target`);
-    this.#line([
-      'scenario',
-      'unit',
-      ...this.#names,
-      ...comparisons,
-      ...this.#baselines.map((baseline) => `per CPU s : ${baseline}`),
-      'CPU % / load %',
-    ]);
-    this.#write(this.#widths.map((width) => '─'.repeat(width)).join('  '));
-  }
+/** @param {string[]} cells @returns {string} */
+function pad(cells) {
+  const padded = cells.map((cell, index) =>
+    index > 0 && index < 4 ? cell.padStart(WIDTHS[index]) : cell.padEnd(WIDTHS[index] ?? 0),
+  );
+  return `  ${padded.join('  ').trimEnd()}`;
+}
 
-  /** @param {ScenarioResult} result */
-  row(result) {
-    const { implementations, scenario } = result;
-    this.#line([
-      scenario.title,
-      scenario.unit,
-      ...this.#names.map((name) => formatValue(implementations[name])),
-      ...this.#baselines.map((baseline) => formatComparison(result, this.#subject, baseline)),
-      ...this.#baselines.map((baseline) => formatCpuRatio(implementations[this.#subject]?.cpuRatios[baseline])),
-      formatShares(implementations[this.#subject]),
-    ]);
-  }
+/** @returns {string} The line above a terminal's table. */
+export const tableHead = () => pad(HEAD);
 
-  /** @param {string[]} cells */
-  #line(cells) {
-    const isNumber = (/** @type {number} */ index) => index >= 2 && index < 2 + this.#names.length;
-    const padded = cells.map((cell, index) => {
-      const width = this.#widths[index];
-      return isNumber(index) ? cell.padStart(width) : cell.padEnd(width);
-    });
-    this.#write(padded.join('  ').trimEnd());
-  }
+/** @param {ScenarioResult} result @returns {string} Lines of a terminal. */
+export function tableBlock(result) {
+  const { title, unit } = result.scenario;
+  return [`${title}, ${unit}`, ...cellsOf(result).map(pad)].join('\n');
+}
+
+/** @param {ScenarioResult[]} results @returns {string} One table. */
+export function markdownTable(results) {
+  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  const rows = results.flatMap((result) => {
+    const { title, unit } = result.scenario;
+    return cellsOf(result).map(([name, ...cells], index) => line([index === 0 ? `${title}, ${unit}` : '', name, ...cells]));
+  });
+  const head = ['scenario', 'implementation', ...HEAD.slice(1)];
+  return [line(head), line(head.map(() => '---')), ...rows, ''].join('\n');
 }
 
 /** @param {ScenarioResult} result @returns {string[]} Lines. */
@@ -131,31 +116,25 @@ function scenarioNotes({ implementations, scenario }) {
     for (const failure of new Set(failures)) lines.push(`FAILED  ${scenario.name}, ${name}: ${failure}`);
     const busiest = Math.max(subjectCpu ?? 1, loadCpu ?? 1);
     if (busiest < STARVED) starved.push(`${name} ${Math.round(busiest * 100)} %`);
-    if (loadCpu === null || loadCpu <= SATURATED) continue;
-    const share = Math.round(loadCpu * 100);
-    lines.push(
-      `LIMITED ${scenario.name}, ${name}: the load generator used ${share} % of its core, the server may be faster than shown`,
-    );
   }
   if (starved.length > 0) lines.push(`NOISY   ${scenario.name}: of its core the busier side got only: ${starved.join(', ')}`);
   return lines;
 }
 
 /**
- * What a reader must know to trust the table: failures, missed targets, a generator that was the bottleneck, a busy machine.
+ * What a reader must know to trust the table: failures, a busy machine, and how many targets were reached.
  *
  * @param {ScenarioResult[]} results
- * @param {string} subject
  * @returns {string[]} Lines.
  */
-export function notes(results, subject) {
+export function notes(results) {
   const lines = results.flatMap(scenarioNotes);
-  const verdicts = results.flatMap(({ implementations, scenario }) =>
-    BASELINES.map((baseline) => reaches(scenario, subject, baseline, implementations[subject]?.ratios[baseline])),
-  );
-  const reached = verdicts.filter((verdict) => verdict === true).length;
-  const missed = verdicts.filter((verdict) => verdict === false).length;
-  if (reached + missed > 0)
-    lines.push(`${missed > 0 ? '✗' : '✓'} ${reached} of ${reached + missed} targets reached by ${subject}`);
+  for (const subject of SUBJECTS) {
+    const verdicts = results.flatMap((result) => comparisonsOf(result, subject).map(([, { reached }]) => reached));
+    const [reached, missed] = [true, false].map((wanted) => verdicts.filter((verdict) => verdict === wanted).length);
+    const mark = missed > 0 ? '✗' : '✓';
+    if (reached + missed > 0)
+      lines.push(`${mark} ${subject}: ${reached} of ${reached + missed} targets reached, ${missed} missed`);
+  }
   return lines;
 }

@@ -3,13 +3,17 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
+import tls from 'node:tls';
 
 export const OPCODE_TEXT = 1;
 export const OPCODE_BINARY = 2;
 
 const HOST = '127.0.0.1';
 const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
-const HANDSHAKE_ACCEPT = createHash('sha1').update(`${HANDSHAKE_KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+
+/** @param {string | undefined} key @returns {string} */
+const acceptOf = (key) => createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+const HANDSHAKE_ACCEPT = acceptOf(HANDSHAKE_KEY);
 
 /** @param {string} extensions What to offer; '' for nothing. @returns {Buffer} */
 function encodeHandshake(extensions) {
@@ -26,6 +30,31 @@ function encodeHandshake(extensions) {
 }
 const PLAIN_HANDSHAKE = encodeHandshake('');
 const MAXIMUM_HEAD = 16 * 1024;
+
+/**
+ * The server's side: answers a client that sends nothing else before it has the answer.
+ *
+ * @param {net.Socket} socket
+ * @param {() => void} onOpen
+ */
+export function answerHandshake(socket, onOpen) {
+  let head = '';
+  const receive = (/** @type {Buffer} */ chunk) => {
+    head += chunk.toString('latin1');
+    if (!head.endsWith('\r\n\r\n')) return;
+    socket.off('data', receive);
+    const accept = acceptOf(/^sec-websocket-key: ?(.*)$/im.exec(head)?.[1]?.trim());
+    const lines = [
+      'HTTP/1.1 101 Switching Protocols',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Accept: ${accept}`,
+    ];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    onOpen();
+  };
+  socket.on('data', receive);
+}
 
 /**
  * One read buffer for all sockets of the process: bytes are counted before the next read, never kept.
@@ -73,7 +102,7 @@ export function makePayload(size, text) {
 /**
  * @typedef {object} RequestBatch
  * @property {Buffer[]} writes `writes[k]` is k masked frames in one buffer, for k from 1 to `inFlight`.
- * @property {Buffer} expectedReply What an echo server answers to `writes[inFlight]`.
+ * @property {Buffer[]} replyWrites `replyWrites[k]` is what a server answers to `writes[k]`.
  * @property {number} replyLength Bytes of one reply frame, header included.
  * @property {number} replyHeader First two bytes of a reply frame, as a big-endian number.
  */
@@ -81,27 +110,31 @@ export function makePayload(size, text) {
 /**
  * Encodes everything that will be sent, so that nothing is encoded while measuring.
  *
- * @param {{ size: number, text: boolean, inFlight: number }} shape
+ * @param {{ size: number, text: boolean, inFlight: number, raw?: boolean }} shape With `raw` the server sends the bytes back as they are.
  * @returns {RequestBatch}
  */
-export function makeRequests({ size, text, inFlight }) {
+export function makeRequests({ size, text, inFlight, raw = false }) {
   const opcode = text ? OPCODE_TEXT : OPCODE_BINARY;
   const requests = [];
   const replies = [];
   for (let index = 0; index < inFlight; index++) {
     const payload = makePayload(size, text);
-    requests.push(encodeFrame(payload, opcode, randomBytes(4)));
-    replies.push(encodeFrame(payload, opcode, null));
+    const request = encodeFrame(payload, opcode, randomBytes(4));
+    requests.push(request);
+    replies.push(raw ? request : encodeFrame(payload, opcode, null));
   }
-  const all = Buffer.concat(requests);
-  const writes = [];
-  for (let count = 0; count <= inFlight; count++) writes.push(all.subarray(0, count * requests[0].length));
   return {
-    writes,
-    expectedReply: Buffer.concat(replies),
+    writes: prefixesOf(requests),
+    replyWrites: prefixesOf(replies),
     replyLength: replies[0].length,
     replyHeader: replies[0].readUInt16BE(0),
   };
+}
+
+/** The first k frames, for k from 0 up, over one buffer. @param {Buffer[]} frames All of one length. @returns {Buffer[]} */
+function prefixesOf(frames) {
+  const all = Buffer.concat(frames);
+  return Array.from({ length: frames.length + 1 }, (_, count) => all.subarray(0, count * frames[0].length));
 }
 
 /**
@@ -131,7 +164,8 @@ const streamBinding = loadStreamBinding();
  */
 export function makeWriter(socket) {
   const handle = /** @type {{ _handle?: Handle }} */ (/** @type {unknown} */ (socket))._handle;
-  if (!streamBinding || !handle?.writeBuffer) return (buffer) => void socket.write(buffer);
+  // The handle of TLS aborts the process at a write while another one waits.
+  if (!streamBinding || !handle?.writeBuffer || socket instanceof tls.TLSSocket) return (buffer) => void socket.write(buffer);
   const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding;
   const makeRequest = () => Object.assign(new WriteWrap(), { oncomplete() {} });
   let request = makeRequest();
@@ -209,33 +243,41 @@ function checkHandshake(head) {
  * @property {string} extensions What the server agreed on; '' for nothing.
  */
 
+/** @typedef {{ port: number, tls: boolean }} Place */
+
+/**
+ * @param {Place} place
+ * @param {(length: number, chunk: Uint8Array) => void} onBytes
+ * @returns {net.Socket}
+ */
+function connect({ port, tls: isSecure }, onBytes) {
+  const callback = (/** @type {number} */ length, /** @type {Uint8Array} */ chunk) => {
+    onBytes(length, chunk);
+    return true;
+  };
+  const options = { host: HOST, port, noDelay: true, onread: { buffer: readBuffer, callback } };
+  // The certificate is the one of our tests.
+  return isSecure ? tls.connect({ ...options, rejectUnauthorized: false }) : net.connect(options);
+}
+
 /**
  * Connects and shakes hands. Calls back rather than promising: handshakes are measured with it.
  *
- * @param {number} port
+ * @param {Place} place
  * @param {(connection: RawConnection) => void} onOpen
- * @param {(error: Error) => void} onError Also hears of a connection that the server closes.
+ * @param {(error: Error) => void} onError Also called for a connection that the server closes.
  * @param {string} [offer] Sec-WebSocket-Extensions.
  */
-export function openConnection(port, onOpen, onError, offer = '') {
+export function openConnection(place, onOpen, onError, offer = '') {
   let head = '';
   /** @type {RawConnection} */
   const connection = {
-    socket: net.connect({
-      host: HOST,
-      port,
-      noDelay: true,
-      onread: {
-        buffer: readBuffer,
-        callback: (length, chunk) => {
-          try {
-            connection.onBytes(length, chunk);
-          } catch (error) {
-            onError(/** @type {Error} */ (error));
-          }
-          return true;
-        },
-      },
+    socket: connect(place, (length, chunk) => {
+      try {
+        connection.onBytes(length, chunk);
+      } catch (error) {
+        onError(/** @type {Error} */ (error));
+      }
     }),
     onBytes: (length, chunk) => {
       head += Buffer.from(chunk.buffer, chunk.byteOffset, length).toString('latin1');
@@ -258,13 +300,13 @@ export function openConnection(port, onOpen, onError, offer = '') {
 /**
  * Opens many connections, at most 100 handshakes at once so that no backlog overflows.
  *
- * @param {number} port
+ * @param {Place} place
  * @param {number} count
  * @param {(error: Error) => void} onError
  * @param {string} [offer] Sec-WebSocket-Extensions.
  * @returns {Promise<RawConnection[]>}
  */
-export function openConnections(port, count, onError, offer = '') {
+export function openConnections(place, count, onError, offer = '') {
   return new Promise((resolve) => {
     /** @type {RawConnection[]} */
     const connections = [];
@@ -272,7 +314,7 @@ export function openConnections(port, count, onError, offer = '') {
     const start = () => {
       if (started === count) return;
       started++;
-      openConnection(port, opened, onError, offer);
+      openConnection(place, opened, onError, offer);
     };
     /** @param {RawConnection} connection */
     const opened = (connection) => {
@@ -292,7 +334,7 @@ export function openConnections(port, count, onError, offer = '') {
  * @returns {Promise<void>}
  */
 export function verifyEcho(connection, requests) {
-  const { expectedReply, writes } = requests;
+  const [expectedReply, request] = [requests.replyWrites, requests.writes].map((writes) => writes[writes.length - 1]);
   const { promise, resolve, reject } = withResolvers();
   let received = 0;
   connection.onBytes = (length, chunk) => {
@@ -301,7 +343,7 @@ export function verifyEcho(connection, requests) {
     received += length;
     if (received === expectedReply.length) resolve();
   };
-  connection.socket.write(writes[writes.length - 1]);
+  connection.socket.write(request);
   return promise;
 }
 
