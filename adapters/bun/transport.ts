@@ -4,17 +4,9 @@
 
 import type { TransportEvents } from '../../src/platform.ts';
 import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
+import { PendingWrite, type GatherPool } from '../../src/http1/pending-write.ts';
 import type { BunSocket, SocketHandlers } from './bun.ts';
 import { defer } from '../../src/clock.ts';
-
-/** A write that is not done. */
-interface PendingWrite {
-  readonly chunks: readonly Uint8Array[];
-  readonly onWritten: () => void;
-  /** The first chunk that is not taken in full, and how much of it is. */
-  index: number;
-  offset: number;
-}
 
 /**
  * Bun has no gathering write: several chunks are copied together up to this size, in memory that all sockets share. With it the
@@ -23,6 +15,7 @@ interface PendingWrite {
  */
 const GATHER_BYTES = 16384;
 let gathered: Uint8Array | undefined;
+const POOL: GatherPool = { size: GATHER_BYTES, take: () => (gathered ??= new Uint8Array(GATHER_BYTES)) };
 
 /** Is told how a connection comes about. One for all connections of a listener. */
 export interface Opening {
@@ -121,10 +114,12 @@ export class BunTransport implements ByteStream {
       const [chunk] = chunks;
       const taken = socket!.write(chunk);
       if (taken === chunk.length) return true;
-      this.#pending.push({ chunks, onWritten, index: 0, offset: Math.max(taken, 0) });
+      const rest = new PendingWrite(chunks, onWritten, POOL);
+      rest.advance(Math.max(taken, 0));
+      this.#pending.push(rest);
       return false;
     }
-    const write = { chunks, onWritten, index: 0, offset: 0 };
+    const write = new PendingWrite(chunks, onWritten, POOL);
     if (isFirst && advance(socket!, write)) return true;
     this.#pending.push(write);
     return false;
@@ -300,44 +295,14 @@ export class BunTransport implements ByteStream {
 
 /** Writes what the socket takes. @returns Whether that was all. */
 function advance(socket: BunSocket<BunTransport>, write: PendingWrite): boolean {
-  const { chunks } = write;
-  const last = chunks.length - 1;
-  while (write.index <= last) {
-    const chunk = chunks[write.index];
-    const left = chunk.length - write.offset;
-    const isAlone = write.index === last || left >= GATHER_BYTES;
-    const bytes = isAlone ? chunk : gather(write);
-    const length = isAlone ? left : gatheredLength;
-    const taken = socket.write(bytes, isAlone ? write.offset : 0, length);
-    pass(write, Math.max(taken, 0));
-    if (taken < length) return false;
+  let isDone = write.advance(0);
+  while (!isDone) {
+    const bytes = write.next();
+    const taken = Math.max(socket.write(bytes), 0);
+    isDone = write.advance(taken);
+    if (taken < bytes.length) return false;
   }
   return true;
-}
-
-let gatheredLength = 0;
-
-/** Copies as much of `write` as fits to {@link gathered}. */
-function gather({ chunks, index, offset }: PendingWrite): Uint8Array {
-  gathered ??= new Uint8Array(GATHER_BYTES);
-  let length = 0;
-  for (let at = index, from = offset; at < chunks.length && length < GATHER_BYTES; at++, from = 0) {
-    const chunk = chunks[at];
-    const end = Math.min(chunk.length, from + GATHER_BYTES - length);
-    gathered.set(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end), length);
-    length += end - from;
-  }
-  gatheredLength = length;
-  return gathered;
-}
-
-/** Moves on by `count` bytes, and past empty chunks. */
-function pass(write: PendingWrite, count: number): void {
-  write.offset += count;
-  while (write.index < write.chunks.length && write.offset >= write.chunks[write.index].length) {
-    write.offset -= write.chunks[write.index].length;
-    write.index++;
-  }
 }
 
 /** Callbacks of clients' sockets. Those of servers differ in `open`. */

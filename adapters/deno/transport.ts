@@ -5,13 +5,35 @@ import type { TransportEvents } from '../../src/platform.ts';
 import type { EndpointAddress, ByteStream } from '../../src/http1/network.ts';
 import type { DenoAddress, DenoConnection } from './deno.ts';
 import { systemError } from './errors.ts';
-import { PendingWrite } from './gather.ts';
+import { PendingWrite, type GatherPool } from '../../src/http1/pending-write.ts';
 import { platform } from './platform.ts';
 import { ReadRegion } from './regions.ts';
 import { defer, microtask } from '../../src/clock.ts';
 
 /** Deno tells of a write that the system takes at once after 2 microtasks (Deno 2.9, TCP and TLS). One that takes longer has waited. */
 const MICROTASKS_AT_ONCE = 4;
+
+/** A payload from this size on is written without a copy. A header and 64 KiB copied together cost 7 % less than two writes (Deno 2.9, echo). */
+const GATHER_BYTES = 131072;
+/**
+ * A write of at most so many bytes gets memory of its length. With 128 KiB of zeros for each write, new memory took 44 % of
+ * the time of sending 16 short messages to each of 500 connections.
+ */
+const SMALL_BYTES = 4096;
+/** Number of buffers that are kept for writes at the same time. Others are freed after their write. */
+const MOST_FREE = 16;
+const free: Uint8Array[] = [];
+
+const POOL: GatherPool = {
+  size: GATHER_BYTES,
+  take(countRest) {
+    const rest = countRest(SMALL_BYTES);
+    return rest <= SMALL_BYTES ? new Uint8Array(rest) : (free.pop() ?? new Uint8Array(GATHER_BYTES));
+  },
+  give(memory) {
+    if (memory.length === GATHER_BYTES && free.length < MOST_FREE) free.push(memory);
+  },
+};
 
 /** The connection. */
 const State = {
@@ -97,7 +119,7 @@ export class DenoTransport implements ByteStream {
 
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     if (this.#isClosed || this.#output !== Half.OPEN) return false;
-    const write = new PendingWrite(chunks, onWritten);
+    const write = new PendingWrite(chunks, onWritten, POOL);
     // Chunks of no bytes: nothing to wait for.
     if (write.advance(0)) return true;
     this.#pending.push(write);

@@ -4,7 +4,13 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { ownBuffer } from '../../api/ws/data.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_NO_STATUS, isValidCloseCode } from '../../base/close-codes.ts';
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_NO_STATUS,
+  CLOSE_NORMAL,
+  CLOSE_PROTOCOL_ERROR,
+  isValidCloseCode,
+} from '../../base/close-codes.ts';
 import type { PeerError } from '../../base/errors.ts';
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG, OPCODE_TEXT } from '../../base/opcodes.ts';
 import { platform } from '../../nodejs/platform.ts';
@@ -281,7 +287,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
    * @param reasonCode Default 1002.
    * @param skipCloseFrame Whether no Close frame is sent. A code that must not be sent is left out of it.
    */
-  drop(reasonCode: number = 1002, description?: string, skipCloseFrame?: boolean): void {
+  drop(reasonCode: number = CLOSE_PROTOCOL_ERROR, description?: string, skipCloseFrame?: boolean): void {
     const text = typeof description === 'string' ? description : CLOSE_DESCRIPTIONS[reasonCode];
     if (!skipCloseFrame) {
       if (isValidCloseCode(reasonCode)) this.#session.close(reasonCode, reasonBytes(text));
@@ -321,7 +327,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
         this.emit('pong', bytes);
       },
       onClosing: () => this.#beginClosing(),
-      onError: (error) => this.#finish((error as PeerError).closeCode ?? 1006, describeViolation(error as PeerError)),
+      onError: (error) => this.#finish((error as PeerError).closeCode ?? CLOSE_ABNORMAL, describeViolation(error as PeerError)),
       onDrain: () => this.#drain(),
       onEnd: (code, reason, wasClean) => this.#end(code, ownBuffer(reason), wasClean),
     });

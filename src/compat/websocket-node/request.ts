@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { UrlWithParsedQuery } from 'node:url';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { isFieldValueCode, isTokenCode } from '../../handshake/grammar.ts';
 import { formatHead, readHeader } from '../../handshake/headers.ts';
 import { reasonPhrase } from '../../handshake/refusal.ts';
@@ -189,7 +190,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     connection.webSocketVersion = this.webSocketVersion;
     connection.remoteAddress = this.remoteAddress;
     if (this._socketIsClosing) {
-      nextTick(() => connection.drop(1006, 'TCP connection lost before handshake completed.', true));
+      nextTick(() => connection.drop(CLOSE_ABNORMAL, 'TCP connection lost before handshake completed.', true));
     } else {
       socket.write(formatHead(lines));
       // Starts later, so that the program can add listeners, also after an `await`.

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { pickCloseEvent } from '../../api/w3c/events.ts';
 import { EventHandlers } from '../../api/w3c/handlers.ts';
+import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
 import { defineAttributes, defineConstants } from '../shared/event-target.ts';
 import { WebSocketClient } from './client.ts';
@@ -151,7 +152,7 @@ export class W3CWebSocket extends Target {
 
   #open(connection: WebSocketConnection): void {
     // A listener has closed it during the opening handshake.
-    if (this.#readyState !== CONNECTING) return connection.drop(1006, undefined, true);
+    if (this.#readyState !== CONNECTING) return connection.drop(CLOSE_ABNORMAL, undefined, true);
     this.#connection = connection;
     this.#readyState = OPEN;
     connection.on('message', (message) => this.#receive(message));
@@ -171,7 +172,7 @@ export class W3CWebSocket extends Target {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = CLOSED;
     this.#handlers.fire(new Event('error'));
-    this.#handlers.fire(new CloseEvent('close', { code: 1006, reason: 'connection failed', wasClean: false }));
+    this.#handlers.fire(new CloseEvent('close', { code: CLOSE_ABNORMAL, reason: 'connection failed', wasClean: false }));
   }
 }
 

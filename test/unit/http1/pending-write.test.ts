@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
-import { PendingWrite } from '../../../../adapters/deno/gather.ts';
-import { pattern } from '../../../support/frames.ts';
+import { PendingWrite } from '../../../src/http1/pending-write.ts';
+import { pattern } from '../../support/frames.ts';
+
+const pool = { size: 131_072, take: () => new Uint8Array(131_072) };
 
 /** Writes all of it, at most `most` bytes at a time. @returns What was written, piece by piece. */
 function drain(chunks: readonly Uint8Array[], most = Infinity): Uint8Array[] {
-  const write = new PendingWrite(chunks, () => {});
+  const write = new PendingWrite(chunks, () => {}, pool);
   const pieces: Uint8Array[] = [];
   for (let isDone = write.advance(0); !isDone;) {
     const bytes = write.next();
@@ -17,7 +19,7 @@ function drain(chunks: readonly Uint8Array[], most = Infinity): Uint8Array[] {
 
 test('a single chunk is written as it is', () => {
   const chunk = pattern(100);
-  const write = new PendingWrite([chunk], () => {});
+  const write = new PendingWrite([chunk], () => {}, pool);
   expect(write.next()).toBe(chunk);
 });
 
@@ -32,6 +34,6 @@ test.each([Infinity, 1000, 65537])('chunks of all sizes arrive in order, %i byte
 });
 
 test('no bytes are done at once', () => {
-  expect(new PendingWrite([], () => {}).advance(0)).toBe(true);
-  expect(new PendingWrite([new Uint8Array(0)], () => {}).advance(0)).toBe(true);
+  expect(new PendingWrite([], () => {}, pool).advance(0)).toBe(true);
+  expect(new PendingWrite([new Uint8Array(0)], () => {}, pool).advance(0)).toBe(true);
 });
