@@ -198,6 +198,13 @@ export interface Region {
   view?(platform: Platform, start: number, length: number): Uint8Array;
 }
 
+/** Regions of one length that are used again. Their bytes are undefined at first. */
+export interface Blocks {
+  take(): Region;
+  /** Nothing may refer to its bytes any more. */
+  release(block: Region): void;
+}
+
 /** A frame in memory that is not written to any more: `region.bytes[start, end)`. */
 export interface SharedFrame {
   readonly region: Region;
@@ -227,6 +234,8 @@ export interface Platform {
   view(region: Region, start: number, length: number): Uint8Array;
   /** Memory that connections share, with room for at least `length` bytes from `free` on, which is for the caller to move. */
   slab(length: number): Region;
+  /** Memory for long messages on their way through the library. No program may reach it. */
+  readonly blocks: Blocks;
   /** Makes a string of valid UTF-8. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */

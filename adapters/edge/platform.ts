@@ -1,6 +1,7 @@
 // The platform made of web APIs only: no Node.js, only globals that every worker has.
 
 import type { Codec } from '../../src/codec/codec.ts';
+import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
@@ -11,6 +12,9 @@ const KEYS = 256;
 const keys = new Int32Array(KEYS);
 // Not filled here: workerd gives no randomness outside of a request.
 let nextKey = KEYS;
+
+/** 1 MiB: an isolate has 128 MB in all. */
+const MOST_BLOCKS = 8;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -29,6 +33,7 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     copyMessage: copy,
     view: ({ bytes }, start, length) => bytes.subarray(start, start + length),
     slab: createSlabs(allocate),
+    blocks: createBlocks(allocate, MOST_BLOCKS),
     decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,

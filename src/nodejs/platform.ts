@@ -4,11 +4,12 @@ import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
+import { createBlocks } from '../protocol/blocks.ts';
 import { createSlabs } from '../protocol/outbox.ts';
 import type { Platform } from '../platform.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
-import { copyToOwn, createCopyMessage, makeView } from './buffers.ts';
+import { allocate, copyToOwn, createCopyMessage, makeView } from './buffers.ts';
 
 flushOnExit();
 
@@ -34,10 +35,8 @@ function runOne(): void {
   task?.();
 }
 
-/** Not from Buffer's pool, which all connections and the program share: messages are made of it. */
-function allocate(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(length);
-}
+/** 16 MiB. */
+const MOST_BLOCKS = 128;
 
 const codec = sharedCodec();
 
@@ -53,6 +52,7 @@ export const platform: Platform = {
   view: (region, start, length) => makeView(region.memory as ArrayBuffer, start, length),
   allocate,
   slab: createSlabs(allocate),
+  blocks: createBlocks(allocate, MOST_BLOCKS),
   copy: copyToOwn,
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),

@@ -1,25 +1,31 @@
 // Joins the pieces of a message that came in more than one record: fragments (RFC 6455 section 5.4) and frames longer than a chunk.
+//
+// The memory of a message is allocated once, with its exact length: when the length is known, and so much of the message has arrived that
+// the header may be believed. Earlier pieces are staged in memory that grows with them and is never copied to grow.
 
-import type { Platform } from '../platform.ts';
+import type { Platform, Region } from '../platform.ts';
+import { BLOCK_BYTES } from './blocks.ts';
 
-/**
- * How many times longer than the received bytes the buffer of a frame of known length may be. The header's claim alone allocates nothing.
- * The operating system does not back memory that was not written to. With 4, a 1 MiB frame read in pieces of 64 to 256 KiB
- * is copied twice at most; with 2 it is up to four times.
- */
+/** A header that claims at most so many times the received bytes is believed. The claim alone allocates nothing. */
 const AHEAD = 4;
 /**
- * The header has arrived as well. Without it a 1 MiB frame whose first read brings 256 KiB misses by 56 bytes, and is allocated and copied
- * once more for its end: a third more messages a second on Node and Bun, a tenth on Deno.
+ * The header has arrived as well. Without it a 1 MiB frame whose first read brings 256 KiB misses by 56 bytes, and is staged.
  */
 const HEADER = 14;
-/** Growth of a message whose end is unknown: the usual doubling, so that n fragments cost O(n) copying. */
-const DOUBLING = 2;
+/** A claim of so few bytes is always believed. Also the shortest memory for staged bytes. */
 const SMALLEST = 256;
 
 export class MessageAssembler {
   readonly #platform: Platform;
-  #bytes: Uint8Array | null = null;
+  /** The message, once it has memory of its own. */
+  #message: Uint8Array | null = null;
+  /** Bytes that were staged before: each array is full. */
+  #staged: Uint8Array[] | null = null;
+  /** Those of them that are to be given back. */
+  #blocks: Region[] | null = null;
+  /** The array that is being filled, up to `#used`. */
+  #tail: Uint8Array | null = null;
+  #used = 0;
   #length = 0;
 
   constructor(platform: Platform) {
@@ -34,51 +40,79 @@ export class MessageAssembler {
   /**
    * Appends `source[start, end)`, which is borrowed.
    *
-   * @param expected Bytes of the same frame that its header says are still to come; only used to size the buffer.
-   * @param isLast Whether the frame is the last one that goes to this buffer; only used to size the buffer.
+   * @param expected Bytes of the same frame that its header says are still to come; only used to size the memory.
+   * @param isLast Whether the frame is the last one of the message; only used to size the memory.
    */
   append(source: Uint8Array, start: number, end: number, expected: number, isLast: boolean): void {
     const length = this.#length + end - start;
-    const bytes = this.#reserve(length, expected, isLast);
-    // A view costs more than a few stores: most pieces of a finely fragmented message are small.
-    if (end - start <= 32) {
-      for (let from = start, to = this.#length; from < end; from++, to++) bytes[to] = source[from];
-    } else {
-      bytes.set(source.subarray(start, end), this.#length);
-    }
+    const total = length + expected;
+    if (this.#message === null && isLast && total <= Math.max(SMALLEST, (length + HEADER) * AHEAD)) this.#settle(total);
+    if (this.#message !== null) copyInto(this.#message, this.#length, source, start, end);
+    else this.#stage(source, start, end);
     this.#length = length;
   }
 
-  /**
-   * Hands over the buffer and starts anew. The first {@link length} bytes are the message. A message in fragments may leave more bytes, with
-   * undefined contents, which programs must not reach.
-   */
+  /** Hands over the message, in memory of exactly its length, and starts anew. Its last frame must be complete. */
   take(): Uint8Array {
-    const bytes = this.#bytes ?? this.#platform.allocate(0);
-    this.#bytes = null;
+    const message = this.#message ?? this.#platform.allocate(0);
+    this.#message = null;
     this.#length = 0;
-    return bytes;
+    return message;
   }
 
-  /** Drops the buffer. */
+  /** Drops the bytes so far. */
   clear(): void {
-    this.#bytes = null;
+    this.#message = null;
     this.#length = 0;
+    this.#clearStage();
   }
 
-  #reserve(length: number, expected: number, isLast: boolean): Uint8Array {
-    const old = this.#bytes;
-    if (old !== null && old.length >= length) return old;
-    const bytes = this.#platform.allocate(this.#capacityFor(length, expected, isLast));
-    if (old !== null) bytes.set(old.subarray(0, this.#length));
-    this.#bytes = bytes;
-    return bytes;
+  /** Allocates the message, and moves the staged bytes to it. */
+  #settle(total: number): void {
+    const message = (this.#message = this.#platform.allocate(total));
+    let at = 0;
+    for (const piece of this.#staged ?? []) {
+      message.set(piece, at);
+      at += piece.length;
+    }
+    if (this.#tail !== null) copyInto(message, at, this.#tail, 0, this.#used);
+    this.#clearStage();
   }
 
-  #capacityFor(length: number, expected: number, isLast: boolean): number {
-    if (expected === 0) return isLast || this.#bytes === null ? length : length * DOUBLING;
-    const total = length + expected;
-    const capacity = total <= (length + HEADER) * AHEAD ? total : length * AHEAD;
-    return Math.max(capacity, Math.min(SMALLEST, total));
+  #clearStage(): void {
+    for (const block of this.#blocks ?? []) this.#platform.blocks.release(block);
+    this.#staged = this.#blocks = this.#tail = null;
+    this.#used = 0;
+  }
+
+  #stage(source: Uint8Array, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
+      const tail =
+        this.#tail !== null && this.#used < this.#tail.length ? this.#tail : this.#extend(this.#length + end - start);
+      const to = Math.min(end, from + tail.length - this.#used);
+      copyInto(tail, this.#used, source, from, to);
+      this.#used += to - from;
+      from = to;
+    }
+  }
+
+  /** Goes on in a new array. It is at most as long as all bytes so far, so that a peer gets no more than twice the memory that it fills. */
+  #extend(length: number): Uint8Array {
+    if (this.#tail !== null) (this.#staged ??= []).push(this.#tail);
+    this.#used = 0;
+    if (length < BLOCK_BYTES) return (this.#tail = this.#platform.allocate(Math.max(SMALLEST, length)));
+    const block = this.#platform.blocks.take();
+    (this.#blocks ??= []).push(block);
+    return (this.#tail = block.bytes);
+  }
+}
+
+function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
+  // A view costs more than a few stores: most pieces of a finely fragmented message are small.
+  if (end - start <= 32) {
+    for (let from = start, to = at; from < end; from++, to++) target[to] = source[from];
+  } else {
+    target.set(source.subarray(start, end), at);
   }
 }

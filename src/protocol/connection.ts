@@ -25,7 +25,7 @@ import { Compression, type CompressionOptions } from './compression.ts';
 import { Heartbeat, type HeartbeatHost, type HeartbeatSettings } from './heartbeat.ts';
 import { Inbound, type InboundLimits, type InboundOwner } from './inbound.ts';
 import { Outbound, type OutboundOwner } from './outbound.ts';
-import { REFERENCE_FROM, type Batch } from './outbox.ts';
+import { REFERENCE_FROM, release, type Batch } from './outbox.ts';
 
 /** Limits and other options of a connection. */
 export interface ConnectionOptions extends InboundLimits {
@@ -420,7 +420,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
    */
   #answerPing(source: Uint8Array, start: number, end: number): void {
     // A copy, because the program may change or transfer the payload that it gets.
-    if (this.#outbound.isCongested) this.#latePong = this.#platform.copy(source, start, end);
+    if (this.#outbound.outbox.isCongested) this.#latePong = this.#platform.copy(source, start, end);
     else this.#outbound.sendControl(OPCODE_PONG, source.subarray(start, end), undefined);
   }
 
@@ -558,7 +558,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       this.#inFlight = batch;
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
-        this.#outbound.isCongested = true;
+        this.#outbound.outbox.isCongested = true;
         return;
       }
       this.#settle(batch);
@@ -575,7 +575,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (isAtOnce !== true) this.#hasWaited = true;
     this.#heartbeat?.taken();
     this.#settle(batch);
-    this.#outbound.isCongested = false;
+    this.#outbound.outbox.isCongested = false;
     const pong = this.#latePong;
     this.#latePong = null;
     if (pong !== null) this.#outbound.sendControl(OPCODE_PONG, pong, undefined);
@@ -586,15 +586,15 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   /** Frees the memory of a batch, and calls its callbacks. */
-  #settle({ slots, callbacks }: Batch, error?: Error): void {
+  #settle(batch: Batch, error?: Error): void {
     this.#inFlight = null;
-    for (const slot of slots) this.#platform.codec.releaseSlot(slot);
-    if (callbacks.length === 0) return;
+    release(this.#platform, batch);
+    if (batch.callbacks.length === 0) return;
     if (this.#isInCall) {
-      (this.#lateCallbacks ??= []).push(...callbacks);
+      (this.#lateCallbacks ??= []).push(...batch.callbacks);
       this.#planFlush();
     } else {
-      for (const callback of callbacks) guard(this.#platform, () => callback(error));
+      for (const callback of batch.callbacks) guard(this.#platform, () => callback(error));
     }
   }
 }

@@ -218,6 +218,7 @@ export class Inbound {
   /** Ignores all further input, and drops unfinished messages. */
   end(): void {
     this.isEnded = true;
+    this.#assembler?.clear();
     this.#assembler = null;
     this.#stash = null;
     this.#kept = null;
@@ -332,13 +333,12 @@ export class Inbound {
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
     if ((this.#kind & MESSAGE_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
-    else this.#inflate(bytes.subarray(0, length), this.#kind & (MESSAGE_TEXT | MESSAGE_COMPRESSED));
+    else this.#inflate(bytes, this.#kind & (MESSAGE_TEXT | MESSAGE_COMPRESSED));
   }
 
   #deliverFrame(flags: number, assembler: MessageAssembler): void {
     if ((flags & RECORD_FRAME_END) === 0) return;
-    const { length } = assembler;
-    this.receiver.onFrame?.(this.#first, assembler.take().subarray(0, length));
+    this.receiver.onFrame?.(this.#first, assembler.take());
   }
 
   #tooLarge(length: number): PeerError {

@@ -12,7 +12,7 @@ import {
 import { headerLength } from '../codec/header.ts';
 import type { Platform, SendCallback, SendOptions, SharedMessage } from '../platform.ts';
 import type { Compression } from './compression.ts';
-import { BORROWED, LASTING, Outbox, OWNED, REFERENCE_FROM, type Ownership } from './outbox.ts';
+import { BORROWED, LASTING, Outbox, OWNED, type Ownership } from './outbox.ts';
 import type { CompressedMessage } from './shared-compression.ts';
 
 /** An entry that waits for a message that is being compressed. */
@@ -35,8 +35,6 @@ export interface OutboundOwner {
 
 export class Outbound {
   readonly outbox: Outbox;
-  /** Set by the owner while the transport does not accept more. */
-  isCongested: boolean = false;
   readonly #platform: Platform;
   readonly #masks: boolean;
   readonly #compression: Compression | null;
@@ -98,8 +96,7 @@ export class Outbound {
       return this.#wait({ length, callback, run: () => this.#sendPieces(kept, callback, OWNED) });
     }
     for (const piece of pieces) {
-      const isKept = this.isCongested && given === BORROWED && piece.length >= REFERENCE_FROM;
-      this.outbox.addPiece(isKept ? copy(piece) : piece, isKept ? OWNED : given);
+      this.outbox.addPiece(piece, given);
     }
     this.outbox.count(length, callback);
   }
@@ -114,14 +111,11 @@ export class Outbound {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback, given)) return;
     const shared = options?.shared?.frame;
     // Copied if it waits for long: a small frame would keep all of its memory alive.
-    if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.isCongested) {
+    if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.outbox.isCongested) {
       this.outbox.addShared(shared);
     } else {
       const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
-      // While the transport accepts nothing, a long payload gets separate memory, because the arena is for frames that leave soon.
-      const isKept = this.isCongested && given === BORROWED && payload.length >= REFERENCE_FROM;
-      const bytes = isKept ? this.#platform.copy(payload, 0, payload.length) : payload;
-      this.outbox.addBytes(first, bytes, options?.mask ?? this.#masks, isKept ? OWNED : given);
+      this.outbox.addBytes(first, payload, options?.mask ?? this.#masks, given);
     }
     this.outbox.count(payload.length, callback);
   }
@@ -224,7 +218,7 @@ export class Outbound {
     const done = ({ bytes, frame }: CompressedMessage): void => {
       const waiting = this.#waiting;
       if (this.#isAbandoned) return;
-      if (frame !== undefined && !masked && !this.isCongested) this.outbox.addShared(frame);
+      if (frame !== undefined && !masked && !this.outbox.isCongested) this.outbox.addShared(frame);
       else this.outbox.addBytes(first, bytes, masked, LASTING);
       this.outbox.count(length, callback);
       if (waiting !== null) this.#goOn(waiting);

@@ -38,15 +38,26 @@ export interface Batch {
   readonly chunks: readonly Uint8Array[];
   /** Slots of the output arena that hold the chunks; freed once written. */
   readonly slots: readonly OutputSlot[];
+  /** Blocks that hold the chunks; freed once written. */
+  readonly blocks: readonly Region[];
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
 }
 
+/** Frees the memory of a batch that is written, or never will be. */
+export function release({ codec, blocks }: Platform, batch: Batch): void {
+  for (const slot of batch.slots) codec.releaseSlot(slot);
+  for (const block of batch.blocks) blocks.release(block);
+}
+
 const NO_SLOTS: readonly OutputSlot[] = [];
+const NO_BLOCKS: readonly Region[] = [];
 const NO_CALLBACKS: readonly SendCallback[] = [];
 
 export class Outbox {
+  /** Set by the owner while the transport does not accept more. Long payloads then stay out of the arena, which is for frames that leave soon. */
+  isCongested: boolean = false;
   readonly #platform: Platform;
   readonly #onFull: (() => void) | undefined;
   /** The chunk that is being filled: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
@@ -57,6 +68,7 @@ export class Outbox {
   #limit = 0;
   #chunks: Uint8Array[] | null = null;
   #slots: OutputSlot[] | null = null;
+  #blocks: Region[] | null = null;
   #callbacks: SendCallback[] | null = null;
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
@@ -114,7 +126,7 @@ export class Outbox {
     const { length } = payload;
     if (
       length >= REFERENCE_FROM &&
-      (length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED))
+      (this.isCongested || length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED))
     ) {
       this.#addLong(first, payload, masked, ownership);
       return;
@@ -135,7 +147,8 @@ export class Outbox {
   addPiece(bytes: Uint8Array, ownership: Ownership): void {
     const { length } = bytes;
     if (length >= REFERENCE_FROM && ownership !== BORROWED) return this.#addChunk(bytes);
-    if (length > LARGEST_HEAP_CHUNK) return this.#addInPieces(bytes, false, 0);
+    if (length > LARGEST_HEAP_CHUNK || (this.isCongested && length >= REFERENCE_FROM))
+      return this.#addInPieces(bytes, false, 0);
     set.call(this.#reserve(length), bytes, this.#used);
     this.#used += length;
   }
@@ -165,12 +178,13 @@ export class Outbox {
     const batch: Batch = {
       chunks: this.#chunks ?? (last === null ? [] : [last]),
       slots: this.#slots ?? NO_SLOTS,
+      blocks: this.#blocks ?? NO_BLOCKS,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
     };
     this.#region = this.#bytes = null;
     this.#start = this.#used = 0;
-    this.#chunks = this.#slots = this.#callbacks = null;
+    this.#chunks = this.#slots = this.#blocks = this.#callbacks = null;
     // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
     let length = 0;
     for (const chunk of batch.chunks) length += chunk.length;
@@ -216,34 +230,40 @@ export class Outbox {
 
   /**
    * Copies a payload that no chunk can hold: through slots of the arena, whose memory is warm, while the system accepts them, and the rest to
-   * new memory.
+   * blocks.
    */
   #addInPieces(payload: Uint8Array, masked: boolean, key: number): void {
     const { codec } = this.#platform;
     let rotated = key;
     let at = 0;
-    while (at < payload.length && this.#makeRoom()) {
-      const bytes = this.#bytes!;
-      const piece = payload.subarray(at, at + this.#limit - this.#used);
-      bytes.set(piece, this.#used);
-      if (masked) rotated = codec.kernel.mask(this.#used, piece.length, rotated);
+    while (at < payload.length) {
+      const bytes = this.#used < this.#limit ? this.#bytes! : this.#makeRoom();
+      const start = this.#used;
+      const piece = payload.subarray(at, at + this.#limit - start);
+      bytes.set(piece, start);
       this.#used += piece.length;
       at += piece.length;
+      if (!masked) continue;
+      rotated = this.#isInArena
+        ? codec.kernel.mask(start, piece.length, rotated)
+        : codec.maskBytes(bytes, start, this.#used, rotated);
     }
-    if (at === payload.length) return;
-    const rest = this.#platform.copy(payload, at, payload.length);
-    if (masked) codec.maskBytes(rest, 0, rest.length, rotated);
-    this.#addChunk(rest);
   }
 
-  /** @returns Whether there is room in a slot of the arena. */
-  #makeRoom(): boolean {
-    if (this.#isInArena && this.#used < this.#limit) return true;
-    const { codec } = this.#platform;
-    if (codec.freeSlots <= RESERVED_SLOTS) this.#onFull?.();
-    if (codec.freeSlots <= RESERVED_SLOTS) return false;
-    this.#nextChunk(MAXIMUM_HEADER);
-    return true;
+  /** Goes on in a slot of the arena, or in a block. */
+  #makeRoom(): Uint8Array {
+    const { codec, blocks } = this.#platform;
+    if (!this.isCongested) {
+      if (codec.freeSlots <= RESERVED_SLOTS) this.#onFull?.();
+      if (codec.freeSlots > RESERVED_SLOTS) return this.#nextChunk(MAXIMUM_HEADER);
+    }
+    this.#finishChunk();
+    const block = blocks.take();
+    (this.#blocks ??= []).push(block);
+    this.#region = block;
+    this.#start = this.#used = 0;
+    this.#limit = block.bytes.length;
+    return (this.#bytes = block.bytes);
   }
 
   #addChunk(chunk: Uint8Array): void {

@@ -44,6 +44,9 @@ export const fakePlatform: Platform = {
   slab(): never {
     throw new Error('Nothing here encodes');
   },
+  get blocks(): never {
+    throw new Error('Nothing here encodes');
+  },
   decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
   byteLength: (text) => encoder.encode(text).length,
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,

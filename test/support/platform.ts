@@ -1,9 +1,10 @@
 // A platform without a clock of its own: deferred tasks and timers run when a test says so, keys are known, allocations are counted.
 
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
+import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
 import { loadKernel } from '../../src/codec/load.ts';
-import type { Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
+import type { Blocks, Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
 
 interface ManualTimer {
   readonly task: () => void;
@@ -30,6 +31,8 @@ export class ManualPlatform implements Platform {
   #key = 0x37fa213d;
 
   readonly slab: (length: number) => Region = createSlabs((length) => this.allocate(length));
+
+  readonly blocks: Blocks = createBlocks((length) => this.allocate(length), 128);
 
   constructor(kernel: Kernel = loadKernel()) {
     this.codec = new Codec(kernel);

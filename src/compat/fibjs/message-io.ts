@@ -11,6 +11,7 @@ import { Compression } from '../../protocol/compression.ts';
 import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
+import { release } from '../../protocol/outbox.ts';
 import { copyToOwn } from '../../nodejs/buffers.ts';
 import { CLOSE, PING, PONG } from './constants.ts';
 import type { ByteSource } from './streams.ts';
@@ -222,6 +223,6 @@ export async function encodeMessage(
 function takeOut(platform: Platform, outbound: Outbound): Buffer {
   const batch = outbound.outbox.take();
   const bytes = copyToOwn(Buffer.concat(batch.chunks));
-  for (const slot of batch.slots) platform.codec.releaseSlot(slot);
+  release(platform, batch);
   return bytes;
 }

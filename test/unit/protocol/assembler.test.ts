@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BLOCK_BYTES } from '../../../src/protocol/blocks.ts';
 import { MessageAssembler } from '../../../src/protocol/assembler.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { concat, pattern } from '../../support/frames.ts';
@@ -39,11 +40,9 @@ describe('MessageAssembler', () => {
     expect(bytes.buffer.byteLength).toBe(1_048_577);
   });
 
-  test('the memory of a message in fragments is as long as the message if its last fragment finds no room', () => {
-    const assembler = new MessageAssembler(new ManualPlatform());
-    assembler.append(pattern(100), 0, 100, 0, false);
-    assembler.append(pattern(101), 0, 101, 0, true);
-    expect(assembler.take()).toHaveLength(201);
+  test('the memory of a message in fragments is as long as the message', () => {
+    for (const size of [1, 100, 4096, 200_000])
+      expect(assemble(sliced(pattern(500_001), size), () => 0).bytes.buffer.byteLength).toBe(500_001);
   });
 
   test.each([
@@ -69,11 +68,40 @@ describe('MessageAssembler', () => {
     expect(assemble([empty, empty], () => 0).bytes).toHaveLength(0);
   });
 
-  test('copies each byte a bounded number of times', () => {
-    const pieces = sliced(pattern(1_048_576), 64);
-    const fragmented = assemble(pieces, () => 0).allocated;
-    expect(fragmented.length).toBeLessThanOrEqual(16);
-    expect(assemble(sliced(pattern(1_048_576), 65536), (rest) => rest).allocated.length).toBeLessThanOrEqual(3);
+  test('fragments are staged in memory that is used again, and copied once more, to a message of exactly their length', () => {
+    const platform = new ManualPlatform();
+    const assembler = new MessageAssembler(platform);
+    const fragments = sliced(pattern(1_048_576), 262_144);
+    const receive = (): void => {
+      for (const [index, fragment] of fragments.entries()) assembler.append(fragment, 0, fragment.length, 0, index === 3);
+    };
+    receive();
+    expect(platform.allocations).toEqual([...Array.from({ length: 6 }, () => BLOCK_BYTES), 1_048_576]);
+    expectBytes(assembler.take(), concat(...fragments));
+    platform.allocations.length = 0;
+    receive();
+    expect(platform.allocations).toEqual([1_048_576]);
+  });
+
+  test('a frame whose first reads are short is allocated once, when a quarter of it has arrived', () => {
+    expect(assemble(sliced(pattern(1_048_576), 65_536), (rest) => rest).allocated).toEqual([65_536, BLOCK_BYTES, 1_048_576]);
+  });
+
+  test('a message in short fragments takes few allocations, and at most twice its length before it is complete', () => {
+    const { allocated } = assemble(sliced(pattern(1_048_576), 64), () => 0);
+    expect(allocated.length).toBeLessThanOrEqual(20);
+    const staged = allocated.slice(0, -1).reduce((sum, length) => sum + length, 0);
+    expect(staged).toBeLessThanOrEqual(2 * 1_048_576);
+  });
+
+  test('a message that is dropped gives its memory back', () => {
+    const platform = new ManualPlatform();
+    const assembler = new MessageAssembler(platform);
+    assembler.append(pattern(BLOCK_BYTES), 0, BLOCK_BYTES, 0, false);
+    assembler.clear();
+    const [before] = [platform.allocations.length];
+    platform.blocks.take();
+    expect(platform.allocations).toHaveLength(before);
   });
 
   test('allocates once for a frame whose first read brings a quarter of it, header included', () => {

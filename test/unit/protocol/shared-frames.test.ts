@@ -95,7 +95,7 @@ describe('outbound with a shared frame', () => {
 
   test.each<[string, boolean, string, (outbound: Outbound) => void]>([
     ['as a client', true, '81 82', () => {}],
-    ['while the transport takes nothing', false, '81 02', (outbound) => (outbound.isCongested = true)],
+    ['while the transport takes nothing', false, '81 02', (outbound) => (outbound.outbox.isCongested = true)],
     ['to end a message in fragments', false, '80 02', (outbound) => outbound.sendText('begun', { fin: false }, undefined)],
   ])('makes a frame of its own %s', (_, masks, header, prepare) => {
     const [chunk] = sent(masks, prepare);
