@@ -1,13 +1,7 @@
 // Programs written against the types of ws compile against ours: tsc checks each against both.
 
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+import { compile as compileWith, MODES, type Compiler, type Module } from '../../support/compile.ts';
 
 const PROGRAMS: Readonly<Record<string, string>> = {
   imports: `
@@ -222,20 +216,6 @@ const OUR_STATICS = `
     return error instanceof ProtocolError ? error.closeCode : undefined;
   }`;
 
-/** Compilers, and the ways that each reads a package. @see {@link compile} */
-const COMPILERS = { '5.9': join(ROOT, 'node_modules/typescript-5.9/bin/tsc'), '7': TSC } as const;
-type Compiler = keyof typeof COMPILERS;
-const MODULES = ['commonjs', 'nodenext', 'preserve', 'bundler'] as const;
-type Module = (typeof MODULES)[number];
-
-/** Options of a module mode; TypeScript 7 has `commonjs` for bundlers only, and 5.9 for Node.js 10 only. */
-function modeOf(module: Module, compiler: Compiler): object {
-  if (module === 'bundler') return { module: 'esnext', moduleResolution: 'bundler' };
-  if (module === 'preserve') return { module, moduleResolution: 'bundler' };
-  if (module === 'nodenext') return { module, moduleResolution: module };
-  return { module, moduleResolution: compiler === '5.9' ? 'node10' : 'bundler' };
-}
-
 /** Hooks that are no part of ws's types. */
 const HOOKS = `
   import { WebSocketServer } from 'ws';
@@ -246,53 +226,18 @@ const HOOKS = `
   const server = new WebSocketServer({ noServer: true, handleProtocols: async (protocols) => [...protocols][0] });
   server.on('connection', (ws, request) => ws.send(request.context.user));`;
 
-async function compile(
+/** Compiles programs for which 'ws' is our package, or ws itself. */
+const compile = (
   programs: Readonly<Record<string, string>>,
   library: 'ours' | 'theirs',
   module: Module,
-  compiler: Compiler = '7',
-): Promise<string> {
-  // Inside the package, so that node_modules is found.
-  const parent = join(ROOT, 'node_modules/.cache');
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'types-'));
-  try {
-    const compilerOptions = {
-      strict: true,
-      noEmit: true,
-      skipLibCheck: false,
-      target: 'ES2022',
-      lib: ['ES2023', 'DOM'],
-      types: ['node'],
-      ...modeOf(module, compiler),
-      esModuleInterop: true,
-    };
-    await writeFile(join(folder, 'package.json'), module === 'commonjs' ? '{}' : '{"type":"module"}');
-    // As npm installs it under that name. Without it the types of ws are found further up.
-    await mkdir(join(folder, 'node_modules'));
-    if (library === 'ours') await symlink(ROOT, join(folder, 'node_modules/ws'));
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.cts'] }));
-    for (const [name, text] of Object.entries(programs))
-      await writeFile(join(folder, name.includes('.') ? name : `${name}.ts`), text);
-    return await new Promise((resolve) => {
-      execFile(process.execPath, [COMPILERS[compiler], '-p', folder], { cwd: folder }, (_error, stdout) => {
-        resolve(
-          stdout
-            .split('\n')
-            .filter((line) => !line.startsWith('npm'))
-            .join('\n')
-            .trim(),
-        );
-      });
-    });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+  compiler?: Compiler,
+): Promise<string> =>
+  // Without the link the types of ws are found further up.
+  compileWith(programs, { module, compiler, packages: library === 'ours' ? ['ws'] : [] });
 
 /** Everything that compiles with the types of ws too. */
 const ALL = { ...PROGRAMS, ...COMMONJS, OWN_NAMES };
-const MODES = (['5.9', '7'] as const).flatMap((compiler) => MODULES.map((module) => [compiler, module] as const));
 
 describe('programs typed against ws', () => {
   test('compile with the types of ws', async () => {
