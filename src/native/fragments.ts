@@ -1,5 +1,6 @@
 // Joins the fragments of a message, for a WebSocket of the runtime that sends whole messages only.
 
+import { guard } from '../base/guard.ts';
 import type { Platform, SendCallback, SendOptions } from '../platform.ts';
 
 /** A message whose last fragment has come. */
@@ -71,7 +72,7 @@ export class FragmentJoiner {
       payload,
       isText: this.#isText,
       callback: (error) => {
-        for (const callback of callbacks) callback(error);
+        for (const callback of callbacks) guard(this.#platform, () => callback(error));
       },
     };
   }

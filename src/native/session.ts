@@ -167,16 +167,15 @@ export class NativeSession implements Session {
   }
 
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
-    if (!this.#fragments.takes(options)) {
-      this.#send(text, this.#platform.byteLength(text), callback);
-      return;
-    }
+    if (!this.#isSending(callback)) return;
+    if (!this.#fragments.takes(options)) return this.#send(text, this.#platform.byteLength(text), callback);
     const bytes = new Uint8Array(this.#platform.byteLength(text));
     this.#platform.writeText(text, bytes, 0);
     this.#addFragment(bytes, true, options, callback);
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+    if (!this.#isSending(callback)) return;
     if (!this.#fragments.takes(options)) this.#sendWhole(payload, isText, callback);
     else this.#addFragment(this.#platform.copy(payload, 0, payload.length), isText, options, callback);
   }
@@ -318,11 +317,13 @@ export class NativeSession implements Session {
     else this.#send(payload, length, callback);
   }
 
+  #isSending(callback: SendCallback | undefined): boolean {
+    if (this.#state === OPEN && this.#socket.readyState === OPEN) return true;
+    if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
+    return false;
+  }
+
   #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
-    if (this.#state !== OPEN || this.#socket.readyState !== OPEN) {
-      if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
-      return;
-    }
     if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.#fail)) return;
     this.#socket.send(data);
     this.#sent += length;

@@ -3,7 +3,7 @@
 import type { PeerError } from '../../src/base/errors.ts';
 import type { Role, SessionSink } from '../../src/platform.ts';
 import { Connection, type ConnectionOptions } from '../../src/protocol/connection.ts';
-import { parseFrames } from './bytes.ts';
+import { parseFrames } from './parse-frames.ts';
 import { concat, frame, hex, toHex, type FrameOptions } from './frames.ts';
 import { MemoryTransport } from './memory-pipe.ts';
 import { ManualPlatform } from './platform.ts';

@@ -29,3 +29,16 @@ test('a joined message calls the callbacks of all its fragments, and a dropped o
   expect(joiner.drop()).toEqual([third]);
   expect([joiner.bytes, joiner.takes(undefined), joiner.drop()]).toEqual([0, false, []]);
 });
+
+test('a callback that throws does not keep the others from being called', () => {
+  const platform = new ManualPlatform();
+  const joiner = new FragmentJoiner(platform);
+  const [thrown, later] = [new Error('oops'), vi.fn<() => void>()];
+  joiner.add(utf8('a'), true, MORE, () => {
+    throw thrown;
+  });
+  joiner.add(utf8('b'), true, undefined, later)!.callback();
+  platform.runDeferred();
+  expect(later).toHaveBeenCalledOnce();
+  expect(platform.uncaught).toEqual([thrown]);
+});

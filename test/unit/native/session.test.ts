@@ -214,6 +214,17 @@ describe('NativeSession receives', () => {
 });
 
 describe('NativeSession sends', () => {
+  test('no fragment after the end, and says so to its callback', async () => {
+    const { socket, session } = open();
+    socket.fire('close', { code: 1000, reason: '', wasClean: true });
+    const errors: unknown[] = [];
+    session.sendBytes(utf8('a'), false, { fin: false }, (error) => errors.push(error?.message));
+    session.sendText('b', { fin: false }, (error) => errors.push(error?.message));
+    await turn();
+    expect(errors).toEqual(['The WebSocket is not open', 'The WebSocket is not open']);
+    expect([session.bufferedAmount, socket.calls]).toEqual([0, []]);
+  });
+
   test('fragments once they are a message; until then they are buffered', () => {
     const { socket, session } = open();
     session.sendText('é', { fin: false });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { DeflateEngine } from '../../../src/deflate/engine.ts';
-import { parseFrames } from '../../support/bytes.ts';
+import { parseFrames } from '../../support/parse-frames.ts';
 import { concat, frame, hex, pattern, toHex, utf8 } from '../../support/frames.ts';
 import { createEnd, MemoryPipe, type PipeEnd } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
