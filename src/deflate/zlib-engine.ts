@@ -164,7 +164,7 @@ class OneShotInflator extends OneShotContext implements Inflator {
     // One stream a step: a block with BFINAL may end it before the message does (RFC 7692 section 7.2.3.4).
     const step = (): Uint8Array | null => {
       if (streams-- < 1 && this.#spareStreams-- === 0) throw tooManyStreams();
-      const { buffer, engine } = this.#run(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
+      const { buffer, engine } = this.#runStream(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
       length += buffer.length;
       if (limit > 0 && length > limit) throw tooLong();
       at += engine.bytesWritten;
@@ -181,9 +181,36 @@ class OneShotInflator extends OneShotContext implements Inflator {
     return job;
   }
 
-  #run(data: Uint8Array, limit: number): InflateInfo {
+  /** @param data One stream or more, then the flush and {@link LAST_BLOCK}. */
+  #runStream(data: Uint8Array, limit: number): InflateInfo {
+    try {
+      return this.#run(data, limit, Z_FINISH);
+    } catch (error) {
+      if (!(error instanceof InflateError) || error.isTooLong) throw error;
+      return this.#runUnflushed(data, limit);
+    }
+  }
+
+  /** A message may end with a whole block, so that the flush behind it is the beginning of a block that never comes. */
+  #runUnflushed(data: Uint8Array, limit: number): InflateInfo {
+    const flushed = data.subarray(0, data.length - LAST_BLOCK.length);
+    // Throws if the message is malformed, and not only cut.
+    this.#run(flushed, limit, Z_SYNC_FLUSH);
+    const message = flushed.subarray(0, flushed.length - TAIL.length);
+    try {
+      return {
+        buffer: this.#run(concat([message, LAST_BLOCK]), limit, Z_FINISH).buffer,
+        engine: { bytesWritten: data.length },
+      };
+    } catch (error) {
+      if (!(error instanceof InflateError) || error.isTooLong) throw error;
+      throw new InflateError({ message: 'unexpected end of file', isTooLong: false, code: 'Z_BUF_ERROR' });
+    }
+  }
+
+  #run(data: Uint8Array, limit: number, finishFlush: number): InflateInfo {
     const maxOutputLength = limit > 0 ? Math.min(limit, LARGEST_OUTPUT) : undefined;
-    const options = this.callOptions({ finishFlush: Z_FINISH, info: true, maxOutputLength });
+    const options = this.callOptions({ finishFlush, info: true, maxOutputLength });
     try {
       return this.zlib.inflateRawSync(data, options) as InflateInfo;
     } catch (error) {
