@@ -166,9 +166,10 @@ test('a clock that jumps ahead ends what waits, once', () => {
   end.transport.receive(frame({ opcode: 10, key: KEY }));
   platform.advance(999);
   expect(end.sink.of('end')).toEqual([]);
-  platform.advance(3_600_000);
-  platform.advance(3_600_000);
-  platform.runDeferred();
+  // The idle time, the time for the answer, and the time to read it.
+  for (let jump = 0; jump < 3; jump++) platform.advance(3_600_000);
+  expect(end.sink.of('end')).toEqual([]);
+  while (platform.runTurn());
   expect(end.sink.of('end')).toEqual([['end', 1006, '', false]]);
   expect(platform.timers).toEqual([]);
 });
