@@ -153,6 +153,8 @@ export interface Session {
 
 /** A byte stream that an adapter provides for a session. */
 export interface Transport {
+  /** Whether {@link write} accepts a borrowed chunk. Default false. */
+  readonly takesBorrowed?: boolean;
   /** Starts reading. Nothing is passed on before. */
   start(): void;
   /**
@@ -161,9 +163,10 @@ export interface Transport {
    * @param chunks Kept until `onWritten`.
    * @param onWritten Called once, when all was taken; not called when this returns true. With `isAtOnce` the system took it without
    *   delay, and only the news of it came later.
+   * @param borrowed The last one of `chunks`, if it is the caller's again after this call: what the system has not taken is copied.
    * @returns Whether all was taken at once.
    */
-  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean;
+  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean;
   /** Sends FIN after what was written; reading goes on (RFC 6455 section 7.1.1). */
   end(): void;
   /** Ends both directions at once and drops what is queued. */
@@ -175,6 +178,8 @@ export interface Transport {
 
 /** Receiver of a transport's events. */
 export interface TransportEvents {
+  /** Whether it keeps nothing of the next chunk, so that the transport may free it. Left out: it may. */
+  readonly keepsNothing?: boolean;
   /** `chunk` is borrowed for this call. */
   receive(chunk: Uint8Array): void;
   /** `length` bytes were read into the codec's input arena. */

@@ -1,6 +1,8 @@
 // One write of several chunks, for runtimes without a gathering write: chunks are copied together, so that a frame's header never leaves
 // without its payload.
 
+import type { Blocks, Region } from '../platform.ts';
+
 /** Memory to copy chunks to. */
 export interface GatherPool {
   /** Bytes of a chunk from which on it is written without a copy. */
@@ -13,13 +15,15 @@ export interface GatherPool {
 
 /** A write that is not done. */
 export class PendingWrite {
-  readonly #chunks: readonly Uint8Array[];
+  #chunks: readonly Uint8Array[];
   readonly onWritten: (isAtOnce?: boolean) => void;
   readonly #pool: GatherPool;
   /** The first chunk that is not written completely, and its written bytes. */
   #index = 0;
   #offset = 0;
   #memory: Uint8Array | null = null;
+  /** Blocks with a copy of the last chunk, and where they belong. */
+  #copy: { readonly blocks: Region[]; readonly source: Blocks } | null = null;
 
   /** @param chunks Kept until all is written. */
   constructor(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, pool: GatherPool) {
@@ -49,8 +53,33 @@ export class PendingWrite {
     return true;
   }
 
+  /** Copies the rest of the last chunk, which is the caller's again. */
+  own(source: Blocks): void {
+    const last = this.#chunks.length - 1;
+    const borrowed = this.#chunks[last];
+    const chunks = this.#chunks.slice(0, last);
+    const blocks: Region[] = [];
+    let from = 0;
+    if (this.#index === last) {
+      from = this.#offset;
+      this.#offset = 0;
+    }
+    for (; from < borrowed.length; from += blocks[0].bytes.length) {
+      const block = source.take();
+      blocks.push(block);
+      const piece = borrowed.subarray(from, from + block.bytes.length);
+      block.bytes.set(piece);
+      chunks.push(piece.length === block.bytes.length ? block.bytes : block.bytes.subarray(0, piece.length));
+    }
+    this.#chunks = chunks;
+    this.#copy = { blocks, source };
+  }
+
   /** Gives back its memory. No write may be under way. */
   close(): void {
+    const copy = this.#copy;
+    this.#copy = null;
+    if (copy !== null) for (const block of copy.blocks) copy.source.release(block);
     if (this.#memory !== null) this.#pool.give?.(this.#memory);
     this.#memory = null;
   }

@@ -135,7 +135,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#acceptsPing = options.acceptsPing;
     this.#describeViolation = options.describeViolation;
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
-    this.#outbound = new Outbound(platform, role === 'client', this.#compression, this);
+    this.#outbound = new Outbound(platform, role === 'client', this.#compression, this, transport.takesBorrowed);
     this.#inbound = new Inbound(platform, this, UNATTACHED, { ...options, expectMask: role === 'server' }, this.#compression);
     if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this.#heartbeatHost());
   }
@@ -524,6 +524,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   /** Writes a long message before the end of the turn if slots run short: new memory costs more than a write. */
   #relieve(): void {
     if (this.#outbound.outbox.isPressing) this.#flushInCall();
+    this.#outbound.outbox.own();
   }
 
   /** Flushes in a call of the program. Callbacks and reports of the transport wait until it is over. */
@@ -556,7 +557,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     while (!outbox.isEmpty) {
       const batch = outbox.take();
       this.#inFlight = batch;
-      if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()))) {
+      if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()), batch.borrowed)) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
         this.#outbound.outbox.isCongested = true;
         return;
@@ -576,9 +577,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#heartbeat?.taken();
     this.#settle(batch);
     this.#outbound.outbox.isCongested = false;
-    const pong = this.#latePong;
+    if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
     this.#latePong = null;
-    if (pong !== null) this.#outbound.sendControl(OPCODE_PONG, pong, undefined);
     this.#flush();
     if (!this.#hasWaited || this.bufferedAmount > 0 || this.#state === CLOSED) return;
     this.#hasWaited = false;

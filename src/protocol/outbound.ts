@@ -49,8 +49,14 @@ export class Outbound {
   #isAbandoned = false;
 
   /** @param owner Told when something was queued outside of a call to this object. */
-  constructor(platform: Platform, masks: boolean, compression: Compression | null, owner: OutboundOwner) {
-    this.outbox = new Outbox(platform, () => owner.onFull?.());
+  constructor(
+    platform: Platform,
+    masks: boolean,
+    compression: Compression | null,
+    owner: OutboundOwner,
+    mayBorrow: boolean = false,
+  ) {
+    this.outbox = new Outbox(platform, () => owner.onFull?.(), mayBorrow);
     this.#platform = platform;
     this.#masks = masks;
     this.#compression = compression;

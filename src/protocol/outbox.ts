@@ -40,6 +40,8 @@ export interface Batch {
   readonly slots: readonly OutputSlot[];
   /** Blocks that hold the chunks; freed once written. */
   readonly blocks: readonly Region[];
+  /** The last chunk, if it is the program's. */
+  readonly borrowed: Uint8Array | undefined;
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
@@ -58,8 +60,11 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 export class Outbox {
   /** Set by the owner while the transport does not accept more. Long payloads then stay out of the arena, which is for frames that leave soon. */
   isCongested: boolean = false;
+  /** The last payload, if it was not copied: it must be written, or {@link own}ed, before the call of the program ends. */
+  #borrowed: Uint8Array | undefined;
   readonly #platform: Platform;
   readonly #onFull: (() => void) | undefined;
+  readonly #mayBorrow: boolean;
   /** The chunk that is being filled: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
   #region: Region | null = null;
   #bytes: Uint8Array | null = null;
@@ -73,15 +78,23 @@ export class Outbox {
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
-  /** @param onFull Called in the middle of a frame. It may write the queued frames, so that slots become free. */
-  constructor(platform: Platform, onFull?: () => void) {
+  /**
+   * @param onFull Called in the middle of a frame. It may write the queued frames, so that slots become free.
+   * @param mayBorrow Whether the transport takes what the system accepts of a payload without a copy.
+   */
+  constructor(platform: Platform, onFull?: () => void, mayBorrow: boolean = false) {
     this.#platform = platform;
+    this.#mayBorrow = mayBorrow;
     this.#onFull = onFull;
   }
 
   /** Whether the queued frames should be written before the turn is over, because slots run short. */
   get isPressing(): boolean {
-    return this.#payloadBytes > REFERENCE_FROM * 4 || this.#platform.codec.freeSlots <= RESERVED_SLOTS * 2;
+    return (
+      this.#borrowed !== undefined ||
+      this.#payloadBytes > REFERENCE_FROM * 4 ||
+      this.#platform.codec.freeSlots <= RESERVED_SLOTS * 2
+    );
   }
 
   get isEmpty(): boolean {
@@ -171,6 +184,14 @@ export class Outbox {
     if (callback !== undefined) (this.#callbacks ??= []).push(callback);
   }
 
+  /** Copies the payload that was not, if it was not written. */
+  own(): void {
+    if (this.#borrowed === undefined) return;
+    const chunks = this.#chunks!;
+    chunks[chunks.lastIndexOf(this.#borrowed)] = this.#platform.copy(this.#borrowed, 0, this.#borrowed.length);
+    this.#borrowed = undefined;
+  }
+
   /** Takes out all frames, to be written. */
   take(): Batch {
     const last = this.#cut();
@@ -179,10 +200,12 @@ export class Outbox {
       chunks: this.#chunks ?? (last === null ? [] : [last]),
       slots: this.#slots ?? NO_SLOTS,
       blocks: this.#blocks ?? NO_BLOCKS,
+      borrowed: this.#borrowed,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
     };
     this.#region = this.#bytes = null;
+    this.#borrowed = undefined;
     this.#start = this.#used = 0;
     this.#chunks = this.#slots = this.#blocks = this.#callbacks = null;
     // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
@@ -223,6 +246,9 @@ export class Outbox {
     if (ownership === OWNED || (ownership === LASTING && !masked)) {
       if (masked) this.#platform.codec.maskBytes(payload, 0, payload.length, key);
       this.#addChunk(payload);
+    } else if (this.#mayBorrow && !masked && !this.isCongested) {
+      this.#addChunk(payload);
+      this.#borrowed = payload;
     } else {
       this.#addInPieces(payload, masked, key);
     }

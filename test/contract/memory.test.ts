@@ -12,7 +12,9 @@ type Socket = InstanceType<typeof WebSocket>;
 
 const CONNECTIONS = 3;
 const STEPS = 120;
-const SIZES = [0, 1, 16, 64, 65, 125, 126, 500, 2047, 2048, 4095, 16_383, 16_384, 50_000, 65_535, 65_536, 131_072, 300_000];
+const SIZES = [
+  0, 1, 16, 64, 65, 125, 126, 500, 2047, 2048, 4095, 16_383, 16_384, 50_000, 65_535, 65_536, 131_072, 300_000, 1_200_000,
+];
 
 /** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
 function randomOf(seed: number): () => number {

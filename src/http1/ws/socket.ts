@@ -86,12 +86,16 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
       this.#stream.resume();
     }
 
-    write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
+    get takesBorrowed(): boolean {
+      return this.#stream.takesBorrowed === true;
+    }
+
+    write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean {
       const socket = this.#socket;
       if (socket.#corked.length > 0) socket.#flushCorked();
       for (const chunk of chunks) socket.bytesWritten += chunk.length;
       if (socket.#idle !== undefined) socket.#waitForTraffic();
-      return this.#stream.write(chunks, onWritten);
+      return this.#stream.write(chunks, onWritten, borrowed);
     }
 
     end(): void {
@@ -348,6 +352,10 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   }
 
   // From the transport.
+
+  get keepsNothing(): boolean {
+    return this.#input === 'session';
+  }
 
   receive(chunk: Uint8Array): void {
     this.bytesRead += chunk.length;

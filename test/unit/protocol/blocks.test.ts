@@ -46,3 +46,44 @@ describe.each([
     expect(at).toBe(bytes.length);
   });
 });
+
+describe('outbox over a transport that takes borrowed chunks', () => {
+  const create = (): Outbox => new Outbox(new ManualPlatform(), undefined, true);
+
+  test('server refers to a payload that no chunk can hold, and asks to be flushed', () => {
+    const outbox = create();
+    const payload = pattern(200_000);
+    outbox.addBytes(0x82, payload, false);
+    expect(outbox.isPressing).toBe(true);
+    const { chunks, borrowed } = outbox.take();
+    expect(borrowed).toBe(payload);
+    expect(chunks.at(-1)).toBe(payload);
+    expect(outbox.isPressing).toBe(false);
+  });
+
+  test('server copies it if it was not written', () => {
+    const outbox = create();
+    const payload = pattern(200_000);
+    outbox.addBytes(0x82, payload, false);
+    outbox.own();
+    payload.fill(0);
+    const { chunks, borrowed } = outbox.take();
+    expect(borrowed).toBeUndefined();
+    expect(Buffer.compare(chunks.at(-1)!, pattern(200_000))).toBe(0);
+  });
+
+  test.each([
+    ['a client', (outbox: Outbox, payload: Uint8Array) => outbox.addBytes(0x82, payload, true)],
+    [
+      'a server whose transport accepts nothing',
+      (outbox: Outbox, payload: Uint8Array) => {
+        outbox.isCongested = true;
+        outbox.addBytes(0x82, payload, false);
+      },
+    ],
+  ])('%s copies every payload', (_side, add) => {
+    const outbox = create();
+    add(outbox, pattern(200_000));
+    expect(outbox.take().borrowed).toBeUndefined();
+  });
+});

@@ -216,7 +216,7 @@ describe('outbox', () => {
     expect(outbox.payloadBytes).toBe(5);
     expect(outbox.take()).toMatchObject({ payloadBytes: 5, callbacks });
     expect(outbox.payloadBytes).toBe(0);
-    expect(outbox.take()).toEqual({ chunks: [], slots: [], blocks: [], payloadBytes: 0, callbacks: [] });
+    expect(outbox.take()).toEqual({ chunks: [], slots: [], blocks: [], borrowed: undefined, payloadBytes: 0, callbacks: [] });
   });
 
   test('a batch like the one before fits in one chunk of the heap', () => {
