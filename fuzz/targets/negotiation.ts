@@ -9,7 +9,7 @@ import {
   type DeflateOptions,
 } from '../../src/deflate/parameters.ts';
 import { formatExtensions, parseExtensions, type Extension } from '../../src/handshake/extensions.ts';
-import { formatSubprotocols, parseSubprotocols, selectSubprotocol } from '../../src/handshake/subprotocols.ts';
+import { formatSubprotocols, parseSubprotocols } from '../../src/handshake/subprotocols.ts';
 import { utf8 } from '../../test/support/frames.ts';
 import { Input, must, mustEqual } from '../input.ts';
 
@@ -71,8 +71,6 @@ export function fuzz(data: Uint8Array): void {
   if (protocols !== undefined) {
     mustEqual(parseSubprotocols(formatSubprotocols(protocols)), protocols, 'Subprotocols, written and read again');
     must(new Set(protocols).size === protocols.length, 'A subprotocol comes twice');
-    const selected = selectSubprotocol(protocols, ['chat', ...protocols.slice(-1)]);
-    must(selected === undefined || protocols.includes(selected), 'A subprotocol was selected that was not offered');
   }
 }
 

@@ -40,8 +40,3 @@ export function formatSubprotocols(names: readonly string[]): string {
   }
   return names.join(',');
 }
-
-/** The first name that a client offered and a server supports; undefined without one. Case matters. */
-export function selectSubprotocol(offered: readonly string[], supported: readonly string[]): string | undefined {
-  return offered.find((name) => supported.includes(name));
-}

@@ -5,7 +5,6 @@ export * from './constants.ts';
 export { createFibjs } from './create.ts';
 export type { CloseEvent, ConnectionStream, ErrorEvent, MessageEvent, OpenEvent } from './events.ts';
 export { TruncatedMessageError } from './message-io.ts';
-export type { RequestMembers } from './request.ts';
 export type { SocketOptions } from './socket.ts';
 export { route } from './upgrade.ts';
-export type { Accept, UpgradeHandler, UpgradeOptions } from './upgrade.ts';
+export type { Accept, RequestMembers, UpgradeHandler, UpgradeOptions } from './upgrade.ts';

@@ -1,7 +1,7 @@
 // The low-level exports of ws 8: what reads frames, what writes them, and what compresses.
 
 export { Receiver, type NegotiatedExtensions, type ReceiverOptions } from './receiver.ts';
-export type { ReceiverEvents } from './receiver-events.ts';
+export type { ReceiverEvents } from './receiver.ts';
 export { Sender, type SenderData, type SenderOptions, type WriteCallback } from './sender.ts';
 export type { FrameOptions, GenerateMask } from './frame.ts';
 export {

@@ -2,8 +2,10 @@
 // The receiving half of a connection does the work; this file makes a stream of it.
 
 import { Buffer } from 'node:buffer';
+import { Writable } from 'node:stream';
 import { shape, ownBuffer } from '../../api/ws/data.ts';
-import type { BinaryType } from '../../api/ws/types.ts';
+import type { LooseListener } from '../../api/ws/emitter.ts';
+import type { BinaryType, RawData } from '../../api/ws/types.ts';
 import type { PeerError } from '../../base/errors.ts';
 import { OPCODE_CLOSE, OPCODE_PING } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
@@ -12,10 +14,38 @@ import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
 import { platform } from './binding.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
-import { TypedWritable, type ReceiverEvents } from './receiver-events.ts';
 import { immediate } from '../../clock.ts';
 import { keepCore, markCores, requireCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
+
+/** Arguments of the listeners, by event. Those of a Writable come as well. */
+export interface ReceiverEvents {
+  /** A message. Text comes as a Buffer of UTF-8. */
+  message: [data: RawData, isBinary: boolean];
+  ping: [data: Buffer];
+  pong: [data: Buffer];
+  /** A Close frame; 1005 when it had no status code (RFC 6455 section 7.1.5). The stream is ended after it. */
+  conclude: [code: number, reason: Buffer];
+  /** The peer broke the protocol: the error has a `code`, and the `closeCode` to answer with. */
+  error: [error: Error];
+}
+
+/** The type of a Receiver's events. */
+export interface ReceiverWritable extends Writable {
+  on<Name extends keyof ReceiverEvents>(event: Name, listener: (this: this, ...values: ReceiverEvents[Name]) => void): this;
+  on(event: string | symbol, listener: LooseListener<this>): this;
+  once<Name extends keyof ReceiverEvents>(event: Name, listener: (this: this, ...values: ReceiverEvents[Name]) => void): this;
+  once(event: string | symbol, listener: LooseListener<this>): this;
+  off<Name extends keyof ReceiverEvents>(event: Name, listener: (this: this, ...values: ReceiverEvents[Name]) => void): this;
+  off(event: string | symbol, listener: LooseListener<this>): this;
+  addListener<Name extends keyof ReceiverEvents>(event: Name, listener: (...values: ReceiverEvents[Name]) => void): this;
+  addListener(event: string | symbol, listener: LooseListener<this>): this;
+  removeListener<Name extends keyof ReceiverEvents>(event: Name, listener: (...values: ReceiverEvents[Name]) => void): this;
+  removeListener(event: string | symbol, listener: LooseListener<this>): this;
+}
+
+/** At run time it is Node's class, nothing more. */
+const TypedWritable: new () => ReceiverWritable = Writable;
 
 /** Extensions by name. Only permessage-deflate is known. */
 export interface NegotiatedExtensions {

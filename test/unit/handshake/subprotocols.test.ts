@@ -7,7 +7,6 @@ import {
   formatSubprotocols,
   MAXIMUM_SUBPROTOCOLS_LENGTH,
   parseSubprotocols,
-  selectSubprotocol,
 } from '../../../src/handshake/subprotocols.ts';
 import { TOKEN, tokens } from './generators.ts';
 
@@ -71,10 +70,4 @@ test('client may ask for unique tokens only', () => {
   }
   expect(areValidSubprotocols([1 as unknown as string])).toBe(false);
   expect(() => formatSubprotocols([])).toThrow(UsageError);
-});
-
-test('server selects the first offered name that it supports', () => {
-  expect(selectSubprotocol(['a', 'b', 'c'], ['c', 'b'])).toBe('b');
-  expect(selectSubprotocol(['a'], ['A'])).toBeUndefined();
-  expect(selectSubprotocol([], ['a'])).toBeUndefined();
 });
