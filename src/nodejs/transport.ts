@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { guard } from '../base/guard.ts';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
@@ -160,13 +161,10 @@ export class NodeTransport implements Transport {
     const transport = this[TRANSPORT]!;
     // Bytes that a pause kept back. After this there is no other chance to read them.
     const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
-    try {
-      if (rest !== null) transport.#events?.receive(rest);
-    } finally {
-      const events = transport.#events;
-      // The program's request may keep the socket alive. It must not keep the connection alive.
-      transport.#events = transport.#onWritten = null;
-      events?.closed(transport.#error);
-    }
+    const events = transport.#events;
+    if (rest !== null) guard(platform, () => events?.receive(rest));
+    // The program's request may keep the socket alive. It must not keep the connection alive.
+    transport.#events = transport.#onWritten = null;
+    guard(platform, () => events?.closed(transport.#error));
   }
 }
