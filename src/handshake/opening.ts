@@ -25,6 +25,11 @@ export interface Target {
   readonly auth: string | undefined;
 }
 
+/** Node.js's error for a connection that ends without a response. */
+export function hangUp(): Error {
+  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+}
+
 /** An opening handshake to make. */
 export interface OpeningPlan {
   readonly target: Target;

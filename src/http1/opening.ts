@@ -8,6 +8,7 @@ import type { HeaderValues } from '../handshake/headers.ts';
 import { responseHeadParser, type ResponseHead } from '../handshake/http-head.ts';
 import {
   credentialsOf,
+  hangUp,
   OpeningState,
   readPlan,
   type Opening,
@@ -33,11 +34,6 @@ export interface HttpResponse {
 export interface HttpOpeningEvents extends OpeningEvents<ByteStream, HttpOpening, HttpResponse> {
   /** Lets the program read the body of a response that is no 101. Left out: no body is read, and its code is not loaded. */
   readonly createBody?: typeof createResponseBody;
-}
-
-/** Node.js's error for a server that closes without an answer. */
-export function hangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 }
 
 /** `headers` with credentials for Basic authentication (RFC 7617), unless they have some. @param auth `user:password`. */

@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
 import { immediate } from '../clock.ts';
 import { isUint8Array } from '../base/realms.ts';
+import { hangUp } from '../handshake/opening.ts';
 
 /** Controls the request: pause, resume, abort. */
 export interface Controller {
@@ -78,11 +79,6 @@ export class DispatchedResponse extends Readable {
     // As with node:http: an error of the body without a listener does not end the process.
     callback(this.listenerCount('error') > 0 ? error : null);
   }
-}
-
-/** The error of an aborted connection. */
-export function hangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 }
 
 /** Names and values, alternating, from buffers or strings, or from an object. */

@@ -5,8 +5,8 @@ import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Target } from '../handshake/opening.ts';
-import { DispatchedResponse, hangUp, toRawHeaders, type Controller } from './dispatched-response.ts';
+import { hangUp, type Target } from '../handshake/opening.ts';
+import { DispatchedResponse, toRawHeaders, type Controller } from './dispatched-response.ts';
 import { defer, nextTick } from '../clock.ts';
 
 /** The members of an undici Dispatcher that we use: Agent, Client, Pool, ProxyAgent, EnvHttpProxyAgent, or one composed of them. */

@@ -11,6 +11,7 @@ import tls from 'node:tls';
 import { requestHeaders } from '../handshake/client.ts';
 import {
   credentialsOf,
+  hangUp,
   OpeningState,
   readPlan,
   type Opening,
@@ -46,9 +47,14 @@ export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): Nod
   const request = makeRequest(plan, headers);
   // Not the `timeout` of node:http, which is idle time by a clock that no program can set.
   state.start();
-  request.once('close', () => state.stopTimer());
+  let hasResponse = false;
+  // `request.abort()` before there is a socket emits 'close' and no 'error'.
+  request.once('close', () => (hasResponse ? state.stopTimer() : state.fail(hangUp())));
   request.on('error', (error) => state.fail(error));
-  request.on('response', (response) => state.respond(request, response, response.statusCode ?? 0));
+  request.on('response', (response) => {
+    hasResponse = true;
+    state.respond(request, response, response.statusCode ?? 0);
+  });
   request.on('upgrade', (response, socket, head) => {
     upgraded = socket;
     state.upgrade(response, { status: response.statusCode ?? 0, headers: response.headers }, socket, head);

@@ -200,3 +200,13 @@ describe.each(LIBRARIES)('a client of %s', (name, Class) => {
     expect(make(url('/ok'), 'a b')).toThrow('An invalid or duplicated subprotocol was specified');
   });
 });
+
+// ws stays CONNECTING for ever.
+test.each(['finishRequest', 'redirect listener'])('a client whose %s aborts the request fails', async (where) => {
+  const { log } = await observe(2, () => {
+    const client = (path: string, options: Options): Client => new ours.WebSocket(`ws://127.0.0.1:${port}${path}`, options);
+    if (where === 'finishRequest') return client('/ok', { finishRequest: (request) => request.abort() });
+    return client(to('/ok'), { followRedirects: true }).on('redirect', (_url, request) => request.abort());
+  });
+  expect(log).toEqual(['Error: socket hang up (2)', 'close 1006 (3)']);
+});

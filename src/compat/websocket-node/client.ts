@@ -7,7 +7,7 @@ import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { parseAddress } from '../../api/address.ts';
 import { acceptKey } from '../../handshake/accept-key.ts';
 import { isTokenCode } from '../../handshake/grammar.ts';
-import type { OpeningResult, Target } from '../../handshake/opening.ts';
+import { hangUp, type OpeningResult, type Target } from '../../handshake/opening.ts';
 import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
 import { WebSocketConnection } from './connection.ts';
 import { firstIllegal } from './text.ts';
@@ -140,8 +140,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
     if (opening === undefined) return;
     this.#opening = undefined;
     opening.abort();
-    const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-    nextTick(() => this.emit('connectFailed', error));
+    nextTick(() => this.emit('connectFailed', hangUp()));
   }
 
   #check(opening: NodeOpening, response: IncomingMessage): boolean {

@@ -1,11 +1,11 @@
 // A client's request in the shape of node:http's ClientRequest, as far as ws programs use it.
 
 import { EventEmitter } from 'node:events';
-import type { Target } from '../../handshake/opening.ts';
+import { hangUp, type Target } from '../../handshake/opening.ts';
 import { nextTick } from '../../clock.ts';
 import { isFieldValue, isToken } from '../../handshake/grammar.ts';
 import type { HeaderValues } from '../../handshake/headers.ts';
-import { hangUp, type HttpOpening } from '../opening.ts';
+import type { HttpOpening } from '../opening.ts';
 
 type HeaderValue = HeaderValues[string];
 /** The members of its opening that a request uses. */
