@@ -21,7 +21,12 @@ const others = ['deno', 'bun'].filter((name) => name !== runtime);
 export default defineConfig({
   test: {
     include: runtime === 'node' ? ['test/**/*.test.ts'] : folders.map((folder) => `test/${folder}/**/*.test.ts`),
-    exclude: ['**/node_modules/**', 'test/packaging/**', ...others.map((name) => `test/adapters/${name}/**`)],
+    exclude: [
+      '**/node_modules/**',
+      'test/packaging/**',
+      'test/proxies/**',
+      ...others.map((name) => `test/adapters/${name}/**`),
+    ],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
     // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.

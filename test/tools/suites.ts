@@ -19,6 +19,7 @@ export const SUITES: readonly string[] = [
   'examples',
   'programs',
   'packaging',
+  'proxies',
   'support',
   'tools',
   'runtimes',

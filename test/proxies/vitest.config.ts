@@ -1,0 +1,9 @@
+// Reverse proxies from Debian packages in front of our server: `npm run test:proxies`. Apart from the suite, since they must be installed.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: { include: ['*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 },
+});
