@@ -15,6 +15,7 @@ declare namespace WebAssembly {
 }
 
 declare function atob(base64: string): string;
+declare function btoa(binary: string): string;
 
 declare class TextDecoder {
   decode(bytes: Uint8Array): string;

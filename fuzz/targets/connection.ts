@@ -6,7 +6,7 @@ import type { PeerError } from '../../src/base/errors.ts';
 import { loadDeflateKernel } from '../../src/deflate/load.ts';
 import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import type { Role } from '../../src/platform.ts';
-import type { ConnectionOptions } from '../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../src/protocol/settings.ts';
 import { wholeFrames } from '../../test/support/parse-frames.ts';
 import { concat, frame, utf8 } from '../../test/support/frames.ts';
 import { KERNELS } from '../../test/support/kernels.ts';

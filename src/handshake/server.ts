@@ -39,12 +39,8 @@ export interface AcceptableRequest {
   readonly extensions: readonly Extension[];
 }
 
-/** Whether `httpVersion` is 1.1 or higher (RFC 6455 section 4.2.1, step 1). */
-function isAtLeastHttp11(httpVersion: string): boolean {
-  const [major, minor, ...more] = httpVersion.split('.');
-  if (more.length > 0) return false;
-  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= 1);
-}
+/** HTTP versions from 1.1 on (RFC 6455 section 4.2.1, step 1). */
+const FROM_HTTP_11 = /^(?:1\.[1-9]|[2-9](?:\.\d)?)$/;
 
 function parseOrUndefined<Result>(parse: (value: string) => Result, value: string): Result | undefined {
   try {
@@ -70,7 +66,7 @@ export function checkRequest(request: HandshakeRequest): AcceptableRequest | Ref
   if (version !== '13' && version !== '8') {
     return refuse(400, 'Missing or invalid Sec-WebSocket-Version header', { 'Sec-WebSocket-Version': SUPPORTED_VERSIONS });
   }
-  if (!isAtLeastHttp11(request.httpVersion)) return refuse(400, 'HTTP/1.1 or higher is required');
+  if (!FROM_HTTP_11.test(request.httpVersion)) return refuse(400, 'HTTP/1.1 or higher is required');
   if (!listContains(readHeader(headers, 'connection') ?? '', 'upgrade')) return refuse(400, 'Invalid Connection header');
   const host = readHeader(headers, 'host');
   if (!host || !isHost(host)) return refuse(400, 'Missing or invalid Host header');

@@ -2,7 +2,8 @@
 
 import type { ClientRuntime } from '../api/w3c/opener.ts';
 import type { Platform } from '../platform.ts';
-import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
+import { Connection } from '../protocol/connection.ts';
+import type { ConnectionOptions } from '../protocol/settings.ts';
 import type { ByteStream, Network } from './network.ts';
 import { createBackend } from './opening.ts';
 import { CLIENT_TLS_NAMES } from './tls.ts';

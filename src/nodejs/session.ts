@@ -1,7 +1,8 @@
 // A session over a Node.js socket.
 
 import type { Duplex } from 'node:stream';
-import { Connection, type ConnectionOptions } from '../protocol/connection.ts';
+import { Connection } from '../protocol/connection.ts';
+import type { ConnectionOptions } from '../protocol/settings.ts';
 import type { Platform } from '../platform.ts';
 import { platform } from './platform.ts';
 import { NodeTransport } from './transport.ts';

@@ -24,6 +24,8 @@ interface Carrier {
   [TRANSPORT]?: NodeTransport;
 }
 
+type Acknowledge = (error?: Error | null) => void;
+
 export class NodeTransport implements Transport {
   readonly #socket: Duplex;
   #events: TransportEvents | null = null;
@@ -35,6 +37,8 @@ export class NodeTransport implements Transport {
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
+  /** The callback of all writes. Made with the first one, because a connection that only receives does not need it. */
+  #acknowledge: Acknowledge | undefined;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -93,11 +97,11 @@ export class NodeTransport implements Transport {
     this.#isWriting = true;
     this.#isTaken = false;
     if (chunks.length === 1) {
-      socket._write(chunks[0], BUFFER, this.#acknowledge);
+      socket._write(chunks[0], BUFFER, (this.#acknowledge ??= this.#makeAcknowledge()));
     } else {
       const list = chunks.map((chunk) => ({ chunk, encoding: BUFFER }));
       // Tells net.Socket that no chunk is a string.
-      socket._writev!(Object.assign(list, { allBuffers: true }), this.#acknowledge);
+      socket._writev!(Object.assign(list, { allBuffers: true }), (this.#acknowledge ??= this.#makeAcknowledge()));
     }
     this.#isWriting = false;
     return this.#isTaken;
@@ -109,17 +113,20 @@ export class NodeTransport implements Transport {
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(own(chunks[index]));
-    socket.write(own(chunks[last]), this.#acknowledge);
+    socket.write(own(chunks[last]), (this.#acknowledge ??= this.#makeAcknowledge()));
     if (last > 0) socket.uncork();
     return false;
   }
 
-  readonly #acknowledge = (error?: Error | null): void => {
-    if (error) this.#socket.destroy(error);
-    // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
-    else if (this.#isWriting) this.#isTaken = true;
-    else if (!this.#socket.destroyed) this.#onWritten?.();
-  };
+  // A separate function: V8 allocates a scope for any function that contains a closure.
+  #makeAcknowledge(): Acknowledge {
+    return (error) => {
+      if (error) this.#socket.destroy(error);
+      // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
+      else if (this.#isWriting) this.#isTaken = true;
+      else if (!this.#socket.destroyed) this.#onWritten?.();
+    };
+  }
 
   end(): void {
     this.#socket.end();

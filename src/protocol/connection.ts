@@ -6,7 +6,6 @@ import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
 import type { PeerError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../base/opcodes.ts';
-import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_BUFFERED_AMOUNT, ownOptions, type BufferPolicy } from '../base/options.ts';
 import { CLOSED, CLOSING, OPEN } from '../base/states.ts';
 import {
   UNATTACHED,
@@ -21,35 +20,12 @@ import {
   type TransportEvents,
 } from '../platform.ts';
 import { makeClose, readClose } from './close-frame.ts';
-import { Compression, type CompressionOptions } from './compression.ts';
-import { Heartbeat, type HeartbeatHost, type HeartbeatSettings } from './heartbeat.ts';
-import { Inbound, type InboundLimits, type InboundOwner } from './inbound.ts';
+import { Compression } from './compression.ts';
+import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
+import { Inbound, type InboundOwner } from './inbound.ts';
 import { Outbound, type OutboundOwner } from './outbound.ts';
 import { REFERENCE_FROM, release, type Batch } from './outbox.ts';
-
-/** Limits and other options of a connection. */
-export interface ConnectionOptions extends InboundLimits {
-  readonly role: Role;
-  /** Whether a Ping is answered at once. Default true. */
-  readonly autoPong?: boolean;
-  /** Decides whether a Ping is answered. `payload` belongs to it. Default: every Ping is. */
-  readonly acceptsPing?: ((payload: Uint8Array) => boolean) | undefined;
-  /** The close reason for a violation: UTF-8, at most 123 bytes. Default: empty. */
-  readonly describeViolation?: ((error: PeerError) => Uint8Array) | undefined;
-  /** permessage-deflate, as it was negotiated. Default: none. */
-  readonly compression?: CompressionOptions | undefined;
-  /** Milliseconds for the closing handshake and the end of TCP together. Then the transport is destroyed. Default 30,000. */
-  readonly closeTimeout?: number;
-  /**
-   * Most payload bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. A program that checks
-   * `bufferedAmount` stays far below.
-   */
-  readonly maxBufferedAmount?: number;
-  /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
-  readonly bufferPolicy?: BufferPolicy;
-  /** Sends Pings to a silent peer, and drops the connection if the peer stays silent. Default: none. */
-  readonly heartbeat?: HeartbeatSettings;
-}
+import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './settings.ts';
 
 // States of the output, in this order.
 
@@ -76,21 +52,15 @@ function setReceiving(connection: Connection | null): void {
   receiving = connection;
 }
 
-export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner {
-  readonly role: Role;
+export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner, HeartbeatHost {
   readonly copyMessage: Platform['copyMessage'];
   readonly #platform: Platform;
+  readonly #settings: ConnectionSettings;
   readonly #transport: Transport;
   readonly #compression: Compression | null;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
   readonly #heartbeat: Heartbeat | undefined;
-  readonly #closeTimeout: number;
-  readonly #maxBufferedAmount: number;
-  readonly #bufferPolicy: BufferPolicy;
-  readonly #autoPong: boolean;
-  readonly #acceptsPing: ConnectionOptions['acceptsPing'];
-  readonly #describeViolation: ConnectionOptions['describeViolation'];
   #sink: SessionSink = UNATTACHED;
   #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   #output: typeof SENDING | typeof CLOSE_QUEUED | typeof ENDING | typeof ENDED = SENDING;
@@ -122,22 +92,16 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #written: ((isAtOnce?: boolean) => void) | undefined;
 
   constructor(platform: Platform, transport: Transport, given: ConnectionOptions) {
-    const options = ownOptions(given);
-    const { role, compression, heartbeat } = options;
-    this.role = role;
+    const settings = connectionSettings(given);
+    const { role, compression, heartbeat } = settings;
     this.copyMessage = platform.copyMessage;
     this.#platform = platform;
+    this.#settings = settings;
     this.#transport = transport;
-    this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
-    this.#maxBufferedAmount = (options.maxBufferedAmount ?? DEFAULT_MAX_BUFFERED_AMOUNT) || Infinity;
-    this.#bufferPolicy = options.bufferPolicy ?? 'close';
-    this.#autoPong = options.autoPong ?? true;
-    this.#acceptsPing = options.acceptsPing;
-    this.#describeViolation = options.describeViolation;
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
     this.#outbound = new Outbound(platform, role === 'client', this.#compression, this, transport.takesBorrowed);
-    this.#inbound = new Inbound(platform, this, UNATTACHED, { ...options, expectMask: role === 'server' }, this.#compression);
-    if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this.#heartbeatHost());
+    this.#inbound = new Inbound(platform, this, UNATTACHED, settings, this.#compression);
+    if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this);
   }
 
   /** Hands over the messages of the running delivery, because the process ends. */
@@ -145,6 +109,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     const connection = receiving;
     receiving = null;
     if (connection !== null) connection.#flush();
+  }
+
+  get role(): Role {
+    return this.#settings.role;
   }
 
   get bufferedAmount(): number {
@@ -339,25 +307,22 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (isNews) sink.onClosing();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     this.#callBack();
-    const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
-    if (this.#inFlight !== null) this.#settle(this.#inFlight, lost);
-    this.#settle(this.#outbound.outbox.take(), lost);
     this.#compression?.close();
-    for (const callback of this.#outbound.abandon()) guard(this.#platform, () => callback(lost));
+    this.#dropOutput(error);
     // A program that keeps the request keeps its socket and this connection. That must not keep the WebSocket alive.
     this.attach(UNATTACHED);
     // We answer each Close frame, so the end is clean if the peer has sent one.
     sink.onEnd(this.#closeCode, this.#closeReason, this.#closeCode !== CLOSE_ABNORMAL);
   }
 
-  // From inbound and outbound. Public because these interfaces need it.
+  // From inbound, outbound and the heartbeat. Public because these interfaces need it.
 
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void {
     if (opcode === OPCODE_CLOSE) return this.#receiveClose(source, start, end);
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
     // Also after our Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then nothing more is read.
-    if (this.#autoPong && (this.#acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
+    if (this.#settings.autoPong && (this.#settings.acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
     this.#sink.onPing(payload);
   }
 
@@ -365,7 +330,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#stopReceiving();
     // Messages that are still being compressed are dropped, because they would delay the Close frame.
     for (const callback of this.#outbound.abandon()) this.#platform.defer(() => callback(error));
-    if (this.#output === SENDING) this.#sendClose(error.closeCode, this.#describeViolation?.(error));
+    if (this.#output === SENDING) this.#sendClose(error.closeCode, this.#settings.describeViolation?.(error));
     this.#beginClosing();
     this.#planEnd();
     // Unread bytes would turn our FIN into a reset, which could overtake the Close frame. So read on, and ignore the bytes.
@@ -398,6 +363,19 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   onFull(): void {
     this.#flushInCall();
+  }
+
+  get isReading(): boolean {
+    return !this.#isPaused && !this.#inbound.isBlocked;
+  }
+
+  get isHeld(): boolean {
+    return this.#inFlight !== null;
+  }
+
+  onSilence(): void {
+    this.#outbound.sendControl(OPCODE_PING, NO_BYTES, undefined);
+    this.#planFlush();
   }
 
   // Control frames and the closing handshake.
@@ -460,7 +438,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (this.#state !== OPEN) return;
     this.#state = CLOSING;
     this.#heartbeat?.stop();
-    if (this.#closeTimeout > 0) this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#closeTimeout);
+    if (this.#settings.closeTimeout > 0)
+      this.#timer = this.#platform.setTimer(() => this.#transport.destroy(), this.#settings.closeTimeout);
     this.#sink.onClosing();
   }
 
@@ -469,34 +448,28 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#planFlush();
   }
 
-  #heartbeatHost(): HeartbeatHost {
-    return {
-      isReading: () => !this.#isPaused && !this.#inbound.isBlocked,
-      isHeld: () => this.#inFlight !== null,
-      ping: () => {
-        this.#outbound.sendControl(OPCODE_PING, NO_BYTES, undefined);
-        this.#planFlush();
-      },
-      giveUp: () => this.terminate(),
-    };
-  }
-
   // Output.
 
   get #mustAsk(): boolean {
-    return this.#state !== OPEN || this.#inFlight !== null || this.#outbound.payloadBytes > this.#maxBufferedAmount;
+    return this.#state !== OPEN || this.#inFlight !== null || this.#outbound.payloadBytes > this.#settings.maxBufferedAmount;
   }
 
   /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
     // The operating system may accept the messages of this turn at once.
-    if (this.bufferedAmount > this.#maxBufferedAmount) this.#flushInCall();
+    if (this.bufferedAmount > this.#settings.maxBufferedAmount) this.#flushInCall();
     if (this.#state !== OPEN) {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return false;
     }
-    if (this.bufferedAmount <= this.#maxBufferedAmount) return true;
-    const error = refuseOutput(this.#platform, this.#bufferPolicy, this.bufferedAmount, this.#maxBufferedAmount, callback);
+    if (this.bufferedAmount <= this.#settings.maxBufferedAmount) return true;
+    const error = refuseOutput(
+      this.#platform,
+      this.#settings.bufferPolicy,
+      this.bufferedAmount,
+      this.#settings.maxBufferedAmount,
+      callback,
+    );
     if (error !== undefined) this.onOutputFailure(error);
     return false;
   }
@@ -585,16 +558,35 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#sink.onDrain();
   }
 
-  /** Frees the memory of a batch, and calls its callbacks. */
-  #settle(batch: Batch, error?: Error): void {
+  /** Drops all output that has not been written, because the transport is gone. */
+  #dropOutput(error: Error | undefined): void {
+    const callbacks = [
+      ...(this.#inFlight === null ? [] : this.#release(this.#inFlight)),
+      ...this.#release(this.#outbound.outbox.take()),
+      ...this.#outbound.abandon(),
+    ];
+    if (callbacks.length === 0) return;
+    // Made only if somebody gets it: its stack takes longer than the rest of the end.
+    const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
+    for (const callback of callbacks) guard(this.#platform, () => callback(lost));
+  }
+
+  /** Frees the memory of a batch. @returns Its callbacks. */
+  #release(batch: Batch): readonly SendCallback[] {
     this.#inFlight = null;
     release(this.#platform, batch);
-    if (batch.callbacks.length === 0) return;
+    return batch.callbacks;
+  }
+
+  /** Frees the memory of a batch that was written, and calls its callbacks. */
+  #settle(batch: Batch): void {
+    const callbacks = this.#release(batch);
+    if (callbacks.length === 0) return;
     if (this.#isInCall) {
-      (this.#lateCallbacks ??= []).push(...batch.callbacks);
+      (this.#lateCallbacks ??= []).push(...callbacks);
       this.#planFlush();
     } else {
-      for (const callback of batch.callbacks) guard(this.#platform, () => callback(error));
+      for (const callback of callbacks) guard(this.#platform, () => callback());
     }
   }
 }

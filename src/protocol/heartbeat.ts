@@ -10,16 +10,16 @@ export interface HeartbeatSettings {
   readonly timeout: number;
 }
 
-/** Functions that a heartbeat needs from its connection. */
+/** The connection, as a heartbeat uses it. */
 export interface HeartbeatHost {
   /** Whether input is being read. While the program has paused, silence says nothing about the peer. */
-  isReading(): boolean;
+  readonly isReading: boolean;
   /** Whether written data still waits for the peer or for the transport. */
-  isHeld(): boolean;
+  readonly isHeld: boolean;
   /** Sends a Ping without payload. */
-  ping(): void;
+  onSilence(): void;
   /** Drops the connection. */
-  giveUp(): void;
+  terminate(): void;
 }
 
 /** Milliseconds in which a runtime reads waiting input after its event loop was blocked. */
@@ -85,10 +85,10 @@ export class Heartbeat {
 
   #look(): void {
     if (this.#isAlive) return this.#wait(this.#settings.interval);
-    this.#wasHeld = this.#host.isHeld();
+    this.#wasHeld = this.#host.isHeld;
     // Armed first, because the Ping may end the connection.
     this.#await(this.#patience);
-    this.#host.ping();
+    this.#host.onSilence();
   }
 
   /** Waits `left` milliseconds for the peer. Checks earlier if that is long, so that an idle connection still gets its Pings. */
@@ -112,7 +112,7 @@ export class Heartbeat {
     if (this.#isStopped) return;
     if (this.#isAlive) return this.#wait(this.#settings.interval);
     this.error = new HeartbeatError(this.#settings.timeout);
-    this.#host.giveUp();
+    this.#host.terminate();
   }
 
   /** The last part of the timeout. */
@@ -126,6 +126,6 @@ export class Heartbeat {
 
   /** Whether there was a sign of life, or could not be. */
   get #isAlive(): boolean {
-    return this.#hasSign || !this.#host.isReading();
+    return this.#hasSign || !this.#host.isReading;
   }
 }

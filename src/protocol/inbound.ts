@@ -18,11 +18,11 @@ import {
 } from '../../assembly/layout.ts';
 import { Utf8Error, type PeerError } from '../base/errors.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
-import { DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { DecoderState } from '../codec/codec.ts';
 import { MESSAGE_ASCII, MESSAGE_COMPRESSED, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
+import type { ConnectionSettings } from './settings.ts';
 import {
   violationOfInflate,
   violationOfStatus,
@@ -31,29 +31,6 @@ import {
   tooManyChunks,
   tooManyFragments,
 } from './violations.ts';
-
-/** Limits for a peer's messages, and the form in which they are passed on. */
-export interface InboundLimits {
-  /** Largest message, in bytes, before and after decompression; 0 for none. Default 100 MiB. */
-  readonly maxPayload?: number;
-  /** Largest payload of one data frame, in bytes; 0 for none, the default. */
-  readonly maxFramePayload?: number;
-  /**
-   * Whether data frames are passed on one by one, to `onFrame`, and messages are not. `maxPayload` then holds for a frame. Does not work
-   * with compression: payloads are passed on as they arrived. Default false.
-   */
-  readonly deliverFrames?: boolean;
-  /** Most fragments of one message; 0 for none, the default: the size of a message is bounded in bytes. */
-  readonly maxFragments?: number;
-  /** Most reads that one unfinished frame may take; 0 for no limit, the default: the size of a frame is bounded in bytes. */
-  readonly maxBufferedChunks?: number;
-  /** Whether text is passed on unchecked. Default false. */
-  readonly skipUtf8Validation?: boolean;
-}
-
-export interface InboundOptions extends InboundLimits {
-  readonly expectMask: boolean;
-}
 
 /** Receives everything but messages. */
 export interface InboundOwner {
@@ -100,8 +77,9 @@ interface Kept {
   readonly chunks: Uint8Array[];
 }
 
-function largestWhole({ maxPayload, maxFramePayload }: { maxPayload: number; maxFramePayload: number }): number {
-  return Math.min(maxPayload || NO_LIMIT, maxFramePayload || NO_LIMIT);
+/** The smaller of two limits; 0 stands for none. */
+function leastLimit(one: number, other: number): number {
+  return Math.min(one || NO_LIMIT, other || NO_LIMIT);
 }
 
 export class Inbound {
@@ -112,9 +90,11 @@ export class Inbound {
   receiver: MessageReceiver;
   readonly #platform: Platform;
   readonly #owner: InboundOwner;
-  readonly #limits: { -readonly [Name in keyof InboundLimits]-?: NonNullable<InboundLimits[Name]> };
+  readonly #settings: ConnectionSettings;
   readonly #decoder: DecoderState;
   readonly #compression: Compression | null;
+  /** Largest message. Programs may change it for one connection. */
+  #maxPayload: number;
   /** Largest message in one frame. */
   #maxWhole: number;
   /** Mask over a record's flags that finds messages in one frame; 0 finds none. */
@@ -139,38 +119,31 @@ export class Inbound {
     platform: Platform,
     owner: InboundOwner,
     receiver: MessageReceiver,
-    given: InboundOptions,
+    settings: ConnectionSettings,
     compression: Compression | null,
   ) {
-    const options = ownOptions(given);
     this.receiver = receiver;
     this.#platform = platform;
     this.#owner = owner;
-    this.#limits = {
-      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
-      maxFramePayload: options.maxFramePayload ?? 0,
-      deliverFrames: options.deliverFrames ?? false,
-      maxFragments: options.maxFragments ?? 0,
-      maxBufferedChunks: options.maxBufferedChunks ?? 0,
-      skipUtf8Validation: options.skipUtf8Validation ?? false,
-    };
+    this.#settings = settings;
     this.#compression = compression;
-    this.#maxWhole = largestWhole(this.#limits);
-    this.#wholeMask = this.#limits.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
+    this.#maxPayload = settings.maxPayload;
+    this.#maxWhole = leastLimit(settings.maxPayload, settings.maxFramePayload);
+    this.#wholeMask = settings.deliverFrames ? 0 : WHOLE_MESSAGE_MASK;
     this.#decoder = new DecoderState({
-      expectMask: options.expectMask,
+      expectMask: settings.role === 'server',
       allowRsv1: compression !== null,
-      skipUtf8Validation: this.#limits.skipUtf8Validation,
+      skipUtf8Validation: settings.skipUtf8Validation,
     });
   }
 
   get maxPayload(): number {
-    return this.#limits.maxPayload;
+    return this.#maxPayload;
   }
 
   set maxPayload(limit: number) {
-    this.#limits.maxPayload = limit;
-    this.#maxWhole = largestWhole(this.#limits);
+    this.#maxPayload = limit;
+    this.#maxWhole = leastLimit(limit, this.#settings.maxFramePayload);
   }
 
   /** Whether a message is being decompressed. */
@@ -198,7 +171,7 @@ export class Inbound {
     if (this.isEnded) return;
     const { codec } = this.#platform;
     if (this.#kept !== null) return this.receive(codec.input.subarray(0, length));
-    if (this.#limits.maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
+    if (this.#settings.maxBufferedChunks > 0 && !this.#admitsChunk(length)) return;
     let address = INPUT;
     let rest = length;
     if (this.#stash !== null) {
@@ -230,7 +203,7 @@ export class Inbound {
     const isSameFrame = remaining > 0 && remaining === this.#expectedRest;
     this.#reads = isSameFrame ? this.#reads + 1 : remaining > 0 ? 1 : 0;
     this.#expectedRest = remaining - length;
-    if (this.#reads < this.#limits.maxBufferedChunks) return true;
+    if (this.#reads < this.#settings.maxBufferedChunks) return true;
     this.#fail(tooManyChunks());
     return false;
   }
@@ -308,7 +281,8 @@ export class Inbound {
 
   /** Takes a fragment, a piece of a frame that is longer than the chunk, or a compressed message. */
   #deliverPiece(flags: number, memory: Uint8Array, start: number, end: number, expected: number): void {
-    const { maxPayload, maxFragments, maxFramePayload, deliverFrames } = this.#limits;
+    const { maxFragments, maxFramePayload, deliverFrames } = this.#settings;
+    const maxPayload = this.#maxPayload;
     const opcode = flags & RECORD_OPCODE;
     if ((flags & RECORD_FRAME_START) !== 0) {
       const frameLength = end - start + expected;
@@ -342,7 +316,7 @@ export class Inbound {
   }
 
   #tooLarge(length: number): PeerError {
-    const { maxFramePayload } = this.#limits;
+    const { maxFramePayload } = this.#settings;
     return maxFramePayload > 0 && length > maxFramePayload ? frameTooLarge(length) : messageTooLarge();
   }
 
@@ -355,7 +329,7 @@ export class Inbound {
   #inflate(bytes: Uint8Array, kind: number): void {
     const isDone = this.#compression!.inflate(
       bytes,
-      this.#limits.maxPayload,
+      this.#maxPayload,
       (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind),
       (error) => {
         if (!this.isEnded) this.#fail(violationOfInflate(error));
@@ -372,7 +346,7 @@ export class Inbound {
     if (this.isEnded) return;
     // They are the ends of the compressed fragments, which mean nothing in the inflated message.
     if (this.fragmentEnds !== undefined) this.fragmentEnds = [];
-    if ((kind & MESSAGE_TEXT) !== 0 && !this.#limits.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
+    if ((kind & MESSAGE_TEXT) !== 0 && !this.#settings.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }
     if (kept === null) return this.receiver.onMessage(plain, 0, plain.length, kind);

@@ -12,7 +12,7 @@ import {
 import { headerLength } from '../codec/header.ts';
 import type { Platform, SendCallback, SendOptions, SharedMessage } from '../platform.ts';
 import type { Compression } from './compression.ts';
-import { BORROWED, LASTING, Outbox, OWNED, type Ownership } from './outbox.ts';
+import { BORROWED, LASTING, Outbox, OWNED, type OutboxOwner, type Ownership } from './outbox.ts';
 import type { CompressedMessage } from './shared-compression.ts';
 
 /** An entry that waits for a message that is being compressed. */
@@ -24,13 +24,11 @@ interface Waiting {
 }
 
 /** Receiver of events that happen outside of a call. */
-export interface OutboundOwner {
+export interface OutboundOwner extends OutboxOwner {
   /** A frame was queued: flush. */
   onOutput(): void;
   /** A message could not be compressed, so the connection cannot go on. */
   onOutputFailure(error: Error): void;
-  /** Slots run short in the middle of a frame. The queued frames may be written, but no callback may be called. */
-  onFull?(): void;
 }
 
 export class Outbound {
@@ -56,7 +54,7 @@ export class Outbound {
     owner: OutboundOwner,
     mayBorrow: boolean = false,
   ) {
-    this.outbox = new Outbox(platform, () => owner.onFull?.(), mayBorrow);
+    this.outbox = new Outbox(platform, owner, mayBorrow);
     this.#platform = platform;
     this.#masks = masks;
     this.#compression = compression;

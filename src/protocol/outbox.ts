@@ -57,13 +57,19 @@ const NO_SLOTS: readonly OutputSlot[] = [];
 const NO_BLOCKS: readonly Region[] = [];
 const NO_CALLBACKS: readonly SendCallback[] = [];
 
+/** Owner of an outbox. */
+export interface OutboxOwner {
+  /** Slots run short in the middle of a frame. The queued frames may be written, but no callback may be called. */
+  onFull?(): void;
+}
+
 export class Outbox {
   /** Set by the owner while the transport does not accept more. Long payloads then stay out of the arena, which is for frames that leave soon. */
   isCongested: boolean = false;
   /** The last payload, if it was not copied: it must be written, or {@link own}ed, before the call of the program ends. */
   #borrowed: Uint8Array | undefined;
   readonly #platform: Platform;
-  readonly #onFull: (() => void) | undefined;
+  readonly #owner: OutboxOwner | undefined;
   readonly #mayBorrow: boolean;
   /** The chunk that is being filled: `#bytes[#start, #used)` is not in `#chunks` yet, and `#bytes[#used, #limit)` is free. */
   #region: Region | null = null;
@@ -78,14 +84,11 @@ export class Outbox {
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
-  /**
-   * @param onFull Called in the middle of a frame. It may write the queued frames, so that slots become free.
-   * @param mayBorrow Whether the transport takes what the system accepts of a payload without a copy.
-   */
-  constructor(platform: Platform, onFull?: () => void, mayBorrow: boolean = false) {
+  /** @param mayBorrow Whether the transport takes what the system accepts of a payload without a copy. */
+  constructor(platform: Platform, owner?: OutboxOwner, mayBorrow: boolean = false) {
     this.#platform = platform;
     this.#mayBorrow = mayBorrow;
-    this.#onFull = onFull;
+    this.#owner = owner;
   }
 
   /** Whether the queued frames should be written before the turn is over, because slots run short. */
@@ -280,7 +283,7 @@ export class Outbox {
   #makeRoom(): Uint8Array {
     const { codec, blocks } = this.#platform;
     if (!this.isCongested) {
-      if (codec.freeSlots <= RESERVED_SLOTS) this.#onFull?.();
+      if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.onFull?.();
       if (codec.freeSlots > RESERVED_SLOTS) return this.#nextChunk(MAXIMUM_HEADER);
     }
     this.#finishChunk();

@@ -2,7 +2,8 @@
 
 import type { PeerError } from '../../src/base/errors.ts';
 import type { Role, SessionSink } from '../../src/platform.ts';
-import { Connection, type ConnectionOptions } from '../../src/protocol/connection.ts';
+import { Connection } from '../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../src/protocol/settings.ts';
 import { parseFrames } from './parse-frames.ts';
 import { concat, frame, hex, toHex, type FrameOptions } from './frames.ts';
 import { MemoryTransport } from './memory-pipe.ts';

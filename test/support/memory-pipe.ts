@@ -8,7 +8,8 @@ import {
   type Transport,
   type TransportEvents,
 } from '../../src/platform.ts';
-import { Connection, type ConnectionOptions } from '../../src/protocol/connection.ts';
+import { Connection } from '../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../src/protocol/settings.ts';
 import { concat } from './frames.ts';
 import { ManualPlatform } from './platform.ts';
 

@@ -4,7 +4,7 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend } from '../../handshake/opening.ts';
 import type { Session } from '../../platform.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ConnectionOptions } from '../../protocol/settings.ts';
 import { parseAddress } from '../address.ts';
 import type { Connect, ConnectOptions } from './connect.ts';
 import { isBlocked } from './ports.ts';

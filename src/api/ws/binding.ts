@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend, Target } from '../../handshake/opening.ts';
 import type { Platform, Session } from '../../platform.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { ClientOptions, StandaloneServerOptions } from './options.ts';
 import type { HttpServer } from './server-core.ts';
 import type { PerMessageDeflateOptions } from './types.ts';

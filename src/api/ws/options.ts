@@ -8,7 +8,7 @@ import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.t
 import type { CompressionOptions } from '../../protocol/compression.ts';
 import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions, type BufferPolicy } from '../../base/options.ts';
@@ -133,6 +133,9 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
   return { ...options, port: 0 };
 }
 
+/** The times that were asked for last: connections share them. */
+let last: HeartbeatSettings | undefined;
+
 /**
  * The times of a `heartbeat` option; undefined if it is off.
  *
@@ -151,7 +154,9 @@ export function heartbeatSettings(option: boolean | HeartbeatOptions | null | un
       throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
     }
   }
-  return interval === Infinity ? undefined : { interval, timeout };
+  if (interval === Infinity) return undefined;
+  if (last?.interval !== interval || last.timeout !== timeout) last = { interval, timeout };
+  return last;
 }
 
 /** The session options in ws-style settings. */

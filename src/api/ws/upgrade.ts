@@ -45,8 +45,8 @@ export interface UpgradingServer {
 
 const TOO_MANY_FIELDS = refuse(400, 'Too many header fields');
 
-/** Sockets that carry a WebSocket already. */
-const taken = new WeakSet<object>();
+/** Key of a property that marks a socket that carries a WebSocket already. A WeakSet costs time in each collection of garbage. */
+const TAKEN = Symbol();
 
 /** Until there is a WebSocket. One function for all: it is removed by its identity. */
 function destroyFailed(this: Duplex): void {
@@ -206,7 +206,7 @@ export class Upgrade {
       socket.destroy();
       return false;
     }
-    if (taken.has(socket)) {
+    if (TAKEN in socket) {
       throw new Error(
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
       );
@@ -233,7 +233,7 @@ export class Upgrade {
     } catch (error) {
       return this.#fail(error);
     }
-    taken.add(socket);
+    (socket as { [TAKEN]?: true } & Duplex)[TAKEN] = true;
     socket.write(text, 'latin1');
     socket.removeListener('error', destroyFailed);
     const session = this.#createSession(answer);
@@ -281,7 +281,7 @@ export class Upgrade {
         warnOfHook('a WebSocketServer', error);
       }
     } finally {
-      if (!taken.has(socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
+      if (!(TAKEN in socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
     }
   }
 }

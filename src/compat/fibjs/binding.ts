@@ -5,7 +5,7 @@ import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { DeflateAgreement, DeflateOptions } from '../../deflate/parameters.ts';
 import type { OpeningEvents, OpeningPlan } from '../../handshake/opening.ts';
 import type { Platform, Session } from '../../platform.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ConnectionOptions } from '../../protocol/settings.ts';
 
 /** A resource that may keep the process alive. */
 export interface Holder {

@@ -12,6 +12,7 @@ import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound } from '../../protocol/inbound.ts';
 import { Outbound } from '../../protocol/outbound.ts';
 import { release } from '../../protocol/outbox.ts';
+import { connectionSettings } from '../../protocol/settings.ts';
 import { copyToOwn } from '../../nodejs/buffers.ts';
 import { CLOSE, PING, PONG } from './constants.ts';
 import type { ByteSource } from './streams.ts';
@@ -108,16 +109,8 @@ class MessageReader {
       onMessage: (bytes: Uint8Array, start: number, end: number, kind: number) =>
         this.#settle({ bytes: kind & MESSAGE_OWNED ? ownBuffer(bytes, start, end) : platform.copy(bytes, start, end) }),
     };
-    const inbound = {
-      expectMask: options.masked,
-      maxPayload: options.maxSize,
-      maxFramePayload: 0,
-      maxFragments: 0,
-      maxBufferedChunks: 0,
-      skipUtf8Validation: false,
-      deliverFrames: false,
-    };
-    this.#inbound = new Inbound(platform, owner, receiver, inbound, this.#compression);
+    const settings = connectionSettings({ role: options.masked ? 'server' : 'client', maxPayload: options.maxSize });
+    this.#inbound = new Inbound(platform, owner, receiver, settings, this.#compression);
   }
 
   async read(first: FrameHead): Promise<WireMessage> {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type Runtime, withMasks } from '../../api/ws/binding.ts';
 import type { ClientOptions } from '../../api/ws/options.ts';
 import type { Platform, Session } from '../../platform.ts';
-import type { ConnectionOptions } from '../../protocol/connection.ts';
+import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { Network } from '../network.ts';
 import { createBackend } from './opening.ts';
 import { StreamSocket } from './socket.ts';

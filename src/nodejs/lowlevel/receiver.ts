@@ -12,6 +12,7 @@ import { MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import { readClose } from '../../protocol/close-frame.ts';
 import { Inbound, type InboundOwner } from '../../protocol/inbound.ts';
+import { connectionSettings } from '../../protocol/settings.ts';
 import { platform } from './binding.ts';
 import { deflateCoreOf, PerMessageDeflate } from './per-message-deflate.ts';
 import { immediate } from '../../clock.ts';
@@ -121,14 +122,14 @@ class ReceiverCore {
     this.#isSynchronous = options.allowSynchronousEvents ?? true;
     const deflate = extensions?.[PerMessageDeflate.extensionName];
     const listener = this.#listener();
-    const limits = { maxPayload, maxFragments, maxBufferedChunks };
-    this.#inbound = new Inbound(
-      platform,
-      listener,
-      listener,
-      { ...limits, expectMask: options.isServer ?? false, skipUtf8Validation: options.skipUTF8Validation ?? false },
-      deflate ? inflatingWith(deflate) : null,
-    );
+    const settings = connectionSettings({
+      role: options.isServer ? 'server' : 'client',
+      maxPayload,
+      maxFragments,
+      maxBufferedChunks,
+      skipUtf8Validation: options.skipUTF8Validation ?? false,
+    });
+    this.#inbound = new Inbound(platform, listener, listener, settings, deflate ? inflatingWith(deflate) : null);
     if (this.#binaryType === 'fragments') this.#inbound.fragmentEnds = [];
   }
 

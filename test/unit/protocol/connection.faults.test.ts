@@ -5,7 +5,7 @@ import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
 import { sharedDeflateKernel } from '../../../src/deflate/load.ts';
 import type { Role } from '../../../src/platform.ts';
-import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { concat, frame, pattern, utf8 } from '../../support/frames.ts';
 import { createEnd, type PipeEnd, type SessionEvent } from '../../support/memory-pipe.ts';
 import { wholeFrames } from '../../support/parse-frames.ts';

@@ -2,7 +2,7 @@
 // a say in Pongs and close reasons.
 
 import { describe, expect, test } from 'vitest';
-import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { Bench, textOf } from '../../support/connection-bench.ts';
 import { hex, pattern, utf8, type FrameOptions } from '../../support/frames.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { SendCallback } from '../../../src/platform.ts';
-import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { parseFrames } from '../../support/parse-frames.ts';
 import { concat, frame, hex, pattern, toHex, utf8, type FrameOptions } from '../../support/frames.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ConnectionOptions } from '../../../src/protocol/connection.ts';
+import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { frame, hex, pattern, toHex } from '../../support/frames.ts';
 import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
@@ -237,7 +237,7 @@ describe('a heartbeat', () => {
   });
 
   test('server without the option has no timer', () => {
-    const { platform } = new Bench({ heartbeat: undefined } as object);
+    const { platform } = new Bench({ heartbeat: undefined });
     expect(platform.timers).toEqual([]);
   });
 });
