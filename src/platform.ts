@@ -84,7 +84,7 @@ export interface SendOptions {
   readonly mask?: boolean | undefined;
   /**
    * First header byte of a frame that the program composes itself: FIN, RSV bits and opcode are sent as they are, unchecked, and
-   * the session forgets about the frame. For `sendBytes` of sessions over raw sockets.
+   * the session forgets about the frame. For `sendBytes` of sessions over byte streams.
    */
   readonly firstByte?: number | undefined;
   /** Whether the payload stays unchanged until it was sent, so that it need not be copied. Default false. */

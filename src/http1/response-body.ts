@@ -1,4 +1,4 @@
-// The body of a response over a raw transport, on its way to a program that asked why it was refused.
+// The body of a response over a byte stream, for a program that reads why the server refused it.
 
 import type { ResponseHead } from '../handshake/http-head.ts';
 import type { Platform, TransportEvents } from '../platform.ts';
@@ -6,7 +6,7 @@ import { BodyDecoder } from './body.ts';
 import { guard } from '../base/guard.ts';
 import type { ByteStream } from './network.ts';
 
-/** Who reads a body. After `onEnd` or `onAbort` nothing follows. */
+/** The reader of a body. After `onEnd` or `onAbort` nothing follows. */
 export interface BodySink {
   /** @param piece Borrowed for this call. */
   onData(piece: Uint8Array): void;

@@ -66,7 +66,7 @@ const MOST_KEPT_BYTES = DEFAULT_MAX_PAYLOAD;
 /** Approximate cost of a kept message in addition to its bytes. */
 const KEPT_OVERHEAD = 128;
 
-/** Who waits until the first `amount` bytes that were ever sent are handed over. */
+/** A callback that waits until the first `amount` bytes that were ever sent are handed over. */
 interface Waiting {
   readonly amount: number;
   readonly callback: SendCallback;
@@ -299,7 +299,7 @@ export class NativeSession implements Session {
     answer?.();
     // Some runtimes say 0 for a connection that is lost.
     const code = given === 0 ? CLOSE_ABNORMAL : given;
-    // A connection that is lost has its code to say so. Only a violation is an error, as with raw sockets.
+    // The code 1006 tells of a lost connection. Only a violation is an error, as over byte streams.
     if (this.#error !== undefined && code !== CLOSE_ABNORMAL) {
       this.#beginClosing();
       guard(this.#platform, () => this.#sink!.onError(this.#error!));

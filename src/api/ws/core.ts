@@ -118,7 +118,7 @@ export class SocketCore implements ShapingSink {
     return this.#isServer ? undefined : this.#url;
   }
 
-  /** Names who conducts the opening handshake; before anything that may end it. */
+  /** Set before anything that may end the opening. */
   set opening(opening: Opening) {
     this.#opening = opening;
   }
