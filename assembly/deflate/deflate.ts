@@ -6,6 +6,8 @@
 import {
   ALL_LENGTHS,
   BLOCK_BYTES,
+  CONTEXT_STATES,
+  CONTEXTS,
   DEFLATE_DATA,
   DEFLATE_DATA_BYTES,
   DEFLATE_OUT,
@@ -33,18 +35,22 @@ import { makeCodes, makeLengths } from "./huffman";
 import {
   base,
   clearTables,
+  context,
   findMatch,
+  inserted,
   insertUntil,
   matchDistance,
   moveWindow,
   rebase,
+  restoreWindow,
+  saveWindow,
   setWindow,
+  startTables,
   trimWindow,
   windowStart,
 } from "./matches";
 import { distanceBase, distanceExtra, lengthBase, lengthExtra } from "./tables";
 
-const DATA_END: usize = DEFLATE_DATA + DEFLATE_DATA_BYTES;
 const LONGEST_MATCH: u32 = 258;
 /** Data that has to lie ahead while more is to come, so that a match is as long as it can be. */
 const LOOKAHEAD: usize = 512;
@@ -69,9 +75,11 @@ const LEVELS = memory.data<u16>([
 
 let level: u32 = 5;
 /** Next byte to make a token of, and the end of the data. */
-let next: usize = DEFLATE_DATA;
-let end: usize = DEFLATE_DATA;
-let blockStart: usize = DEFLATE_DATA;
+let next: usize = 0;
+let end: usize = 0;
+let blockStart: usize = 0;
+/** Index of the context at hand. */
+let selected: u32 = 0;
 let tokens: u32 = 0;
 /** Tokens at the last decision on a split. */
 let settled: u32 = 0;
@@ -110,7 +118,32 @@ export function prepareDeflate(): void {
   memory.fill(FIXED_LENGTHS + 288, 5, 32);
   makeCodes(FIXED_LENGTHS, 288, FIXED_CODES);
   makeCodes(FIXED_LENGTHS + 288, 32, FIXED_CODES + 1152);
-  clearTables(DEFLATE_DATA - 1);
+  for (let index: i32 = CONTEXTS - 1; index >= 0; index--) {
+    selectContext(index);
+    next = end = context + DEFLATE_DATA;
+    startTables(end - 1);
+  }
+}
+
+/** Goes on with another context, between two messages. */
+export function selectContext(index: u32): void {
+  let state: usize = CONTEXT_STATES + (selected << 5);
+  saveWindow(state);
+  store<u32>(state, end, 16);
+  store<u32>(state, level, 20);
+  selected = index;
+  state = CONTEXT_STATES + (index << 5);
+  restoreWindow(index, state);
+  next = end = load<u32>(state, 16);
+  level = load<u32>(state, 20);
+  dropOutput();
+}
+
+/** Forgets what a message that was given up has left. */
+function dropOutput(): void {
+  startBlock();
+  output = DEFLATE_OUT;
+  takeBits();
 }
 
 // @ts-ignore: decorator
@@ -130,22 +163,19 @@ function distanceSymbol(distance: u32): u32 {
  */
 export function startDeflate(length: usize, windowBytes: usize, withLevel: u32): usize {
   level = withLevel;
-  if (end + length > DATA_END) moveToFront(end);
+  if (end + length > context + DEFLATE_DATA + DEFLATE_DATA_BYTES) moveToFront(end);
   setWindow(end, min<usize>(windowBytes, WINDOW_BYTES - 1));
   end += length;
   next = end;
-  // Of a message that was given up.
-  startBlock();
-  output = DEFLATE_OUT;
-  takeBits();
+  dropOutput();
   while (end - base > POSITIONS) rebase();
   return end - length;
 }
 
 /** Moves the data from `first` on to where all data begins. */
 function moveToFront(first: usize): void {
-  const by = first - DEFLATE_DATA;
-  memory.copy(DEFLATE_DATA, first, end - first);
+  const by = first - context - DEFLATE_DATA;
+  memory.copy(first - by, first, end - first);
   moveWindow(by);
   next -= by;
   end -= by;
@@ -159,12 +189,12 @@ function moveToFront(first: usize): void {
  * @returns Where the data goes, before {@link deflate} is called for it.
  */
 export function makeRoom(length: usize): usize {
-  if (end + length > DATA_END) {
+  if (end + length > context + DEFLATE_DATA + DEFLATE_DATA_BYTES) {
     endBlock();
     moveToFront(max(windowStart, next - WINDOW_BYTES));
-    trimWindow(DEFLATE_DATA);
+    trimWindow(context + DEFLATE_DATA);
     // Nothing else bounds the positions of data that make no tokens.
-    if (level === 0) clearTables(DEFLATE_DATA - 1);
+    if (level === 0) clearTables(context + DEFLATE_DATA - 1);
   }
   return end;
 }
@@ -252,7 +282,7 @@ function takeRun(stop: usize): void {
   while (next < stop) {
     if (tokens >= <u32>TOKENS_MAXIMUM - LONGEST_MATCH || next - blockStart >= <usize>BLOCK_BYTES) endBlock();
     else if (tokens - settled >= SPLIT_TOKENS && isOfAnotherKind()) endBlock();
-    insertUntil(next, end);
+    if (inserted < next) insertUntil(next, end);
     let length: u32 = 0;
     if (end - next >= 4) length = findMatch(next, 2, <u32>min<usize>(LONGEST_MATCH, end - next), nice, depth);
     if (length === 0) {

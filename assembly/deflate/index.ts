@@ -7,6 +7,7 @@ export {
   makeRoom,
   prepareDeflate,
   restoreBits,
+  selectContext,
   startDeflate,
   suspendDeflate,
   takeBits,

@@ -10,17 +10,17 @@
 //   24,000     16,448    input of the inflater, and slack
 //   40,448     328,192   output of the inflater behind up to 32 KiB of history, and slack
 //   368,640    6,720     symbols, counts, code lengths and codes of the deflater
-//   375,360    163,840   hash tables and chains
-//   539,200    65,536    tokens of the block at hand
-//   604,736    212,992   output of the deflater
-//   817,728    197,120   history and data of the deflater, and slack
+//   375,360    65,536    tokens of the block at hand
+//   440,896    212,992   output of the deflater
+//   653,888    256       state of the contexts of the deflater that are not at hand
+//   654,144    2,887,680 eight contexts of the deflater: each has hash tables and chains, history and data, and slack
 //
 // Every address below is a byte offset into the one memory of the module, which never grows.
 
 /** Bytes of one WebAssembly page. */
 export const PAGE_BYTES = 65536;
 /** Size of the module's memory, initial and maximum alike, in pages. Kept equal to asconfig.json by a test. */
-export const MEMORY_PAGES = 16;
+export const MEMORY_PAGES = 55;
 
 /** The largest window of RFC 1951. */
 export const WINDOW_BYTES = 32768;
@@ -133,20 +133,30 @@ export const RUNS = 374400;
 export const RUN_COUNTS = 375040;
 export const RUN_LENGTHS = 375168;
 export const RUN_CODES = 375232;
-/** Newest position of a hash of 4 bytes (32,768 of 2 bytes), of 3 bytes (16,384), and the position before it with the same hash (32,768). */
-export const HASH4 = 375360;
-export const HASH4_BITS = 15;
-export const HASH3 = 440896;
-export const HASH3_BITS = 14;
-export const CHAINS = 473664;
 /** Tokens of the block at hand: 4 bytes each, length << 16 | distance, or a literal. */
-export const TOKENS = 539200;
+export const TOKENS = 375360;
 export const TOKENS_MAXIMUM = 16384;
 /** Output of the deflater. A block takes no more than its input and 5 bytes for each 65,535 of it. */
-export const DEFLATE_OUT = 604736;
+export const DEFLATE_OUT = 440896;
 export const DEFLATE_OUT_BYTES = 212992;
-/** History and data of the deflater, back to back. */
-export const DEFLATE_DATA = 817728;
+
+// Contexts of the deflater: the tables and windows of a few connections stay there between their messages.
+
+/** State of each context: 8 words. */
+export const CONTEXT_STATES = 653888;
+export const CONTEXTS = 8;
+export const FIRST_CONTEXT = 654144;
+export const CONTEXT_BYTES = 360960;
+// Offsets into a context.
+
+/** Newest position of a hash of 4 bytes (32,768 of 2 bytes), of 3 bytes (16,384), and the position before it with the same hash (32,768). */
+export const HASH4 = 0;
+export const HASH4_BITS = 15;
+export const HASH3 = 65536;
+export const HASH3_BITS = 14;
+export const CHAINS = 98304;
+/** History and data of a context, back to back. */
+export const DEFLATE_DATA = 163840;
 export const DEFLATE_DATA_BYTES = 196608;
 /** Bytes behind the data that may be read, and never count. */
 export const DEFLATE_DATA_SLACK = 512;

@@ -5,12 +5,14 @@
 // window of the connection at hand is below `windowStart`, and positions only grow. Once they would not fit any more, all shrink by
 // 32,768 and the oldest become 0.
 
-import { CHAINS, HASH3, HASH3_BITS, HASH4, HASH4_BITS, TOKENS, WINDOW_BYTES } from "./layout";
+import { CHAINS, CONTEXT_BYTES, DEFLATE_DATA, FIRST_CONTEXT, HASH3, HASH3_BITS, HASH4, HASH4_BITS, WINDOW_BYTES } from "./layout";
 
 const MIXER: u32 = 0x9e3779b1;
 /** Farthest back that a match of three bytes pays for its distance. With 4,096 messages of JSON take up to 1 % more bytes. */
 const NEAR: usize = 1024;
 
+/** Address of the context at hand. */
+export let context: usize = FIRST_CONTEXT;
 /** Address that position 0 stands for. */
 export let base: usize = 0;
 /** Address of the oldest byte that may be referred to. */
@@ -21,6 +23,28 @@ export let inserted: usize = 0;
 export let farthest: usize = 0;
 /** Distance of the last match found. */
 export let matchDistance: u32 = 0;
+
+/** Starts with tables that are empty. @param address Of position 0, which is none. */
+export function startTables(address: usize): void {
+  base = address;
+}
+
+/** Writes down the window of the context at hand. */
+export function saveWindow(state: usize): void {
+  store<u32>(state, base);
+  store<u32>(state, windowStart, 4);
+  store<u32>(state, inserted, 8);
+  store<u32>(state, farthest, 12);
+}
+
+/** Goes on with the window of another context. */
+export function restoreWindow(index: u32, state: usize): void {
+  context = FIRST_CONTEXT + index * CONTEXT_BYTES;
+  base = load<u32>(state);
+  windowStart = load<u32>(state, 4);
+  inserted = load<u32>(state, 8);
+  farthest = load<u32>(state, 12);
+}
 
 /** Starts a window whose bytes from `start` on are still to be put into the tables. */
 export function setWindow(start: usize, distance: usize): void {
@@ -34,9 +58,9 @@ export function trimWindow(start: usize): void {
   windowStart = max(windowStart, start);
 }
 
-/** Empties the tables. @param address Of position 0, which is none. */
+/** Empties the tables, which are zero at first. @param address Of position 0, which is none. */
 export function clearTables(address: usize): void {
-  memory.fill(HASH4, 0, TOKENS - HASH4);
+  memory.fill(context, 0, DEFLATE_DATA);
   base = address;
 }
 
@@ -47,41 +71,39 @@ export function moveWindow(by: usize): void {
   inserted -= by;
 }
 
+// Places in the tables: offsets of 16 bits from the context.
+
 // @ts-ignore: decorator
 @inline
-function hash4(address: usize): usize {
-  return HASH4 + (((load<u32>(address) * MIXER) >> (32 - HASH4_BITS)) << 1);
+function hash(product: u32, bits: u32): usize {
+  return (product >> (32 - bits)) << 1;
 }
 
 // @ts-ignore: decorator
 @inline
-function hash3(address: usize): usize {
-  return HASH3 + ((((load<u32>(address) << 8) * MIXER) >> (32 - HASH3_BITS)) << 1);
-}
-
-// @ts-ignore: decorator
-@inline
-function chainOf(position: usize): usize {
-  return <usize>CHAINS + ((position & (<usize>WINDOW_BYTES - 1)) << 1);
+function linkOf(position: usize): usize {
+  return (position & (<usize>WINDOW_BYTES - 1)) << 1;
 }
 
 /** Puts the positions up to `until` into the chains, as far as four bytes lie before `end`. */
 export function insertUntil(until: usize, end: usize): void {
   const last = min(until, end - 3);
   const origin = base;
+  const tables = context;
   let address = inserted;
   for (; address < last; address++) {
     const position = address - origin;
-    const newest = hash4(address);
-    store<u16>(chainOf(position), load<u16>(newest));
-    store<u16>(newest, <u16>position);
+    const newest = tables + hash(load<u32>(address) * MIXER, HASH4_BITS);
+    store<u16>(tables + linkOf(position), load<u16>(newest, HASH4), CHAINS);
+    store<u16>(newest, <u16>position, HASH4);
   }
   inserted = address;
 }
 
 /** Subtracts 32,768 from all positions; those that are older become 0. */
 export function rebase(): void {
-  for (let at: usize = HASH4; at < <usize>TOKENS; at += 16) {
+  const last = context + DEFLATE_DATA;
+  for (let at = context; at < last; at += 16) {
     if (ASC_FEATURE_SIMD) {
       v128.store(at, i16x8.sub_sat_u(v128.load(at), i16x8.splat(-32768)));
     } else {
@@ -109,13 +131,15 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
   const origin = base;
   const oldest = max(max(windowStart, address - farthest), origin + 1) - origin;
   const bytes = load<u32>(address);
-  const newest3 = hash3(address);
-  const newest4 = hash4(address);
+  const product = bytes * MIXER;
+  const tables = context;
+  const newest3 = tables + hash(product << 8, HASH3_BITS);
+  const newest4 = tables + hash(product, HASH4_BITS);
   const own = address - origin;
   let best: u32 = above;
   let found: u32 = 0;
   if (best < 3) {
-    const position: usize = load<u16>(newest3);
+    const position: usize = load<u16>(newest3, HASH3);
     const candidate = origin + position;
     if (position >= oldest && address - candidate <= NEAR && ((load<u32>(candidate) ^ bytes) & 0xffffff) === 0) {
       found = 3;
@@ -123,10 +147,10 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
     }
     best = 3;
   }
-  let position: usize = load<u16>(newest4);
-  store<u16>(chainOf(own), <u16>position);
-  store<u16>(newest4, <u16>own);
-  store<u16>(newest3, <u16>own);
+  let position: usize = load<u16>(newest4, HASH4);
+  store<u16>(tables + linkOf(own), <u16>position, CHAINS);
+  store<u16>(newest4, <u16>own, HASH4);
+  store<u16>(newest3, <u16>own, HASH3);
   inserted = address + 1;
   // The last four bytes of a longer match, which differ most often.
   let last = load<u32>(address + best - 3);
@@ -141,7 +165,7 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
         last = load<u32>(address + best - 3);
       }
     }
-    const next: usize = load<u16>(chainOf(position));
+    const next: usize = load<u16>(tables + linkOf(position), CHAINS);
     if (next >= position) break;
     position = next;
   }

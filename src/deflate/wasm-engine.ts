@@ -1,5 +1,5 @@
-// A DeflateEngine over our own DEFLATE module. A connection keeps the bytes of its windows and nothing else; the module's one working
-// memory holds the window of the connection that was last, so a run of messages of one connection copies none.
+// A DeflateEngine over our own DEFLATE module. A connection keeps the bytes of its windows and nothing else. The module's one working
+// memory holds the windows of a few busy connections (kernel.ts), so a run of messages of these copies none.
 
 import {
   CODE_LENGTHS,
@@ -31,7 +31,7 @@ import {
   type Deflator,
   type Inflator,
 } from './engine.ts';
-import type { DeflateKernel, Resident } from './kernel.ts';
+import { NO_TURN, type DeflateKernel, type Resident, type ResidentDeflator } from './kernel.ts';
 import { closedError, concat, DEFAULT_LEVEL, DEFLATE_SLICE, dictionaryOf, NONE, TAIL } from './messages.ts';
 
 const INFLATE_END = INFLATE_OUT + INFLATE_OUT_BYTES;
@@ -136,12 +136,12 @@ class WasmInflator implements Inflator, Resident {
   /** Ends a message. */
   finish(): void {
     if (!this.#startsAfresh) return;
-    this.kernel.release(this);
+    this.kernel.releaseInflator(this);
     this.#window = this.#dictionary;
   }
 
   close(): void {
-    this.kernel.release(this);
+    this.kernel.releaseInflator(this);
     this.#window = null;
     this.#suspended = null;
   }
@@ -277,9 +277,11 @@ function fail(message: string, code: string): never {
   throw new InflateError({ message, isTooLong: false, code });
 }
 
-class WasmDeflator implements Deflator, Resident {
+class WasmDeflator implements Deflator, ResidentDeflator {
   readonly kernel: DeflateKernel;
-  readonly #windowBytes: number;
+  context: number = -1;
+  turn: number = NO_TURN;
+  readonly windowBytes: number;
   readonly #level: number;
   readonly #startsAfresh: boolean;
   readonly #dictionary: Uint8Array;
@@ -299,7 +301,7 @@ class WasmDeflator implements Deflator, Resident {
     checkInteger('level', level, -1, 9);
     this.#level = level === -1 ? 6 : (level as number);
     // A stored block refers to no window.
-    this.#windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
+    this.windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
     this.#window = this.#dictionary = this.#level === 0 ? NONE : dictionaryOf(options);
     this.#startsAfresh = noContextTakeover;
   }
@@ -321,7 +323,7 @@ class WasmDeflator implements Deflator, Resident {
 
   adoptWindow(window: Uint8Array): void {
     if (this.#window === null) throw closedError();
-    this.kernel.release(this);
+    this.kernel.releaseDeflator(this);
     this.#window = window;
     this.#isShared = true;
   }
@@ -329,39 +331,44 @@ class WasmDeflator implements Deflator, Resident {
   /** Puts the window into the module's memory, if it is not there. */
   admit(): void {
     if (this.#window === null) throw closedError();
-    if (!this.kernel.admitDeflator(this)) return;
-    const { memory, exports } = this.kernel;
-    const window = this.#window;
-    if (this.#isShared) this.#window = NONE;
-    this.#isShared = false;
-    const address = exports.startDeflate(window.length, this.#windowBytes, this.#level);
-    if (window.length > 0) memory.set(window, address);
-    exports.restoreBits(this.#bits);
+    const { kernel } = this;
+    const { memory, exports } = kernel;
+    if (kernel.admitDeflator(this)) {
+      const window = this.#window;
+      if (this.#isShared) this.#window = NONE;
+      this.#isShared = false;
+      const address = exports.startDeflate(window.length, this.windowBytes, this.#level);
+      if (window.length > 0) memory.set(window, address);
+    }
+    if (this.#bits !== 0) exports.restoreBits(this.#bits);
     this.#bits = 0;
+  }
+
+  suspend(): void {
+    if (this.running === null) return;
+    const { exports } = this.kernel;
+    exports.suspendDeflate();
+    this.running.keep();
+    this.#bits = exports.takeBits();
   }
 
   evict(): void {
     const { memory, exports } = this.kernel;
-    if (this.running !== null) {
-      exports.suspendDeflate();
-      this.running.keep();
-    }
-    this.#bits = exports.takeBits();
     const end = exports.historyEnd();
-    this.#window = keepWindow(this.#window!, memory, end - Math.min(this.#windowBytes, exports.historyLength()), end);
+    this.#window = keepWindow(this.#window!, memory, end - Math.min(this.windowBytes, exports.historyLength()), end);
   }
 
   /** Ends a frame. @param isFinal Whether it ends the message. */
   finish(isFinal: boolean): void {
     this.running = null;
     if (!isFinal || !this.#startsAfresh) return;
-    this.kernel.release(this);
+    this.kernel.releaseDeflator(this);
     this.#window = this.#dictionary;
     this.#isShared = true;
   }
 
   close(): void {
-    this.kernel.release(this);
+    this.kernel.releaseDeflator(this);
     this.#window = null;
     this.running = null;
   }

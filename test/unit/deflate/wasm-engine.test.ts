@@ -29,9 +29,12 @@ const kernel = loadDeflateKernel();
 const engine = createWasmEngine(() => kernel);
 
 /** An engine whose module tells of each call that does work. */
-function watch(onCall: (name: keyof DeflateExports) => void): DeflateEngine {
+function watch(
+  onCall: (name: keyof DeflateExports) => void,
+  names: readonly (keyof DeflateExports)[] = ['inflate', 'deflate'],
+): DeflateEngine {
   const exports: Record<string, unknown> = { ...instantiate(true) };
-  for (const name of ['inflate', 'deflate'] as const) {
+  for (const name of names) {
     const original = exports[name] as (...values: unknown[]) => never;
     exports[name] = (...values: unknown[]) => {
       onCall(name);
@@ -200,6 +203,60 @@ describe('contexts of one module', () => {
     for (const { windowBits, packed } of contexts) {
       const plain = await unpack(packed, Math.max(windowBits, 9), false);
       messages.forEach((message, index) => expectBytes(plain[index], message));
+    }
+  });
+
+  it.each([
+    [8, 8],
+    [12, 8],
+    [15, 8],
+    [12, 64],
+  ])('of %i bits stay in place while %i of them take turns, but not of many', (windowBits, connections) => {
+    let placed = 0;
+    const watched = watch(() => placed++, ['startDeflate']);
+    const deflators = Array.from({ length: connections }, () =>
+      watched.createDeflator({ windowBits, noContextTakeover: false }),
+    );
+    const rounds = 20;
+    for (let round = 0; round < rounds; round++) for (const each of deflators) finish(each.deflate(records(100 + round), true));
+    if (connections > 8) expect(placed).toBe(rounds * connections);
+    // The first rounds tell who comes back soon.
+    else expect(placed).toBeLessThanOrEqual(2 * connections);
+  });
+
+  it.each([
+    [5, 1],
+    [8, 2],
+    [11, 3],
+    [20, 4],
+  ])('do not mix when %i of them come at random, with slices of long messages between', async (connections, seed) => {
+    clock = 0;
+    const paused = watch(() => void (clock! += 2));
+    const order = noise(2000, seed);
+    const each = Array.from({ length: connections }, (_, index) => {
+      const windowBits = 9 + (index % 7);
+      const options = { windowBits, noContextTakeover: index % 5 === 4, zlib: { level: index % 10 } };
+      const deflator = paused.createDeflator(options);
+      return { deflator, options, job: null as DeflateJob | null, sent: [] as Uint8Array[], packed: [] as Uint8Array[] };
+    });
+    for (const [turn, byte] of order.entries()) {
+      const one = each[byte % connections];
+      if (one.job === null) {
+        const length = byte > 250 ? 60_000 : 50 + ((byte * turn) % 900);
+        const message = turn % 7 === 0 ? noise(length, turn + 1) : records(length + turn).subarray(turn);
+        one.sent.push(message);
+        one.job = one.deflator.deflate(message, true);
+      }
+      const bytes = one.job.step();
+      if (bytes === null) continue;
+      one.packed.push(bytes.slice());
+      one.job = null;
+    }
+    for (const { deflator, job, options, packed, sent } of each) {
+      if (job !== null) packed.push(finish(job));
+      const unpacked = await unpack(packed, options.windowBits, options.noContextTakeover);
+      sent.forEach((message, index) => expectBytes(unpacked[index], message));
+      deflator.close();
     }
   });
 
