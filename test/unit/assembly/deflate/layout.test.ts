@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as layout from '../../../../assembly/deflate/layout.ts';
 
+const FIRST = layout.FIRST_CONTEXT;
+
 /** Every region, in the order of the map. The last part of each, with its size, gives the end. */
 const REGIONS: readonly (readonly [name: string, start: number, end: number])[] = [
   ['static data', 0, 2048],
@@ -14,10 +16,16 @@ const REGIONS: readonly (readonly [name: string, start: number, end: number])[] 
   ['input of the inflater', layout.INFLATE_IN, layout.INFLATE_IN + layout.INFLATE_IN_BYTES + layout.INFLATE_IN_SLACK],
   ['output of the inflater', layout.INFLATE_OUT, layout.INFLATE_OUT + layout.INFLATE_OUT_BYTES + layout.INFLATE_OUT_SLACK],
   ['symbols', layout.LENGTH_SYMBOLS, layout.RUN_CODES + 4 * 32],
-  ['hash tables', layout.HASH4, layout.CHAINS + 2 * layout.WINDOW_BYTES],
   ['tokens', layout.TOKENS, layout.TOKENS + 4 * layout.TOKENS_MAXIMUM],
   ['output of the deflater', layout.DEFLATE_OUT, layout.DEFLATE_OUT + layout.DEFLATE_OUT_BYTES],
-  ['data of the deflater', layout.DEFLATE_DATA, layout.DEFLATE_DATA + layout.DEFLATE_DATA_BYTES + layout.DEFLATE_DATA_SLACK],
+  ["state of the deflater's contexts", layout.CONTEXT_STATES, layout.CONTEXT_STATES + 32 * layout.CONTEXTS],
+  ['hash tables of the first context', FIRST + layout.HASH4, FIRST + layout.CHAINS + 2 * layout.WINDOW_BYTES],
+  [
+    'its data',
+    FIRST + layout.DEFLATE_DATA,
+    FIRST + layout.DEFLATE_DATA + layout.DEFLATE_DATA_BYTES + layout.DEFLATE_DATA_SLACK,
+  ],
+  ['the other contexts', FIRST + layout.CONTEXT_BYTES, FIRST + layout.CONTEXTS * layout.CONTEXT_BYTES],
 ];
 
 describe('the memory map of DEFLATE', () => {
