@@ -189,6 +189,8 @@ export class ServedSession implements Session {
   }
 
   readonly #drop = (error: CapacityError): void => {
+    // First, because a listener may send again.
+    this.#beginClosing();
     try {
       this.#sink.onError(error);
     } finally {

@@ -258,13 +258,15 @@ const KEY = new Uint8Array([0x37, 0xfa, 0x21, 0x3d]);
 const PROGRAM = [0, 0x5f, 12, 9, 0x3d, 3, 12, 10, 0xff, 11];
 
 function seed(role: Role, bits: number, reaction: number, program: readonly number[], ...frames: Uint8Array[]): Uint8Array {
-  const head = [role === 'server' ? 1 : 0, bits, 1, 0, 0, 0, 0, reaction, program.length, ...program];
+  const head = [role === 'server' ? 1 : 0, bits, 1, 0, 0, bits & 2, 0, reaction, program.length, ...program];
   return concat(Uint8Array.from(head), ...frames);
 }
 
 const masked = (options: Parameters<typeof frame>[0]): Uint8Array => frame({ ...options, key: KEY });
 
 export const seeds: readonly Uint8Array[] = [
+  // Was a finding: a listener of an 'error' for too much waiting output that sends again.
+  seed('client', 2, 7, [1, 13 | 0x30, 4 | 0x30, 9, 1, 4 | 0x80, 10 | 0xf0]),
   seed('server', 0, 2, PROGRAM, masked({ payload: 'Hello' }), masked({ opcode: 9, payload: 'p' }), masked({ opcode: 8 })),
   seed('client', 0, 2, PROGRAM, frame({ payload: 'Hello' }), frame({ opcode: 2, payload: 'x'.repeat(300) })),
   seed('server', 1, 2, PROGRAM, masked({ rsv1: true, payload: Uint8Array.of(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00) })),

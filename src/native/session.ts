@@ -336,6 +336,8 @@ export class NativeSession implements Session {
 
   /** Drops a peer that takes too little of what is sent. */
   readonly #fail = (error: CapacityError): void => {
+    // First, because a listener may send again.
+    this.#beginClosing();
     guard(this.#platform, () => this.#sink?.onError(error));
     this.terminate();
   };

@@ -354,6 +354,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   onOutputFailure(error: Error): void {
     if (this.#state === CLOSED) return;
+    this.#beginClosing(); // First, because a listener may send again.
     try {
       this.#sink.onError(error);
     } finally {
@@ -482,7 +483,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   // Kept as separate functions: V8 allocates a scope for any function that contains a closure.
-
   #makeFlushLater(): () => void {
     return () => {
       this.#isFlushPlanned = false;

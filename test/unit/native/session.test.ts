@@ -214,6 +214,20 @@ describe('NativeSession receives', () => {
 });
 
 describe('NativeSession sends', () => {
+  test('nothing more once too much waits, also from the listener of that error', async () => {
+    const socket = new FakeNativeSocket();
+    const session = new NativeSession(socket, { role: 'server', platform: fakePlatform, maxBufferedAmount: 10 });
+    const sink = new RecordingSink();
+    sink.onEvent = (name) => name === 'error' && session.sendText('sorry');
+    session.attach(sink);
+    session.start();
+    socket.bufferedAmount = 11;
+    session.sendText('more');
+    await turn();
+    expect(sink.events.map(([name]) => name)).toEqual(['closing', 'error', 'end']);
+    expect(socket.calls).toEqual([{ code: undefined, reason: undefined }]);
+  });
+
   test('no fragment after the end, and says so to its callback', async () => {
     const { socket, session } = open();
     socket.fire('close', { code: 1000, reason: '', wasClean: true });

@@ -346,7 +346,7 @@ describe('compression that fails on our side', () => {
     transport.receive(frame({ key: KEY, payload: 'hello' }));
     while (platform.runDeferred());
     expect(results).toEqual(['Array buffer allocation failed']);
-    expect(sink.events.map(([type]) => type)).toEqual(['text', 'error', 'closing', 'end']);
+    expect(sink.events.map(([type]) => type)).toEqual(['text', 'closing', 'error', 'end']);
     expect(sink.events[3]).toEqual(['end', 1006, '', false]);
   });
 });

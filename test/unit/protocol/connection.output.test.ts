@@ -275,12 +275,24 @@ describe('backpressure', () => {
     session.sendText('x', undefined, bench.callback('x'));
     bench.platform.runDeferred();
     expect(sink.events).toEqual([
-      ['error', expect.objectContaining({ code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT' })],
       ['closing'],
+      ['error', expect.objectContaining({ code: 'WS_ERR_TOO_MUCH_BUFFERED_OUTPUT' })],
       ['end', 1006, '', false],
     ]);
     expect(transport.calls).toEqual(['start', 'write', 'destroy']);
     expect(bench.results).toEqual([expect.stringMatching('first: '), expect.stringMatching('x: 11 bytes wait')]);
+  });
+
+  test('maxBufferedAmount drops the connection once, also if the listener of the error sends', () => {
+    const bench = congested({});
+    const { session, sink } = bench.end;
+    sink.onEvent = ([type]) => {
+      if (type === 'error') session.ping(utf8('?'), bench.callback('ping'));
+    };
+    session.sendText('x', undefined, bench.callback('x'));
+    bench.platform.runDeferred();
+    expect(sink.events.map(([type]) => type)).toEqual(['closing', 'error', 'end']);
+    expect(bench.results.slice(1)).toEqual([expect.stringMatching('x: 11 bytes wait'), 'ping: The WebSocket is not open']);
   });
 
   test('maxBufferedAmount drops the connection even if the listener of the error throws', () => {
