@@ -97,11 +97,11 @@ export class MessageAssembler {
     }
   }
 
-  /** Goes on in a new array. It is at most as long as all bytes so far, so that a peer gets no more than twice the memory that it fills. */
+  /** Goes on in a new array. A peer gets at most {@link AHEAD} times the memory that it fills. */
   #extend(length: number): Uint8Array {
     if (this.#tail !== null) (this.#staged ??= []).push(this.#tail);
     this.#used = 0;
-    if (length < BLOCK_BYTES) return (this.#tail = this.#platform.allocate(Math.max(SMALLEST, length)));
+    if (length * AHEAD < BLOCK_BYTES) return (this.#tail = this.#platform.allocate(Math.max(SMALLEST, length)));
     const block = this.#platform.blocks.take();
     (this.#blocks ??= []).push(block);
     return (this.#tail = block.bytes);
