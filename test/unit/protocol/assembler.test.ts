@@ -84,7 +84,11 @@ describe('MessageAssembler', () => {
   });
 
   test('a frame whose first reads are short is allocated once, when a quarter of it has arrived', () => {
-    expect(assemble(sliced(pattern(1_048_576), 65_536), (rest) => rest).allocated).toEqual([BLOCK_BYTES, BLOCK_BYTES, 1_048_576]);
+    expect(assemble(sliced(pattern(1_048_576), 65_536), (rest) => rest).allocated).toEqual([
+      BLOCK_BYTES,
+      BLOCK_BYTES,
+      1_048_576,
+    ]);
   });
 
   test('a message in short fragments takes few allocations, and at most twice its length before it is complete', () => {
