@@ -17,6 +17,7 @@ type TimerFunction = (task: Task, milliseconds: number) => unknown;
 /** The globals that fake clocks replace. Not each runtime has all of them. */
 interface Scope {
   readonly Date: { now(): number };
+  readonly performance: { now(): number };
   readonly queueMicrotask: (task: Task) => void;
   readonly setTimeout: TimerFunction;
   readonly clearTimeout: (timer: unknown) => void;
@@ -49,6 +50,11 @@ const realClearTimeout = genuine(scope.clearTimeout, 'clearTimeout');
 
 /** Milliseconds since 1970, whatever a fake clock says. */
 export const now: () => number = (genuine(scope.Date, 'Date') ?? scope.Date).now;
+
+/** Milliseconds of a clock that is never set back, for differences: by the clock that is in place now, as the timers of {@link setTimer}. */
+export function elapsed(): number {
+  return scope.performance.now();
+}
 
 /** Runs `task`, which must not throw, in a microtask. Costs less than queueMicrotask, which makes an AsyncResource in Node.js. */
 export function microtask(task: Task): void {

@@ -93,6 +93,19 @@ export interface SendOptions {
   readonly shared?: SharedMessage | undefined;
 }
 
+/** Told of the end of a session, besides its sink. */
+export interface SessionOwner {
+  /**
+   * Called before the end, with what the operating system has not taken completely.
+   *
+   * @param messages Messages, without those in `frames`.
+   * @param frames Frames, laid out one behind the other. Borrowed for this call.
+   */
+  onUnsent(messages: number, frames?: readonly Uint8Array[]): void;
+  /** Called once, before the sink's `onEnd`. @param wasClean Whether Close frames went both ways. */
+  onEnded(wasClean: boolean): void;
+}
+
 /**
  * The interface through which an API uses a WebSocket connection after its opening handshake: our state machine over a
  * {@link Transport}, or a runtime's own WebSocket.
@@ -101,6 +114,10 @@ export interface Session {
   readonly role: Role;
   /** Payload bytes accepted by `send*` and not yet handed to the operating system. */
   readonly bufferedAmount: number;
+  /** Bytes that arrived and were not delivered: unfinished messages, and those that wait for the program. */
+  readonly bufferedInput: number;
+  /** Set it before the end. */
+  owner?: SessionOwner | undefined;
   /** Names the receiver of all events. Call it once, before `start`. */
   attach(sink: SessionSink): void;
   /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */
@@ -137,6 +154,13 @@ export interface Session {
   close(code?: number, reason?: Uint8Array, callback?: SendCallback): void;
   /** Drops the connection at once, without a Close frame. */
   terminate(): void;
+  /**
+   * Closes the connection as for a violation by the peer: reports `error`, sends a Close frame with its code, and ignores further input. Sessions of a
+   * runtime's own WebSocket cannot.
+   */
+  onViolation?(error: PeerError): void;
+  /** Reports `error`, and drops the connection. */
+  onOutputFailure(error: Error): void;
   /**
    * Copies a message of {@link SessionSink.onMessage}, during that call. The result belongs to the caller. A function of the platform, so
    * that no call lies between.

@@ -102,6 +102,7 @@ const SENTENCES: readonly (readonly [name: string, text: string])[] = [
   ['docs/extras.md', `up to \`maximum\` bytes (${options.DEFAULT_MAX_WAITING_BYTES / 2 ** 20} MiB; 0 for no limit)`],
   ['docs/extras.md', `waits for 'close', at most ${DEFAULTS.get('closeTimeout')} after`],
   ['docs/proxies.md', `the W3C client has ${options.DEFAULT_HANDSHAKE_TIMEOUT / 1000} s by default`],
+  ['docs/operations.md', `| \`timeout\` | ${options.DEFAULT_SHUTDOWN_TIMEOUT / 1000} s |`],
   [
     'docs/ws-compatibility.md',
     `drops the connection at ${DEFAULTS.get('maxBufferedAmount')} (\`maxBufferedAmount\`, 0 for no limit)`,

@@ -6,6 +6,7 @@ export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, ty
 export {
   broadcast,
   createWebSocketStream,
+  Gate,
   PerMessageDeflate,
   Receiver,
   Sender,

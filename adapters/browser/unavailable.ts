@@ -58,3 +58,13 @@ export class PerMessageDeflate {
     throw unavailable('PerMessageDeflate', BY_ITSELF);
   }
 }
+
+/** @throws {TypeError} always: browsers accept no connections. */
+export class Gate {
+  constructor(..._options: unknown[]) {
+    throw unavailable(
+      'Gate: a browser accepts no WebSocket',
+      'use it where the server runs: on Node.js, Deno, Bun or in a worker',
+    );
+  }
+}

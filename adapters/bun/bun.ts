@@ -112,6 +112,8 @@ export interface ServerWebSocketHandlers<Data> {
 export interface BunServer {
   /** @returns Whether the request has become a WebSocket; `open` has been called by then. */
   upgrade(request: Request, options: { readonly headers?: unknown; readonly data: unknown }): boolean;
+  /** Null for a Unix domain socket. */
+  requestIP?(request: Request): { readonly address: string } | null;
 }
 
 interface BunGlobal {

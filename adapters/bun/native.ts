@@ -3,6 +3,7 @@
 
 import { refuse } from '../../src/handshake/refusal.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
+import { admitted, throughGate, type Entered, type GateRules } from '../../src/native/gated.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, checkUpgrade, refused, type Refused } from '../../src/native/upgrade.ts';
@@ -28,16 +29,21 @@ const RULES: OptionRules = {
   },
 };
 
+const GATE: GateRules = { remoteAddress: 'server.requestIP(request) tells none, so pass the one that the program knows' };
+
 /** A request that was accepted. */
 export interface Upgraded<Socket> {
   /** Undefined, because Bun has answered already. The handler returns it. */
   readonly response: undefined;
   /** Still CONNECTING: it opens before the next I/O, so add listeners before anything is awaited. */
   readonly socket: Socket;
+  /** The client's address: that of `server.requestIP()`, unless `remoteAddress` or the gate's `trustProxy` tell another. Undefined without a gate. */
+  readonly clientAddress: string | undefined;
 }
 
 /** The result of an upgrade, before there is a WebSocket class. */
 export interface NativeUpgrade {
+  readonly clientAddress: string | undefined;
   /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   readonly protocol: string;
@@ -48,6 +54,19 @@ export interface NativeUpgrade {
 /** Answers `request`. @throws {TypeError} for an option without effect. */
 export function upgradeNatively(request: Request, server: BunServer, given?: UpgradeOptions | null): NativeUpgrade | Refused {
   const options = readUpgradeOptions(given, RULES);
+  // Unix domain sockets have no address.
+  const remoteAddress = options.remoteAddress ?? (options.gate && (server.requestIP?.(request)?.address || 'unix'));
+  return throughGate(request, { ...options, remoteAddress }, GATE, (entered) =>
+    upgradeEntered(request, server, options, entered),
+  );
+}
+
+function upgradeEntered(
+  request: Request,
+  server: BunServer,
+  options: UpgradeOptions,
+  entered: Entered,
+): NativeUpgrade | Refused {
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
   const { protocol, headers } = answerFor(check.protocols, request, options);
@@ -55,5 +74,11 @@ export function upgradeNatively(request: Request, server: BunServer, given?: Upg
   if (check.protocols.length > 0) headers.set('Sec-WebSocket-Protocol', protocol);
   const session = new ServedSession(options);
   if (!server.upgrade(request, { headers, data: session })) return refused(refuse(400, 'The request cannot be upgraded'));
-  return { url: check.url, protocol, session: limitMessages(session, options.maxPayload ?? 0) };
+  const { clientAddress } = entered;
+  return {
+    url: check.url,
+    protocol,
+    clientAddress,
+    session: admitted(limitMessages(session, options.maxPayload ?? 0), entered),
+  };
 }

@@ -17,6 +17,7 @@ import {
   type SendCallback,
   type SendOptions,
   type Session,
+  type SessionOwner,
   type SessionSink,
 } from '../../src/platform.ts';
 import type { ServerWebSocket } from './bun.ts';
@@ -27,6 +28,7 @@ const NO_BYTES = new Uint8Array(0);
 export class ServedSession implements Session {
   readonly role = 'server';
   readonly copyMessage: Platform['copyMessage'] = platform.copy;
+  owner: SessionOwner | undefined;
   readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
   #sink: SessionSink = UNATTACHED;
@@ -36,6 +38,8 @@ export class ServedSession implements Session {
   /** Callbacks that wait until all output has been handed over. */
   readonly #callbacks: SendCallback[] = [];
   #isWaiting = false;
+  /** Messages since the last of them was handed over at once. Bun does not tell how many of them wait. */
+  #waitingMessages = 0;
   #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   /** Whether Bun may report the end during a call of ours. */
   #isCalling = false;
@@ -47,6 +51,11 @@ export class ServedSession implements Session {
   /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
   get bufferedAmount(): number {
     return (this.#state === CLOSED ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + this.#fragments.bytes;
+  }
+
+  /** Bun does not tell what it keeps. */
+  get bufferedInput(): number {
+    return 0;
   }
 
   attach(sink: SessionSink): void {
@@ -134,6 +143,7 @@ export class ServedSession implements Session {
   drained(): void {
     if (!this.#isWaiting || this.#state === CLOSED || this.#socket!.getBufferedAmount() > 0) return;
     this.#isWaiting = false;
+    this.#waitingMessages = 0;
     for (const callback of this.#callbacks.splice(0)) platform.defer(() => callback());
     this.#sink.onDrain();
   }
@@ -153,6 +163,9 @@ export class ServedSession implements Session {
     const isLost = code === CLOSE_ABNORMAL;
     const callbacks = [...this.#callbacks, ...this.#fragments.drop()];
     const error = new Error('The connection was closed before the data was written');
+    if (isLost && this.#isWaiting) this.owner?.onUnsent(this.#waitingMessages);
+    this.owner?.onEnded(!isLost);
+    this.owner = undefined;
     for (const callback of callbacks) platform.defer(() => callback(error));
     try {
       if (isLost && reason.startsWith(VIOLATION)) this.#sink.onError(violationOf(reason));
@@ -188,7 +201,10 @@ export class ServedSession implements Session {
     return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.#drop);
   }
 
-  readonly #drop = (error: CapacityError): void => {
+  readonly #drop = (error: CapacityError): void => this.onOutputFailure(error);
+
+  onOutputFailure(error: Error): void {
+    if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
     try {
@@ -196,7 +212,7 @@ export class ServedSession implements Session {
     } finally {
       this.terminate();
     }
-  };
+  }
 
   #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const compress = options?.compress ?? true;
@@ -216,6 +232,7 @@ export class ServedSession implements Session {
   #sent(result: number, length: number, callback: SendCallback | undefined): void {
     if (result < 0) {
       this.#isWaiting = true;
+      if (length > 0) this.#waitingMessages++;
       if (callback !== undefined) this.#callbacks.push(platform.bind(callback));
     } else if (callback !== undefined) {
       const error = result === 0 && length > 0 ? new Error('Bun has dropped the message: see backpressureLimit') : undefined;

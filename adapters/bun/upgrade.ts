@@ -31,7 +31,7 @@ const NO_BYTES = new Uint8Array(0);
 export function upgrade(request: Request, server: BunServer, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, server, options);
   if ('socket' in upgraded) return upgraded;
-  const { protocol, session } = upgraded;
+  const { protocol, session, clientAddress } = upgraded;
   const socket = new WebSocket(null);
   let isGivenUp = false;
   coreOf(socket).opening = { abort: () => void (isGivenUp = true) };
@@ -41,5 +41,5 @@ export function upgrade(request: Request, server: BunServer, options?: UpgradeOp
     nextTick(() => coreOf(socket).start(NO_BYTES));
     coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   });
-  return { response: undefined, socket };
+  return { response: undefined, socket, clientAddress };
 }

@@ -15,6 +15,7 @@ import { upgradeNatively, type Refused, type Upgraded, type UpgradeOptions } fro
 import { network } from './network.ts';
 import { platform } from './platform.ts';
 
+export * from '../../src/admission/public.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { BunServer, ServerWebSocketHandlers } from './bun.ts';
 export { websocket, type WebSocketOption } from './handlers.ts';
@@ -38,6 +39,6 @@ export default WebSocket;
 export function upgrade(request: Request, server: BunServer, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, server, options);
   if ('socket' in upgraded) return upgraded;
-  const { url, protocol, session } = upgraded;
-  return { response: undefined, socket: accept(WebSocket, url, connectTo(session, protocol)) };
+  const { url, protocol, session, clientAddress } = upgraded;
+  return { response: undefined, socket: accept(WebSocket, url, connectTo(session, protocol)), clientAddress };
 }

@@ -14,6 +14,8 @@ interface Core {
 
 export class ServedSocket implements NativeSocket {
   readonly #socket: NativeSocket;
+  /** Bytes that waited when TCP was closed. Deno 2.9 ends the process if its `bufferedAmount` is read after that. */
+  #lost: number | undefined;
 
   constructor(socket: NativeSocket) {
     this.#socket = socket;
@@ -24,7 +26,7 @@ export class ServedSocket implements NativeSocket {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.bufferedAmount;
+    return this.#lost ?? this.#socket.bufferedAmount;
   }
 
   get binaryType(): string {
@@ -55,7 +57,10 @@ export class ServedSocket implements NativeSocket {
    * resource below. If that interface is missing, the peer gets a Close frame.
    */
   terminate(): void {
-    if (!cut(this.#socket)) this.#socket.close();
+    if (this.#lost !== undefined) return;
+    const waiting = this.#socket.bufferedAmount;
+    if (cut(this.#socket)) this.#lost = waiting;
+    else this.#socket.close();
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
 import type { AdmissionOptions } from '../../src/native/admission.ts';
+import { admitted, throughGate, type Entered, type GateRules } from '../../src/native/gated.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { NativeSession, type NativeSocket } from '../../src/native/session.ts';
@@ -34,6 +35,11 @@ const RULES: OptionRules = {
   },
 };
 
+const GATE: GateRules = {
+  remoteAddress: 'pass info.remoteAddr.hostname, of the second argument of the handler',
+  cannotPause: 'Deno reads on while a WebSocket of Deno.serve is paused',
+};
+
 /** Seconds. Deno's timer counts milliseconds up to 2³¹, and fires at once for more. */
 const LONGEST_IDLE_TIMEOUT = 4_294_967;
 
@@ -43,11 +49,14 @@ export interface Upgraded<Socket> {
   readonly response: Response;
   /** Still CONNECTING: it opens once the response is on its way. */
   readonly socket: Socket;
+  /** The client's address, as `remoteAddress` and the gate's `trustProxy` tell it. Undefined without a gate. */
+  readonly clientAddress: string | undefined;
 }
 
 /** The result of an upgrade, before there is a WebSocket class. */
 export interface NativeUpgrade {
   readonly response: Response;
+  readonly clientAddress: string | undefined;
   /** The request's URL, as that of a WebSocket. */
   readonly url: string;
   readonly protocol: string;
@@ -58,6 +67,10 @@ export interface NativeUpgrade {
 /** Answers `request`. @throws {TypeError} for an option without effect, or if Deno cannot upgrade it. */
 export function upgradeNatively(request: Request, given?: UpgradeOptions | null): NativeUpgrade | Refused {
   const options = readUpgradeOptions(given, RULES);
+  return throughGate(request, options, GATE, (entered) => upgradeEntered(request, options, entered));
+}
+
+function upgradeEntered(request: Request, options: UpgradeOptions, entered: Entered): NativeUpgrade | Refused {
   const check = checkUpgrade(request);
   if (!('accepted' in check)) return check;
   const { idleTimeout, maxPayload = 0, handshakeTimeout: openTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
@@ -74,7 +87,16 @@ export function upgradeNatively(request: Request, given?: UpgradeOptions | null)
     response,
     url: check.url,
     protocol,
+    clientAddress: entered.clientAddress,
     open: (onOpen, onFail) =>
-      NativeSession.open(new ServedSocket(socket), settings, (session) => onOpen(limitMessages(session, maxPayload)), onFail),
+      NativeSession.open(
+        new ServedSocket(socket),
+        settings,
+        (session) => onOpen(admitted(limitMessages(session, maxPayload), entered)),
+        (error) => {
+          entered.pass?.leave();
+          onFail(error);
+        },
+      ),
   };
 }

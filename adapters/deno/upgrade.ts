@@ -20,7 +20,7 @@ const NO_BYTES = new Uint8Array(0);
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
-  const { response, protocol, open } = upgraded;
+  const { response, protocol, open, clientAddress } = upgraded;
   const ws = new WebSocket(null);
   let isGivenUp = false;
   coreOf(ws).opening = { abort: () => void (isGivenUp = true) };
@@ -33,5 +33,5 @@ export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<We
     },
     (error) => isGivenUp || coreOf(ws).fail(error),
   );
-  return { response, socket: ws };
+  return { response, socket: ws, clientAddress };
 }

@@ -13,6 +13,7 @@ import { upgradeNatively, type Refused, type UpgradeOptions, type Upgraded } fro
 import { network } from './network.ts';
 import { platform } from './platform.ts';
 
+export * from '../../src/admission/public.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 
@@ -34,7 +35,7 @@ export default WebSocket;
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);
   if ('socket' in upgraded) return upgraded;
-  const { response, url, protocol, open } = upgraded;
+  const { response, url, protocol, open, clientAddress } = upgraded;
   const socket = accept(WebSocket, url, (_request, { onOpen, onFail }) => {
     let isGivenUp = false;
     open(
@@ -43,5 +44,5 @@ export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<We
     );
     return { abort: () => void (isGivenUp = true) };
   });
-  return { response, socket };
+  return { response, socket, clientAddress };
 }

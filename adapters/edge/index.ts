@@ -20,6 +20,8 @@ export interface Upgraded {
   readonly response: Response;
   /** Open. Messages come from the next microtask on: add listeners at once. */
   readonly socket: WebSocket;
+  /** The client's address, as `remoteAddress` and the gate's `trustProxy` tell it. Undefined without a gate. */
+  readonly clientAddress: string | undefined;
 }
 
 /**
@@ -33,12 +35,12 @@ export interface Upgraded {
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
-  const { response, protocol, session } = accepted;
+  const { response, protocol, session, clientAddress } = accepted;
   const socket = new WebSocket(null);
   // It has no stream.
   coreOf(socket).open(socket, session, { socket: null, protocol, extensions: '' });
   defer(() => coreOf(socket).start(NOTHING));
-  return { response, socket };
+  return { response, socket, clientAddress };
 }
 
 /** @throws {TypeError} always: a worker cannot listen. */

@@ -3,6 +3,7 @@
 import { listContains } from '../../src/handshake/grammar.ts';
 import { refuse } from '../../src/handshake/refusal.ts';
 import { parseSubprotocols } from '../../src/handshake/subprotocols.ts';
+import { admitted, throughGate, type Entered, type GateRules } from '../../src/native/gated.ts';
 import { NativeSession } from '../../src/native/session.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, refused, webSocketUrl, type Refused } from '../../src/native/upgrade.ts';
@@ -28,8 +29,14 @@ const RULES: OptionRules = {
   },
 };
 
+const GATE: GateRules = {
+  remoteAddress: 'pass request.headers.get("CF-Connecting-IP")',
+  cannotPause: 'a worker reads on while a WebSocket is paused',
+};
+
 /** The result of an upgrade. */
 export interface AcceptedUpgrade {
+  readonly clientAddress: string | undefined;
   readonly response: Response;
   /** The request's URL, as that of a WebSocket. */
   readonly url: string;
@@ -55,6 +62,15 @@ export function acceptUpgrade(request: Request, given?: UpgradeOptions | null): 
       'This runtime has no WebSocketPair, so it cannot accept a WebSocket: run the handler on Cloudflare Workers',
     );
   }
+  return throughGate(request, options, GATE, (entered) => acceptEntered(request, options, entered, WebSocketPair));
+}
+
+function acceptEntered(
+  request: Request,
+  options: UpgradeOptions,
+  entered: Entered,
+  WebSocketPair: PairConstructor,
+): AcceptedUpgrade | Refused {
   if (request.method !== 'GET') return refused(refuse(405, 'Invalid HTTP method'));
   if (!listContains(request.headers.get('upgrade') ?? '', 'websocket')) return refused(refuse(400, 'Invalid Upgrade header'));
   const url = webSocketUrl(request);
@@ -68,7 +84,8 @@ export function acceptUpgrade(request: Request, given?: UpgradeOptions | null): 
     response: new Response(null, init),
     url,
     protocol,
-    session: new NativeSession(socket, { role: 'server', platform, closeTimeout: options.closeTimeout }),
+    clientAddress: entered.clientAddress,
+    session: admitted(new NativeSession(socket, { role: 'server', platform, closeTimeout: options.closeTimeout }), entered),
   };
 }
 

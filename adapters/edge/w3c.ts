@@ -17,6 +17,7 @@ import { createNetwork } from './network.ts';
 import { platform } from './platform.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 
+export * from '../../src/admission/public.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { Refused, UpgradeOptions } from './upgrade.ts';
 
@@ -42,6 +43,8 @@ export interface Upgraded {
   readonly response: Response;
   /** Open from the next microtask on: add listeners at once, send after "open". */
   readonly socket: WebSocket;
+  /** The client's address, as `remoteAddress` and the gate's `trustProxy` tell it. Undefined without a gate. */
+  readonly clientAddress: string | undefined;
 }
 
 /**
@@ -55,6 +58,6 @@ export interface Upgraded {
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded | Refused {
   const accepted = acceptUpgrade(request, options);
   if ('socket' in accepted) return accepted;
-  const { response, url, protocol, session } = accepted;
-  return { response, socket: accept(WebSocket, url, connectTo(session, protocol)) };
+  const { response, url, protocol, session, clientAddress } = accepted;
+  return { response, socket: accept(WebSocket, url, connectTo(session, protocol)), clientAddress };
 }

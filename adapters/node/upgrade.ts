@@ -2,13 +2,17 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Pass } from '../../src/admission/gate-core.ts';
+import type { Gate } from '../../src/admission/gate.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
+import { ownOptions } from '../../src/base/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
 import { formatExtensions } from '../../src/handshake/extensions.ts';
 import { formatHead } from '../../src/handshake/headers.ts';
 import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
+import { gateCoreOf } from '../../src/native/gated.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
@@ -20,7 +24,7 @@ import type { Session } from '../../src/platform.ts';
 export interface UpgradeOptions
   extends
     Omit<ConnectionSettings, 'allowSynchronousEvents'>,
-    Pick<CommonUpgradeOptions, 'headers'>,
+    Pick<CommonUpgradeOptions, 'headers' | 'gate' | 'remoteAddress'>,
     ProtocolChoice<IncomingMessage> {}
 
 const RULES: OptionRules = {
@@ -72,6 +76,36 @@ function destroyFailed(this: Duplex): void {
 export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: UpgradeOptions | null): AcceptedUpgrade | null {
   if (taken.has(socket)) throw new Error('The socket of this request already belongs to a WebSocket');
   socket.on('error', destroyFailed);
+  const { gate, remoteAddress } = ownOptions(given);
+  if (gate === undefined) return acceptEntered(request, socket, given, undefined);
+  const pass = enterGate(gate, remoteAddress, request, socket);
+  if ('accepted' in pass) return refuse(socket, pass);
+  try {
+    return acceptEntered(request, socket, given, pass);
+  } finally {
+    // Does nothing for a connection.
+    pass.leave();
+  }
+}
+
+/** Lets the request in, or says why not: before anything else is looked at. @throws {TypeError} for what is no gate. */
+function enterGate(gate: Gate, remoteAddress: string | undefined, request: IncomingMessage, socket: Duplex): Pass | Refusal {
+  try {
+    const core = gateCoreOf(gate);
+    const peer = remoteAddress ?? (socket as { readonly remoteAddress?: string }).remoteAddress;
+    return core.enter(core.addressOf(peer, (name) => request.headers[name]?.toString()));
+  } catch (error) {
+    refuse(socket, FAILED);
+    throw error;
+  }
+}
+
+function acceptEntered(
+  request: IncomingMessage,
+  socket: Duplex,
+  given: UpgradeOptions | null | undefined,
+  pass: Pass | undefined,
+): AcceptedUpgrade | null {
   const check = checkRequest(request);
   if (!check.accepted) return refuse(socket, check);
   const url = urlOf(request, socket);
@@ -109,6 +143,7 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   const compression = agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine(deflate), 'server');
   const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
   socket.removeListener('error', destroyFailed);
+  pass?.admit(session);
   return { url, protocol, extensions, session };
 }
 

@@ -17,6 +17,7 @@ import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
 
+export * from '../../src/admission/public.ts';
 export * from '../../src/api/w3c/public.ts';
 export type { UpgradeOptions } from './upgrade.ts';
 

@@ -18,6 +18,8 @@ export const DEFAULT_MAX_REDIRECTS = 10;
 export const DEFAULT_HEARTBEAT_INTERVAL = 30_000;
 /** Idle milliseconds after that Ping, until the connection is dropped. */
 export const DEFAULT_HEARTBEAT_TIMEOUT = 10_000;
+/** Milliseconds that `shutdown` waits for the connections to close. */
+export const DEFAULT_SHUTDOWN_TIMEOUT = 30_000;
 /** Most bytes that may wait for a loop over `messages()`. */
 export const DEFAULT_MAX_WAITING_BYTES = 67_108_864;
 
@@ -81,12 +83,16 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
     'fragmentationThreshold',
     'maxBufferedAmount',
     'maxBufferedChunks',
+    'maxConnections',
+    'maxConnectionsPerAddress',
     'maxFragments',
+    'maxHandshakesPending',
     'maxPayload',
     'maxReceivedFrameSize',
     'maxReceivedMessageSize',
     'maxRedirects',
     'maxSize',
+    'maxTotalBuffered',
   ].map((name) => [name, checkLimit] as const),
   ...['closeTimeout', 'handshakeTimeout', 'headersTimeout', 'idleTimeout', 'keepaliveGracePeriod', 'keepaliveInterval'].map(
     (name) => [name, checkTime] as const,

@@ -1,10 +1,12 @@
 // The options of `upgrade`, checked before the runtime is asked for anything: one that has no effect there is an error that says what has.
 
+import { ADMISSION_OPTIONS } from '../admission/options.ts';
 import { readOptions } from '../base/options.ts';
+import type { GateOptions } from './gated.ts';
 import type { ProtocolChoice } from './upgrade.ts';
 
 /** Options of `upgrade` on every runtime. */
-export interface CommonUpgradeOptions extends ProtocolChoice {
+export interface CommonUpgradeOptions extends ProtocolChoice, GateOptions {
   /**
    * More header fields for the response. Sec-WebSocket-Protocol among them counts as `protocol`; those of the handshake itself are the
    * runtime's to set.
@@ -21,7 +23,16 @@ export interface CommonUpgradeOptions extends ProtocolChoice {
   readonly handshakeTimeout?: number | undefined;
 }
 
-const COMMON = ['protocol', 'handleProtocols', 'headers', 'maxPayload', 'closeTimeout', 'handshakeTimeout'];
+const COMMON = [
+  'protocol',
+  'handleProtocols',
+  'headers',
+  'maxPayload',
+  'closeTimeout',
+  'handshakeTimeout',
+  'gate',
+  'remoteAddress',
+];
 
 /** Options whose value is what the WebSockets of all runtimes do anyway. They are accepted. */
 const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
@@ -36,6 +47,7 @@ const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 const LOOK_FIRST = 'look at the request before you call upgrade(), and answer with a Response of your own';
 /** Alternatives to options that only our own sockets have. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
+  ...ADMISSION_OPTIONS.map((name) => [name, 'give it to a Gate, and that to upgrade() as "gate"'] as const),
   ['allowedOrigins', `compare request.headers.get("origin"): ${LOOK_FIRST}`],
   ['allowSynchronousEvents', 'the runtime decides how many events come in a turn'],
   ['autoPong', 'the runtime answers Pings by itself'],

@@ -13,6 +13,7 @@ import {
   type SendCallback,
   type SendOptions,
   type Session,
+  type SessionOwner,
   type SessionSink,
   type Timer,
 } from '../platform.ts';
@@ -75,6 +76,7 @@ interface Waiting {
 export class NativeSession implements Session {
   readonly role: Role;
   readonly copyMessage: Platform['copyMessage'];
+  owner: SessionOwner | undefined;
   readonly #socket: NativeSocket;
   readonly #platform: Platform;
   readonly #closeTimeout: number;
@@ -95,6 +97,8 @@ export class NativeSession implements Session {
   /** Bytes sent so far. */
   #sent = 0;
   readonly #waiting: Waiting[] = [];
+  /** Where the messages end that the runtime has not taken, in the bytes sent so far. */
+  #ends: number[] = [];
   #isWatching = false;
   #hasWaited = false;
   #wait = SHORTEST_WAIT;
@@ -154,6 +158,11 @@ export class NativeSession implements Session {
 
   get bufferedAmount(): number {
     return this.#socket.bufferedAmount + this.#fragments.bytes;
+  }
+
+  /** Messages that are kept because the program has paused. */
+  get bufferedInput(): number {
+    return this.#keptBytes;
   }
 
   attach(sink: SessionSink): void {
@@ -327,6 +336,7 @@ export class NativeSession implements Session {
     if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.#fail)) return;
     this.#socket.send(data);
     this.#sent += length;
+    this.#ends.push(this.#sent);
     if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback: this.#platform.bind(callback) });
     if (this.#isWatching) return;
     this.#isWatching = true;
@@ -335,12 +345,15 @@ export class NativeSession implements Session {
   }
 
   /** Drops a peer that takes too little of what is sent. */
-  readonly #fail = (error: CapacityError): void => {
+  readonly #fail = (error: CapacityError): void => this.onOutputFailure(error);
+
+  onOutputFailure(error: Error): void {
+    if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
     guard(this.#platform, () => this.#sink?.onError(error));
     this.terminate();
-  };
+  }
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const message = this.#fragments.add(bytes, isText, options, callback);
@@ -353,6 +366,8 @@ export class NativeSession implements Session {
     const buffered = this.#socket.bufferedAmount;
     const handedOver = this.#sent - buffered;
     const isEmpty = buffered === 0;
+    if (isEmpty) this.#ends = [];
+    else this.#ends = this.#ends.filter((end) => end > handedOver);
     const count = this.#waiting.findIndex(({ amount }) => amount > handedOver);
     const done = this.#waiting.splice(0, isEmpty || count === -1 ? this.#waiting.length : count);
     this.#isWatching = !isEmpty;
@@ -406,6 +421,10 @@ export class NativeSession implements Session {
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
     const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
     for (const callback of [...waiting, ...this.#fragments.drop()]) guard(this.#platform, () => callback(error));
+    const handedOver = this.#sent - this.#socket.bufferedAmount;
+    if (!wasClean) this.owner?.onUnsent(this.#ends.filter((end) => end > handedOver).length);
+    this.owner?.onEnded(wasClean);
+    this.owner = undefined;
     this.#sink?.onEnd(code, reason, wasClean);
   }
 }

@@ -14,6 +14,7 @@ import {
   type SendCallback,
   type SendOptions,
   type Session,
+  type SessionOwner,
   type SessionSink,
   type Timer,
   type Transport,
@@ -54,6 +55,7 @@ function setReceiving(connection: Connection | null): void {
 
 export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner, HeartbeatHost {
   readonly copyMessage: Platform['copyMessage'];
+  owner: SessionOwner | undefined;
   readonly #platform: Platform;
   readonly #settings: ConnectionSettings;
   readonly #transport: Transport;
@@ -117,6 +119,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   get bufferedAmount(): number {
     return this.#outbound.payloadBytes + (this.#inFlight?.payloadBytes ?? 0);
+  }
+
+  get bufferedInput(): number {
+    return this.#inbound.bufferedBytes;
   }
 
   get maxPayload(): number {
@@ -312,7 +318,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     // A program that keeps the request keeps its socket and this connection. That must not keep the WebSocket alive.
     this.attach(UNATTACHED);
     // We answer each Close frame, so the end is clean if the peer has sent one.
-    sink.onEnd(this.#closeCode, this.#closeReason, this.#closeCode !== CLOSE_ABNORMAL);
+    const wasClean = this.#closeCode !== CLOSE_ABNORMAL;
+    this.owner?.onEnded(wasClean);
+    this.owner = undefined;
+    sink.onEnd(this.#closeCode, this.#closeReason, wasClean);
   }
 
   // From inbound, outbound and the heartbeat. Public because these interfaces need it.
@@ -560,11 +569,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   /** Drops all output that has not been written, because the transport is gone. */
   #dropOutput(error: Error | undefined): void {
-    const callbacks = [
-      ...(this.#inFlight === null ? [] : this.#release(this.#inFlight)),
-      ...this.#release(this.#outbound.outbox.take()),
-      ...this.#outbound.abandon(),
-    ];
+    const batches = [...(this.#inFlight === null ? [] : [this.#inFlight]), this.#outbound.outbox.take()];
+    const frames = batches.flatMap(({ chunks }) => chunks);
+    if (this.#outbound.isBusy || frames.length > 0) this.owner?.onUnsent(this.#outbound.waitingMessages, frames);
+    const callbacks = [...batches.flatMap((batch) => this.#release(batch)), ...this.#outbound.abandon()];
     if (callbacks.length === 0) return;
     // Made only if somebody gets it: its stack takes longer than the rest of the end.
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');

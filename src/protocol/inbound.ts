@@ -146,6 +146,13 @@ export class Inbound {
     this.#maxWhole = leastLimit(limit, this.#settings.maxFramePayload);
   }
 
+  /** Bytes of unfinished messages, and of chunks that wait for a decompression. */
+  get bufferedBytes(): number {
+    let bytes = this.#assembler?.length ?? 0;
+    for (const chunk of this.#kept?.chunks ?? []) bytes += chunk.length;
+    return bytes;
+  }
+
   /** Whether a message is being decompressed. */
   get isBlocked(): boolean {
     return this.#kept !== null;

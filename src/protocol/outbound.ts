@@ -20,6 +20,8 @@ interface Waiting {
   /** Payload bytes, for `bufferedAmount`. */
   readonly length: number;
   readonly callback: SendCallback | undefined;
+  /** Whether it is a task that follows the messages. */
+  readonly isTask?: boolean;
   run(): void;
 }
 
@@ -64,6 +66,11 @@ export class Outbound {
   /** Payload bytes that have not been taken out of the outbox. */
   get payloadBytes(): number {
     return this.outbox.payloadBytes + this.#waitingBytes;
+  }
+
+  /** Messages that are being compressed, or wait for one that is. A fragment counts as a message. */
+  get waitingMessages(): number {
+    return this.#waiting?.filter(({ isTask }) => isTask !== true).length ?? 0;
   }
 
   /** Whether a message is being compressed, which will be queued in the outbox later. */
@@ -172,7 +179,7 @@ export class Outbound {
   /** Runs `task` after everything that was sent. `callback` is called with an error if that never happens. */
   afterAll(task: () => void, callback: SendCallback | undefined): void {
     if (this.#waiting === null) task();
-    else this.#wait({ length: 0, callback, run: task });
+    else this.#wait({ length: 0, callback, isTask: true, run: task });
   }
 
   /** Drops all waiting entries. @returns Their callbacks, which the caller must call. */

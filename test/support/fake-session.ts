@@ -9,6 +9,7 @@ import {
   type SendCallback,
   type SendOptions,
   type Session,
+  type SessionOwner,
   type SessionSink,
 } from '../../src/platform.ts';
 
@@ -79,6 +80,8 @@ export type SessionCall =
 export class FakeSession implements Session {
   readonly role: Role;
   bufferedAmount = 0;
+  bufferedInput = 0;
+  owner: SessionOwner | undefined;
   readonly calls: SessionCall[] = [];
   /** The last bytes given to `sendBytes`, as they were given. */
   lastBytes: Uint8Array | undefined;
@@ -137,6 +140,11 @@ export class FakeSession implements Session {
   terminate(): void {
     this.calls.push(['terminate']);
     this.onCall('terminate');
+  }
+
+  onOutputFailure(error: Error): void {
+    this.#sink?.onError(error);
+    this.terminate();
   }
 
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {

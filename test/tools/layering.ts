@@ -26,6 +26,7 @@ export const BELOW_API: readonly string[] = [
   'src/handshake/',
   'src/protocol/',
   'src/platform.ts',
+  'src/admission/',
 ];
 
 const FACADES = {
@@ -64,6 +65,11 @@ export const ROOMS: readonly Room[] = [
     area: 'src/handshake/',
     holds: 'RFC 6455 section 4 and HTTP heads; no sockets',
     mayImport: ['src/base/', 'src/deflate/'],
+  },
+  {
+    area: 'src/admission/',
+    holds: "limits of a server, its clients' addresses, its shutdown; no sockets",
+    mayImport: ['src/base/', 'src/clock.ts', 'src/handshake/', 'src/platform.ts'],
   },
   {
     area: 'src/protocol/',
@@ -108,7 +114,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/native/',
     holds: 'a WebSocket of the runtime as a session',
-    mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/'],
+    mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/', 'src/admission/'],
   },
   {
     area: 'src/nodejs/lowlevel/',

@@ -45,6 +45,8 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/protocol/outbound.ts', 'test/unit/protocol/connection'],
   ['src/nodejs/lowlevel/', 'test/oracle/ws/'],
   ['src/nodejs/', 'test/adapters/node/'],
+  ['src/admission/', 'test/contract/'],
+  ['src/native/gated.ts', 'test/adapters/'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
   // `ws` itself is the measure; what ws does not have has unit tests.

@@ -339,7 +339,7 @@ export class SocketCore implements ShapingSink {
     if (callback) nextTick(callback, error);
   }
 
-  close(code: number | undefined, reason: string | Buffer | undefined): void {
+  close(code: number | undefined, reason: string | Uint8Array | undefined): void {
     if (this.#readyState === CONNECTING) return this.#abandon();
     if (this.#readyState !== OPEN) return;
     if (code !== undefined && (typeof code !== 'number' || !isValidCloseCode(code))) {

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { AdmissionOptions } from '../../admission/options.ts';
 import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
 import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
@@ -81,7 +82,8 @@ export type SocketClass = abstract new (...values: never[]) => WebSocketBase;
 export interface ServerOptions<
   Socket extends SocketClass = SocketClass,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
-> extends ConnectionSettings {
+>
+  extends ConnectionSettings, AdmissionOptions {
   port?: number | undefined;
   host?: string | undefined;
   /** Most connections that wait to be accepted. Default: the runtime's, 511 on Node. */

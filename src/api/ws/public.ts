@@ -1,5 +1,6 @@
 // The exports of every ws-style entry point besides its classes.
 
+export * from '../../admission/public.ts';
 export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';
 export type { HeartbeatOptions } from './options.ts';

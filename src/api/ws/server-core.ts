@@ -4,6 +4,8 @@
 // Vue's reactive() or Object.create() makes of it, a stub. A symbol passes through all of them, and no name of a program can collide.
 
 import type { EventEmitter } from 'node:events';
+import { GateCore } from '../../admission/gate-core.ts';
+import type { ShutdownResult } from '../../admission/shutdown.ts';
 import type { LooseListener } from './emitter.ts';
 import type { AddressInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
@@ -19,12 +21,18 @@ export interface HttpServer extends EventEmitter {
   address(): AddressInfo | string | null;
   /** Takes no more connections. @param onClosed Called once all are gone. */
   close(onClosed: () => void): unknown;
+  /** Closes the connections that carry no WebSocket. Left out: `close` does. */
+  closeAllConnections?(): void;
 }
 
 export type ServerState = 'running' | 'closing' | 'closed';
 
 export class ServerCore {
   state: ServerState = 'running';
+  /** Knows all connections, also without `clientTracking`. */
+  gate: GateCore = new GateCore(null);
+  /** The shutdown that is running, or is over. */
+  shutdown: Promise<ShutdownResult> | null = null;
   /** Emits 'close', once the server was closed while there were clients. */
   onLastClientClosed: (() => void) | null = null;
   httpServer: HttpServer | null = null;
@@ -43,6 +51,17 @@ export class ServerCore {
       server.clients?.delete(this);
       if (core.onLastClientClosed !== null && !server.clients?.size) nextTick(core.onLastClientClosed);
     };
+  }
+
+  /** Takes our listeners off an HTTP server. */
+  detach(server: HttpServer): void {
+    for (const [event, listener] of Object.entries(this.listeners)) server.removeListener(event, listener);
+  }
+
+  /** All connections have ended: emits 'close' even if the program has removed the listeners that told of it, or has changed `clients`. */
+  endWaiting(): void {
+    const emitClose = this.onLastClientClosed;
+    if (emitClose !== null) nextTick(() => this.state !== 'closed' && emitClose());
   }
 
   /** Reactive wrappers such as Vue's wrap a plain 'Object' in depth, and leave everything else alone. */

@@ -1,9 +1,10 @@
 // The ws-style WebSocketServer. The runtime provides the HTTP server and the sessions over sockets.
 // The contract of the class is that of ws 8.
 
-import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { GateCore } from '../../admission/gate-core.ts';
+import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
 import {
@@ -75,9 +76,10 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     heartbeatSettings(settings.heartbeat);
     checkAllowedOrigins(settings.allowedOrigins);
     this.options = settings;
+    const core = serverCoreOf(this);
+    core.gate = new GateCore(settings);
     if (clientTracking) this.clients = new Set();
     if (noServer) return;
-    const core = serverCoreOf(this);
     const { unix } = settings as StandaloneServerOptions;
     core.httpServer = server ?? runtime.createHttpServer(settings as StandaloneServerOptions);
     if (port !== null) core.httpServer.listen(unix ?? port, settings.host, settings.backlog, onListening);
@@ -128,23 +130,36 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     core.state = 'closing';
     const server = core.httpServer;
     core.httpServer = null;
-    if (server !== null) {
-      for (const [event, listener] of Object.entries(core.listeners)) server.removeListener(event, listener);
-    }
+    if (server !== null && !core.gate.isShuttingDown) core.detach(server);
     if (server !== null && !this.options.server) server.close(emitClose);
     else if ((this.clients as Set<unknown> | undefined)?.size) core.onLastClientClosed = emitClose;
     else nextTick(emitClose);
   }
 
-  /** Closes the server and its clients, with 1001, and waits for the end, for `await using`. */
+  /**
+   * Shuts the server down in order: accepts no more connections, closes those that are open, and waits for their closing handshakes and for
+   * messages that still wait. Drops what is left after `timeout`. Resolves after the 'close' event.
+   *
+   * A server that listens by itself stops listening. Behind another HTTP server, and with `noServer`, new upgrade requests get a 503 with
+   * `Retry-After` until that server is closed, which is for the program to do. So do requests whose hooks have not answered.
+   *
+   * A second call joins the first. It may bring a `signal`.
+   *
+   * @throws {RangeError | TypeError} for an option of no use. The promise is rejected, and nothing happens.
+   */
+  async shutdown(options?: ShutdownOptions | null): Promise<ShutdownResult> {
+    const core = serverCoreOf(this);
+    const server = core.httpServer;
+    const drained = core.gate.shutdown(options);
+    core.shutdown ??= shutDown(this, this.options.server ? null : server, drained);
+    return await core.shutdown;
+  }
+
+  /** {@link shutdown} with the defaults, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (serverCoreOf(this).state === 'closed') return;
-    const clients = [...((this.clients as Set<WebSocketBase> | undefined) ?? [])];
-    // An HTTP server is closed a moment before the last of its clients says so.
-    const ends = [this, ...clients].map((one: EventEmitter) => new Promise((resolve) => void one.once('close', resolve)));
-    this.close();
-    for (const ws of clients) ws.close(1001);
-    await Promise.all(ends);
+    const { options } = this;
+    await this.shutdown();
+    if (options.server) serverCoreOf(this).detach(options.server);
   }
 
   /** Whether a request is for this server: by `path`. Override to decide otherwise; a promise is awaited. */
@@ -199,4 +214,21 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const upgrade = new Upgrade(this, { request, socket, head, callback: connected });
     upgrade.complete(extensions, key, protocols);
   }
+}
+
+/** @param own The HTTP server that the WebSocketServer has made. */
+async function shutDown(
+  server: Pick<WebSocketServerBase<SocketClass, RequestClass>, 'close' | 'once'>,
+  own: HttpServer | null,
+  drained: Promise<ShutdownResult>,
+): Promise<ShutdownResult> {
+  const core = serverCoreOf(server);
+  const closed = core.state === 'closed' ? undefined : new Promise((resolve) => void server.once('close', resolve as never));
+  if (core.state === 'running') server.close();
+  const result = await drained;
+  // Connections that were kept alive for further requests.
+  own?.closeAllConnections?.();
+  core.endWaiting();
+  await closed;
+  return result;
 }

@@ -33,6 +33,11 @@ export interface SocketEvents {
 export interface RequestContext {
   /** The object that `verifyClient` admitted the client with. */
   context?: Loose;
+  /**
+   * The address of the client: that of the socket's other end, or the one that `trustProxy` finds. IPv4 is dotted, IPv6 in its canonical form.
+   * Undefined for a Unix domain socket.
+   */
+  clientAddress?: string | undefined;
 }
 
 /** Arguments of the listeners of a server, by event. */
@@ -110,7 +115,8 @@ export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMess
   origin: string;
   /** Whether the request came over TLS. */
   secure: boolean;
-  req: Request;
+  /** It has `clientAddress` already. */
+  req: Request & Pick<RequestContext, 'clientAddress'>;
 }
 
 /**

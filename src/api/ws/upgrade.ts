@@ -3,10 +3,11 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { SHUTTING_DOWN, type Pass } from '../../admission/gate-core.ts';
 import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAnswer } from '../../deflate/parameters.ts';
 import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
-import { refusalHead, refuse } from '../../handshake/refusal.ts';
+import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
@@ -14,7 +15,7 @@ import { ask, untilLeft, warnOfHook, type Answer } from './hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { serverCoreOf } from './server-core.ts';
-import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
+import type { RequestContext, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
 import { toError } from '../../base/realms.ts';
@@ -47,6 +48,10 @@ const TOO_MANY_FIELDS = refuse(400, 'Too many header fields');
 
 /** Key of a property that marks a socket that carries a WebSocket already. A WeakSet costs time in each collection of garbage. */
 const TAKEN = Symbol();
+/** Key of a property with the pass of a request that was let in. A program may come between the two halves of an upgrade. */
+const PASS = Symbol();
+
+type UpgradingSocket = Duplex & { [TAKEN]?: true; [PASS]?: Pass | undefined };
 
 /** Until there is a WebSocket. One function for all: it is removed by its identity. */
 function destroyFailed(this: Duplex): void {
@@ -64,8 +69,8 @@ export interface UpgradeRequest {
 /** One upgrade request. */
 export class Upgrade {
   readonly #server: UpgradingServer;
-  readonly #request: IncomingMessage & { context?: unknown };
-  readonly #socket: Duplex;
+  readonly #request: IncomingMessage & RequestContext;
+  readonly #socket: UpgradingSocket;
   readonly #head: Uint8Array;
   readonly #callback: Connected;
 
@@ -77,11 +82,33 @@ export class Upgrade {
     this.#callback = callback;
   }
 
-  /** Checks the request, and asks the hooks one after the other. */
+  /** Checks the request, and asks the hooks one after the other. The limits of the server come first, since they cost the least. */
   start(): void {
+    const socket = this.#socket;
+    socket.on('error', destroyFailed);
+    const pass = this.#enter();
+    if ('accepted' in pass) return refuseUpgrade(socket, pass);
+    socket[PASS] = pass;
+    try {
+      this.#check();
+    } finally {
+      if (pass.session === undefined) holdPass(pass, socket);
+    }
+  }
+
+  #enter(): Pass | Refusal {
+    const { gate } = serverCoreOf(this.#server);
+    const request = this.#request;
+    const { remoteAddress } = this.#socket as { readonly remoteAddress?: string };
+    request.clientAddress = gate.addressOf(remoteAddress ?? request.socket?.remoteAddress, (name) =>
+      request.headers[name]?.toString(),
+    );
+    return gate.enter(request.clientAddress);
+  }
+
+  #check(): void {
     const server = this.#server;
     const request = this.#request;
-    this.#socket.on('error', destroyFailed);
     const check = this.#hasTooManyFields() ? TOO_MANY_FIELDS : checkRequest(readable(request));
     if (!check.accepted) {
       if (server.listenerCount('wsClientError') === 0) return refuseUpgrade(this.#socket, check);
@@ -211,8 +238,9 @@ export class Upgrade {
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
       );
     }
-    if (serverCoreOf(this.#server).state === 'running') return true;
-    refuseUpgrade(socket, { status: 503 });
+    const { state, gate } = serverCoreOf(this.#server);
+    if (state === 'running') return true;
+    refuseUpgrade(socket, gate.isShuttingDown ? SHUTTING_DOWN : { status: 503 });
     return false;
   }
 
@@ -233,10 +261,13 @@ export class Upgrade {
     } catch (error) {
       return this.#fail(error);
     }
-    (socket as { [TAKEN]?: true } & Duplex)[TAKEN] = true;
+    socket[TAKEN] = true;
     socket.write(text, 'latin1');
     socket.removeListener('error', destroyFailed);
     const session = this.#createSession(answer);
+    const pass = socket[PASS] ?? serverCoreOf(server).gate.pass();
+    socket[PASS] = undefined;
+    pass.admit(session, coreOf(ws));
     // Planned before the 'connection' event, so that messages come before what a listener puts off.
     nextTick(() => coreOf(ws).start(this.#head));
     coreOf(ws).open(ws, session, {
@@ -284,6 +315,18 @@ export class Upgrade {
       if (!(TAKEN in socket) && socket.writable) refuseUpgrade(socket, { status: 500 });
     }
   }
+}
+
+/** Keeps the pass of a request that is not answered yet, or was refused, until its socket is closed. */
+function holdPass(pass: Pass, socket: Duplex): void {
+  pass.hold({
+    close() {
+      if (!(TAKEN in socket) && socket.writable) refuseUpgrade(socket, SHUTTING_DOWN);
+    },
+    terminate: () => void socket.destroy(),
+  });
+  if (socket.destroyed) pass.leave();
+  else socket.once('close', () => pass.leave());
 }
 
 /** A request that no HTTP parser has read, such as that of a test helper, may lack Host and have numbers among its fields. */

@@ -1,0 +1,8 @@
+// The exports of every entry point with servers.
+
+export type { Rate, RateOptions } from './bucket.ts';
+export type { TrustProxy, TrustProxyOptions } from './forwarded.ts';
+export type { AdmissionCounters } from './gate-core.ts';
+export { Gate } from './gate.ts';
+export type { AdmissionOptions, RatePolicy } from './options.ts';
+export type { ShutdownOptions, ShutdownResult } from './shutdown.ts';

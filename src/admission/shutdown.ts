@@ -1,0 +1,170 @@
+// Graceful shutdown: closes the connections of a server, spread over time, and waits for their end.
+
+import { isValidCloseCode, CLOSE_GOING_AWAY } from '../base/close-codes.ts';
+import { MAXIMUM_CONTROL_PAYLOAD } from '../base/opcodes.ts';
+import { checkTime, DEFAULT_SHUTDOWN_TIMEOUT, ownOptions } from '../base/options.ts';
+import { clearTimer, setTimer, type Timer } from '../clock.ts';
+
+/** How to shut a server down. */
+export interface ShutdownOptions {
+  /** Milliseconds until the connections that are left are dropped; 0 for no limit. Default 30,000. */
+  readonly timeout?: number | undefined;
+  /** Close code. Default 1001, "going away". */
+  readonly code?: number | undefined;
+  /** Close reason, at most 123 bytes as UTF-8. Default: empty. */
+  readonly reason?: string | undefined;
+  /**
+   * Milliseconds over which the connections are closed, evenly, so that their clients do not all come back at once; at most `timeout`.
+   * Default 0: all at once.
+   */
+  readonly spread?: number | undefined;
+  /** Drops all connections that are left when it is aborted. The promise is resolved all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The outcome of a shutdown. Each connection that was open counts once. */
+export interface ShutdownResult {
+  /** Connections that ended with a closing handshake. */
+  readonly closed: number;
+  /** Connections that ended without one: dropped at the timeout or by the signal, or lost. */
+  readonly terminated: number;
+  /** Messages that the operating system had not taken when their connections ended. */
+  readonly unsentMessages: number;
+}
+
+/** {@link ShutdownOptions} with their defaults. */
+export interface ShutdownSettings {
+  readonly timeout: number;
+  readonly code: number;
+  readonly reason: Uint8Array;
+  readonly spread: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Reads and checks the options of a shutdown.
+ *
+ * @throws {RangeError} for a time or a reason of no use.
+ * @throws {TypeError} for a code that must not be sent, or a value of a wrong type.
+ */
+export function readShutdownOptions(given: ShutdownOptions | null | undefined): ShutdownSettings {
+  const options = ownOptions(given);
+  const { timeout = DEFAULT_SHUTDOWN_TIMEOUT, code = CLOSE_GOING_AWAY, reason = '', spread = 0, signal } = options;
+  checkTime('timeout', timeout);
+  checkTime('spread', spread);
+  const limit = timeout === 0 ? Infinity : timeout;
+  if (spread > limit || spread === Infinity) throw new RangeError('The "spread" option must not be longer than "timeout"');
+  if (typeof code !== 'number' || !isValidCloseCode(code)) {
+    throw new TypeError(
+      'The "code" option must be a close code that may be sent: 1000 to 1014 but for 1004 to 1006, or 3000 to 4999',
+    );
+  }
+  if (typeof reason !== 'string') throw new TypeError('The "reason" option must be a string');
+  const bytes = new TextEncoder().encode(reason);
+  if (bytes.length > MAXIMUM_CONTROL_PAYLOAD - 2) throw new RangeError('The "reason" option must have at most 123 bytes');
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal>).addEventListener !== 'function') {
+    throw new TypeError('The "signal" option must be an AbortSignal');
+  }
+  return { timeout: limit, code, reason: bytes, spread, signal };
+}
+
+/** A connection, or a request that may become one. */
+export interface Drainable {
+  /** Starts the closing handshake, or refuses the request. */
+  close(code: number, reason: Uint8Array): void;
+  terminate(): void;
+}
+
+/** Milliseconds between two steps of a spread. A shorter timer is too inexact. */
+const STEP = 10;
+
+export class Drain {
+  readonly result: Promise<ShutdownResult>;
+  readonly #settings: ShutdownSettings;
+  /** Those that are left. The owner takes them out. */
+  readonly #left: ReadonlySet<Drainable>;
+  readonly #timers: Set<Timer> = new Set();
+  readonly #signals: Set<AbortSignal> = new Set();
+  #isForced = false;
+  #isOver = false;
+  #closed = 0;
+  #terminated = 0;
+  #unsentMessages = 0;
+  #resolve!: (result: ShutdownResult) => void;
+
+  /** @param left Everything that has to end. It may grow while the shutdown runs. */
+  constructor(left: ReadonlySet<Drainable>, settings: ShutdownSettings) {
+    this.#left = left;
+    this.#settings = settings;
+    this.result = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Closes `connections`, and ends what is left in time. */
+  start(connections: readonly Drainable[]): void {
+    const { timeout, signal } = this.#settings;
+    if (timeout !== Infinity) this.#after(timeout, this.#force);
+    if (signal !== undefined) this.heed(signal);
+    if (!this.#isForced) this.#closeEvenly(connections);
+    this.check();
+  }
+
+  /** Drops what is left when `signal` is aborted. */
+  heed(signal: AbortSignal): void {
+    if (this.#isOver) return;
+    if (signal.aborted) return this.#force();
+    this.#signals.add(signal);
+    signal.addEventListener('abort', this.#force);
+  }
+
+  /** Ends one more at once: a request, or a connection of a request that had been accepted before. */
+  add(one: Drainable): void {
+    if (this.#isForced) one.terminate();
+    else one.close(this.#settings.code, this.#settings.reason);
+  }
+
+  /** A connection has ended. */
+  count(wasClean: boolean): void {
+    if (wasClean) this.#closed++;
+    else this.#terminated++;
+  }
+
+  /** A connection that ends has not sent so many messages. */
+  countUnsent(messages: number): void {
+    this.#unsentMessages += messages;
+  }
+
+  /** Ends when nothing is left. */
+  check(): void {
+    if (this.#isOver || this.#left.size > 0) return;
+    this.#isOver = true;
+    for (const timer of this.#timers) clearTimer(timer);
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#force);
+    this.#resolve({ closed: this.#closed, terminated: this.#terminated, unsentMessages: this.#unsentMessages });
+  }
+
+  #closeEvenly(all: readonly Drainable[]): void {
+    const { code, reason, spread } = this.#settings;
+    const steps = Math.max(1, Math.min(all.length, Math.floor(spread / STEP)));
+    const take = (step: number): void => {
+      for (const one of all.slice(Math.floor((all.length * step) / steps), Math.floor((all.length * (step + 1)) / steps))) {
+        if (this.#left.has(one)) one.close(code, reason);
+      }
+      if (step + 1 < steps && !this.#isForced && !this.#isOver) this.#after(spread / steps, () => take(step + 1));
+    };
+    take(0);
+  }
+
+  readonly #force = (): void => {
+    if (this.#isOver) return;
+    this.#isForced = true;
+    for (const one of this.#left) one.terminate();
+  };
+
+  #after(milliseconds: number, task: () => void): void {
+    const timer = setTimer(() => {
+      this.#timers.delete(timer);
+      task();
+    }, milliseconds);
+    this.#timers.add(timer);
+  }
+}
