@@ -27,7 +27,7 @@ afterEach(async () => {
 /** Both kinds of server: one that listens by itself, and one behind node:http. */
 async function listen(options: object = {}, isBehind = false): Promise<{ server: NodeWs.WebSocketServer; port: number }> {
   const http = isBehind ? createServer() : undefined;
-  const server = new WebSocketServer({ ...(http ? { server: http } : { port: 0, host: '127.0.0.1' }), ...options } as never);
+  const server = new WebSocketServer({ ...(http ? { server: http } : { port: 0, host: '127.0.0.1' }), ...options });
   servers.push(server);
   if (http !== undefined) httpServers.push(http.listen(0, '127.0.0.1'));
   await once(server, 'listening');
@@ -165,7 +165,7 @@ describe('request.clientAddress', () => {
 async function counting(options: object): Promise<{ server: NodeWs.WebSocketServer; port: number; messages: string[] }> {
   const messages: string[] = [];
   const { server, port } = await listen(options);
-  server.on('connection', (ws) => ws.on('message', (data) => messages.push(String(data))));
+  server.on('connection', (ws) => ws.on('message', (data) => messages.push((data as Buffer).toString())));
   return { server, port, messages };
 }
 
@@ -295,7 +295,7 @@ describe('maxTotalBuffered', () => {
     server.on('connection', (ws) => peers.push(ws));
     const { socket } = await connectRaw(port);
     // The first 2 MiB of a message of 16 MiB, masked by zero.
-    socket.write(Buffer.from('82ff0000000001000000' + '00000000', 'hex'));
+    socket.write(Buffer.from('82ff000000000100000000000000', 'hex'));
     socket.write(Buffer.alloc(2 << 20));
     await until('the drop', () => peers[0]?.readyState === WebSocket.CLOSED);
     expect(counters(server)['maxTotalBuffered']).toBe(1);

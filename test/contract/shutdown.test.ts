@@ -33,7 +33,7 @@ async function listen(options: object = {}): Promise<{ server: NodeWs.WebSocketS
 
 async function listenBehind(options: object = {}): Promise<{ server: NodeWs.WebSocketServer; http: Server; port: number }> {
   const http = createServer((_request, response) => void response.end('plain'));
-  const server = new WebSocketServer({ server: http, ...options } as never);
+  const server = new WebSocketServer({ server: http, ...options });
   servers.push(server);
   httpServers.push(http);
   http.listen(0, '127.0.0.1');
@@ -155,7 +155,7 @@ describe('shutdown()', () => {
     const { peer } = await open(server, port);
     peer.pause();
     const messages: string[] = [];
-    peer.on('message', (data) => messages.push(String(data)));
+    peer.on('message', (data) => messages.push((data as Buffer).toString()));
     expect(await server.shutdown({ timeout: 300 })).toEqual({ closed: 0, terminated: 1, unsentMessages: 0 });
     expect(messages).toEqual([]);
   });
@@ -164,7 +164,7 @@ describe('shutdown()', () => {
     const { server, port } = await listen();
     const { client, peer } = await open(server, port);
     const messages: string[] = [];
-    peer.on('message', (data) => messages.push(String(data)));
+    peer.on('message', (data) => messages.push((data as Buffer).toString()));
     peer.pause();
     client.send('still heard');
     const done = server.shutdown();
@@ -267,7 +267,7 @@ describe('shutdown() behind an HTTP server', () => {
     const server = new WebSocketServer({ noServer: true });
     servers.push(server);
     http.on('upgrade', (request, socket, head) => {
-      server.handleUpgrade(request as never, socket, head, (ws) => server.emit('connection', ws, request as never));
+      server.handleUpgrade(request, socket, head, (ws) => server.emit('connection', ws, request));
     });
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');

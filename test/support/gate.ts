@@ -132,7 +132,7 @@ export function describeGate(name: string, subject: GateSubject): void {
       const { gate, port } = await start({ messageRate: 3, ratePolicy: 'close' });
       const client = dial(port);
       const echoes: string[] = [];
-      client.on('message', (data) => echoes.push(String(data)));
+      client.on('message', (data) => echoes.push((data as Buffer).toString()));
       expect(await outcome(client)).toBe('101');
       const closed = once(client, 'close');
       for (let index = 0; index < 10; index++) client.send(`${index}`);
@@ -152,7 +152,7 @@ export function describeGate(name: string, subject: GateSubject): void {
       }
       const begin = performance.now();
       const echoes: string[] = [];
-      client.on('message', (data) => echoes.push(String(data)));
+      client.on('message', (data) => echoes.push((data as Buffer).toString()));
       for (let index = 0; index < 4; index++) client.send(`${index}`);
       await until('the first two', () => echoes.length >= 2);
       await new Promise((resolve) => void setTimeout(resolve, 20));
