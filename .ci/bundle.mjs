@@ -17,7 +17,7 @@ const path = (name) => fileURLToPath(new URL(name, ROOT));
  */
 const BUNDLES = [
   // Gate and the limits of servers took 5.6 KB of the first, and 5.1 KB of the second.
-  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 63_250, goal: 34_000 },
+  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 63_350, goal: 34_000 },
   { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 46_400, goal: 24_000 },
   { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000, goal: 4_000 },
 ];
