@@ -8,6 +8,7 @@ import { defineConfig } from 'vitest/config';
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const folders = [
   'contract',
+  'counts',
   'conformance/w3c',
   'compat/fibjs',
   'compat/jsh',
@@ -27,6 +28,7 @@ export default defineConfig({
       'test/proxies/**',
       ...others.map((name) => `test/adapters/${name}/**`),
     ],
+    setupFiles: ['test/tools/fast-paths.ts'],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
     // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.

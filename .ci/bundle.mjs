@@ -28,10 +28,13 @@ const MODULES = [
 
 const oneModule = {
   name: 'one-module',
-  setup({ initialOptions, onResolve }) {
+  setup({ initialOptions, onLoad, onResolve }) {
     const isW3C = initialOptions.entryPoints[0].endsWith('w3c.ts');
     const deflate = isW3C ? /\/(deflate\/load|nodejs\/deflate-engine)\.ts$/ : /\/deflate\/load\.ts$/;
     onResolve({ filter: /\/sha1\.ts$/ }, () => ({ path: path('adapters/deno/bundled-sha1.ts') }));
+    // No switches either: every fast path is a constant.
+    const takes = 'export const takes = (path, isPresent = true) => isPresent;';
+    onLoad({ filter: /\/base\/fast-paths\.ts$/ }, () => ({ contents: takes }));
     onResolve({ filter: /\/codec\/load\.ts$/ }, () => ({ path: path('adapters/deno/bundled-codec.ts') }));
     onResolve({ filter: deflate }, () => ({ path: path('adapters/deno/bundled-deflate.ts') }));
     onResolve({ filter: /\/nodejs\/deflate-engine\.ts$/ }, () => ({ path: path('adapters/deno/bundled-deflate-engine.ts') }));

@@ -1,7 +1,7 @@
 // Runs the suite on the machine's own Node.js and on every runtime of the table below, one after the other: `npm test`.
 // A runtime that cannot be run fails the command: a leg that is skipped in silence tests nothing.
 //
-// `--only <name>,<name>` runs these legs alone; `--reports <folder>` also leaves vitest's JSON report of each leg there.
+// Paths, such as `test/contract/`, run these tests alone. `--only <name>,<name>` runs these legs alone; `--reports <folder>` also leaves vitest's JSON report of each leg there.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const INSTALLED = join(ROOT, 'test/runtimes');
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs');
 
 /** The tests for further versions of Node.js: not those of tools, bundles and other runtimes' sockets. */
-const ENGINE = ['unit', 'contract', 'conformance', 'fuzz', 'compat', 'oracle', 'adapters/node'].map(
+const ENGINE = ['unit', 'contract', 'counts', 'conformance', 'fuzz', 'compat', 'oracle', 'adapters/node'].map(
   (folder) => `test/${folder}/`,
 );
 
@@ -31,7 +31,10 @@ const LEGS = [
   { name: 'bun', package: 'bun', binary: '.bin/bun', before: ['--bun'], after: ['--pool=threads'] },
 ];
 
-const { values } = parseArgs({ options: { reports: { type: 'string' }, only: { type: 'string' } } });
+const { positionals, values } = parseArgs({
+  options: { reports: { type: 'string' }, only: { type: 'string' } },
+  allowPositionals: true,
+});
 const only = values.only?.split(',');
 const unknown = only?.filter((name) => !LEGS.some((leg) => leg.name === name)) ?? [];
 if (unknown.length > 0)
@@ -62,7 +65,9 @@ function runSuite(leg) {
   const reporters = values.reports
     ? ['--reporter=default', '--reporter=json', `--outputFile.json=${join(values.reports, `${leg.name}.json`)}`]
     : [];
-  const args = [...leg.before, VITEST, 'run', ...leg.after, ...reporters];
+  // Folders that a leg names are in place of all tests, as those of the command line are.
+  const after = positionals.length > 0 ? leg.after.filter((argument) => argument.startsWith('-')) : leg.after;
+  const args = [...leg.before, VITEST, 'run', ...after, ...positionals, ...reporters];
   const { status, signal, error } = spawnSync(binary, args, { cwd: ROOT, stdio: 'inherit' });
   if (error) return `could not be started: ${error.message}`;
   if (signal) return `was ended by ${signal}`;

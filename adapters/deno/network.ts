@@ -2,6 +2,7 @@
 // program has the permissions.
 
 import nodeNet, { type AddressInfo, type Server } from 'node:net';
+import { takes } from '../../src/base/fast-paths.ts';
 import type {
   ClientTls,
   ConnectEvents,
@@ -35,7 +36,7 @@ export const network: Network = {
  * and saying so, is left to Deno.listen: node:net throws where the error cannot be caught.
  */
 function mayListenByNet({ port, host = '::', path, tls }: ListenPlan): boolean {
-  if (tls !== undefined) return false;
+  if (tls !== undefined || !takes('net-server')) return false;
   const has = (permission: Permission): boolean => deno.permissions.querySync(permission).state === 'granted';
   if (path !== undefined) return has({ name: 'net' }) && has({ name: 'read', path }) && has({ name: 'write', path });
   return (

@@ -1,5 +1,6 @@
 // Makes the DEFLATE kernel of a thread from the module that is embedded: the build with SIMD where the runtime has it.
 
+import { takes } from '../base/fast-paths.ts';
 import { bytesOfBase64 } from '../codec/wasm.ts';
 import { DEFLATE_SCALAR_MODULE, DEFLATE_SIMD_MODULE } from './embedded.ts';
 import { DeflateKernel } from './kernel.ts';
@@ -25,7 +26,7 @@ function loadShared(): DeflateKernel {
 }
 
 /** Makes a kernel with separate memory. @param allowsSimd False: the build without SIMD, for tests. */
-export function loadDeflateKernel(allowsSimd: boolean = true): DeflateKernel {
+export function loadDeflateKernel(allowsSimd: boolean = takes('simd')): DeflateKernel {
   return new DeflateKernel(instantiate(allowsSimd));
 }
 

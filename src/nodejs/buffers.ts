@@ -6,6 +6,7 @@
 // last one, and is never filled further, so a message that is kept keeps its neighbours of the same chunk at most.
 
 import { Buffer } from 'node:buffer';
+import { takes } from '../base/fast-paths.ts';
 import type { Codec } from '../codec/codec.ts';
 import type { Platform } from '../platform.ts';
 
@@ -76,7 +77,7 @@ const WINDOW_BYTES = 8192;
 /** Up to this length a message has separate memory: V8 and JavaScriptCore store so few bytes in the object, at no higher cost. */
 const INLINE_BYTES = 64;
 /** From this length on a message has separate memory: the copy costs as much as its ArrayBuffer. */
-const ALONE_FROM = 2048;
+const ALONE_FROM: number = takes('shared-window') ? 2048 : 0;
 
 /** Makes a Buffer of `length` bytes of `window`, which is all of `memory`, from `start` on. */
 type Cut = (window: Buffer, memory: ArrayBuffer, start: number, length: number) => Buffer;

@@ -6,6 +6,7 @@
 // `request.socket` refers to, with its addresses, listeners and timers.
 
 import { Socket } from 'node:net';
+import { takes } from '../base/fast-paths.ts';
 
 interface Handle {
   useUserBuffer?: (buffer: Uint8Array) => void;
@@ -31,7 +32,8 @@ function findSymbols(): Symbols | undefined {
   return buffer && callback && generator && { buffer, callback, generator };
 }
 
-const symbols = findSymbols();
+const found = findSymbols();
+const symbols = takes('direct-read', found !== undefined) ? found : undefined;
 
 /**
  * Makes `socket` read into `buffer` from now on.

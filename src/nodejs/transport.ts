@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { takes } from '../base/fast-paths.ts';
 import { guard } from '../base/guard.ts';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
@@ -16,6 +17,8 @@ interface SocketOptions {
 
 /** The encoding that streams name for chunks that have none. */
 const BUFFER = 'buffer' as BufferEncoding;
+
+const writesDirectly = takes('direct-write');
 
 /** Key of a socket's transport. All sockets share the listeners, because separate ones take 300 bytes a connection. */
 const TRANSPORT = Symbol('transport');
@@ -82,7 +85,7 @@ export class NodeTransport implements Transport {
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
     // Earlier writes of others, such as the response of the opening handshake, go first.
-    const isTaken = this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
+    const isTaken = writesDirectly && this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
     return isTaken;

@@ -10,6 +10,7 @@ import { importsOf, sourcesIn } from './layering.ts';
 export const SUITES: readonly string[] = [
   'unit',
   'contract',
+  'counts',
   'conformance',
   'oracle',
   'compat',

@@ -1,5 +1,6 @@
 // One message to many WebSockets, its frame made once.
 
+import { takes } from '../../base/fast-paths.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from '../../base/opcodes.ts';
 import { CompressibleMessage } from '../../protocol/shared-compression.ts';
 import { LONGEST_SHARED, shareFrame } from '../../protocol/shared-frames.ts';
@@ -8,6 +9,8 @@ import { coreOf } from './core.ts';
 import { OPEN } from '../../base/states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { ownOptions } from '../../base/options.ts';
+
+const sharesFrames = takes('shared-frame');
 
 /** How to {@link broadcast}. */
 export interface BroadcastOptions {
@@ -36,11 +39,11 @@ export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, give
   const isText = isSentAsText(data, given);
   const bytes = toBytes(normalize(data));
   const first = FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY);
-  const frame = bytes.length > LONGEST_SHARED ? undefined : shareFrame(bytes, first);
+  const frame = bytes.length > LONGEST_SHARED || !sharesFrames ? undefined : shareFrame(bytes, first);
   // A connection that compresses may have to keep it for a while.
   const payload =
     frame === undefined ? new Uint8Array(bytes) : frame.region.bytes.subarray(frame.end - bytes.length, frame.end);
-  const shared = new CompressibleMessage(frame);
+  const shared = sharesFrames ? new CompressibleMessage(frame) : undefined;
   const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared, isLasting: true };
   let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
