@@ -85,7 +85,8 @@ export class NodeTransport implements Transport {
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
     // Earlier writes of others, such as the response of the opening handshake, go first.
-    const isTaken = writesDirectly && this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
+    const isTaken =
+      writesDirectly && this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
     return isTaken;
