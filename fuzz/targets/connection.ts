@@ -17,13 +17,23 @@ import { Input, must, mustEqual } from '../input.ts';
 const platforms = KERNELS.filter(({ name }) => name !== 'wasm-scalar').map(({ create }) => new ManualPlatform(create()));
 const deflateKernel = loadDeflateKernel(true);
 const engine = createWasmEngine(() => deflateKernel);
+/** Fills what was sent. No message of a program has this byte. */
+const OVERWRITTEN = 0xee;
 /** Most steps of one program. */
 const STEPS = 64;
 const CODES = [1000, 1002, 1003, 1007, 1008, 1009, 1011] as const;
 /** Thrown by listeners of some programs. It must come out as an uncaught exception, and do no other harm. */
 const OWN = new Error('Of a listener');
 
-function optionsOf(input: Input): ConnectionOptions {
+interface Plan {
+  readonly options: ConnectionOptions;
+  /** Whether the transport takes payloads without a copy. */
+  readonly takesBorrowed: boolean;
+  readonly reaction: (typeof REACTIONS)[number];
+  readonly stream: Uint8Array;
+}
+
+function optionsOf(input: Input): Pick<Plan, 'options' | 'takesBorrowed'> {
   const role: Role = input.flag() ? 'server' : 'client';
   const bits = input.byte();
   const agreement = {
@@ -32,7 +42,7 @@ function optionsOf(input: Input): ConnectionOptions {
     serverMaxWindowBits: 12,
     clientMaxWindowBits: 15,
   };
-  return {
+  const options: ConnectionOptions = {
     role,
     maxPayload: input.of([100, 5000, 1 << 20]),
     maxFragments: input.of([0, 0, 2]),
@@ -43,6 +53,7 @@ function optionsOf(input: Input): ConnectionOptions {
     ...((bits & 32) !== 0 && { heartbeat: { interval: 1000, timeout: 1000 } }),
     ...((bits & 1) !== 0 && { compression: { engine, agreement, threshold: 16 } }),
   };
+  return { options, takesBorrowed: (bits & 64) !== 0 };
 }
 
 /** What a listener does, besides listening. */
@@ -56,10 +67,10 @@ class Run {
   #sent = 0;
   #answered = 0;
 
-  constructor(platform: ManualPlatform, options: ConnectionOptions, reaction: (typeof REACTIONS)[number], stream: Uint8Array) {
+  constructor(platform: ManualPlatform, { options, takesBorrowed, reaction, stream }: Plan) {
     this.platform = platform;
     platform.uncaught.length = platform.allocations.length = platform.keys.length = 0;
-    this.end = createEnd(platform, options);
+    this.end = createEnd(platform, options, takesBorrowed);
     this.#stream = new Input(stream);
     this.#reaction = reaction;
     this.end.sink.onEvent = (event) => this.#react(event);
@@ -70,7 +81,8 @@ class Run {
     if (kind === 'end' || kind === 'closing') return;
     switch (this.#reaction) {
       case 'echo':
-        if (kind === 'text' || kind === 'binary') this.#send(value);
+        if (kind === 'text') this.#send(value);
+        else if (kind === 'binary') this.#send(value.map((byte) => byte & 0x7f));
         break;
       case 'close':
         session.close(1000, utf8('bye'));
@@ -107,6 +119,8 @@ class Run {
       if (typeof data === 'string') session.sendText(data, undefined, callback);
       else session.sendBytes(data, false, undefined, callback);
     });
+    // The program's again: what it holds from now on must not reach the peer.
+    if (typeof data !== 'string') data.fill(OVERWRITTEN);
   }
 
   step(code: number, size: number): void {
@@ -122,7 +136,7 @@ class Run {
       case 3:
         return this.#send('text ż'.repeat(size & 15));
       case 4:
-        return this.#send(new Uint8Array(size * 8).fill(size));
+        return this.#send(new Uint8Array(size * 8).fill(size & 0x7f));
       case 5:
         return this.#offer((callback) => session.ping(new Uint8Array(size & 63), callback));
       case 6:
@@ -223,6 +237,7 @@ function checkOutput({ end }: Run, { role, compression }: ConnectionOptions): vo
     must([0, 1, 2, 8, 9, 10].includes(opcode), () => `Opcode ${opcode}`);
     must((first & 0x30) === 0 && ((first & 0x40) === 0 || compression !== undefined), () => `First byte ${first}`);
     must(opcode < 8 || ((first & 0xc0) === 0x80 && payload.length < 126), 'A malformed control frame');
+    if (first === 0x82) must(!payload.includes(OVERWRITTEN), 'A message changed after it was sent');
     must(closes === 0 || opcode === 10, () => `Opcode ${opcode} behind the Close frame`);
     if (opcode === 8) closes++;
   }
@@ -237,12 +252,13 @@ function recordOf({ end }: Run): unknown[] {
 /** Input: options, reaction, a program of steps, then the peer's bytes. */
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data);
-  const options = optionsOf(input);
+  const settings = optionsOf(input);
+  const { options } = settings;
   const reaction = input.of(REACTIONS);
   const program = [...input.bytes(input.byte() % STEPS)];
-  const stream = input.rest();
+  const plan: Plan = { ...settings, reaction, stream: input.rest() };
   const runs = platforms.map((platform) => {
-    const run = new Run(platform, options, reaction, stream);
+    const run = new Run(platform, plan);
     for (const code of program) run.run(code & 15, code >> 4 === 15 ? 0x4000 : (code >> 4) * 7 + 1);
     run.finish();
     checkEvents(run);
@@ -268,6 +284,7 @@ export const seeds: readonly Uint8Array[] = [
   // Was a finding: a listener of an 'error' for too much waiting output that sends again.
   seed('client', 2, 7, [1, 13 | 0x30, 4 | 0x30, 9, 1, 4 | 0x80, 10 | 0xf0]),
   seed('server', 0, 2, PROGRAM, masked({ payload: 'Hello' }), masked({ opcode: 9, payload: 'p' }), masked({ opcode: 8 })),
+  seed('server', 64, 2, [0, 9, 0xf4, 12, 0xf4, 10, 0xf4, 0x5f, 12, 10], masked({ opcode: 2, payload: 'x'.repeat(60) })),
   seed('client', 0, 2, PROGRAM, frame({ payload: 'Hello' }), frame({ opcode: 2, payload: 'x'.repeat(300) })),
   seed('server', 1, 2, PROGRAM, masked({ rsv1: true, payload: Uint8Array.of(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00) })),
   seed('server', 32, 0, [0, 0xfb, 0xfb, 0xfb, 0x1f, 12], masked({ opcode: 10 })),

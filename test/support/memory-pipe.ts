@@ -91,6 +91,7 @@ export class MemoryTransport implements Transport {
   /** How long the next chunk delivered to this end is at most. */
   chunkLength: () => number = () => Infinity;
   isDestroyed: boolean = false;
+  readonly takesBorrowed: boolean;
   peer: MemoryTransport | undefined;
   readonly #platform: ManualPlatform;
   #events: TransportEvents | undefined;
@@ -102,8 +103,9 @@ export class MemoryTransport implements Transport {
   #isEndWaiting = false;
   #isEndReceived = false;
 
-  constructor(platform: ManualPlatform) {
+  constructor(platform: ManualPlatform, takesBorrowed: boolean = false) {
     this.#platform = platform;
+    this.takesBorrowed = takesBorrowed;
   }
 
   attach(events: TransportEvents): void {
@@ -115,14 +117,16 @@ export class MemoryTransport implements Transport {
     this.#isStarted = true;
   }
 
-  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+  write(chunks: readonly Uint8Array[], onWritten: () => void, borrowed?: Uint8Array): boolean {
     this.calls.push('write');
+    if (borrowed !== undefined && !this.takesBorrowed) throw new Error('A borrowed chunk');
     if (this.#pending) throw new Error('A write although the last one is not finished');
     if (this.#isEndSent) throw new Error('A write after the end');
     if (chunks.length === 0 || chunks.some((chunk) => chunk.length === 0)) throw new Error('An empty write');
     if (this.isDestroyed) return false;
     if (this.isHeld) {
-      this.#pending = { chunks, onWritten };
+      const kept = borrowed === undefined ? chunks : [...chunks.slice(0, -1), borrowed.slice()];
+      this.#pending = { chunks: kept, onWritten };
       return false;
     }
     this.#take(chunks);
@@ -233,8 +237,8 @@ export interface PipeEnd {
 }
 
 /** A session over a transport that leads nowhere: the test is the peer. */
-export function createEnd(platform: ManualPlatform, options: ConnectionOptions): PipeEnd {
-  const transport = new MemoryTransport(platform);
+export function createEnd(platform: ManualPlatform, options: ConnectionOptions, takesBorrowed: boolean = false): PipeEnd {
+  const transport = new MemoryTransport(platform, takesBorrowed);
   const session = new Connection(platform, transport, options);
   transport.attach(session);
   const sink = new RecordingSink();
