@@ -88,7 +88,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   /** Whether a flush within a call of the program is running. Its callbacks and the reports of the transport wait. */
   #isInCall = false;
   /** Callbacks of messages that were written in such a call. */
-  #lateCallbacks: SendCallback[] | null = null;
+  #lateCallbacks: readonly SendCallback[] | null = null;
   // Made when first needed, because a connection that only receives does not need them.
   #flushLater: (() => void) | undefined;
   #written: ((isAtOnce?: boolean) => void) | undefined;
@@ -590,11 +590,9 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #settle(batch: Batch): void {
     const callbacks = this.#release(batch);
     if (callbacks.length === 0) return;
-    if (this.#isInCall) {
-      (this.#lateCallbacks ??= []).push(...callbacks);
-      this.#planFlush();
-    } else {
-      for (const callback of callbacks) guard(this.#platform, () => callback());
-    }
+    // Those of earlier batches come first.
+    this.#lateCallbacks = this.#lateCallbacks === null ? callbacks : [...this.#lateCallbacks, ...callbacks];
+    if (this.#isInCall) this.#planFlush();
+    else this.#callBack();
   }
 }

@@ -269,6 +269,18 @@ describe('backpressure', () => {
     return bench;
   }
 
+  test('callbacks come in order, also when a later batch is written before the turn of the first ones is over', () => {
+    const end = createEnd(new ManualPlatform(), { role: 'server' });
+    end.session.start();
+    const called: string[] = [];
+    // Long enough to be written in the call, which puts its callback off.
+    end.session.sendBytes(pattern(300_000), false, undefined, () => called.push('first'));
+    end.transport.isHeld = true;
+    end.session.sendBytes(pattern(131_072), false, undefined, () => called.push('second'));
+    end.transport.release();
+    expect(called).toEqual(['first', 'second']);
+  });
+
   test('maxBufferedAmount drops the connection by default', () => {
     const bench = congested({});
     const { session, sink, transport } = bench.end;
