@@ -1,4 +1,4 @@
-// Express with plain routes and two WebSocket endpoints on one port, told apart by their path:
+// Express with plain routes and two WebSocket endpoints on one port, told apart by their path; SIGTERM closes all of it in order:
 //
 //     node server.mjs [port]
 
@@ -43,4 +43,12 @@ http.on('upgrade', (request, socket, head) => {
     ws.on('error', (error) => console.error(error.message));
     endpoint.emit('connection', ws, request);
   });
+});
+
+// A restart: no new connections, then the open ones are closed within two seconds of each other, so that clients do not return all at once.
+process.once('SIGTERM', async () => {
+  http.close();
+  const results = await Promise.all([echo, chat].map((endpoint) => endpoint.shutdown({ timeout: 10_000, spread: 2000 })));
+  console.log(`Closed: ${results.reduce((sum, { closed }) => sum + closed, 0)}`);
+  http.closeAllConnections();
 });

@@ -1,4 +1,4 @@
-// Fastify with a plain route and a WebSocket endpoint on one port; Ctrl-C closes both in order:
+// Fastify with a plain route and a WebSocket endpoint on one port; Ctrl-C and SIGTERM close both in order:
 //
 //     node server.mjs [port]
 
@@ -18,9 +18,9 @@ echo.on('connection', (ws) => {
 });
 
 // Fastify waits for open sockets, so close them first.
-app.addHook('preClose', () => {
-  for (const ws of echo.clients) ws.close(1001, 'The server is stopping');
+app.addHook('preClose', async () => {
+  await echo.shutdown({ reason: 'The server is stopping', timeout: 10_000 });
 });
-process.once('SIGINT', () => void app.close());
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void app.close());
 
 console.log(`Listening on ${await app.listen({ host: '127.0.0.1', port: Number(process.argv[2] ?? 8080) })}/`);

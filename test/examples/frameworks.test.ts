@@ -66,7 +66,22 @@ describe('Express', () => {
     expect(await exchange(ws, 'hello')).toBe('hello');
     expect(await exchange(ws, Buffer.of(0, 128, 255))).toEqual(Buffer.of(0, 128, 255));
     expect(server.errors).toBe('');
-    expect(await server.end('SIGTERM')).toBe('SIGTERM');
+  });
+
+  test('server closes all connections with 1001 at SIGTERM, and ends', async () => {
+    const { server, authority } = await serve();
+    const clients = await Promise.all(['/echo', '/chat', '/echo'].map((path) => connect(`ws://${authority}${path}`)));
+    // Kept alive, which would keep the HTTP server open.
+    await text(`http://${authority}/`);
+    const closes = clients.map((client) => closing(client));
+    expect(await server.end('SIGTERM')).toBe(0);
+    expect(await Promise.all(closes)).toEqual([
+      [1001, ''],
+      [1001, ''],
+      [1001, ''],
+    ]);
+    expect(server.errors).toBe('');
+    await server.printed(/Closed: 3/);
   });
 
   test('server passes on what one of three says to the other two', async () => {
@@ -103,7 +118,7 @@ describe('Express', () => {
 });
 
 describe('Fastify', () => {
-  test('server has a plain route, echoes, and ends by Ctrl-C with 1001', async () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('server has a plain route, echoes, and ends by %s with 1001', async (signal) => {
     const server = new Program(NODE, [example('fastify/server.mjs'), '0']);
     const authority = await server.listens();
     const ws = await connect(`ws://${authority}/echo`);
@@ -113,7 +128,22 @@ describe('Fastify', () => {
     expect(await breakProtocol(`ws://${authority}/echo`)).toBe(1002);
     expect(await exchange(ws, Buffer.of(0, 128, 255))).toEqual(Buffer.of(0, 128, 255));
     const closed = closing(ws);
-    expect(await server.end('SIGINT')).toBe(0);
+    expect(await server.end(signal)).toBe(0);
     expect(await closed).toEqual([1001, 'The server is stopping']);
+  });
+});
+
+describe('Hono on Node.js', () => {
+  test('server has a plain route, echoes, and ends by SIGTERM with 1001', async () => {
+    const server = new Program(NODE, [example('hono/node.mjs'), '0']);
+    const authority = await server.listens();
+    expect(await text(`http://${authority}/`)).toBe('The echo is at /echo.');
+    const ws = await connect(`ws://${authority}/echo`);
+    expect(await exchange(ws, 'hello')).toBe('hello');
+    const closed = closing(ws);
+    expect(await server.end('SIGTERM')).toBe(0);
+    expect(await closed).toEqual([1001, '']);
+    await server.printed(/Closed: 1, dropped: 0/);
+    expect(server.errors).toBe('');
   });
 });
