@@ -46,9 +46,10 @@ http.on('upgrade', (request, socket, head) => {
 });
 
 // A restart: no new connections, then the open ones are closed within two seconds of each other, so that clients do not return all at once.
-process.once('SIGTERM', async () => {
+async function stop() {
   http.close();
   const results = await Promise.all([echo, chat].map((endpoint) => endpoint.shutdown({ timeout: 10_000, spread: 2000 })));
   console.log(`Closed: ${results.reduce((sum, { closed }) => sum + closed, 0)}`);
   http.closeAllConnections();
-});
+}
+process.once('SIGTERM', () => void stop());

@@ -21,7 +21,7 @@ async function answer(request, response) {
   }
 }
 
-const http = createServer(answer);
+const http = createServer((request, response) => void answer(request, response));
 const echo = new WebSocketServer({ server: http, path: '/echo', maxConnectionsPerAddress: 100 });
 echo.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
 
@@ -29,9 +29,10 @@ http.listen(Number(process.argv[2] ?? 8080), '127.0.0.1', () => {
   console.log(`Listening on http://127.0.0.1:${http.address().port}/`);
 });
 
-process.once('SIGTERM', async () => {
+async function stop() {
   http.close();
   const { closed, terminated } = await echo.shutdown({ timeout: 10_000, spread: 1000 });
   console.log(`Closed: ${closed}, dropped: ${terminated}`);
   http.closeAllConnections();
-});
+}
+process.once('SIGTERM', () => void stop());
