@@ -326,6 +326,11 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     nextTick(() => session.start(transport.accept(head)));
   }
 
+  /** The session of a connection that a server has accepted. @internal */
+  get _session(): Session {
+    return this.#session!;
+  }
+
   #receive(source: Uint8Array, start: number, end: number, kind: number): void {
     const isMasked = this.#isServer && this.supports.binary;
     const data = contentOf(platform, this.#session!, source, start, end, kind);

@@ -1,5 +1,7 @@
 // JSH's WebSocketServer, which takes the WebSockets of one path of an http.Server, and `server.ws(path, handler)`. RFC 6455 section 4.2.
 
+import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { UsageError } from '../../base/errors.ts';
 import { ownOptions } from '../../base/options.ts';
 import { toError } from '../../base/realms.ts';
@@ -125,6 +127,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   /** The options as the program passed them. */
   readonly options: WebSocketServerOptions;
   #isClosed = false;
+  readonly #gate: GateCore = new GateCore(null);
 
   /**
    * Several servers may share an HTTP server, each with a path of its own. Requests for other paths are refused with 404, unless the
@@ -179,7 +182,20 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     return this;
   }
 
+  /**
+   * Closes all clients with 1001, also with `clientTracking: false`, waits for their end, then closes as {@link close}. New requests get a 503
+   * meanwhile. Beyond JSH.
+   *
+   * @throws {RangeError | TypeError} for an option of no use. The promise is rejected.
+   */
+  async shutdown(options?: ShutdownOptions | null): Promise<ShutdownResult> {
+    const result = await this.#gate.shutdown(options);
+    this.close();
+    return result;
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
     const check = checkRequest(request);
     if (!check.accepted) return refuseUpgrade(socket, check);
     if (!socket.readable || !socket.writable) return void socket.destroy();
@@ -197,6 +213,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     socket.write(formatHead(acceptanceHead({ key: check.key, protocol })), 'latin1');
     const onClosed = (closed: WebSocket): void => void this.clients?.delete(closed);
     const ws = new WebSocket(new Accepted({ url: helper.url, protocol, socket, onClosed }) as never);
+    this.#gate.pass().admit(ws._session);
     this.clients?.add(ws);
     this.emit('connection', ws, helper);
     if (ws.readyState === WebSocket.OPEN) ws.emit('open');

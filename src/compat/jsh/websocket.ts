@@ -207,6 +207,11 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     });
   }
 
+  /** The session of a connection that a server has accepted. @internal */
+  get _session(): Session {
+    return this.#session!;
+  }
+
   /** Starts to read, after the listeners of 'open' have run. @internal */
   _start(head: Uint8Array): void {
     startLater(platform, this.#session!, head);

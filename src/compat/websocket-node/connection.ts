@@ -300,6 +300,11 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     }
   }
 
+  /** @internal */
+  get _session(): Session {
+    return this.#session;
+  }
+
   #makeSession(): Session {
     const { config, assembleFragments } = this;
     const session = createSession(this.socket, {

@@ -5,7 +5,10 @@ import { captureRejectionSymbol } from 'node:events';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { refuseUpgrade } from '../shared/upgrades.ts';
 import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
@@ -51,6 +54,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   connections: WebSocketConnection[] = [];
   /** Requests that were neither accepted nor rejected yet. */
   pendingRequests: WebSocketRequest[] = [];
+  readonly #gate: GateCore = new GateCore(null);
   readonly #onUpgrade = (request: IncomingMessage, socket: Socket, head?: Buffer): void => {
     this.handleUpgrade(request, socket, head);
   };
@@ -104,13 +108,31 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   }
 
   /** {@link unmount} and {@link closeAllConnections}. */
-  shutDown(): void {
+  shutDown(): void;
+  /**
+   * Closes all connections with 1001, spread over time, and waits for their end. New requests, and those that were not accepted yet, get a
+   * 503; {@link unmount} comes last. Beyond WebSocket-Node.
+   *
+   * @throws {RangeError | TypeError} for an option of no use. The promise is rejected.
+   */
+  shutDown(options: ShutdownOptions): Promise<ShutdownResult>;
+  shutDown(options?: ShutdownOptions): Promise<ShutdownResult> | void {
+    if (options !== undefined) return this.#shutDown(options);
     this.unmount();
     this.closeAllConnections();
   }
 
+  async #shutDown(options: ShutdownOptions): Promise<ShutdownResult> {
+    const drained = this.#gate.shutdown(options);
+    for (const request of this.pendingRequests.slice()) request.reject(503);
+    const result = await drained;
+    this.unmount();
+    return result;
+  }
+
   /** Listener of an HTTP server's 'upgrade'. @param head Bytes that came after the request. */
   handleUpgrade(httpRequest: IncomingMessage, socket: Socket, head?: Uint8Array): void {
+    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
     const config = this.config!;
     const request = new WebSocketRequest(socket, httpRequest, config, head);
     try {
@@ -153,6 +175,13 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   handleRequestAccepted(connection: WebSocketConnection): void {
     connection.once('close', (code, description) => this.handleConnectionClose(connection, code, description));
     this.connections.push(connection);
+    // A client that was reset before the program accepted it: its socket reports no end any more.
+    if (!connection.socket.destroyed) {
+      this.#gate.pass().admit(connection._session, {
+        close: (code, reason) => connection.close(code, new TextDecoder().decode(reason)),
+        terminate: () => connection._session.terminate(),
+      });
+    }
     this.emit('connect', connection);
   }
 
