@@ -1,7 +1,14 @@
 // DEFLATE: two kernels and zlib make the same of any bytes, within the limit, and what was deflated inflates to what it was.
 
 import zlib from 'node:zlib';
-import { InflateError, type DeflateEngine, type DeflateJob } from '../../src/deflate/engine.ts';
+import {
+  InflateError,
+  type ContextOptions,
+  type DeflateEngine,
+  type DeflateJob,
+  type Deflator,
+  type Inflator,
+} from '../../src/deflate/engine.ts';
 import { loadDeflateKernel } from '../../src/deflate/load.ts';
 import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
 import { createZlibEngine } from '../../src/deflate/zlib-engine.ts';
@@ -15,6 +22,10 @@ const engineOf = (allowsSimd: boolean): DeflateEngine => {
 const engines: readonly DeflateEngine[] = [engineOf(true), engineOf(false), createZlibEngine(zlib)];
 /** More steps than any input here may take: a job that takes more has no end. */
 const MOST_STEPS = 100_000;
+/** Half as many again as the module has contexts of deflaters. */
+const MOST_CONTEXTS = 12;
+/** Makes a message of up to 200 KiB from a piece, so that its job takes several steps. */
+const LONG_REPEATS = 3200;
 const LIMITS = [0, 1, 100, 5000, 1 << 20] as const;
 
 function finish(job: DeflateJob): Uint8Array {
@@ -87,11 +98,90 @@ function checkRoundTrip(input: Input): void {
   inflator.close();
 }
 
-/** Input: which of the two, its settings, then bytes to inflate or pieces to deflate. */
+/** A connection's two directions, one of which each engine has made. */
+interface Context {
+  readonly options: ContextOptions;
+  readonly deflator: Deflator;
+  readonly inflator: Inflator;
+  /** The message whose job has begun and is not done. */
+  running: { readonly plain: Uint8Array; readonly job: DeflateJob; isFirst: boolean } | null;
+}
+
+function openContext(engine: DeflateEngine, settings: number): Context {
+  const options = { windowBits: 9 + (settings % 7), noContextTakeover: settings >= 192, zlib: { level: settings % 10 } };
+  return { options, deflator: engine.createDeflator(options), inflator: engines[2].createInflator(options), running: null };
+}
+
+/** Does one step of the running job. What it gives is inflated by zlib, in the order of the messages. */
+function goOn(context: Context): void {
+  const { running } = context;
+  if (running === null) return;
+  const { plain, job } = running;
+  const bytes = job.step();
+  if (bytes === null) {
+    if (running.isFirst) job.detach?.((source, start, end) => source.slice(start, end));
+    running.isFirst = false;
+    return;
+  }
+  context.running = null;
+  mustEqual(finish(context.inflator.inflate(new Uint8Array(bytes), plain.length)), plain, 'What was deflated in turns');
+}
+
+/** A message of a broadcast: another deflator compresses it behind this one's window, and gives the window back. */
+function broadcast(engine: DeflateEngine, { options, deflator, inflator }: Context, plain: Uint8Array): void {
+  const window = deflator.takeWindow();
+  const before = window.slice();
+  const other = engine.createDeflator(options);
+  other.adoptWindow(window);
+  const packed = new Uint8Array(finish(other.deflate(plain, true)));
+  deflator.adoptWindow(other.takeWindow());
+  other.close();
+  mustEqual(window, before, 'A shared window');
+  mustEqual(finish(inflator.inflate(packed, plain.length)), plain, 'What was broadcast');
+}
+
+/** More connections than the module has contexts take turns: between messages, in the middle of long ones, and with ends of some. */
+function checkInTurns(input: Input): void {
+  const engine = input.of([engines[0], engines[1]]);
+  const contexts = Array.from({ length: 1 + (input.byte() % MOST_CONTEXTS) }, () => openContext(engine, input.byte()));
+  while (!input.isEmpty) {
+    const index = input.byte() % contexts.length;
+    const context = contexts[index];
+    const action = input.byte();
+    if (action >= 250) {
+      close(context);
+      contexts[index] = openContext(engine, input.byte());
+    } else if (context.running !== null) {
+      goOn(context);
+    } else {
+      const piece = input.bytes(1 + (input.byte() & 63));
+      const plain = new Uint8Array(piece.length * (action >= 240 ? LONG_REPEATS : 1 + (action & 31)));
+      for (let at = 0; at < plain.length; at += piece.length) plain.set(piece, at);
+      if ((action & 0xe0) === 0x20) {
+        broadcast(engine, context, plain);
+      } else {
+        context.running = { plain, job: context.deflator.deflate(plain, true), isFirst: true };
+        goOn(context);
+      }
+    }
+  }
+  for (const context of contexts) {
+    while (context.running !== null) goOn(context);
+    close(context);
+  }
+}
+
+function close({ deflator, inflator }: Context): void {
+  deflator.close();
+  inflator.close();
+}
+
+const CHECKS = [checkMalformed, checkRoundTrip, checkInTurns] as const;
+
+/** Input: which check, its settings, then bytes to inflate, pieces to deflate, or what connections do in turns. */
 export function fuzz(data: Uint8Array): void {
   const input = new Input(data);
-  if (input.flag()) checkRoundTrip(input);
-  else checkMalformed(input);
+  input.of(CHECKS)(input);
 }
 
 const { Z_SYNC_FLUSH } = zlib.constants;
@@ -103,6 +193,24 @@ function packed(text: string, options: zlib.ZlibOptions): Uint8Array {
 
 const JSON_TEXT = JSON.stringify(Array.from({ length: 12 }, (_, id) => ({ id, type: 'tick', price: 101.25 + id })));
 
+/** Twelve connections, of which each sends four messages: short, in a broadcast, long; every fifth one ends before. */
+const IN_TURNS = Uint8Array.of(
+  2,
+  0,
+  11,
+  ...Array.from({ length: 12 }, (_, index) => 5 + index * 20),
+  ...Array.from({ length: 48 }, (_, turn) => {
+    const message = utf8(`{"id":${turn % 12},"n":${turn}}`);
+    return [
+      turn % 12,
+      ...(turn % 5 === 4 ? [255, turn, turn % 12] : []),
+      [3, 0x21, 245, 7][turn % 4],
+      message.length - 1,
+      ...message,
+    ];
+  }).flat(),
+);
+
 export const seeds: readonly Uint8Array[] = [
   packed('Hello', {}),
   packed(JSON_TEXT, { level: 9 }),
@@ -113,4 +221,5 @@ export const seeds: readonly Uint8Array[] = [
   Uint8Array.of(0, 7, 0, 0, ...new Array<number>(30).fill(0x03)),
   Uint8Array.of(1, 3, 0, 5, 0, 1, 3, 200, ...utf8(JSON_TEXT)),
   Uint8Array.of(1, 6, 1, 9, 2, 0, 31, 20, ...utf8('repeated, repeated, ')),
+  IN_TURNS,
 ];
