@@ -133,11 +133,11 @@ function broadcast(engine: DeflateEngine, { options, deflator, inflator }: Conte
   const before = window.slice();
   const other = engine.createDeflator(options);
   other.adoptWindow(window);
-  const packed = new Uint8Array(finish(other.deflate(plain, true)));
+  const message = new Uint8Array(finish(other.deflate(plain, true)));
   deflator.adoptWindow(other.takeWindow());
   other.close();
   mustEqual(window, before, 'A shared window');
-  mustEqual(finish(inflator.inflate(packed, plain.length)), plain, 'What was broadcast');
+  mustEqual(finish(inflator.inflate(message, plain.length)), plain, 'What was broadcast');
 }
 
 /** More connections than the module has contexts take turns: between messages, in the middle of long ones, and with ends of some. */
