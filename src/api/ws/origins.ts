@@ -37,7 +37,9 @@ export function checkAllowedOrigins(allowed: unknown): void {
   if (!Array.isArray(allowed)) throw new TypeError('The "allowedOrigins" option must be an array of origins or a function');
   for (const origin of allowed as unknown[]) {
     if (typeof origin !== 'string' || serializeOrigin(origin) === undefined) {
-      throw new TypeError(`Not an origin (scheme://host[:port]): ${JSON.stringify(origin)}`);
+      throw new TypeError(
+        `The "allowedOrigins" option must have origins (scheme://host[:port]), not ${JSON.stringify(origin)}`,
+      );
     }
   }
 }

@@ -96,6 +96,11 @@ describe('checkAllowedOrigins()', () => {
     expect(() => checkAllowedOrigins(allowed)).not.toThrow(),
   );
 
+  test.each(['example.com', 'https://example.com/', '*'])('names the option and the entry %j', (entry) => {
+    const message = `The "allowedOrigins" option must have origins (scheme://host[:port]), not "${entry}"`;
+    expect(() => checkAllowedOrigins(['https://example.com', entry])).toThrow(message);
+  });
+
   test.each([['https://example.com'], [true], [/x/], [['example.com']], [['https://example.com/']], [[/x/]], [['*']]])(
     'refuses %s',
     (allowed) => expect(() => checkAllowedOrigins(allowed)).toThrow(TypeError),
