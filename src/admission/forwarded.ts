@@ -106,16 +106,41 @@ function cutForwarded(list: string): Cut {
   let isQuoted = false;
   let at = list.length - 1;
   for (; at >= 0; at--) {
-    if (list[at] === '"') isQuoted = !isQuoted;
-    else if (list[at] === ',' && !isQuoted) break;
+    if (list[at] === '"') {
+      if (!isEscaped(list, at)) isQuoted = !isQuoted;
+    } else if (list[at] === ',' && !isQuoted) break;
   }
   return [at === -1 ? undefined : list.slice(0, at), forOf(list.slice(at + 1))];
+}
+
+/** Whether an odd number of backslashes stands before `at`. */
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (start > 0 && text[start - 1] === '\\') start--;
+  return (at - start) % 2 === 1;
+}
+
+/** The parameters of an entry. A proxy may quote what a client has written, such as its Host. */
+function splitPairs(entry: string): string[] {
+  const pairs: string[] = [];
+  let isQuoted = false;
+  let start = 0;
+  for (let at = 0; at < entry.length; at++) {
+    if (isQuoted && entry[at] === '\\') at++;
+    else if (entry[at] === '"') isQuoted = !isQuoted;
+    else if (entry[at] === ';' && !isQuoted) {
+      pairs.push(entry.slice(start, at));
+      start = at + 1;
+    }
+  }
+  pairs.push(entry.slice(start));
+  return pairs;
 }
 
 /** The node of the parameter `for` of one entry; undefined without one, or with two. */
 function forOf(entry: string): string | undefined {
   let found: string | undefined;
-  for (const pair of entry.split(';')) {
+  for (const pair of splitPairs(entry)) {
     const equals = pair.indexOf('=');
     if (equals === -1 || pair.slice(0, equals).trim().toLowerCase() !== 'for') continue;
     if (found !== undefined) return undefined;

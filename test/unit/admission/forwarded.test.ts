@@ -53,6 +53,11 @@ describe('Forwarded', () => {
     // A client leaves a quote open: the proxy's entry is found from the right.
     ['for="6.6.6.6, for=203.0.113.7', '203.0.113.7'],
     ['for=6.6.6.6;x=", for="[2001:db8::1]"', '2001:db8::1'],
+    // A client's text in a parameter that the proxy has quoted.
+    ['for=203.0.113.7;host="a\\", for=6.6.6.6;x=\\""', '203.0.113.7'],
+    ['for=203.0.113.7;host="a;for=6.6.6.6;b"', '203.0.113.7'],
+    ['host="a;for=6.6.6.6;b"', '10.0.0.1'],
+    ['for=203.0.113.7;host="a\\\\", for=203.0.113.8', '203.0.113.8'],
     ['for=6.6.6.6, for=unknown', '10.0.0.1'],
     ['for=6.6.6.6, for=_hidden', '10.0.0.1'],
     ['for=6.6.6.6;for=7.7.7.7', '10.0.0.1'],
