@@ -63,9 +63,10 @@ export class Pass implements SessionOwner, Drainable {
     return this.#end !== undefined;
   }
 
-  /** Names what refuses the request, in case of a shutdown. */
+  /** Names what refuses the request, in case of a shutdown. One that a hook has begun refuses it at once. */
   hold(request: Drainable): void {
     this.#end = request;
+    this.#gate.held(this);
   }
 
   /** The request was refused, or its client has left. Does nothing once there is a connection. */
@@ -219,6 +220,13 @@ export class GateCore {
       this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
     }
     return pass;
+  }
+
+  /** For passes: a request can be refused from now on. */
+  held(pass: Pass): void {
+    if (this.#drain === undefined) return;
+    this.counters.shutdown++;
+    this.#drain.add(pass);
   }
 
   /** For passes: a request has become a connection. */

@@ -3,7 +3,7 @@
 import { isValidCloseCode, CLOSE_GOING_AWAY } from '../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../base/opcodes.ts';
 import { checkTime, DEFAULT_SHUTDOWN_TIMEOUT, ownOptions } from '../base/options.ts';
-import { clearTimer, setTimer, type Timer } from '../clock.ts';
+import { clearTimer, elapsed, setTimer, type Timer } from '../clock.ts';
 
 /** How to shut a server down. */
 export interface ShutdownOptions {
@@ -145,13 +145,20 @@ export class Drain {
   #closeEvenly(all: readonly Drainable[]): void {
     const { code, reason, spread } = this.#settings;
     const steps = Math.max(1, Math.min(all.length, Math.floor(spread / STEP)));
-    const take = (step: number): void => {
-      for (const one of all.slice(Math.floor((all.length * step) / steps), Math.floor((all.length * (step + 1)) / steps))) {
+    const begin = elapsed();
+    let next = 0;
+    // Timers are late. The clock says how many steps are due, so that the delays do not add up.
+    const take = (): void => {
+      const passed = elapsed() - begin;
+      const step = Math.min(steps, 1 + Math.max(0, Math.floor((passed * steps) / spread || 0)));
+      const end = Math.floor((all.length * step) / steps);
+      while (next < end) {
+        const one = all[next++];
         if (this.#left.has(one)) one.close(code, reason);
       }
-      if (step + 1 < steps && !this.#isForced && !this.#isOver) this.#after(spread / steps, () => take(step + 1));
+      if (step < steps && !this.#isForced && !this.#isOver) this.#after((step * spread) / steps - passed, take);
     };
-    take(0);
+    take();
   }
 
   readonly #force = (): void => {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import { connectRaw, until } from '../support/sockets.ts';
@@ -100,6 +100,30 @@ describe('shutdown()', () => {
     other.close();
     expect(await other.shutdown()).toEqual(none);
     expect(await new WebSocketServer({ noServer: true }).shutdown()).toEqual(none);
+  });
+
+  test.each(['', 'GET / HTTP/1.1\r\nHost: x\r\n'])('after close() drops a client that has sent %j only', async (text) => {
+    const { server, port } = await listen();
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    const gone = once(socket, 'close');
+    socket.resume();
+    await once(socket, 'connect');
+    if (text !== '') socket.write(text);
+    // The server accepts connections in their order.
+    await open(server, port);
+    server.close();
+    expect(await server.shutdown()).toEqual({ closed: 1, terminated: 0, unsentMessages: 0 });
+    await gone;
+  });
+
+  test('within a hook that never answers refuses its request', async () => {
+    let result: Promise<unknown> | undefined;
+    const { server } = await listen({
+      verifyClient: (_info: unknown, _decide: unknown) => void (result = server.shutdown({ timeout: 0 })),
+    });
+    expect(await refusal(dial((server.address() as AddressInfo).port))).toEqual({ status: 503, retryAfter: '5' });
+    expect(await result).toEqual({ closed: 0, terminated: 0, unsentMessages: 0 });
   });
 
   test('called again joins the first, whose options count', async () => {

@@ -36,6 +36,8 @@ export class ServerCore {
   /** Emits 'close', once the server was closed while there were clients. */
   onLastClientClosed: (() => void) | null = null;
   httpServer: HttpServer | null = null;
+  /** The HTTP server that this server has made, also after `close`. */
+  ownServer: HttpServer | null = null;
   /** Listeners of the HTTP server, by event. */
   listeners: Readonly<Record<string, LooseListener<unknown>>> = {};
   /** Forgets the WebSocket that it is called on. One function for all clients, so that no closure keeps a client alive. */

@@ -81,7 +81,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if (clientTracking) this.clients = new Set();
     if (noServer) return;
     const { unix } = settings as StandaloneServerOptions;
-    core.httpServer = server ?? runtime.createHttpServer(settings as StandaloneServerOptions);
+    if (!server) core.ownServer = runtime.createHttpServer(settings as StandaloneServerOptions);
+    core.httpServer = server ?? core.ownServer!;
     if (port !== null) core.httpServer.listen(unix ?? port, settings.host, settings.backlog, onListening);
     core.listeners = {
       listening: () => this.emit('listening'),
@@ -149,9 +150,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
    */
   async shutdown(options?: ShutdownOptions | null): Promise<ShutdownResult> {
     const core = serverCoreOf(this);
-    const server = core.httpServer;
     const drained = core.gate.shutdown(options);
-    core.shutdown ??= shutDown(this, this.options.server ? null : server, drained);
+    core.shutdown ??= shutDown(this, drained);
     return await core.shutdown;
   }
 
@@ -216,10 +216,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   }
 }
 
-/** @param own The HTTP server that the WebSocketServer has made. */
 async function shutDown(
   server: Pick<WebSocketServerBase<SocketClass, RequestClass>, 'close' | 'once'>,
-  own: HttpServer | null,
   drained: Promise<ShutdownResult>,
 ): Promise<ShutdownResult> {
   const core = serverCoreOf(server);
@@ -227,7 +225,7 @@ async function shutDown(
   if (core.state === 'running') server.close();
   const result = await drained;
   // Connections that were kept alive for further requests.
-  own?.closeAllConnections?.();
+  core.ownServer?.closeAllConnections?.();
   core.endWaiting();
   await closed;
   return result;

@@ -63,6 +63,21 @@ describe('a spread', () => {
     for (const count of counts) expect(Math.abs(count - 500)).toBeLessThanOrEqual(5);
   });
 
+  test('takes its time, and not more, where each timer is late', () => {
+    const connections = new Connections();
+    connections.start(1000, { spread: 10_000, timeout: 10_000 });
+    // Between two timers the clock of a busy process goes on.
+    const { performance } = globalThis;
+    let late = 0;
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + late);
+    for (let turn = 0; turn < 500; turn++) {
+      vi.advanceTimersByTime(10);
+      late += 10;
+    }
+    now.mockRestore();
+    expect(connections.closes.length).toBe(1000);
+  });
+
   test('passes over connections that have ended', () => {
     const connections = new Connections();
     connections.start(4, { spread: 1000 });
