@@ -335,7 +335,6 @@ describe('`await using` of a server', () => {
 
 test('an own server does not wait for an HTTP connection that sends nothing', async () => {
   const { server, port } = await listen();
-  const { connect } = await import('node:net');
   const idle = connect(port, '127.0.0.1');
   await once(idle, 'connect');
   const { client } = await open(server, port);
