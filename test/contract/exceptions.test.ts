@@ -70,3 +70,15 @@ describe.each([
     await once(wss, 'close');
   });
 });
+
+test('a client whose opening fails, and whose listeners of error and of close throw, leaves both uncaught', async () => {
+  const ws = new WebSocket(`ws://127.0.0.1:${(wss.address() as AddressInfo).port}`);
+  for (const event of ['error', 'close']) {
+    ws.on(event, () => {
+      throw new Error(`of ${event}`);
+    });
+  }
+  ws.close();
+  await expect.poll(() => uncaught.toSorted()).toEqual(['of close', 'of error']);
+  expect(ws.readyState).toBe(WebSocket.CLOSED);
+});

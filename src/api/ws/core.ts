@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
+import { guard, microtasks } from '../../base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
 import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
@@ -227,7 +228,8 @@ export class SocketCore implements ShapingSink {
       this.onError(error);
     } finally {
       this.#readyState = CLOSED;
-      this.#ws.emit('close', CLOSE_ABNORMAL, ownBuffer(EMPTY, 0, 0));
+      // An exception of this listener must not replace that of the 'error' listener.
+      guard(microtasks, () => this.#ws.emit('close', CLOSE_ABNORMAL, ownBuffer(EMPTY, 0, 0)));
     }
   }
 
