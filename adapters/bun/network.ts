@@ -1,4 +1,4 @@
-// The raw network of Bun: TCP, TLS and Unix domain sockets by Bun.listen and Bun.connect.
+// The network of Bun: TCP, TLS and Unix domain sockets by Bun.listen and Bun.connect.
 
 import dns from 'node:dns';
 import { isIP } from 'node:net';

@@ -23,7 +23,7 @@ export type { Refused, Upgraded, UpgradeOptions } from './native.ts';
 
 const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
-/** The WebSocket of the WHATWG standard on Bun, over its raw sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
+/** The WebSocket of the WHATWG standard on Bun, over its TCP sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
 export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;

@@ -19,7 +19,7 @@ export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 
 const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
-/** The WebSocket of the WHATWG standard on Deno, over its raw sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
+/** The WebSocket of the WHATWG standard on Deno, over its TCP sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
 export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;

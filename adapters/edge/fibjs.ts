@@ -49,7 +49,7 @@ function upgradeRequest(request: Request, { protocol, maxPayload }: UpgradePlan)
   return accepted;
 }
 
-/** Raw sockets for clients, a WebSocketPair for fetch requests. There are no `upgrade` events. */
+/** TCP sockets for clients, a WebSocketPair for fetch requests. There are no `upgrade` events. */
 export const edgeBinding: FibjsBinding = { platform, deflateEngine, connect, upgradeRequest, hidesHandshakeFields: true };
 
 /** Everything that can be imported by name. */

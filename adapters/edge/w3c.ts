@@ -1,4 +1,4 @@
-// Entry point in workers, workerd first: the W3C API, for clients over raw sockets, for servers over a WebSocketPair. No Node.js module.
+// Entry point in workers, workerd first: the W3C API, for clients over TCP sockets, for servers over a WebSocketPair. No Node.js module.
 
 import { connect as connectSocket } from 'cloudflare:sockets';
 import {

@@ -63,6 +63,6 @@ export function createStreamRuntime(init: StreamRuntimeInit): Runtime {
 function checkClientOptions(options: ClientOptions): void {
   const given = options as Readonly<Record<string, unknown>>;
   for (const name of UNSUPPORTED_OPTIONS) {
-    if (given[name]) throw new TypeError(`The "${name}" option is not supported over raw sockets`);
+    if (given[name]) throw new TypeError(`The "${name}" option is not supported by the sockets of this runtime`);
   }
 }
