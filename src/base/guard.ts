@@ -5,9 +5,6 @@ export interface Deferring {
   defer(task: () => void): void;
 }
 
-/** Taken at load: a program may replace `queueMicrotask` by a fake. */
-export const microtasks: Deferring = { defer: queueMicrotask };
-
 /** Runs `task`. An exception of it is thrown again in a microtask, where the runtime reports it as uncaught. */
 export function guard(platform: Deferring, task: () => void): void {
   try {

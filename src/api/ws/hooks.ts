@@ -1,6 +1,9 @@
 // Hooks of a program that decide about an upgrade request. Their answer may be a promise, and they may throw.
 
-import { guard, microtasks } from '../../base/guard.ts';
+import { guard, type Deferring } from '../../base/guard.ts';
+
+/** Taken at load: a program may replace it by a fake. */
+export const microtasks: Deferring = { defer: queueMicrotask };
 
 /** An answer, at once or later. */
 export type Answer<Value> = Value | PromiseLike<Value>;
