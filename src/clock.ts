@@ -201,6 +201,11 @@ export function setTimer(task: Task, milliseconds: number): Timer {
   return timer;
 }
 
+/** Lets a timer of {@link setTimer} keep the process alive. */
+export function holdProcess(timer: Timer): void {
+  (timer as { ref?: Task } | undefined)?.ref?.();
+}
+
 /** Starts `timer` anew, for the time that it was set to. @returns Whether it could: where it returns false, set another. */
 export function restartTimer(timer: Timer): boolean {
   const { refresh } = timer as { refresh?: Task };

@@ -3,7 +3,7 @@
 import { isValidCloseCode, CLOSE_GOING_AWAY } from '../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../base/opcodes.ts';
 import { checkTime, DEFAULT_SHUTDOWN_TIMEOUT, ownOptions } from '../base/options.ts';
-import { clearTimer, elapsed, setTimer, type Timer } from '../clock.ts';
+import { clearTimer, elapsed, holdProcess, setTimer, type Timer } from '../clock.ts';
 
 /** How to shut a server down. */
 export interface ShutdownOptions {
@@ -172,6 +172,8 @@ export class Drain {
       this.#timers.delete(timer);
       task();
     }, milliseconds);
+    // A paused connection does not, and the program waits for the result.
+    holdProcess(timer);
     this.#timers.add(timer);
   }
 }

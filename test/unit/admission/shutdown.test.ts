@@ -124,3 +124,14 @@ test('an abort in the middle of a spread drops all, also those that come later, 
   vi.advanceTimersByTime(2000);
   expect(connections.closes.length).toBe(2);
 });
+
+test('keeps the process alive until it is over, also where all that is left are paused connections', async () => {
+  vi.useRealTimers();
+  const { getActiveResourcesInfo } = process;
+  const count = (): number => getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = count();
+  const connections = new Connections();
+  const drain = connections.start(1, { timeout: 50 });
+  expect(count()).toBe(before + 1);
+  expect(await drain.result).toEqual({ closed: 0, terminated: 1, unsentMessages: 0 });
+});
