@@ -30,8 +30,12 @@ export class Budget {
   start(): void {
     this.#timer ??= ownTimer(() => {
       this.#timer = undefined;
+      // First, because a listener of a connection that is dropped may throw.
+      for (const _ of this.#sessions()) {
+        this.start();
+        break;
+      }
       this.look();
-      for (const _ of this.#sessions()) return this.start();
     }, INTERVAL);
   }
 
