@@ -256,6 +256,14 @@ describe('shutdown()', () => {
     expect((await server.shutdown()).closed).toBe(1);
   });
 
+  test('ends although a program removes the listeners of the server while it runs', async () => {
+    const { server, port } = await listen();
+    await open(server, port);
+    const shutdown = server.shutdown();
+    server.removeAllListeners();
+    expect((await shutdown).closed).toBe(1);
+  });
+
   test.each([
     [{ timeout: -1 }, RangeError, /timeout/],
     [{ spread: 40_000 }, RangeError, /spread/],

@@ -33,6 +33,8 @@ export class ServerCore {
   gate: GateCore = new GateCore(null);
   /** The shutdown that is running, or is over. */
   shutdown: Promise<ShutdownResult> | null = null;
+  /** Called after the 'close' event, whose listeners a program may remove. */
+  onClosed: (() => void) | undefined;
   /** Emits 'close', once the server was closed while there were clients. */
   onLastClientClosed: (() => void) | null = null;
   httpServer: HttpServer | null = null;

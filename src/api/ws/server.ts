@@ -72,6 +72,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if ([port !== null, server, noServer].filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
+    if (server && typeof server.on !== 'function') throw new TypeError('The "server" option must be an HTTP server');
     runtime.checkDeflateOptions(deflateSettings(settings.perMessageDeflate));
     heartbeatSettings(settings.heartbeat);
     checkAllowedOrigins(settings.allowedOrigins);
@@ -119,7 +120,11 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const core = serverCoreOf(this);
     const emitClose = (): void => {
       core.state = 'closed';
-      this.emit('close');
+      try {
+        this.emit('close');
+      } finally {
+        core.onClosed?.();
+      }
     };
     if (core.state === 'closed') {
       if (callback) this.once('close', () => callback(new Error('The server is not running')));
@@ -217,11 +222,11 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
 }
 
 async function shutDown(
-  server: Pick<WebSocketServerBase<SocketClass, RequestClass>, 'close' | 'once'>,
+  server: Pick<WebSocketServerBase<SocketClass, RequestClass>, 'close'>,
   drained: Promise<ShutdownResult>,
 ): Promise<ShutdownResult> {
   const core = serverCoreOf(server);
-  const closed = core.state === 'closed' ? undefined : new Promise((resolve) => void server.once('close', resolve as never));
+  const closed = core.state === 'closed' ? undefined : new Promise<void>((resolve) => (core.onClosed = resolve));
   if (core.state === 'running') server.close();
   const result = await drained;
   // Connections that were kept alive for further requests.

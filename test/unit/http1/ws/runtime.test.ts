@@ -206,6 +206,7 @@ describe('RawWebSocketServer', () => {
     [{ noServer: true, tls: { cert: '', key: '' } }, '"tls" option'],
     [{ port: 0, noServer: true }, 'One and only one'],
     [{}, 'One and only one'],
+    [{ server: {} as never }, 'The "server" option must be an HTTP server'],
   ])('server refuses the options %j', (options, message) => {
     expect(() => new WebSocketServer(options)).toThrow(TypeError);
     expect(() => new WebSocketServer(options)).toThrow(message);
