@@ -165,15 +165,7 @@ class Run {
 
   /** A step as the transport or the program would make it: an exception of a listener is uncaught there. */
   run(code: number, size: number): void {
-    this.#guard(() => this.step(code, size));
-  }
-
-  #guard(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.platform.uncaught.push(error);
-    }
+    this.platform.attempt(() => this.step(code, size));
   }
 
   /** Delivers what is left, ends TCP, and lets all happen that can. */
@@ -187,7 +179,7 @@ class Run {
     this.#settle();
     this.run(1, 0);
     this.#settle();
-    this.#guard(() => session.terminate());
+    this.platform.attempt(() => session.terminate());
     this.#settle();
     must(platform.timers.length === 0, () => `${platform.timers.length} timers are left`);
     must(platform.codec.freeSlots === OUTPUT_SLOTS, () => `${OUTPUT_SLOTS - platform.codec.freeSlots} output slots are left`);
@@ -201,7 +193,7 @@ class Run {
     const { platform, end } = this;
     let isBusy = true;
     while (isBusy) {
-      this.#guard(() => {
+      this.platform.attempt(() => {
         while (end.transport.release());
       });
       isBusy = platform.runDeferred() || platform.runTurn();

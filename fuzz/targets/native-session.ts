@@ -76,16 +76,7 @@ class Run {
   }
 
   run(code: number, size: number): void {
-    this.#guard(() => this.step(code, size));
-  }
-
-  /** An exception of a listener is uncaught. */
-  #guard(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.platform.uncaught.push(error);
-    }
+    this.platform.attempt(() => this.step(code, size));
   }
 
   finish(): void {
@@ -93,13 +84,13 @@ class Run {
     this.run(0, 0);
     this.run(10, 0);
     socket.bufferedAmount = 0;
-    for (let wait = 0; wait < 20; wait++) this.#guard(() => platform.advance(100));
+    for (let wait = 0; wait < 20; wait++) this.platform.attempt(() => platform.advance(100));
     this.run(4, 6);
     this.run(10, 0);
     // A listener may pause after each message.
     for (let wait = 0; wait < 100; wait++) {
       this.run(10, 0);
-      this.#guard(() => platform.advance(10_000));
+      this.platform.attempt(() => platform.advance(10_000));
     }
     for (const error of platform.uncaught) if (error !== OWN) throw error;
     const names = sink.events.map(([name]) => name);

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import type { ServerCore } from '../../src/api/ws/server-core.ts';
+import { outcome } from '../support/gate.ts';
 import { connectRaw, until } from '../support/sockets.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
@@ -39,18 +40,6 @@ function dial(port: number, options: object = {}): Client {
   client.on('error', () => {});
   clients.push(client);
   return client;
-}
-
-/** 101, or the status of the refusal with its Retry-After. */
-async function outcome(client: Client): Promise<string> {
-  return await new Promise((resolve) => {
-    client.on('open', () => resolve('101'));
-    client.on('unexpected-response', (_request, response) => {
-      const { statusCode, headers } = response as unknown as { statusCode: number; headers: Record<string, string> };
-      client.terminate();
-      resolve(`${statusCode} ${headers['retry-after'] ?? 'without Retry-After'}`);
-    });
-  });
 }
 
 const counters = (server: object): Record<string, number> => ({ ...serverCoreOf(server).gate.counters });

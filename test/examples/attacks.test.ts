@@ -3,12 +3,12 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ROOT } from '../support/mini-runner/bundle.ts';
-import { sleep } from '../support/sleep.ts';
+import { freePort, sleep } from '../support/sockets.ts';
 import { BUN, connect, DENO, endPrograms, exchange, has, NODE, Program } from './run-example.ts';
 
 const RUNTIMES = [
@@ -135,15 +135,6 @@ async function mute(port: number, path = '/'): Promise<Socket> {
   socket.write(request(path));
   await once(socket, 'data');
   return socket.pause();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 afterEach(endPrograms);

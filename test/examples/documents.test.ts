@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ROOT } from '../support/mini-runner/bundle.ts';
+import { freePort } from '../support/sockets.ts';
 import { endPrograms, NODE, Program } from './run-example.ts';
 
 const FOLDER = join(ROOT, 'build/documents');
@@ -98,15 +99,8 @@ describe('README', () => {
     return { server, port: (server.address() as AddressInfo).port };
   }
 
-  /** A port that nothing listens on. */
-  async function freePort(): Promise<string> {
-    const { server, port } = await serve();
-    await new Promise((resolve) => server.close(resolve));
-    return String(port);
-  }
-
   test('the echo server and its client say hello', async () => {
-    const program = await run('client.send', { 8080: await freePort() });
+    const program = await run('client.send', { 8080: String(await freePort()) });
     await program.printed(/^hello$/m);
     expect(program.errors).toBe('');
   });

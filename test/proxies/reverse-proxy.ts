@@ -3,12 +3,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificate, key } from '../support/certificates.ts';
 import { ROOT } from '../support/mini-runner/bundle.ts';
-import { sleep } from '../support/sleep.ts';
+import { freePort, sleep } from '../support/sockets.ts';
 
 export type ProxyName = 'nginx' | 'haproxy' | 'caddy';
 
@@ -40,15 +40,6 @@ const KINDS: Readonly<Record<ProxyName, Kind>> = {
     command: (folder) => ['caddy', 'run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'],
   },
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');

@@ -31,6 +31,18 @@ export interface GateSubject {
   readonly hasAddresses?: boolean;
 }
 
+/** 101, or the status of the refusal with its Retry-After. */
+export async function outcome(client: Client): Promise<string> {
+  return await new Promise((resolve) => {
+    client.on('open', () => resolve('101'));
+    client.on('unexpected-response', (_request, response) => {
+      const { statusCode, headers } = response as unknown as { statusCode: number; headers: Record<string, string> };
+      client.terminate();
+      resolve(`${statusCode} ${headers['retry-after'] ?? 'without Retry-After'}`);
+    });
+  });
+}
+
 export function describeGate(name: string, subject: GateSubject): void {
   describe(`gate of upgrade() (${name})`, () => {
     const { Gate } = subject;
@@ -54,17 +66,6 @@ export function describeGate(name: string, subject: GateSubject): void {
       client.on('error', () => {});
       clients.push(client);
       return client;
-    }
-
-    async function outcome(client: Client): Promise<string> {
-      return await new Promise((resolve) => {
-        client.on('open', () => resolve('101'));
-        client.on('unexpected-response', (_request, response) => {
-          const { statusCode, headers } = response as unknown as { statusCode: number; headers: Record<string, string> };
-          client.terminate();
-          resolve(`${statusCode} ${headers['retry-after'] ?? 'without Retry-After'}`);
-        });
-      });
     }
 
     test('shutdown() closes all connections with 1001, and refuses further requests', async () => {

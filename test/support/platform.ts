@@ -107,19 +107,22 @@ export class ManualPlatform implements Platform {
     return [...this.#timers].map(({ due }) => due - this.#now).sort((one, other) => one - other);
   }
 
+  /** Runs a task as the runtime would: what it throws is uncaught. */
+  attempt(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.uncaught.push(error);
+    }
+  }
+
   /** Ends the turn: runs what was deferred, and what that defers. @returns Whether there was anything. */
   runDeferred(): boolean {
     const hadTasks = this.#deferred.length > 0;
     while (this.#deferred.length > 0) {
       const tasks = this.#deferred;
       this.#deferred = [];
-      for (const task of tasks) {
-        try {
-          task();
-        } catch (error) {
-          this.uncaught.push(error);
-        }
-      }
+      for (const task of tasks) this.attempt(task);
     }
     return hadTasks;
   }

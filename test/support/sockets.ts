@@ -30,6 +30,15 @@ export async function listen(server: Server, host: string = '127.0.0.1'): Promis
   return (server.address() as AddressInfo).port;
 }
 
+/** A port of 127.0.0.1 that nothing listens on, at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 /** What `promise` fulfils with, or a rejection that says what was being waited for. */
 export async function within<Value>(what: string, promise: Promise<Value>, milliseconds: number = 10_000): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
