@@ -30,9 +30,12 @@ export interface AdmissionCounters {
 
 /** Seconds after which a client may try again, where nothing says when there is room. */
 const RETRY_AFTER = 5;
+/** Most seconds that recipients of HTTP have to represent (RFC 9111 section 1.2.2). A number beyond 1e21 would not be written in digits. */
+const LONGEST_RETRY_AFTER = 2 ** 31 - 1;
 
 function busy(status: 429 | 503, seconds: number = RETRY_AFTER): Refusal {
-  return refuse(status, status === 429 ? 'Too many connections' : 'The server is busy', { 'Retry-After': String(seconds) });
+  const reason = status === 429 ? 'Too many connections' : 'The server is busy';
+  return refuse(status, reason, { 'Retry-After': String(Math.min(seconds, LONGEST_RETRY_AFTER)) });
 }
 
 /** The answer to a request that comes during a shutdown. */

@@ -82,6 +82,11 @@ describe.each([
     expect(counters(server)['handshakeRate']).toBe(1);
   });
 
+  test('handshakeRate with a huge interval gives a Retry-After of digits', async () => {
+    const { port } = await listen({ handshakeRate: { count: 1, interval: 1e30 } }, isBehind);
+    expect([await outcome(dial(port)), await outcome(dial(port))]).toEqual(['101', '429 2147483647']);
+  });
+
   test('refuses before any hook is asked', async () => {
     let asked = 0;
     const { port } = await listen({ maxConnections: 1, verifyClient: () => ++asked > 0 }, isBehind);

@@ -117,6 +117,26 @@ describe('shutdown()', () => {
     await gone;
   });
 
+  test.each([
+    ['426', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['400', 'GET / HTTP/1.1\r\nHo st: x\r\n\r\n'],
+    ['400', `GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`],
+  ])('does not wait for a client that got a %s and stays', async (status, request) => {
+    const { server, port } = await listen();
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    const closed = once(socket, 'close');
+    const answered = once(socket, 'data');
+    await once(socket, 'connect');
+    socket.write(request);
+    expect(String((await answered)[0]).slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    const begin = performance.now();
+    expect(await server.shutdown()).toEqual({ closed: 0, terminated: 0, unsentMessages: 0 });
+    expect(performance.now() - begin).toBeLessThan(2500);
+    socket.destroy();
+    await closed;
+  });
+
   test('within a hook that never answers refuses its request', async () => {
     let result: Promise<unknown> | undefined;
     const { server } = await listen({

@@ -41,6 +41,8 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   #listener: Listener | null = null;
   #address: AddressInfo | string | null = null;
   readonly #reading: Set<Reading> = new Set();
+  /** Connections that got an answer instead of a WebSocket, until their peers have ended. */
+  readonly #answered: Set<StreamSocket | Socket> = new Set();
   #connections = 0;
   #isClosing = false;
   #isListenerClosed = false;
@@ -108,6 +110,11 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     return this;
   }
 
+  /** Drops the connections that were answered and whose peers stay. A shutdown does not wait for them. */
+  closeAllConnections(): void {
+    for (const socket of this.#answered) socket.destroy();
+  }
+
   #emitClose(): void {
     if (this.#isListenerClosed && this.#connections === 0) this.emit('close');
   }
@@ -165,6 +172,8 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   #answer(socket: StreamSocket | Socket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
     const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
     const text = refusalHead({ status, reason, headers: fields });
+    this.#answered.add(socket);
+    socket.once('close', () => this.#answered.delete(socket));
     const sent = isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text;
     if (socket instanceof StreamSocket) socket.end(sent);
     else endAnswered(socket, sent, this.#platform);
