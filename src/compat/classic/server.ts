@@ -19,7 +19,7 @@ import {
   type HixieRequest,
 } from './hixie-76-handshake.ts';
 import { isPromiseLike } from '../../api/ws/hooks.ts';
-import { pathOf, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
+import { pathOf, refuseProtection, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { WebSocket } from './websocket.ts';
 import { clearTimer, setTimer } from '../../clock.ts';
@@ -83,6 +83,7 @@ export class Server extends TypedEmitter<ServerEvents> {
   constructor(options?: ServerOptions | null, callback?: () => void) {
     super();
     const settings: ServerOptions = readOptionsOver<ServerOptions>(DEFAULTS, options);
+    refuseProtection(settings);
     const { host, port = null, server } = settings;
     if (port === null && !server && !settings.noServer) throw new TypeError('`port` or a `server` must be provided');
     this.options = settings;

@@ -10,7 +10,7 @@ import { formatHead } from '../../handshake/headers.ts';
 import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
 import type { Session } from '../../platform.ts';
-import { pathOf, refusalFields, refuseUpgrade } from '../shared/upgrades.ts';
+import { pathOf, refusalFields, refuseProtection, refuseUpgrade } from '../shared/upgrades.ts';
 import { Accepted, startLater } from '../shared/sessions.ts';
 import type { FibjsBinding, Holder } from './binding.ts';
 import { DEFAULT_MAXIMUM_PAYLOAD } from './message.ts';
@@ -203,6 +203,7 @@ class Upgrader {
 export function createUpgrade(binding: FibjsBinding, Socket: SocketClass): Upgrading['upgrade'] {
   return (options: UpgradeOptions | Accept<never>, accept?: Accept<never>): UpgradeHandler => {
     const settings = readOptions(typeof options === 'function' ? null : options);
+    refuseProtection(settings);
     const callback = typeof options === 'function' ? options : accept;
     if (typeof callback !== 'function') throw new TypeError('upgrade() takes a function that gets the connection');
     const upgrader = new Upgrader(binding, Socket, settings, callback);

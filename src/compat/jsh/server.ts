@@ -13,7 +13,7 @@ import { refuse } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import { isPromiseLike } from '../../api/ws/hooks.ts';
 import { Accepted } from '../shared/sessions.ts';
-import { pathOf, refusalFields, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
+import { pathOf, refusalFields, refuseProtection, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
 import { QuietEmitter } from './emitter.ts';
 import { ServerRequest } from './request.ts';
 import { WebSocket } from './websocket.ts';
@@ -141,7 +141,9 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     if (typeof given !== 'object' || (given as unknown) === null) {
       throw new TypeError('WebSocketServer options must be an object');
     }
-    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = ownOptions(given);
+    const settings = ownOptions(given);
+    refuseProtection(settings);
+    const { server, path = '/', clientTracking = true, verifyClient, handleProtocols } = settings;
     if (!isHttpServer(server)) {
       throw new TypeError('WebSocketServer requires an http.Server instance');
     }

@@ -2,7 +2,23 @@
 
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ADMISSION_OPTIONS } from '../../admission/options.ts';
 import { refusalHead, type Refusal } from '../../handshake/refusal.ts';
+
+/** Options by which the WebSocketServer of the main entry point protects a program. Ignoring them in silence would be dangerous. */
+const PROTECTION: readonly string[] = ['allowedOrigins', ...ADMISSION_OPTIONS];
+
+/**
+ * Refuses options that only the servers of the main entry point have.
+ *
+ * @param options As {@link ownOptions} gives them.
+ * @throws {TypeError} that says what to do.
+ */
+export function refuseProtection(options: object): void {
+  const name = PROTECTION.find((one) => one in options);
+  if (name === undefined) return;
+  throw new TypeError(`The servers of older APIs have no "${name}" option: use WebSocketServer of the main entry point, which has it`);
+}
 
 /** The path of a request target, without its query. Never throws: a target that is no URL counts as a path. */
 export function pathOf(target: string): string {

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { refuseUpgrade } from '../shared/upgrades.ts';
+import { refuseProtection, refuseUpgrade } from '../shared/upgrades.ts';
 import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
@@ -68,11 +68,18 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     if (config) this.mount(config);
   }
 
-  /** Starts to take the upgrade requests of `config.httpServer`. @throws {Error} without one. */
+  /**
+   * Starts to take the upgrade requests of `config.httpServer`.
+   *
+   * @throws {Error} without one.
+   * @throws {TypeError} for an option that only the main entry point has.
+   */
   mount(config: IServerConfig): void {
     if (!config?.httpServer) throw new Error('You must specify an httpServer on which to mount the WebSocket server.');
     const servers: Http[] = [config.httpServer].flat();
-    this.config = Object.assign(readOptionsOver<IServerConfig>(DEFAULTS, config), { httpServer: servers });
+    const settings = readOptionsOver<IServerConfig>(DEFAULTS, config);
+    refuseProtection(settings);
+    this.config = Object.assign(settings, { httpServer: servers });
     for (const server of servers) server.on('upgrade', this.#onUpgrade as never);
   }
 

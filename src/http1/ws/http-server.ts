@@ -173,7 +173,8 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
     const text = refusalHead({ status, reason, headers: fields });
     this.#answered.add(socket);
-    socket.once('close', () => this.#answered.delete(socket));
+    const emitter: EventEmitter = socket;
+    emitter.once('close', () => this.#answered.delete(socket));
     const sent = isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text;
     if (socket instanceof StreamSocket) socket.end(sent);
     else endAnswered(socket, sent, this.#platform);

@@ -1,0 +1,29 @@
+// Options that protect a server of the main entry point are no options of the older APIs: giving one is an error, not a protection that fails in silence.
+
+import { createServer } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { ADMISSION_OPTIONS } from '../../src/admission/options.ts';
+import { Server as ClassicServer } from '../../src/compat/classic/index.ts';
+import { upgrade } from '../../src/compat/fibjs/index.ts';
+import { WebSocketServer as JshServer } from '../../src/compat/jsh/index.ts';
+import { server as WebSocketNodeServer } from '../../src/compat/websocket-node/index.ts';
+
+const FACADES: Readonly<Record<string, (options: object) => unknown>> = {
+  classic: (options) => new ClassicServer({ noServer: true, ...options }),
+  fibjs: (options) => upgrade(options, () => {}),
+  jsh: (options) => new JshServer({ server: createServer(), ...options }),
+  websocket: (options) => new WebSocketNodeServer({ httpServer: createServer(), ...options }),
+};
+
+describe.each(Object.entries(FACADES))('%s', (_, start) => {
+  test.each([...ADMISSION_OPTIONS, 'allowedOrigins'])('%s is a TypeError that says what to do', (name) => {
+    const make = (): unknown => start({ [name]: 1 });
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(`no "${name}" option: use WebSocketServer of the main entry point`);
+  });
+
+  test('options that are null or inherited count as left out', () => {
+    start({ maxConnections: null, trustProxy: undefined });
+    start({ __proto__: { maxConnections: 1 } });
+  });
+});
