@@ -17,7 +17,9 @@ const PROTECTION: readonly string[] = ['allowedOrigins', ...ADMISSION_OPTIONS];
 export function refuseProtection(options: object): void {
   const name = PROTECTION.find((one) => one in options);
   if (name === undefined) return;
-  throw new TypeError(`The servers of older APIs have no "${name}" option: use WebSocketServer of the main entry point, which has it`);
+  throw new TypeError(
+    `The servers of older APIs have no "${name}" option: use WebSocketServer of the main entry point, which has it`,
+  );
 }
 
 /** The path of a request target, without its query. Never throws: a target that is no URL counts as a path. */
