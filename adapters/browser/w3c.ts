@@ -2,21 +2,11 @@
 // https://websockets.spec.whatwg.org/#the-websocket-interface
 
 import type { W3CWebSocket, W3CWebSocketOptions, WebSocketConstructor } from '../../src/api/w3c/index.ts';
+import { refuseOptions } from './options.ts';
 import { unavailable } from './unavailable.ts';
 
 export * from '../../src/api/w3c/public.ts';
 export { upgrade } from './unavailable.ts';
-
-/** Alternatives to options that the native class does not have. */
-const ALTERNATIVES: Readonly<Record<string, string>> = {
-  headers: 'pass a token as a subprotocol, in the URL, in a cookie, or in the first message',
-  tls: 'certificates are for the browser or runtime to check',
-  signal: 'call close() while it is connecting',
-  handshakeTimeout: 'call close() after a timer',
-  maxPayload: 'limit messages where they are sent',
-};
-/** For all other options, including those of the ws-style API. */
-const BY_ITSELF = 'the browser or runtime decides that by itself';
 
 /** Used if there is no WebSocket at all, for example when a page is rendered on a server, so that the import does not fail. */
 class Missing {
@@ -40,14 +30,6 @@ function nativeArguments(given: readonly unknown[]): readonly unknown[] {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
-}
-
-/** @throws {TypeError} for an option that only our own clients have. */
-function refuseOptions(options: W3CWebSocketOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (name === 'protocols' || value === undefined) continue;
-    throw unavailable(`A native WebSocket takes no ${name}`, ALTERNATIVES[name] ?? BY_ITSELF);
-  }
 }
 
 /** Our constructor for the native class. CommonJS adds static properties to it, which must not be on the page's class. */

@@ -165,7 +165,7 @@ export class HttpOpening implements Opening<HttpOpening> {
     } else {
       const init = { head, rest, onOver: () => void this.#state.end() };
       this.#body = this.#createBody?.(transport, this.#platform, init) ?? null;
-      this.#state.respond(this, { head, body: this.#body }, status);
+      this.#state.respond(this, { head, body: this.#body }, status, headers.get('retry-after'));
     }
   }
 }

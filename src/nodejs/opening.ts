@@ -53,7 +53,7 @@ export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): Nod
   request.on('error', (error) => state.fail(error));
   request.on('response', (response) => {
     hasResponse = true;
-    state.respond(request, response, response.statusCode ?? 0);
+    state.respond(request, response, response.statusCode ?? 0, response.headers['retry-after']);
   });
   request.on('upgrade', (response, socket, head) => {
     upgraded = socket;

@@ -1,6 +1,15 @@
 // Decides when a silent peer gets a Ping, and when it counts as dead (RFC 6455 section 5.5.2).
 
+import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions } from '../base/options.ts';
 import type { Platform, Timer } from '../platform.ts';
+
+/** Times of a heartbeat, which detects a peer that vanished. */
+export interface HeartbeatOptions {
+  /** Idle time in milliseconds before a Ping is sent. The Ping is sent after one to two intervals. Default 30,000. */
+  interval?: number | undefined;
+  /** Idle time in milliseconds after that Ping before the connection is dropped. Default 10,000. */
+  timeout?: number | undefined;
+}
 
 /** Both in milliseconds. */
 export interface HeartbeatSettings {
@@ -8,6 +17,32 @@ export interface HeartbeatSettings {
   readonly interval: number;
   /** Idle time after that Ping before the peer counts as dead. */
   readonly timeout: number;
+}
+
+/** The times that were asked for last: connections share them. */
+let last: HeartbeatSettings | undefined;
+
+/**
+ * The times of a `heartbeat` option; undefined if it is off.
+ *
+ * @throws {RangeError} for a time that is not above 0. Infinity is no limit, as for every time: no Pings, or no end of the wait.
+ * @throws {TypeError} for what is neither a boolean nor an object.
+ */
+export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
+  if (option === undefined || option === null || option === false) return undefined;
+  if (option !== true && typeof option !== 'object')
+    throw new TypeError('The "heartbeat" option must be a boolean or an object');
+  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
+    option === true ? null : option,
+  );
+  for (const [name, value] of Object.entries({ interval, timeout })) {
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
+    }
+  }
+  if (interval === Infinity) return undefined;
+  if (last?.interval !== interval || last.timeout !== timeout) last = { interval, timeout };
+  return last;
 }
 
 /** The connection, as a heartbeat uses it. */

@@ -112,6 +112,11 @@ export const ROOMS: readonly Room[] = [
   },
   { area: 'src/api/address.ts', holds: 'the address that a client is given, for every API', mayImport: ['src/handshake/'] },
   {
+    area: 'src/reconnecting/',
+    holds: 'a client that connects again, over the W3C API',
+    mayImport: ['src/base/', 'src/clock.ts', 'src/api/w3c/'],
+  },
+  {
     area: 'src/native/',
     holds: 'a WebSocket of the runtime as a session',
     mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/', 'src/admission/'],
@@ -168,7 +173,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'adapters/browser/',
     holds: 'browsers: their own WebSocket, entry points',
-    mayImport: ['src/api/', 'src/base/', 'src/platform.ts'],
+    mayImport: ['src/api/', 'src/base/', 'src/platform.ts', 'src/reconnecting/'],
   },
 ];
 

@@ -1,6 +1,7 @@
 // The arguments of the WebSocket constructor behind the URL: WebIDL conversion, and steps 8 and 9 of
 // https://websockets.spec.whatwg.org/#dom-websocket-websocket.
 
+import { CLOSE_NORMAL } from '../../base/close-codes.ts';
 import { isFieldValue, isToken } from '../../handshake/grammar.ts';
 import type { HeaderFields, RequestDispatcher, W3CWebSocketOptions } from './connect.ts';
 import { toDomString } from './webidl.ts';
@@ -53,6 +54,24 @@ export function checkProtocols(protocols: readonly string[]): void {
     if (seen.has(protocol)) throw new DOMException(`Subprotocol ${protocol} is there twice`, 'SyntaxError');
     seen.add(protocol);
   }
+}
+
+/** Most bytes of a close reason (RFC 6455 section 5.5). */
+const MAXIMUM_REASON = 123;
+
+/**
+ * Checks the arguments of `close()`: https://websockets.spec.whatwg.org/#validate-close-code-and-reason.
+ *
+ * @param length Bytes of the reason.
+ * @throws {DOMException} InvalidAccessError or SyntaxError.
+ */
+export function checkClose(code: number | undefined, length: number): void {
+  // 1. If code is not null, but is neither 1000 nor in the range 3000 to 4999, inclusive.
+  if (code !== undefined && code !== CLOSE_NORMAL && !(code >= 3000 && code <= 4999)) {
+    throw new DOMException('A close code is 1000 or from 3000 to 4999', 'InvalidAccessError');
+  }
+  // 2. If reasonBytes is longer than 123 bytes.
+  if (length > MAXIMUM_REASON) throw new DOMException('A close reason has at most 123 bytes', 'SyntaxError');
 }
 
 /**

@@ -1,6 +1,7 @@
 // The seam between the W3C face and an adapter: how a WebSocket object comes by its connection. Types only.
 
 import type { Session } from '../../platform.ts';
+import type { HeartbeatOptions } from '../../protocol/heartbeat.ts';
 
 /** Header fields to send: an object, a `Headers`, or pairs. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[]>> | Iterable<readonly [string, string]>;
@@ -25,6 +26,8 @@ export interface ConnectOptions {
   readonly maxPayload?: number | undefined;
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
   readonly handshakeTimeout?: number | undefined;
+  /** Pings a silent server, and drops the connection if it stays silent. True: with the default times. Default false. */
+  readonly heartbeat?: boolean | HeartbeatOptions | undefined;
   /**
    * Whether to connect to the ports that the Fetch standard blocks, such as 25 (SMTP) and 6000 (X11). Default false: such a connection fails, so
    * that an address from elsewhere cannot make the program talk to a service that is not a WebSocket server.

@@ -113,20 +113,26 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * @throws {RangeError} if `maximum` is not a limit.
  */
 export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
-  return new EventMessages(ws, options.maximum ?? DEFAULT_MAX_WAITING_BYTES);
+  return new EventMessages(ws, options, endingOf(ws));
 }
 
-class EventMessages extends MessageIterator<MessageData> {
+/** The messages of anything that has events named `message`. */
+export class EventMessages extends MessageIterator<MessageData> {
   readonly #ws: WebSocketLike;
   readonly #maximum: number;
 
-  constructor(ws: WebSocketLike, maximum: number) {
+  /** @param ending Settled when no message follows; it may have the error that ends the messages. */
+  constructor(
+    ws: WebSocketLike,
+    { maximum = DEFAULT_MAX_WAITING_BYTES }: MessagesOptions,
+    ending: Promise<Pick<Ending, 'error'>>,
+  ) {
     if (!(maximum >= 0)) throw new RangeError('maximum must be a number of bytes, or 0');
     super(ws);
     this.#ws = ws;
     this.#maximum = maximum || Infinity;
     ws.addEventListener('message', this.#onMessage);
-    endingOf(ws).then(
+    ending.then(
       ({ error }) => this.end(error),
       () => this.end(undefined),
     );

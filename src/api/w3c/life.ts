@@ -3,7 +3,7 @@
 import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
 import type { Platform, Session, SessionSink } from '../../platform.ts';
-import { checkProtocols, toHeaderRecord } from './arguments.ts';
+import { checkClose, checkProtocols, toHeaderRecord } from './arguments.ts';
 import { SendQueue } from '../send-queue.ts';
 import { bodyLength, toMessageData, type BinaryType, type Body } from './body.ts';
 import type { Connect, ConnectCallbacks, PendingConnection, W3CWebSocketOptions } from './connect.ts';
@@ -11,9 +11,6 @@ import { failureEvent, pickCloseEvent } from './events.ts';
 import { parseWebSocketUrl } from './url.ts';
 import { isError } from '../../base/realms.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
-
-/** Most bytes of a close reason (RFC 6455 section 5.5). */
-const MAXIMUM_REASON = 123;
 
 const CloseEvent = pickCloseEvent(globalThis);
 
@@ -126,13 +123,8 @@ export class Life {
 
   /** https://websockets.spec.whatwg.org/#dom-websocket-close */
   close(code: number | undefined, reason: string = ''): void {
-    // Validate close code and reason, 1: neither 1000 nor in the range 3000 to 4999, inclusive.
-    if (code !== undefined && code !== CLOSE_NORMAL && !(code >= 3000 && code <= 4999)) {
-      throw new DOMException('A close code is 1000 or from 3000 to 4999', 'InvalidAccessError');
-    }
-    // 2. If reasonBytes is longer than 123 bytes.
     const length = this.#platform.byteLength(reason);
-    if (length > MAXIMUM_REASON) throw new DOMException('A close reason has at most 123 bytes', 'SyntaxError');
+    checkClose(code, length);
     // Close the WebSocket, 3. CLOSING or CLOSED: do nothing.
     if (this.readyState >= CLOSING) return;
     // 3. Not yet established: fail the WebSocket connection and set the ready state to CLOSING.

@@ -4,6 +4,7 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend } from '../../handshake/opening.ts';
 import type { Session } from '../../platform.ts';
+import { heartbeatSettings } from '../../protocol/heartbeat.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import { parseAddress } from '../address.ts';
 import type { Connect, ConnectOptions } from './connect.ts';
@@ -31,6 +32,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
     }
     runtime.checkOptions(options);
     const { tls, dispatcher, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = options;
+    const heartbeat = heartbeatSettings(options.heartbeat);
     const makeEngine = perMessageDeflate ? runtime.findDeflateEngine() : undefined;
     const plan = {
       target: parseAddress(url),
@@ -46,7 +48,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
       onOpen(socket, { protocol, extensions, agreement, head }) {
         const compression = agreement && makeEngine && { engine: makeEngine(), agreement };
         const limits = maxPayload === undefined ? {} : { maxPayload };
-        const session = runtime.createSession(socket, { role: 'client', compression, ...limits });
+        const session = runtime.createSession(socket, { role: 'client', compression, heartbeat, ...limits });
         callbacks.onOpen(session, protocol, extensions, head);
       },
       onFail: (error) => callbacks.onFail(error),

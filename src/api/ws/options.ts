@@ -7,20 +7,12 @@ import type { SecureContextOptions } from 'node:tls';
 import type { AdmissionOptions } from '../../admission/options.ts';
 import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
-import type { HeartbeatSettings } from '../../protocol/heartbeat.ts';
+import { heartbeatSettings, type HeartbeatOptions } from '../../protocol/heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions, type BufferPolicy } from '../../base/options.ts';
-
-/** Times of a heartbeat, which detects a peer that vanished. */
-export interface HeartbeatOptions {
-  /** Idle time in milliseconds before a Ping is sent. The Ping is sent after one to two intervals. Default 30,000. */
-  interval?: number | undefined;
-  /** Idle time in milliseconds after that Ping before the connection is dropped. Default 10,000. */
-  timeout?: number | undefined;
-}
+import { ownOptions, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -133,32 +125,6 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
   if (typeof unix !== 'string' || unix === '') throw new TypeError('The "unix" option must be the path of a socket');
   if (port !== undefined && port !== null) throw new TypeError('Only one of the "port" and "unix" options may be specified');
   return { ...options, port: 0 };
-}
-
-/** The times that were asked for last: connections share them. */
-let last: HeartbeatSettings | undefined;
-
-/**
- * The times of a `heartbeat` option; undefined if it is off.
- *
- * @throws {RangeError} for a time that is not above 0. Infinity is no limit, as for every time: no Pings, or no end of the wait.
- * @throws {TypeError} for what is neither a boolean nor an object.
- */
-export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
-  if (option === undefined || option === null || option === false) return undefined;
-  if (option !== true && typeof option !== 'object')
-    throw new TypeError('The "heartbeat" option must be a boolean or an object');
-  const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
-    option === true ? null : option,
-  );
-  for (const [name, value] of Object.entries({ interval, timeout })) {
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
-    }
-  }
-  if (interval === Infinity) return undefined;
-  if (last?.interval !== interval || last.timeout !== timeout) last = { interval, timeout };
-  return last;
 }
 
 /** The session options in ws-style settings. */

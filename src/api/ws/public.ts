@@ -3,7 +3,7 @@
 export * from '../../admission/public.ts';
 export { broadcast, type BroadcastOptions } from './broadcast.ts';
 export type { Sendable } from './data.ts';
-export type { HeartbeatOptions } from './options.ts';
+export type { HeartbeatOptions } from '../../protocol/heartbeat.ts';
 export type { ClientOptions, ConnectionSettings } from './options.ts';
 export type { AllowedOrigins, OriginPredicate } from './origins.ts';
 export type {

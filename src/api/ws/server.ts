@@ -3,13 +3,13 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { heartbeatSettings } from '../../protocol/heartbeat.ts';
 import { GateCore } from '../../admission/gate-core.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
 import {
   deflateSettings,
-  heartbeatSettings,
   type ServerOptions,
   type SocketClass,
   type StandaloneServerOptions,

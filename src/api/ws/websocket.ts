@@ -9,12 +9,13 @@ import { shapeListeners } from './emitter.ts';
 import { ListeningBase } from './events.ts';
 import { WebSocketMessages } from './messages.ts';
 import { openClient } from './opener.ts';
-import { heartbeatSettings, type ClientOptions } from './options.ts';
+import type { ClientOptions } from './options.ts';
 import { CLOSED, type ReadyState } from '../../base/states.ts';
 import type { BinaryType, Data, MessageOptions } from './types.ts';
 import { nextTick } from '../../clock.ts';
 import { keepCore } from '../../base/core.ts';
 import { readOptions } from '../../base/options.ts';
+import { heartbeatSettings } from '../../protocol/heartbeat.ts';
 
 /**
  * Members work on all that stands for a WebSocket, such as a Proxy or `Object.create(ws)`. An object that has only the class's prototype,
