@@ -77,7 +77,7 @@ for (const [name, imported] of Object.entries(all)) {
   }
 }
 console.log(Object.keys(all).length, differing.join());`;
-const JOINED = ['', '/w3c', '/websocket', '/websocket/lib/browser', '/classic', '/fibjs', '/jsh'].map(
+const JOINED = ['', '/w3c', '/reconnecting', '/websocket', '/websocket/lib/browser', '/classic', '/fibjs', '/jsh'].map(
   (path) => `wasock${path}`,
 );
 const RUNTIMES = new URL('runtimes/node_modules/', import.meta.url);

@@ -9,7 +9,6 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   tls: 'certificates are for the browser or runtime to check',
   signal: 'call close() while it is connecting',
   handshakeTimeout: 'call close() after a timer',
-  heartbeat: 'send a message to which the server replies',
   maxPayload: 'limit messages where they are sent',
 };
 /** For all other options, including those of the ws-style API. */

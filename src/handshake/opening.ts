@@ -30,18 +30,12 @@ export function hangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 }
 
-/** The error for a response other than 101: the server refuses the opening handshake. */
-export class RefusalError extends Error {
+/** The error for a response other than 101, by which the server refuses the opening handshake. */
+export interface RefusalError extends Error {
   /** Status code of the response, for example 503. */
   readonly status: number;
-  /** Value of its Retry-After field (RFC 9110 section 10.2.3), as the server sent it. */
+  /** Its Retry-After field (RFC 9110 section 10.2.3), as the server sent it. */
   readonly retryAfter: string | undefined;
-
-  constructor(status: number, retryAfter: string | undefined) {
-    super(`Unexpected server response: ${status}`);
-    this.status = status;
-    this.retryAfter = retryAfter;
-  }
 }
 
 /** An opening handshake to make. */
@@ -196,7 +190,8 @@ export class OpeningState<Socket, Request, Response> {
   /** Another response came. @param retryAfter Its Retry-After field. */
   respond(request: Request, response: Response, status: number, retryAfter: string | undefined): void {
     if (this.#events === null || this.#events.onResponse(request, response)) return;
-    this.fail(new RefusalError(status, retryAfter));
+    const error: RefusalError = Object.assign(new Error(`Unexpected server response: ${status}`), { status, retryAfter });
+    this.fail(error);
   }
 
   /** Gives up, as if the connection had failed. */

@@ -1,6 +1,6 @@
 // Decides when a silent peer gets a Ping, and when it counts as dead (RFC 6455 section 5.5.2).
 
-import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions } from '../base/options.ts';
+import { DEFAULT_HEARTBEAT_INTERVAL, DEFAULT_HEARTBEAT_TIMEOUT, ownOptions, refuse } from '../base/options.ts';
 import type { Platform, Timer } from '../platform.ts';
 
 /** Times of a heartbeat, which detects a peer that vanished. */
@@ -30,15 +30,12 @@ let last: HeartbeatSettings | undefined;
  */
 export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
   if (option === undefined || option === null || option === false) return undefined;
-  if (option !== true && typeof option !== 'object')
-    throw new TypeError('The "heartbeat" option must be a boolean or an object');
+  if (option !== true && typeof option !== 'object') refuse(TypeError, 'heartbeat', 'a boolean or an object', option);
   const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
     option === true ? null : option,
   );
   for (const [name, value] of Object.entries({ interval, timeout })) {
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`The "heartbeat.${name}" option must be a number of milliseconds above 0`);
-    }
+    if (typeof value !== 'number' || !(value > 0)) refuse(RangeError, `heartbeat.${name}`, 'a number above 0', value);
   }
   if (interval === Infinity) return undefined;
   if (last?.interval !== interval || last.timeout !== timeout) last = { interval, timeout };

@@ -10,7 +10,7 @@ import type { CloseEvent, MessageEvent } from '../api/w3c/events.ts';
 import type { W3CWebSocket, WebSocketConstructor } from '../api/w3c/types.ts';
 import type { Ending, ReconnectingSettings, Source } from './options.ts';
 
-/** What an attempt needs to know. */
+/** The parts of an attempt that its client decides. */
 export interface AttemptPlan {
   readonly WebSocket: WebSocketConstructor;
   readonly url: Source<string | URL>;

@@ -104,7 +104,12 @@ export class Client {
     if (this.readyState >= CLOSING) return;
     this.readyState = CLOSING;
     this.#stopWaiting();
-    if (this.#socket !== null) return this.#socket.close(code, reason);
+    const socket = this.#socket;
+    if (socket !== null) {
+      // Chromium takes an undefined code in front of a reason for 0.
+      if (code === undefined && reason === '') return socket.close();
+      return socket.close(code ?? CLOSE_NORMAL, reason);
+    }
     this.#attempt?.abandon();
     // As with a WebSocket, no event is fired within the call.
     immediate(() => this.#finish({ code: CLOSE_ABNORMAL, reason: '', wasClean: false }, undefined));

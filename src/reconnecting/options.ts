@@ -2,6 +2,7 @@
 
 import type { ConnectOptions, HeaderFields } from '../api/w3c/connect.ts';
 import { checkLimit, checkTime, ownOptions, readOptions, refuse } from '../base/options.ts';
+import { heartbeatSettings } from '../protocol/heartbeat.ts';
 import { isAbortSignal } from '../base/realms.ts';
 import type { BackoffSettings } from './backoff.ts';
 import type { Message, QueuePolicy, QueueSettings } from './queue.ts';
@@ -174,10 +175,7 @@ function readHeartbeat(
 ): { own: ReconnectingSettings['heartbeat']; socket: object } {
   if (given === undefined || given === false) return { own: null, socket: {} };
   const members = group('heartbeat', given === true ? undefined : given, { ...HEARTBEAT, message: undefined });
-  for (const name of ['interval', 'timeout'] as const) {
-    const value: unknown = members[name];
-    if (typeof value !== 'number' || !(value > 0)) refuse(RangeError, `heartbeat.${name}`, 'a number above 0', value);
-  }
+  heartbeatSettings(members);
   const { message, ...times } = members as typeof HEARTBEAT & { message: Message | (() => Message) | undefined };
   if (message !== undefined) return { own: { ...times, message }, socket: {} };
   if (isNative) {

@@ -114,7 +114,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/reconnecting/',
     holds: 'a client that connects again, over the W3C API',
-    mayImport: ['src/base/', 'src/clock.ts', 'src/api/w3c/'],
+    mayImport: ['src/base/', 'src/clock.ts', 'src/protocol/heartbeat.ts', 'src/api/w3c/'],
   },
   {
     area: 'src/native/',

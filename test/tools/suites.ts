@@ -48,6 +48,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/nodejs/', 'test/adapters/node/'],
   ['src/admission/', 'test/contract/'],
   ['src/native/gated.ts', 'test/adapters/'],
+  ['src/reconnecting/', 'test/adapters/'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
   // `ws` itself is the measure; what ws does not have has unit tests.

@@ -2,6 +2,7 @@
 
 import { enableDeflate } from '../../../adapters/edge/deflate.ts';
 import { createWebSocketStream, Receiver, Sender, upgrade, WebSocketServer } from '../../../adapters/edge/index.ts';
+import { ReconnectingWebSocket } from '../../../adapters/edge/reconnecting.ts';
 import { upgrade as upgradeW3C, WebSocket } from '../../../adapters/edge/w3c.ts';
 import { pattern } from '../../support/frames.ts';
 
@@ -38,6 +39,20 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
   '/exchange-deflated': async (_, query) => {
     enableDeflate();
     return new Response(await exchange(query.get('to') ?? '', Number(query.get('size')), true));
+  },
+  '/reconnect': async (_, query) => {
+    const ws = new ReconnectingWebSocket(`${query.get('to')}/end-first`, { backoff: { initial: 1, resetAfter: 0 } });
+    const log: string[] = [];
+    ws.addEventListener('close', ({ code, willReconnect }) => {
+      log.push(`close ${code} ${willReconnect}`);
+      ws.send('again');
+    });
+    ws.send('waits');
+    for await (const message of ws) {
+      log.push(`message ${message as string}`);
+      if (message === 'again') ws.close();
+    }
+    return Response.json(log);
   },
   '/frames': () => {
     // A masked "Hello", RFC 6455 section 5.7, read and written again.

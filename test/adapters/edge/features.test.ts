@@ -17,7 +17,11 @@ describe.runIf(hasWorkerd)('worker', () => {
     const files = { 'worker.js': await bundle('test/adapters/edge/features.program.ts'), ...moduleFiles() };
     worker = await startWorker({ files, flags: ['nodejs_compat'] });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true });
-    server.on('connection', (ws) => ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary })));
+    let endings = 0;
+    server.on('connection', (ws, { url }) => {
+      ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
+      if (url === '/end-first' && endings++ === 0) ws.once('message', () => ws.close(1001));
+    });
     await once(server, 'listening');
     echo = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
@@ -41,6 +45,15 @@ describe.runIf(hasWorkerd)('worker', () => {
       0x6c,
       0x6c,
       0x6f,
+    ]);
+  });
+
+  test('connects again', async () => {
+    expect(JSON.parse(await ask(`/reconnect?to=${echo}`))).toEqual([
+      'message waits',
+      'close 1001 true',
+      'message again',
+      'close 1005 false',
     ]);
   });
 

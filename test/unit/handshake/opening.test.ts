@@ -94,10 +94,10 @@ test('nothing is reported once the program has aborted, be it while it is told',
 
 test('another response fails the opening, unless the program takes it', () => {
   const refused = setUp();
-  refused.state.respond('request', '403', 403);
+  refused.state.respond('request', '403', 403, undefined);
   expect(refused.log).toEqual(['response request 403', 'drop', 'fail: Unexpected server response: 403']);
   const taken = setUp({ handshakeTimeout: 5 }, () => true, true);
-  taken.state.respond('request', '403', 403);
+  taken.state.respond('request', '403', 403, undefined);
   expect(taken.log).toEqual(['response request 403']);
   // The limit covers the body as well.
   taken.timers.get(5)!();
@@ -118,7 +118,7 @@ test('an opening fails once', () => {
   state.fail(new Error('one'));
   state.fail(new Error('two'));
   state.abort();
-  state.respond('request', '200', 200);
+  state.respond('request', '200', 200, undefined);
   expect(log).toEqual(['drop', 'fail: one']);
   expect(setUp().timers.size).toBe(0);
   state.upgrade('101', { status: 101, headers: () => undefined }, 'socket', NO_BYTES);
