@@ -8,13 +8,7 @@ import { GateCore } from '../../admission/gate-core.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
-import {
-  deflateSettings,
-  type ServerOptions,
-  type SocketClass,
-  type StandaloneServerOptions,
-  wsOptions,
-} from './options.ts';
+import { deflateSettings, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
 import { serverCoreOf, type HttpServer } from './server-core.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
