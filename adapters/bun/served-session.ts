@@ -5,6 +5,7 @@
 
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
+import { guard } from '../../src/base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
 import { CLOSED, CLOSING, OPEN } from '../../src/base/states.ts';
 import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
@@ -167,11 +168,8 @@ export class ServedSession implements Session {
     this.owner?.onEnded(!isLost);
     this.owner = undefined;
     for (const callback of callbacks) platform.defer(() => callback(error));
-    try {
-      if (isLost && reason.startsWith(VIOLATION)) this.#sink.onError(violationOf(reason));
-    } finally {
-      this.#sink.onEnd(code, isLost ? NO_BYTES : encode(reason), !isLost);
-    }
+    if (isLost && reason.startsWith(VIOLATION)) guard(platform, () => this.#sink.onError(violationOf(reason)));
+    guard(platform, () => this.#sink.onEnd(code, isLost ? NO_BYTES : encode(reason), !isLost));
   }
 
   #beginClosing(): void {
@@ -207,11 +205,8 @@ export class ServedSession implements Session {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
-    try {
-      this.#sink.onError(error);
-    } finally {
-      this.terminate();
-    }
+    guard(platform, () => this.#sink.onError(error));
+    this.terminate();
   }
 
   #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {

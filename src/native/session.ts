@@ -67,6 +67,16 @@ const MOST_KEPT_BYTES = DEFAULT_MAX_PAYLOAD;
 /** Approximate cost of a kept message in addition to its bytes. */
 const KEPT_OVERHEAD = 128;
 
+/** What the session does with events of the native socket, unless the program has paused: keeps them, passes them on, or is just passing them on. */
+const KEEPING = 0;
+const PASSING_ON = 1;
+const IN_A_LISTENER = 2;
+
+/** Our output: the runtime has all of it, was not asked yet, or has kept some back. */
+const TAKEN = 0;
+const UNKNOWN = 1;
+const WAITING = 2;
+
 /** A callback that waits until the first `amount` bytes that were ever sent are handed over. */
 interface Waiting {
   readonly amount: number;
@@ -82,13 +92,12 @@ export class NativeSession implements Session {
   readonly #closeTimeout: number;
   readonly #admission: Admission;
   #sink: SessionSink | null = null;
-  #isStarted = false;
+  #input: typeof KEEPING | typeof PASSING_ON | typeof IN_A_LISTENER = KEEPING;
   #isPaused = false;
   /** Events that came while the sink was not ready or paused, in order. */
   #kept: (() => void)[] = [];
   /** Bytes of the messages in `#kept`. */
   #keptBytes = 0;
-  #isDelivering = false;
   #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   #timer: Timer | undefined;
   /** The error that the native socket reported. */
@@ -99,8 +108,7 @@ export class NativeSession implements Session {
   readonly #waiting: Waiting[] = [];
   /** Where the messages end that the runtime has not taken, in the bytes sent so far. */
   #ends: number[] = [];
-  #isWatching = false;
-  #hasWaited = false;
+  #output: typeof TAKEN | typeof UNKNOWN | typeof WAITING = TAKEN;
   #wait = SHORTEST_WAIT;
 
   /** Takes over `socket`, which is open. */
@@ -134,7 +142,7 @@ export class NativeSession implements Session {
     let isDone = false;
     const { platform, openTimeout = 0 } = options;
     const giveUp = (): void => {
-      guard(platform, () => finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`))));
+      finish(() => onFail(new Error(`The WebSocket was not open after ${openTimeout} ms`)));
       socket.close();
     };
     const open = (): void => {
@@ -147,7 +155,7 @@ export class NativeSession implements Session {
       if (isDone) return;
       isDone = true;
       if (timer !== undefined) platform.clearTimer(timer);
-      report();
+      guard(platform, report);
     };
     socket.addEventListener('open', open);
     socket.addEventListener('error', (event) => (error ??= toError(event)));
@@ -171,7 +179,7 @@ export class NativeSession implements Session {
 
   /** @param head None: the runtime has read what came with the opening handshake. */
   start(_head?: Uint8Array): void {
-    this.#isStarted = true;
+    this.#input = PASSING_ON;
     this.#deliver();
   }
 
@@ -215,7 +223,7 @@ export class NativeSession implements Session {
     if (this.#state === CLOSED) return;
     drop(this.#socket);
     this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
-    this.#kept = [];
+    this.#dropKept();
     this.#beginClosing();
   }
 
@@ -245,8 +253,7 @@ export class NativeSession implements Session {
 
   /** The peer sent more than can be kept: drops the kept events and the connection. */
   #refuseMore(): void {
-    this.#kept = [];
-    this.#keptBytes = 0;
+    this.#dropKept();
     const error = new CapacityError({
       code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
       message: `More than ${MOST_KEPT_BYTES} bytes arrived while the WebSocket was paused, and this runtime cannot make the peer wait`,
@@ -258,6 +265,11 @@ export class NativeSession implements Session {
     this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
     // The end is told. The connection itself may take its time for the Close frame.
     this.#dropLater();
+  }
+
+  #dropKept(): void {
+    this.#kept = [];
+    this.#keptBytes = 0;
   }
 
   /** Closes with a code that only some runtimes let a program send. */
@@ -280,16 +292,12 @@ export class NativeSession implements Session {
     return this.#state === CLOSED;
   }
 
-  get #canDeliver(): boolean {
-    return this.#isStarted && !this.#isPaused && this.#state !== CLOSED && this.#kept.length > 0;
-  }
-
   #deliver(): void {
-    if (this.#isDelivering) return;
-    this.#isDelivering = true;
+    if (this.#input !== PASSING_ON) return;
+    this.#input = IN_A_LISTENER;
     // Some runtimes drop a connection whose listener throws.
-    while (this.#canDeliver) guard(this.#platform, this.#kept.shift()!);
-    this.#isDelivering = false;
+    while (!this.#isPaused && this.#kept.length > 0) guard(this.#platform, this.#kept.shift()!);
+    this.#input = PASSING_ON;
   }
 
   #receive(data: unknown): void {
@@ -338,8 +346,8 @@ export class NativeSession implements Session {
     this.#sent += length;
     this.#ends.push(this.#sent);
     if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback: this.#platform.bind(callback) });
-    if (this.#isWatching) return;
-    this.#isWatching = true;
+    if (this.#output !== TAKEN) return;
+    this.#output = UNKNOWN;
     this.#wait = SHORTEST_WAIT;
     this.#platform.defer(this.#look);
   }
@@ -370,15 +378,14 @@ export class NativeSession implements Session {
     else this.#ends = this.#ends.filter((end) => end > handedOver);
     const count = this.#waiting.findIndex(({ amount }) => amount > handedOver);
     const done = this.#waiting.splice(0, isEmpty || count === -1 ? this.#waiting.length : count);
-    this.#isWatching = !isEmpty;
-    const hasWaited = this.#hasWaited;
-    this.#hasWaited = !isEmpty;
+    const hasWaited = this.#output === WAITING;
+    this.#output = isEmpty ? TAKEN : WAITING;
     if (!isEmpty) {
       this.#platform.ownTimer(this.#look, this.#wait);
       this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
     }
     for (const { callback } of done) guard(this.#platform, () => callback());
-    if (isEmpty && hasWaited && !this.#isClosed) this.#sink?.onDrain();
+    if (isEmpty && hasWaited && !this.#isClosed) guard(this.#platform, () => this.#sink?.onDrain());
   };
 
   // The end.
@@ -416,7 +423,7 @@ export class NativeSession implements Session {
     if (this.#state === CLOSED) return;
     this.#beginClosing();
     this.#state = CLOSED;
-    this.#kept = [];
+    this.#dropKept();
     this.#stopTimer();
     const waiting = this.#waiting.splice(0).map(({ callback }) => callback);
     const error = wasClean ? undefined : new Error('The connection was closed before the data was written');
@@ -425,7 +432,7 @@ export class NativeSession implements Session {
     if (!wasClean) this.owner?.onUnsent(this.#ends.filter((end) => end > handedOver).length);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
-    this.#sink?.onEnd(code, reason, wasClean);
+    guard(this.#platform, () => this.#sink?.onEnd(code, reason, wasClean));
   }
 }
 

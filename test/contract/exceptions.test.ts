@@ -4,6 +4,7 @@ import { once, type EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
+import { keepUncaught } from '../support/uncaught.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -13,13 +14,10 @@ const EVENTS = ['message', 'ping', 'pong', 'error', 'close'] as const;
 const VIOLATION = { client: Buffer.from('8300', 'hex'), server: Buffer.from('838000000000', 'hex') };
 
 let wss: NodeWs.WebSocketServer;
-let others: NodeJS.UncaughtExceptionListener[];
-let uncaught: string[];
+let uncaught: ReturnType<typeof keepUncaught>;
 
 beforeEach(async () => {
-  uncaught = [];
-  others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException').on('uncaughtException', ({ message }) => uncaught.push(message));
+  uncaught = keepUncaught();
   wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(wss, 'listening');
 });
@@ -27,8 +25,7 @@ beforeEach(async () => {
 afterEach(() => {
   for (const client of wss.clients) client.terminate();
   wss.close();
-  process.removeAllListeners('uncaughtException');
-  for (const listener of others) process.on('uncaughtException', listener);
+  uncaught.stop();
 });
 
 async function open(): Promise<Record<'client' | 'server', NodeWs.WebSocket>> {
@@ -63,7 +60,7 @@ describe.each([
     if (event === 'error') peerSocket.write(VIOLATION[side]);
     else pair[peer].close();
     await Promise.all(ends);
-    await expect.poll(() => uncaught).toEqual([`of ${event}`]);
+    await expect.poll(() => uncaught.messages).toEqual([`of ${event}`]);
     // Closed in order: the server has no client left, and ends.
     await expect.poll(() => wss.clients.size).toBe(0);
     wss.close();
@@ -79,6 +76,21 @@ test('a client whose opening fails, and whose listeners of error and of close th
     });
   }
   ws.close();
-  await expect.poll(() => uncaught.toSorted()).toEqual(['of close', 'of error']);
+  await expect.poll(() => uncaught.messages.toSorted()).toEqual(['of close', 'of error']);
   expect(ws.readyState).toBe(WebSocket.CLOSED);
+});
+
+test('a client that breaks the protocol, where listeners of the client and of the server throw, leaves both uncaught', async () => {
+  const { client, server } = await open();
+  server.on('error', () => {
+    throw new Error('of error');
+  });
+  wss.on('connectionError', () => {
+    throw new Error('of connectionError');
+  });
+  client.on('error', () => {});
+  const end = closed(server);
+  (client as unknown as { _socket: NodeJS.WritableStream })._socket.write(VIOLATION.server);
+  await end;
+  await expect.poll(() => uncaught.messages.toSorted()).toEqual(['of connectionError', 'of error']);
 });

@@ -414,7 +414,8 @@ export class SocketCore implements ShapingSink {
       ws.emit('error', error);
     } finally {
       if (isUnheard) ws.removeListener('error', ignore);
-      this.#reportError?.(error, ws);
+      // Listeners of the server must not replace an exception of these.
+      guard(microtasks, () => this.#reportError?.(error, ws));
     }
   }
 

@@ -18,6 +18,7 @@ import {
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
+import { guard } from '../../base/guard.ts';
 import { platform } from '../../nodejs/platform.ts';
 import type { Session, Timer } from '../../platform.ts';
 import { addListener, defineConstants, defineHandlers, removeListener } from '../shared/event-target.ts';
@@ -370,7 +371,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       this.emit('unexpected-response', request, response);
     } finally {
       // The listener has the response. The time limit of the opening still holds.
-      this.#end(CLOSE_ABNORMAL, '');
+      guard(platform, () => this.#end(CLOSE_ABNORMAL, ''));
     }
   }
 
@@ -403,7 +404,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     try {
       this.emit('error', error);
     } finally {
-      this.#end(CLOSE_ABNORMAL, '');
+      // An exception of a 'close' listener must not replace that of an 'error' listener.
+      guard(platform, () => this.#end(CLOSE_ABNORMAL, ''));
     }
   }
 

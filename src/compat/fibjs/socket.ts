@@ -6,6 +6,7 @@ import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from '../../base/close-codes.ts';
 import { UsageError, type PeerError } from '../../base/errors.ts';
+import { guard } from '../../base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_COMPRESSED, MESSAGE_TEXT, type Session } from '../../platform.ts';
 import { defineHandlers } from '../shared/event-target.ts';
@@ -266,7 +267,8 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     try {
       if (failure !== undefined && this.listenerCount('error') > 0) this.emit('error', failure);
     } finally {
-      this.emit('close', { type: 'close', target: this, code, reason });
+      // An exception of a 'close' listener must not replace that of an 'error' listener.
+      guard(this.#binding.platform, () => this.emit('close', { type: 'close', target: this, code, reason }));
     }
   }
 }

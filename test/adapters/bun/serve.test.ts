@@ -8,6 +8,7 @@ import { Endpoint, type ClientSocket } from '../../contract/endpoint.ts';
 import { pattern } from '../../support/frames.ts';
 import { describeNativePeers } from '../../support/native-peers.ts';
 import { connectRaw, sleep, until } from '../../support/sockets.ts';
+import { describeThrowingListeners } from '../../support/throwing-listeners.ts';
 
 interface ServeOptions {
   port: number;
@@ -134,6 +135,11 @@ test('sends and hears Pings and Pongs', async () => {
   peer.pong('unasked');
   expect(String((await unasked)[0])).toBe('unasked');
 });
+
+describeThrowingListeners('Bun.serve', (onSocket) => serve(onSocket, { maxPayload: 10 }));
+describeThrowingListeners('Bun.serve with its own limit', (onSocket) =>
+  serve(onSocket, undefined, { ...websocket, maxPayloadLength: 10 }),
+);
 
 describe('closing', () => {
   test.each([

@@ -8,6 +8,7 @@ import { upgrade as upgradeW3C, WebSocket as W3CWebSocket } from '../../../adapt
 import { UsageError } from '../../../src/base/errors.ts';
 import { describeNativePeers } from '../../support/native-peers.ts';
 import { connectRaw, requestHead, sleep, until } from '../../support/sockets.ts';
+import { describeThrowingListeners } from '../../support/throwing-listeners.ts';
 
 interface HttpServer {
   readonly addr: { readonly port: number };
@@ -242,6 +243,14 @@ describe('ends', () => {
       const { response, socket } = upgradeW3C(request, { idleTimeout: 1 });
       for (const name of ['open', 'message'] as const) socket?.addEventListener(name, () => seen.push(name));
       socket?.addEventListener('close', ({ code, reason }) => seen.push('close', code, reason));
+      return response;
+    }),
+  );
+
+  describeThrowingListeners('Deno.serve', (onSocket) =>
+    start((request) => {
+      const { response, socket } = upgrade(request, { maxPayload: 10 });
+      if (socket !== null) onSocket(socket);
       return response;
     }),
   );

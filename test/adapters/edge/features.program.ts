@@ -113,6 +113,15 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
     });
     return response;
   },
+  '/all-throwing': (request) => {
+    const { response, socket } = upgrade(request, { maxPayload: 10 });
+    for (const event of ['message', 'error', 'close'] as const) {
+      socket?.on(event, () => {
+        throw new Error(`${event} listener`);
+      });
+    }
+    return response;
+  },
   // Listens only after the microtasks behind `open`.
   '/w3c-late-listener': (request) => {
     const { response, socket } = upgradeW3C(request);

@@ -149,6 +149,18 @@ describe.runIf(hasWorkerd)('worker', () => {
     expect(messages).toEqual(['before', 'after']);
   });
 
+  test('server whose listeners throw leaves all of that uncaught, and closes in order', async () => {
+    const ws = open('/all-throwing');
+    await once(ws, 'open');
+    const closed = once(ws, 'close');
+    ws.send('short');
+    ws.send('longer than allowed');
+    expect((await closed)[0]).toBe(1009);
+    for (const event of ['message', 'error', 'close']) {
+      await vi.waitFor(() => expect(worker.output()).toContain(`Error: ${event} listener`), 10_000);
+    }
+  });
+
   test('server hears what came with the request, although the client has closed, and may answer it', async () => {
     const socket = connect(worker.port, '127.0.0.1');
     const frames = Buffer.from('81810000000061818100000000628882000000000bb8', 'hex');

@@ -1,13 +1,14 @@
 // WebSocket of the facade: both ends of a connection, its options, properties and events.
 
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket, type MessageFlags } from '../../../src/compat/classic/index.ts';
 import { frame, hex, toHex } from '../../support/frames.ts';
-import { Cleanup, connectRaw, duplexPair, serveRaw, until, within, type RawPeer } from '../../support/sockets.ts';
+import { Cleanup, connectRaw, duplexPair, listen, serveRaw, until, within, type RawPeer } from '../../support/sockets.ts';
 import { connectPair, ended, messagesOf, nextClient, nextMessage, openClient, startServer } from './peers.ts';
 import { sleep } from '../../support/sleep.ts';
+import { keepUncaught } from '../../support/uncaught.ts';
 
 /** A client whose server is played by the test. */
 async function openRaw(extra?: Uint8Array): Promise<{ ws: WebSocket; peer: RawPeer }> {
@@ -306,3 +307,20 @@ describe('close and terminate', () => {
     expect(local.readyState).toBe(WebSocket.CLOSED);
   });
 });
+
+test.each(['error', 'unexpected-response'] as const)(
+  'client that a server refuses, and whose listeners of %s and of close throw, leaves both uncaught',
+  async (event) => {
+    const uncaught = keepUncaught();
+    onTestFinished(() => uncaught.stop());
+    const server = createServer((_request, response) => response.writeHead(403).end());
+    onTestFinished(() => void server.close());
+    const ws = openClient(`ws://127.0.0.1:${await listen(server)}/`);
+    for (const name of [event, 'close'] as const) {
+      ws.on(name, () => {
+        throw new Error(`of ${name}`);
+      });
+    }
+    await expect.poll(() => uncaught.messages.toSorted()).toEqual(['of close', `of ${event}`]);
+  },
+);

@@ -9,6 +9,7 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { CLOSED, CLOSING, OPEN, Socket, type ErrorEvent } from '../../../src/compat/fibjs/index.ts';
 import { hex } from '../../support/frames.ts';
 import { Cleanup, serveRaw } from '../../support/sockets.ts';
+import { keepUncaught } from '../../support/uncaught.ts';
 import { closed, message, open, pair, serve, serveUpgrade, serveWs } from './served-sockets.ts';
 
 describe('close', () => {
@@ -105,6 +106,18 @@ describe('errors', () => {
       server.close(resolve);
     });
     expect((await closed(new Socket(url))).code).toBe(1006);
+  });
+
+  test('client whose listeners of error and of close throw leaves both uncaught', async () => {
+    const uncaught = keepUncaught();
+    onTestFinished(() => uncaught.stop());
+    const conn = new Socket(await serve(createServer().on('upgrade', (_request, socket) => socket.destroy())));
+    for (const event of ['error', 'close'] as const) {
+      conn.on(event, () => {
+        throw new Error(`of ${event}`);
+      });
+    }
+    await expect.poll(() => uncaught.messages.toSorted()).toEqual(['of close', 'of error']);
   });
 
   test.each(['', 'nonsense', 'ftp://127.0.0.1/', 'ws://127.0.0.1/#fragment'])('client refuses %j for a URL', (url) => {

@@ -123,6 +123,61 @@ describe('NativeSession whose listener throws', () => {
     platform.runDeferred();
     expect(platform.uncaught).toEqual([fault]);
   });
+
+  test('at its end, in the middle of an event of the native socket, goes on to drop the connection', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket();
+    const session = new NativeSession(socket, { role: 'server', platform });
+    const sink = new RecordingSink();
+    sink.onEvent = (name) => {
+      if (name === 'error' || name === 'end') throw new Error(name);
+    };
+    session.attach(sink);
+    session.start();
+    session.pause();
+    const data = new ArrayBuffer(60_000_000);
+    socket.fire('message', { data });
+    expect(() => socket.fire('message', { data })).not.toThrow();
+    platform.runDeferred();
+    expect(platform.uncaught.map((error) => (error as Error).message)).toEqual(['error', 'end']);
+    platform.advance(30_000);
+    expect(socket.calls).toEqual([
+      { code: 1008, reason: '' },
+      { code: undefined, reason: undefined },
+    ]);
+  });
+
+  test('of drain leaves that uncaught', () => {
+    const platform = new ManualPlatform();
+    const socket = new FakeNativeSocket();
+    const session = new NativeSession(socket, { role: 'server', platform });
+    const sink = new RecordingSink();
+    sink.onEvent = () => {
+      throw fault;
+    };
+    session.attach(sink);
+    socket.bufferedAmount = 3;
+    session.sendText('abc');
+    platform.runDeferred();
+    socket.bufferedAmount = 0;
+    expect(() => platform.advance(64)).not.toThrow();
+    platform.runDeferred();
+    expect(platform.uncaught).toEqual([fault]);
+  });
+
+  test('when it opens, or fails to, leaves that uncaught', () => {
+    for (const event of ['open', 'close'] as const) {
+      const platform = new ManualPlatform();
+      const socket = new FakeNativeSocket(0);
+      const report = (): void => {
+        throw fault;
+      };
+      NativeSession.open(socket, { role: 'server', platform }, report, report);
+      expect(() => socket.fire(event)).not.toThrow();
+      platform.runDeferred();
+      expect(platform.uncaught).toEqual([fault]);
+    }
+  });
 });
 
 describe('NativeSession receives', () => {
