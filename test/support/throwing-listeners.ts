@@ -6,7 +6,7 @@ import { keepUncaught } from './uncaught.ts';
 
 /** The members of a ws-style WebSocket that the tests use. */
 interface Listening {
-  on(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: () => void): unknown;
   close(code: number): void;
 }
 
