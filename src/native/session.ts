@@ -67,12 +67,12 @@ const MOST_KEPT_BYTES = DEFAULT_MAX_PAYLOAD;
 /** Approximate cost of a kept message in addition to its bytes. */
 const KEPT_OVERHEAD = 128;
 
-/** What the session does with events of the native socket, unless the program has paused: keeps them, passes them on, or is just passing them on. */
+/** Events of the native socket are kept until the start, and then passed on, one at a time. During a pause they are kept as well. */
 const KEEPING = 0;
 const PASSING_ON = 1;
 const IN_A_LISTENER = 2;
 
-/** Our output: the runtime has all of it, was not asked yet, or has kept some back. */
+/** Output: the runtime has taken all of it, was not asked yet, or keeps some waiting. */
 const TAKEN = 0;
 const UNKNOWN = 1;
 const WAITING = 2;
