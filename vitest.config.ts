@@ -12,9 +12,19 @@ const folders = [
   'conformance/w3c',
   'compat/fibjs',
   'compat/jsh',
-  ...['assembly', 'base', 'clock', 'codec', 'deflate', 'protocol', 'native', 'nodejs/lowlevel', `adapters/${runtime}`].map(
-    (name) => `unit/${name}`,
-  ),
+  ...[
+    'assembly',
+    'base',
+    'clock',
+    'codec',
+    'deflate',
+    'protocol',
+    'reconnecting',
+    'topics',
+    'native',
+    'nodejs/lowlevel',
+    `adapters/${runtime}`,
+  ].map((name) => `unit/${name}`),
   `adapters/${runtime}`,
 ];
 const others = ['deno', 'bun'].filter((name) => name !== runtime);

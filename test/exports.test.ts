@@ -77,9 +77,18 @@ for (const [name, imported] of Object.entries(all)) {
   }
 }
 console.log(Object.keys(all).length, differing.join());`;
-const JOINED = ['', '/w3c', '/reconnecting', '/websocket', '/websocket/lib/browser', '/classic', '/fibjs', '/jsh'].map(
-  (path) => `wasock${path}`,
-);
+const JOINED = [
+  '',
+  '/w3c',
+  '/reconnecting',
+  '/topics',
+  '/topics/client',
+  '/websocket',
+  '/websocket/lib/browser',
+  '/classic',
+  '/fibjs',
+  '/jsh',
+].map((path) => `wasock${path}`);
 const RUNTIMES = new URL('runtimes/node_modules/', import.meta.url);
 const runtimes: readonly (readonly [name: string, binary: string, args: readonly string[]])[] = [
   ['this Node.js', process.execPath, []],

@@ -117,6 +117,11 @@ export const ROOMS: readonly Room[] = [
     mayImport: ['src/base/', 'src/clock.ts', 'src/protocol/heartbeat.ts', 'src/api/w3c/'],
   },
   {
+    area: 'src/topics/',
+    holds: 'topics, the seam to a bus, and their subprotocol',
+    mayImport: ['src/base/', 'src/clock.ts', 'src/api/ws/'],
+  },
+  {
     area: 'src/native/',
     holds: 'a WebSocket of the runtime as a session',
     mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/', 'src/admission/'],

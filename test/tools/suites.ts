@@ -49,6 +49,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/admission/', 'test/contract/'],
   ['src/native/gated.ts', 'test/adapters/'],
   ['src/reconnecting/', 'test/adapters/'],
+  ['src/topics/', 'test/contract/topics'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
   // `ws` itself is the measure; what ws does not have has unit tests.

@@ -1,0 +1,203 @@
+// The way of messages to a bus and from it: subscriptions in order, messages that wait while the bus is away, and those that were missed.
+
+import { toError } from '../base/realms.ts';
+import { decodeEnvelope, encodeEnvelope, type Bus } from './bus.ts';
+import type { HistoryLimits } from './history.ts';
+import type { Position, Recovery, TopicMessage } from './messages.ts';
+import { isPattern } from './names.ts';
+
+/** Where a link reports. */
+export interface LinkEvents {
+  /** A message for the subscribers in this process. In order, and once. */
+  onMessage(message: TopicMessage): void;
+  /** Messages of `name` may be missing. */
+  onGap(name: string): void;
+  onError(error: Error): void;
+  historyOf(topic: string): HistoryLimits | undefined;
+}
+
+/** A name that the bus is subscribed to. */
+interface Subscription {
+  /** Settled once the last step is done: steps of a name follow each other. */
+  done: Promise<void>;
+  isWanted: boolean;
+  /** Of the last message that was delivered; undefined until it is known. */
+  last: Position | undefined;
+  /** Messages that came while older ones are fetched. */
+  held: TopicMessage[] | null;
+}
+
+interface Queued {
+  readonly topic: string;
+  readonly envelope: Uint8Array;
+  readonly limits: HistoryLimits | undefined;
+  readonly resolve: (position: Position | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class BusLink {
+  readonly #bus: Bus;
+  readonly #id: string;
+  readonly #events: LinkEvents;
+  readonly #maxQueued: number;
+  readonly #subscriptions: Map<string, Subscription> = new Map();
+  readonly #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #isAway = false;
+  readonly ready: Promise<void>;
+
+  constructor(bus: Bus, id: string, maxQueued: number, events: LinkEvents) {
+    this.#bus = bus;
+    this.#id = id;
+    this.#maxQueued = maxQueued;
+    this.#events = events;
+    this.ready = bus.connect(id, {
+      deliver: (topic, envelope, position) => this.#receive(topic, envelope, position),
+      onError: (error) => {
+        this.#isAway = true;
+        events.onError(error);
+      },
+      onRestored: () => void this.#restore(),
+    });
+    // The program may not look at it: then subscribing and publishing tell.
+    this.ready.catch((error: unknown) => events.onError(toError(error)));
+  }
+
+  get hasHistory(): boolean {
+    return this.#bus.history !== undefined;
+  }
+
+  /** Publishes, or queues while the bus is away. */
+  async publish(topic: string, data: string | Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
+    const envelope = encodeEnvelope(this.#id, data);
+    await this.ready;
+    if (this.#isAway && this.#maxQueued > 0) return this.#enqueue(topic, envelope, limits);
+    return this.#bus.publish(topic, envelope, limits);
+  }
+
+  /** Fulfilled once no later message of `name` is missed. */
+  subscribe(name: string): Promise<void> {
+    let subscription = this.#subscriptions.get(name);
+    if (subscription === undefined) {
+      subscription = { done: this.ready, isWanted: false, last: undefined, held: null };
+      this.#subscriptions.set(name, subscription);
+    }
+    if (!subscription.isWanted) {
+      subscription.isWanted = true;
+      const step = subscription.done.then(() => this.#bus.subscribe(name));
+      subscription.done = step;
+      step.catch(() => this.#subscriptions.get(name) === subscription && this.#subscriptions.delete(name));
+    }
+    return subscription.done;
+  }
+
+  unsubscribe(name: string): void {
+    const subscription = this.#subscriptions.get(name);
+    if (subscription === undefined || !subscription.isWanted) return;
+    subscription.isWanted = false;
+    const step = subscription.done.then(() => (subscription.isWanted ? undefined : this.#bus.unsubscribe(name)));
+    subscription.done = step.catch((error: unknown) => this.#events.onError(toError(error)));
+    void subscription.done.then(() => {
+      if (!subscription.isWanted) this.#subscriptions.delete(name);
+    });
+  }
+
+  /** The messages of the bus's history since a position. */
+  async recover(topic: string, since: Position | undefined, limits: HistoryLimits): Promise<Recovery> {
+    const { envelopes, position } = await this.#bus.history!(topic, since, limits);
+    const subscription = this.#subscriptions.get(topic);
+    if (subscription !== undefined) subscription.last ??= position;
+    const messages = envelopes?.map(({ envelope, position: at }) => ({
+      topic,
+      data: decodeEnvelope(envelope).data,
+      position: at,
+    }));
+    return { messages, position };
+  }
+
+  async close(): Promise<void> {
+    for (const { reject } of this.#queue.splice(0)) reject(new Error('The topics are closed'));
+    this.#subscriptions.clear();
+    await this.#bus.close();
+  }
+
+  #receive(topic: string, envelope: Uint8Array, position: Position | undefined): void {
+    let message: TopicMessage;
+    try {
+      const { sender, data } = decodeEnvelope(envelope);
+      // Without a history, its subscribers here have got it from publish().
+      if (position === undefined && sender === this.#id) return;
+      message = { topic, data, position };
+    } catch (error) {
+      return this.#events.onError(toError(error));
+    }
+    const subscription = this.#subscriptions.get(topic);
+    if (subscription?.held) subscription.held.push(message);
+    else this.#pass(subscription, message);
+  }
+
+  /** Passes a message on, unless it was passed on before. */
+  #pass(subscription: Subscription | undefined, message: TopicMessage): void {
+    const { position } = message;
+    if (subscription !== undefined && position !== undefined) {
+      const { last } = subscription;
+      if (last?.epoch === position.epoch && position.offset <= last.offset) return;
+      if (last !== undefined && last.epoch !== position.epoch) this.#events.onGap(message.topic);
+      subscription.last = position;
+    }
+    this.#events.onMessage(message);
+  }
+
+  /** The bus is back: fetches what was missed, and publishes what waits. */
+  async #restore(): Promise<void> {
+    this.#isAway = false;
+    const names = [...this.#subscriptions].filter(([, { isWanted }]) => isWanted);
+    // All are held first, so that no newer message comes before an older one.
+    for (const [, subscription] of names) subscription.held ??= [];
+    await Promise.all(names.map(([name, subscription]) => this.#catchUp(name, subscription)));
+    await this.#flush();
+  }
+
+  async #catchUp(name: string, subscription: Subscription): Promise<void> {
+    const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
+    const { last } = subscription;
+    if (limits === undefined || !this.hasHistory || last === undefined) {
+      this.#events.onGap(name);
+    } else {
+      try {
+        const { messages, position } = await this.recover(name, last, limits);
+        if (messages === undefined) {
+          subscription.last = position;
+          this.#events.onGap(name);
+        }
+        for (const message of messages ?? []) this.#pass(subscription, message);
+      } catch (error) {
+        // The next time that the bus is restored tries again, from the same position.
+        this.#events.onError(toError(error));
+        return;
+      }
+    }
+    const held = subscription.held ?? [];
+    subscription.held = null;
+    for (const message of held) this.#pass(subscription, message);
+  }
+
+  #enqueue(topic: string, envelope: Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
+    if (this.#queuedBytes + envelope.length > this.#maxQueued) {
+      return Promise.reject(new Error('The bus is away, and the queue is full'));
+    }
+    this.#queuedBytes += envelope.length;
+    return new Promise((resolve, reject) => this.#queue.push({ topic, envelope, limits, resolve, reject }));
+  }
+
+  async #flush(): Promise<void> {
+    while (!this.#isAway) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#queuedBytes -= next.envelope.length;
+      const { topic, envelope, limits, resolve, reject } = next;
+      // In order, so the next one waits for this one.
+      await this.#bus.publish(topic, envelope, limits).then(resolve, (error: unknown) => reject(toError(error)));
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// The seam to other processes: a bus carries messages between them. Types, and the envelope of a message.
+
+import { decodeUtf8, encodeUtf8 } from './utf8.ts';
+import type { HistoryLimits } from './history.ts';
+import type { Position } from './messages.ts';
+
+/** Where a bus reports. */
+export interface BusEvents {
+  /**
+   * A message of a topic came, also one that this process has published.
+   *
+   * A message comes once, however many subscriptions match it. With a history, messages of a topic come in the order of their offsets.
+   */
+  deliver(topic: string, envelope: Uint8Array, position?: Position): void;
+  /** The connection to the bus was lost, or something else failed. */
+  onError(error: Error): void;
+  /** The connection is back, and all subscriptions are. Messages of meanwhile may be missing. */
+  onRestored(): void;
+}
+
+/** The messages that a bus has kept since a position. */
+export interface BusRecovery {
+  /** In order. Undefined if any of them is gone. */
+  readonly envelopes: readonly { readonly envelope: Uint8Array; readonly position: Position }[] | undefined;
+  /** The position of the last message, whether there are messages or not. */
+  readonly position: Position;
+}
+
+/** Carries messages between processes. Topics own it, and close it. */
+export interface Bus {
+  /**
+   * Starts.
+   *
+   * @param id Of this process: unique, 16 characters of ASCII.
+   */
+  connect(id: string, events: BusEvents): Promise<void>;
+  /**
+   * Publishes a message.
+   *
+   * @param envelope The callee may keep it. It does not change.
+   * @param limits The history to keep of this topic; left out for none. A bus without `history` gets none.
+   * @returns The position that the message has got, if there is a history. Rejects when the bus is away.
+   */
+  publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Promise<Position | undefined>;
+  /** Subscribes to a topic, or to a pattern. Fulfilled once no later message is missed. Remembered while the bus is away. */
+  subscribe(name: string): Promise<void>;
+  unsubscribe(name: string): Promise<void>;
+  /** The messages since a position; without one, the position of now alone. Left out by a bus that keeps nothing. */
+  readonly history?: ((topic: string, since: Position | undefined, limits: HistoryLimits) => Promise<BusRecovery>) | undefined;
+  close(): Promise<void>;
+}
+
+/** First byte of an envelope. */
+const VERSION = 1;
+const FLAG_TEXT = 1;
+/** Version, flags and sender. */
+const HEADER = 18;
+
+/** A message that a bus brought. */
+export interface Envelope {
+  /** Id of the process that published it. */
+  readonly sender: string;
+  readonly data: string | Uint8Array;
+}
+
+/** Bytes for a bus: version 1, flags (bit 0: text), 16 bytes of the sender's id, payload. */
+export function encodeEnvelope(sender: string, data: string | Uint8Array): Uint8Array {
+  const isText = typeof data === 'string';
+  const payload = isText ? encodeUtf8(data) : data;
+  const envelope = new Uint8Array(HEADER + payload.length);
+  envelope[0] = VERSION;
+  envelope[1] = isText ? FLAG_TEXT : 0;
+  for (let index = 0; index < 16; index++) envelope[2 + index] = sender.charCodeAt(index);
+  envelope.set(payload, HEADER);
+  return envelope;
+}
+
+/** Reads an envelope. @throws {TypeError} if it is of another version, or none. */
+export function decodeEnvelope(envelope: Uint8Array): Envelope {
+  if (envelope.length < HEADER || envelope[0] !== VERSION) throw new TypeError('The bus brought a message of an unknown kind');
+  const sender = String.fromCharCode(...envelope.subarray(2, HEADER));
+  // A copy: the memory of a bus's client may be used again.
+  const payload = envelope.slice(HEADER);
+  return { sender, data: (envelope[1] & FLAG_TEXT) === 0 ? payload : decodeUtf8(payload) };
+}

@@ -1,0 +1,254 @@
+// The client side of `wasock.topics.v1`, over a WebSocket that connects again. Runs in browsers too.
+
+import type { Position } from './messages.ts';
+import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type WireData } from './protocol.ts';
+
+export { TOPICS_PROTOCOL } from './protocol.ts';
+export type { Position };
+
+/** The members of a ReconnectingWebSocket that are used. */
+export interface ReconnectingLike {
+  readonly readyState: number;
+  send(data: string): void;
+  addEventListener(
+    type: 'open' | 'message' | 'close',
+    listener: (event: { readonly type?: unknown; readonly data?: unknown }) => void,
+  ): void;
+}
+
+/** A message of a topic. */
+export interface ClientTopicMessage {
+  /** The topic that it was published to; with a pattern, one that matches. */
+  readonly topic: string;
+  readonly data: string | Uint8Array<ArrayBuffer>;
+  /** Its place, if the topic has a history. */
+  readonly position: Position | undefined;
+}
+
+/** Options of {@link TopicClient.subscribe}. */
+export interface ClientSubscribeOptions {
+  /** Continues where an earlier client was. Default: from now on. */
+  readonly since?: Position | undefined;
+  /** Messages may be missing: they are no longer kept, or the topic has no history. */
+  readonly onGap?: (() => void) | undefined;
+  /** The server refuses the subscription, now or after another connection. It has ended then. */
+  readonly onError?: ((error: TopicError) => void) | undefined;
+}
+
+/** The server refused a request. */
+export class TopicError extends Error {
+  readonly reason: ErrorReason;
+
+  constructor(reason: ErrorReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** A subscription of a {@link TopicClient}. It lasts over connections. */
+export interface ClientSubscription {
+  readonly topic: string;
+  /** Of the last message. To continue later, pass it as `since`. */
+  readonly position: Position | undefined;
+  /** Fulfilled once the server has accepted it for the first time. Rejects with a {@link TopicError} if it refuses. */
+  readonly ready: Promise<void>;
+  unsubscribe(): void;
+}
+
+class Subscription implements ClientSubscription {
+  readonly topic: string;
+  readonly onMessage: (message: ClientTopicMessage) => void;
+  readonly options: ClientSubscribeOptions;
+  position: Position | undefined;
+  /** Whether it was accepted before, so that a connection without a position is a gap. */
+  wasAccepted = false;
+  readonly ready: Promise<void>;
+  accept!: () => void;
+  refuse!: (error: TopicError) => void;
+  readonly #end: (subscription: Subscription) => void;
+
+  constructor(
+    topic: string,
+    onMessage: (message: ClientTopicMessage) => void,
+    options: ClientSubscribeOptions,
+    end: (subscription: Subscription) => void,
+  ) {
+    this.topic = topic;
+    this.onMessage = onMessage;
+    this.options = options;
+    this.position = options.since;
+    this.#end = end;
+    this.ready = new Promise((resolve, reject) => {
+      this.accept = resolve;
+      this.refuse = reject;
+    });
+    // A program may use onError instead.
+    this.ready.catch(() => {});
+  }
+
+  unsubscribe(): void {
+    this.#end(this);
+  }
+}
+
+/** A request that waits for its reply. */
+interface Pending {
+  readonly onReply: (message: Record<string, unknown>) => void;
+  readonly onError: (error: TopicError) => void;
+}
+
+/** Subscribes to topics of a server, and stays subscribed over connections. */
+export class TopicClient {
+  readonly #ws: ReconnectingLike;
+  readonly #subscriptions: Map<string, Subscription> = new Map();
+  readonly #pending: Map<number, Pending> = new Map();
+  #lastId = 0;
+  #isOpen = false;
+
+  /** @param ws A ReconnectingWebSocket that offers the subprotocol {@link TOPICS_PROTOCOL}. Its messages belong to the client. */
+  constructor(ws: ReconnectingLike) {
+    this.#ws = ws;
+    ws.addEventListener('open', () => this.#onOpen());
+    ws.addEventListener('message', ({ data }) => this.#onMessage(data));
+    ws.addEventListener('close', () => this.#onClose());
+    if (ws.readyState === 1) this.#onOpen();
+  }
+
+  /**
+   * Subscribes to a topic or a pattern.
+   *
+   * After each later connection the server delivers what was missed, if the topic has a history; if it cannot, `onGap` is called. Each
+   * message comes once, in order.
+   *
+   * @throws {Error} if there is a subscription to it.
+   */
+  subscribe(
+    topic: string,
+    onMessage: (message: ClientTopicMessage) => void,
+    options: ClientSubscribeOptions = {},
+  ): ClientSubscription {
+    if (this.#subscriptions.has(topic)) throw new Error(`There is a subscription to ${JSON.stringify(topic)} already`);
+    const subscription = new Subscription(topic, onMessage, options, (ended) => this.#unsubscribe(ended));
+    this.#subscriptions.set(topic, subscription);
+    if (this.#isOpen) this.#request(subscription);
+    return subscription;
+  }
+
+  /**
+   * Publishes a message.
+   *
+   * @returns Its number in the history, if the topic has one. Rejects if the server refuses, if there is no connection, and if that is lost before
+   *   the reply: the message may be published or not.
+   */
+  publish(topic: string, data: string | Uint8Array): Promise<{ readonly offset: number | undefined }> {
+    return new Promise((resolve, reject) => {
+      if (!this.#isOpen) return reject(new TopicError('failed', 'There is no connection'));
+      this.#send(
+        { type: 'publish', topic, ...toWire(data) },
+        {
+          onReply: ({ offset }) => resolve({ offset: offset as number | undefined }),
+          onError: reject,
+        },
+      );
+    });
+  }
+
+  #onOpen(): void {
+    this.#isOpen = true;
+    for (const subscription of this.#subscriptions.values()) this.#request(subscription);
+  }
+
+  #onClose(): void {
+    this.#isOpen = false;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    const error = new TopicError('failed', 'The connection was lost before the reply');
+    for (const { onError } of pending) onError(error);
+  }
+
+  #request(subscription: Subscription): void {
+    const { topic, position: since, options } = subscription;
+    this.#send(
+      { type: 'subscribe', topic, ...(since && { since }) },
+      {
+        onReply: ({ recovered, position }) => {
+          const isGap = recovered !== true && (since !== undefined || subscription.wasAccepted);
+          subscription.wasAccepted = true;
+          // Missed messages follow, each with its position.
+          if (recovered !== true) subscription.position = parsePosition(position);
+          subscription.accept();
+          if (isGap) options.onGap?.();
+        },
+        onError: (error) => {
+          // A lost connection says nothing: the next one asks again.
+          if (!this.#isOpen || this.#subscriptions.get(topic) !== subscription) return;
+          this.#subscriptions.delete(topic);
+          subscription.refuse(error);
+          options.onError?.(error);
+        },
+      },
+    );
+  }
+
+  #unsubscribe(subscription: Subscription): void {
+    if (this.#subscriptions.get(subscription.topic) !== subscription) return;
+    this.#subscriptions.delete(subscription.topic);
+    if (this.#isOpen) this.#send({ type: 'unsubscribe', topic: subscription.topic }, { onReply() {}, onError() {} });
+  }
+
+  #send(message: Record<string, unknown>, pending: Pending): void {
+    const id = ++this.#lastId;
+    this.#pending.set(id, pending);
+    this.#ws.send(JSON.stringify({ ...message, id }));
+  }
+
+  #onMessage(data: unknown): void {
+    const message = parseObject(data);
+    if (message === undefined) return;
+    const { type, id, topic } = message;
+    if (type === 'message') return this.#deliver(message);
+    if (type === 'gap') return this.#subscriptions.get(topic as string)?.options.onGap?.();
+    const pending = this.#pending.get(id as number);
+    if (pending === undefined) return;
+    this.#pending.delete(id as number);
+    if (type === 'error') pending.onError(new TopicError(message['reason'] as ErrorReason, String(message['message'])));
+    else pending.onReply(message);
+  }
+
+  /** A message goes to the subscription of its topic, and to patterns that match it. */
+  #deliver(message: Record<string, unknown>): void {
+    const topic = String(message['topic']);
+    const position = parsePosition(message['position']);
+    let data: string | Uint8Array<ArrayBuffer>;
+    try {
+      data = fromWire(message as unknown as WireData);
+    } catch {
+      // A server that sends what is no base64: not ours.
+      return;
+    }
+    const received = { topic, data, position };
+    const own = this.#subscriptions.get(topic);
+    if (own !== undefined) {
+      const { position: last } = own;
+      const isOld = position !== undefined && last?.epoch === position.epoch && position.offset <= last.offset;
+      if (!isOld) {
+        own.position = position;
+        own.onMessage(received);
+      }
+    }
+    for (const subscription of this.#subscriptions.values()) {
+      if (subscription !== own && matches(subscription.topic, topic)) subscription.onMessage(received);
+    }
+  }
+}
+
+/** Whether a pattern matches a topic. */
+function matches(pattern: string, topic: string): boolean {
+  const tokens = topic.split('.');
+  const expected = pattern.split('.');
+  const isRest = expected.at(-1) === '>';
+  if (isRest ? tokens.length < expected.length : tokens.length !== expected.length) return false;
+  return expected.every(
+    (token, index) => token === '*' || (token === '>' && index === expected.length - 1) || token === tokens[index],
+  );
+}

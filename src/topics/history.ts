@@ -1,0 +1,76 @@
+// The last messages of a topic, in memory.
+
+import { elapsed } from '../clock.ts';
+import type { Position, Recovery, TopicMessage } from './messages.ts';
+
+/** How much of a topic is kept. */
+export interface HistoryLimits {
+  /** Most messages. */
+  readonly size: number;
+  /** Milliseconds that a message is kept. */
+  readonly ttl: number;
+}
+
+interface Entry {
+  readonly message: TopicMessage;
+  readonly since: number;
+}
+
+/** A ring of the last messages. */
+export class History {
+  readonly #limits: HistoryLimits;
+  readonly #epoch: string;
+  readonly #entries: Entry[] = [];
+  /** Index of the oldest entry that counts. */
+  #first = 0;
+  #offset = 0;
+  #lastUse: number = elapsed();
+
+  constructor(limits: HistoryLimits, epoch: string) {
+    this.#limits = limits;
+    this.#epoch = epoch;
+  }
+
+  get position(): Position {
+    return { epoch: this.#epoch, offset: this.#offset };
+  }
+
+  /** Whether it can be forgotten: nothing was added for as long as a message is kept. */
+  get isStale(): boolean {
+    return elapsed() - this.#lastUse > this.#limits.ttl;
+  }
+
+  /** Adds a message. @returns The same with its position. */
+  add(topic: string, data: string | Uint8Array): TopicMessage {
+    this.#offset++;
+    this.#lastUse = elapsed();
+    const message: TopicMessage = { topic, data, position: this.position };
+    this.#entries.push({ message, since: this.#lastUse });
+    this.#trim();
+    return message;
+  }
+
+  /** The messages after `since`. */
+  recover(since: Position): Recovery {
+    this.#trim();
+    const { position } = this;
+    const missed = position.offset - since.offset;
+    const isKept = since.epoch === position.epoch && missed >= 0 && missed <= this.#entries.length - this.#first;
+    if (!isKept) return { messages: undefined, position };
+    const messages = missed === 0 ? [] : this.#entries.slice(-missed).map(({ message }) => message);
+    return { messages, position };
+  }
+
+  #trim(): void {
+    const { size, ttl } = this.#limits;
+    const entries = this.#entries;
+    const oldest = elapsed() - ttl;
+    while (this.#first < entries.length && (entries.length - this.#first > size || entries[this.#first].since < oldest))
+      this.#first++;
+    // Not shifted one by one, which is slow for a long history.
+    if (this.#first > 32 && this.#first * 2 > entries.length) {
+      entries.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+}

@@ -1,0 +1,29 @@
+// A message of a topic, and its place in the history.
+
+/** A place in the history of a topic. */
+export interface Position {
+  /** Names the history: another epoch means that offsets of before say nothing any more. */
+  readonly epoch: string;
+  /** Number of the last message; grows with each message of the topic, from 0 for none. */
+  readonly offset: number;
+}
+
+/** A message of a topic. */
+export interface TopicMessage {
+  readonly topic: string;
+  /** Text, or bytes that do not change. */
+  readonly data: string | Uint8Array;
+  /** Its place, if the topic has a history. */
+  readonly position: Position | undefined;
+}
+
+/** Messages since a position, in order, and the position of the last one. Undefined instead of messages if any of them is gone. */
+export interface Recovery {
+  readonly messages: readonly TopicMessage[] | undefined;
+  readonly position: Position;
+}
+
+/** Bytes of data; text counts by its UTF-16 units. */
+export function sizeOf(data: string | Uint8Array): number {
+  return data.length;
+}

@@ -1,0 +1,46 @@
+// Names of topics, and patterns: tokens that points separate, with the wildcards of NATS.
+//
+// `*` stands for one token, `>` at the end for one token or more: `news.*` matches `news.uk`, `news.>` matches `news.uk.london` as well.
+
+/** Most UTF-16 units of a name. */
+const LONGEST_NAME = 255;
+/** Spaces and control characters: buses end a name at them. Lone surrogates have no UTF-8. */
+const FORBIDDEN = /[\s\p{Control}\p{Surrogate}]/u;
+
+/** The tokens of a topic or a pattern, or an error text. */
+function tokensOf(name: unknown): string[] | string {
+  if (typeof name !== 'string') return 'must be a string';
+  if (name.length === 0 || name.length > LONGEST_NAME) return `must have 1 to ${LONGEST_NAME} characters`;
+  if (FORBIDDEN.test(name)) return 'must not have spaces, control characters or lone surrogates';
+  const tokens = name.split('.');
+  return tokens.includes('') ? 'must not have an empty token' : tokens;
+}
+
+function isWildcard(token: string, index: number, tokens: readonly string[]): boolean {
+  return token === '*' || (token === '>' && index === tokens.length - 1);
+}
+
+/** Whether a name that {@link checkName} let through is a pattern. */
+export function isPattern(name: string): boolean {
+  return name.split('.').some(isWildcard);
+}
+
+/**
+ * Checks a name: a topic or a pattern.
+ *
+ * @throws {TypeError} that says what is wrong with it.
+ */
+export function checkName(name: unknown): asserts name is string {
+  const tokens = tokensOf(name);
+  if (typeof tokens === 'string') throw new TypeError(`A topic ${tokens}: ${describe(name)}`);
+}
+
+/** Checks a topic, which is no pattern. @throws {TypeError} */
+export function checkTopic(name: unknown): asserts name is string {
+  checkName(name);
+  if (isPattern(name)) throw new TypeError(`A topic is needed, not a pattern: ${describe(name)}`);
+}
+
+function describe(name: unknown): string {
+  return typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : typeof name;
+}

@@ -1,0 +1,174 @@
+// The server side of `wasock.topics.v1`.
+
+import { toError } from '../base/realms.ts';
+import { OPEN } from '../base/states.ts';
+import type { Encoder, TopicSocket } from './member.ts';
+import {
+  fromWire,
+  parseObject,
+  parsePosition,
+  toWire,
+  type ErrorReason,
+  type ServerMessage,
+  type WireData,
+} from './protocol.ts';
+import type { Topics } from './topics.ts';
+
+/** An action of a client. */
+export type TopicAction = 'subscribe' | 'publish';
+
+/** Options of {@link serveTopics}. */
+export interface ServeOptions<Context = undefined> {
+  /**
+   * Decides whether a client may do something. Whatever is not true, or an exception, is a refusal.
+   *
+   * @param topic Checked: a valid topic, or, to subscribe, a pattern.
+   */
+  readonly authorize: (topic: string, action: TopicAction, context: Context) => boolean | Promise<boolean>;
+  /** Passed to `authorize`: for example who the client is. */
+  readonly context?: Context;
+}
+
+/** A socket whose messages are read. */
+export interface ServedSocket extends TopicSocket {
+  addEventListener(
+    type: 'close' | 'message',
+    listener: (event: { readonly type?: unknown; readonly data?: unknown }) => void,
+  ): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** Most messages of a client that wait for their turn. A client that sends more is closed. */
+const MOST_WAITING = 1_000;
+/** Close code of the protocol for a client that sends what is none of it, or too much. The W3C API may not send 1008. */
+export const CLOSE_TOPICS_VIOLATION = 4400;
+
+const encodeMessage: Encoder = ({ topic, data, position }) => {
+  return JSON.stringify({ type: 'message', topic, ...(position && { position }), ...toWire(data) } satisfies ServerMessage);
+};
+
+/** An error for the client. */
+class Refusal extends Error {
+  readonly reason: ErrorReason;
+
+  constructor(reason: ErrorReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Serves topics to a client by the subprotocol `wasock.topics.v1`. Messages of the socket belong to it from now on.
+ *
+ * Requests are carried out one after the other. A message that is none of the protocol closes the connection with 4400.
+ *
+ * @throws {TypeError} without `authorize`: nothing is allowed without it.
+ */
+export function serveTopics<Context>(topics: Topics, socket: ServedSocket, options: ServeOptions<Context>): void {
+  if (typeof (options as Partial<ServeOptions<Context>> | undefined)?.authorize !== 'function') {
+    throw new TypeError('The "authorize" option must be a function: it decides about each subscription and publication');
+  }
+  const service = new Service(topics, socket, options);
+  socket.addEventListener('message', ({ data }) => service.receive(data));
+}
+
+class Service<Context> {
+  readonly #topics: Topics;
+  readonly #socket: ServedSocket;
+  readonly #options: ServeOptions<Context>;
+  #waiting = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(topics: Topics, socket: ServedSocket, options: ServeOptions<Context>) {
+    this.#topics = topics;
+    this.#socket = socket;
+    this.#options = options;
+    const member = topics.memberOf(socket, encodeMessage);
+    const onGap = (name: string): void => {
+      if (member.names.has(name)) this.#send({ type: 'gap', topic: name });
+    };
+    topics.on('gap', onGap);
+    socket.addEventListener('close', () => topics.off('gap', onGap));
+  }
+
+  receive(data: unknown): void {
+    const request = parseObject(data);
+    const id = request?.['id'];
+    if (request === undefined || typeof id !== 'number') return this.#violate('Not a message of wasock.topics.v1');
+    if (this.#waiting === MOST_WAITING) return this.#violate('Too many requests at a time');
+    this.#waiting++;
+    this.#last = this.#last.then(async () => {
+      if (this.#socket.readyState === OPEN) await this.#carryOut(request, id);
+      this.#waiting--;
+    });
+  }
+
+  async #carryOut(request: Record<string, unknown>, id: number): Promise<void> {
+    const { type, topic } = request;
+    try {
+      if (typeof topic !== 'string') throw new Refusal('invalid', 'A topic is missing');
+      if (type === 'subscribe') await this.#subscribe(id, topic, request['since']);
+      else if (type === 'unsubscribe') this.#unsubscribe(id, topic);
+      else if (type === 'publish') await this.#publish(id, topic, request);
+      else throw new Refusal('invalid', 'An unknown type of request');
+    } catch (error) {
+      const { message } = toError(error);
+      this.#send({ type: 'error', id, reason: reasonOf(error), message });
+    }
+  }
+
+  async #subscribe(id: number, topic: string, given: unknown): Promise<void> {
+    await this.#authorize(topic, 'subscribe');
+    const since = given === undefined ? undefined : parsePosition(given);
+    if (given !== undefined && since === undefined) throw new Refusal('invalid', '"since" is no position');
+    const member = this.#topics.memberOf(this.#socket, encodeMessage);
+    await this.#topics.join(member, topic, { since }, ({ recovered, position }) => {
+      this.#send({ type: 'subscribed', id, recovered, ...(position && { position }) });
+    });
+  }
+
+  #unsubscribe(id: number, topic: string): void {
+    this.#topics.unsubscribe(this.#socket, topic);
+    this.#send({ type: 'unsubscribed', id });
+  }
+
+  async #publish(id: number, topic: string, request: Record<string, unknown>): Promise<void> {
+    await this.#authorize(topic, 'publish');
+    const { text, base64 } = request;
+    if (typeof text !== 'string' && typeof base64 !== 'string')
+      throw new Refusal('invalid', 'A message needs "text" or "base64"');
+    let data: string | Uint8Array<ArrayBuffer>;
+    try {
+      data = fromWire((typeof text === 'string' ? { text } : { base64 }) as WireData);
+    } catch {
+      throw new Refusal('invalid', '"base64" is none');
+    }
+    const { offset } = await this.#topics.publish(topic, data);
+    this.#send({ type: 'published', id, ...(offset !== undefined && { offset }) });
+  }
+
+  async #authorize(topic: string, action: TopicAction): Promise<void> {
+    const { authorize, context } = this.#options;
+    let isAllowed: unknown;
+    try {
+      isAllowed = await authorize(topic, action, context as Context);
+    } catch {
+      isAllowed = false;
+    }
+    if (isAllowed !== true) throw new Refusal('forbidden', `Not allowed: ${action}`);
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify(message) as never);
+  }
+
+  #violate(reason: string): void {
+    this.#socket.close(CLOSE_TOPICS_VIOLATION, reason);
+  }
+}
+
+function reasonOf(error: unknown): ErrorReason {
+  if (error instanceof Refusal) return error.reason;
+  if (error instanceof RangeError) return 'limit';
+  return error instanceof TypeError ? 'invalid' : 'failed';
+}

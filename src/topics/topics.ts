@@ -1,0 +1,462 @@
+// Topics: which WebSocket gets which messages, in this process and, over a bus, in others.
+
+import { TypedEmitter } from '../api/ws/emitter.ts';
+import { checkFlag, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
+import { isArrayBuffer, toError } from '../base/realms.ts';
+import { clearTimer, setTimer, type Timer } from '../clock.ts';
+import type { Bus } from './bus.ts';
+import { BusLink } from './bus-link.ts';
+import { History, type HistoryLimits } from './history.ts';
+import { deliver, Member, plain, type Counts, type Encoder, type SlowPolicy, type TopicSocket } from './member.ts';
+import type { Position, Recovery, TopicMessage } from './messages.ts';
+import { checkName, checkTopic, isPattern } from './names.ts';
+import { PatternTrie } from './trie.ts';
+import { decodeUtf8 } from './utf8.ts';
+
+/** Options of {@link Topics}. */
+export interface TopicsOptions {
+  /** Carries messages to and from other processes. Default: none. */
+  readonly bus?: Bus | undefined;
+  /**
+   * The last messages of each topic that are kept, so that a subscriber that was away gets what it missed: `size` messages, each for `ttl`
+   * milliseconds. A function decides by topic, and returns undefined for no history. Default: none.
+   */
+  readonly history?: HistoryLimits | ((topic: string) => HistoryLimits | undefined) | undefined;
+  /** For a subscriber that lags. A function decides by topic. Default `'send'`. */
+  readonly slow?: SlowPolicy | ((topic: string) => SlowPolicy) | undefined;
+  /** Bytes waiting for a subscriber from which on it is slow. Default 64 KiB. */
+  readonly maxLag?: number | undefined;
+  /** Most names that one socket may subscribe to; 0 for no limit. Default 1,000. */
+  readonly maxSubscriptions?: number | undefined;
+  /** Most bytes of messages that wait while the bus is away; 0: publishing rejects then. Default 0. */
+  readonly maxQueued?: number | undefined;
+}
+
+/** Options of {@link Topics.subscribe}. */
+export interface SubscribeOptions {
+  /** The last position that the subscriber knows. Later messages are delivered first, if all of them are kept. Not for patterns. */
+  readonly since?: Position | undefined;
+}
+
+/** A subscription. */
+export interface Subscribed {
+  /** Whether all messages since `since` have been delivered. False without `since`. */
+  readonly recovered: boolean;
+  /** The position of the last message, if the topic has a history. */
+  readonly position: Position | undefined;
+}
+
+/** Options of {@link Topics.publish}. */
+export interface PublishOptions {
+  /** Whether the message is binary. Default: everything but text is. */
+  readonly binary?: boolean | undefined;
+  /** Whether connections with permessage-deflate may compress it. Default true. */
+  readonly compress?: boolean | undefined;
+  /** A socket of this process that does not get it: the one that it came from. Does not work with a history on a bus. */
+  readonly except?: TopicSocket | undefined;
+}
+
+/** A message was published. */
+export interface Published {
+  /** Subscribers in this process. */
+  readonly local: number;
+  /** Number of the message in the history of its topic, if it has one. */
+  readonly offset: number | undefined;
+}
+
+/** Who is there. */
+export interface Presence {
+  readonly count: number;
+  /** One for each subscriber, opaque. */
+  readonly ids: readonly string[];
+}
+
+/** The events of {@link Topics}. */
+export interface TopicsEvents {
+  /** A topic or a pattern has its first subscriber in this process. */
+  subscribed: [name: string];
+  /** It has none any more. */
+  unsubscribed: [name: string];
+  /** Messages of this topic or pattern may be missing: the bus was away, and nothing is kept. */
+  gap: [name: string];
+  /** The bus failed. If nothing listens, the error is ignored: the bus comes back, or publishing rejects. */
+  busError: [error: Error];
+}
+
+const DEFAULTS = { maxLag: 65_536, maxSubscriptions: 1_000, maxQueued: 0 };
+const POLICIES: readonly unknown[] = ['send', 'drop', 'conflate'] satisfies SlowPolicy[];
+/** Most milliseconds between two looks for histories that are not needed any more. */
+const SWEEP_INTERVAL = 60_000;
+
+/** A topic that has subscribers, or a history. */
+interface Topic {
+  readonly members: Set<Member>;
+  readonly history: History | undefined;
+}
+
+/** A random id: 16 characters. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_');
+}
+
+/** Text, or a copy of the bytes. @throws {TypeError} for anything else. */
+function ownData(data: unknown, binary: boolean | undefined): string | Uint8Array {
+  if (typeof data === 'string' && binary !== true) return data;
+  let bytes: Uint8Array;
+  if (typeof data === 'string') bytes = new TextEncoder().encode(data);
+  else if (ArrayBuffer.isView(data)) bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  else if (isArrayBuffer(data)) bytes = new Uint8Array(data.slice(0));
+  else throw new TypeError('A message of a topic must be a string, an ArrayBuffer or a view');
+  return binary === false ? decodeUtf8(bytes) : bytes;
+}
+
+/**
+ * Topics of WebSockets.
+ *
+ * Sockets of every class work: ws-style, W3C, and a runtime's own. A socket that closes leaves all its topics at once.
+ */
+export class Topics extends TypedEmitter<TopicsEvents> {
+  readonly #options: TopicsOptions & typeof DEFAULTS;
+  readonly #id: string = randomId();
+  readonly #topics: Map<string, Topic> = new Map();
+  readonly #patterns: PatternTrie<Set<Member>> = new PatternTrie();
+  readonly #members: WeakMap<object, Member> = new WeakMap();
+  readonly #counts: Counts = { delivered: 0, dropped: 0, conflated: 0 };
+  readonly #link: BusLink | null;
+  #sweep: Timer | undefined;
+  #isClosed = false;
+
+  /**
+   * @throws {TypeError | RangeError} for an invalid option.
+   */
+  constructor(options?: TopicsOptions) {
+    super();
+    const given = { ...DEFAULTS, ...ownOptions(options) } as TopicsOptions & typeof DEFAULTS;
+    for (const name of ['maxLag', 'maxSubscriptions', 'maxQueued'] as const) checkLimit(name, given[name]);
+    if (typeof given.slow !== 'function' && given.slow !== undefined) checkPolicy(given.slow);
+    if (typeof given.history !== 'function' && given.history !== undefined) checkHistory(given.history);
+    this.#options = given;
+    const { bus, maxQueued } = given;
+    this.#link = bus === undefined ? null : new BusLink(bus, this.#id, maxQueued, this.#receiver());
+  }
+
+  /** Fulfilled once the bus is connected. Rejects if it cannot. Fulfilled at once without a bus. */
+  get ready(): Promise<void> {
+    return this.#link?.ready ?? Promise.resolve();
+  }
+
+  /** Numbers of messages, by subscriber, since the start. */
+  get counts(): Readonly<Counts> {
+    return { ...this.#counts };
+  }
+
+  /**
+   * Subscribes a socket to a topic or a pattern. It gets messages from now on; the promise tells about the past, and the bus.
+   *
+   * Messages that were missed since `since` are delivered in order and before any newer one, or not at all: `recovered` says which.
+   *
+   * @throws {TypeError} (as a rejection, like the others) for an invalid name, or `since` with a pattern.
+   * @throws {RangeError} if the socket has too many subscriptions.
+   * @throws {Error} if the socket is closed, or the bus cannot subscribe.
+   */
+  async subscribe(socket: TopicSocket, name: string, options?: SubscribeOptions): Promise<Subscribed> {
+    return this.join(this.#memberOf(socket, plain), name, options);
+  }
+
+  /** Ends a subscription. Returns whether there was one. */
+  unsubscribe(socket: TopicSocket, name: string): boolean {
+    const member = this.#members.get(socket);
+    if (member === undefined || !member.names.delete(name)) return false;
+    this.#leave(member, name);
+    return true;
+  }
+
+  /** The topics and patterns of a socket. */
+  of(socket: TopicSocket): string[] {
+    return [...(this.#members.get(socket)?.names ?? [])];
+  }
+
+  isSubscribed(socket: TopicSocket, name: string): boolean {
+    return this.#members.get(socket)?.names.has(name) ?? false;
+  }
+
+  /** The sockets of this process that are subscribed to exactly this topic or pattern. */
+  subscribers(name: string): TopicSocket[] {
+    return [...this.#setOf(name)].map(({ socket }) => socket);
+  }
+
+  /** The subscribers in this process to exactly this topic or pattern. */
+  presence(name: string): Presence {
+    const ids = [...this.#setOf(name)].map(({ id }) => id);
+    return { count: ids.length, ids };
+  }
+
+  /**
+   * Publishes a message to the subscribers of a topic, and of patterns that match it. Without a bus the sockets have it when this returns.
+   *
+   * @param data Text or bytes, which are copied.
+   * @throws {TypeError} (as a rejection, like the others) for an invalid topic, or data of another type.
+   * @throws {Error} if the bus is away, and `maxQueued` has no room.
+   */
+  async publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: PublishOptions): Promise<Published> {
+    checkTopic(topic);
+    const { binary, compress, except } = ownOptions(options);
+    if (compress !== undefined) checkFlag('compress', compress);
+    if (this.#isClosed) throw new Error('The topics are closed');
+    const own = ownData(data, binary);
+    const limits = this.#historyOf(topic);
+    const link = this.#link;
+    if (link !== null && limits !== undefined && link.hasHistory) {
+      if (except !== undefined) throw new TypeError('The "except" option does not work with a history on a bus');
+      const local = this.#receivers(topic).length;
+      const position = await link.publish(topic, own, limits);
+      return { local, offset: position?.offset };
+    }
+    const history = limits && this.#topicOf(topic).history;
+    const message = history?.add(topic, own) ?? { topic, data: own, position: undefined };
+    const local = this.#fanOut(message, except, compress);
+    if (link !== null) await link.publish(topic, own, undefined);
+    return { local, offset: message.position?.offset };
+  }
+
+  /** Ends all subscriptions, and closes the bus. The sockets stay open. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimer(this.#sweep);
+    const names = new Set<Member>();
+    for (const { members } of this.#topics.values()) for (const member of members) names.add(member);
+    for (const member of names) this.#forget(member);
+    this.#topics.clear();
+    await this.#link?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Subscribes with an encoder of its own: for protocols over topics.
+   *
+   * @internal
+   * @param onJoined Called before messages that were missed are delivered.
+   */
+  async join(
+    member: Member,
+    name: string,
+    options?: SubscribeOptions,
+    onJoined: (subscribed: Subscribed) => void = () => {},
+  ): Promise<Subscribed> {
+    checkName(name);
+    const { since } = ownOptions(options);
+    if (since !== undefined) checkSince(name, since);
+    if (this.#isClosed) throw new Error('The topics are closed');
+    if (member.socket.readyState > 1) throw new Error('The WebSocket is closed');
+    const { maxSubscriptions } = this.#options;
+    if (!member.names.has(name) && maxSubscriptions > 0 && member.names.size >= maxSubscriptions) {
+      throw new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`);
+    }
+    this.#enter(member, name);
+    const link = this.#link;
+    const limits = isPattern(name) ? undefined : this.#historyOf(name);
+    if (link === null || limits === undefined || !link.hasHistory) {
+      const recovery = limits && this.#recoverHere(name, since);
+      const subscribed = { recovered: recovery?.messages !== undefined && since !== undefined, position: recovery?.position };
+      if (link !== null) await link.subscribe(name);
+      onJoined(subscribed);
+      for (const message of subscribed.recovered ? recovery!.messages! : []) member.send(message);
+      return subscribed;
+    }
+    return this.#joinWithBus(member, name, since, limits, onJoined);
+  }
+
+  /**
+   * The member for a socket.
+   *
+   * @internal
+   */
+  memberOf(socket: TopicSocket, encode: Encoder): Member {
+    return this.#memberOf(socket, encode);
+  }
+
+  /** Keeps newer messages back until those of the bus's history are there. */
+  async #joinWithBus(
+    member: Member,
+    name: string,
+    since: Position | undefined,
+    limits: HistoryLimits,
+    onJoined: (subscribed: Subscribed) => void,
+  ): Promise<Subscribed> {
+    const held: TopicMessage[] = [];
+    (member.held ??= new Map()).set(name, held);
+    let recovery: Recovery;
+    try {
+      await this.#link!.subscribe(name);
+      recovery = await this.#link!.recover(name, since, limits);
+    } catch (error) {
+      member.held.delete(name);
+      if (member.names.delete(name)) this.#leave(member, name);
+      throw error;
+    }
+    const subscribed = { recovered: since !== undefined && recovery.messages !== undefined, position: recovery.position };
+    onJoined(subscribed);
+    for (const message of subscribed.recovered ? recovery.messages! : []) member.send(message);
+    member.held.delete(name);
+    const { epoch, offset } = recovery.position;
+    for (const message of held) {
+      if (message.position?.epoch !== epoch || message.position.offset > offset) member.send(message);
+    }
+    return subscribed;
+  }
+
+  #recoverHere(name: string, since: Position | undefined): Recovery | undefined {
+    const history = this.#topicOf(name).history!;
+    return since === undefined ? { messages: undefined, position: history.position } : history.recover(since);
+  }
+
+  #memberOf(socket: TopicSocket, encode: Encoder): Member {
+    const known = this.#members.get(socket);
+    if (known !== undefined) {
+      if (known.encode !== encode)
+        throw new TypeError('The WebSocket has subscriptions of another kind: use either serve() or subscribe()');
+      return known;
+    }
+    if (typeof (socket as Partial<TopicSocket>).addEventListener !== 'function') {
+      throw new TypeError('Topics need a WebSocket with addEventListener(): on Bun, that of upgrade() of "wasock/bun"');
+    }
+    const member = new Member(socket, encode, randomId(), { counts: this.#counts, maxLag: this.#options.maxLag });
+    this.#members.set(socket, member);
+    socket.addEventListener('close', () => this.#forget(member));
+    return member;
+  }
+
+  #forget(member: Member): void {
+    const names = [...member.names];
+    member.names.clear();
+    for (const name of names) this.#leave(member, name);
+  }
+
+  #enter(member: Member, name: string): void {
+    if (member.names.has(name)) return;
+    member.names.add(name);
+    let set: Set<Member>;
+    if (isPattern(name)) {
+      set = this.#patterns.get(name) ?? new Set();
+      if (set.size === 0) this.#patterns.set(name, set);
+    } else {
+      set = this.#topicOf(name).members;
+    }
+    set.add(member);
+    if (set.size === 1) this.emit('subscribed', name);
+  }
+
+  #leave(member: Member, name: string): void {
+    const set = this.#setOf(name);
+    set.delete(member);
+    member.held?.delete(name);
+    if (set.size > 0) return;
+    if (isPattern(name)) this.#patterns.delete(name);
+    else if (this.#topics.get(name)?.history === undefined) this.#topics.delete(name);
+    this.#link?.unsubscribe(name);
+    this.emit('unsubscribed', name);
+  }
+
+  #setOf(name: string): Set<Member> {
+    return (isPattern(name) ? this.#patterns.get(name) : this.#topics.get(name)?.members) ?? new Set();
+  }
+
+  /** The topic, made if it is not there. */
+  #topicOf(name: string): Topic {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    const limits = this.#link?.hasHistory ? undefined : this.#historyOf(name);
+    const topic = { members: new Set<Member>(), history: limits && new History(limits, this.#id) };
+    this.#topics.set(name, topic);
+    if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, Math.min(limits.ttl, SWEEP_INTERVAL));
+    return topic;
+  }
+
+  readonly #onSweep = (): void => {
+    this.#sweep = undefined;
+    let shortest = Infinity;
+    for (const [name, { history, members }] of this.#topics) {
+      if (history === undefined) continue;
+      if (members.size === 0 && history.isStale) this.#topics.delete(name);
+      else shortest = Math.min(shortest, this.#historyOf(name)?.ttl ?? SWEEP_INTERVAL);
+    }
+    if (shortest < Infinity) this.#sweep = setTimer(this.#onSweep, Math.min(shortest, SWEEP_INTERVAL));
+  };
+
+  #historyOf(topic: string): HistoryLimits | undefined {
+    const { history } = this.#options;
+    if (typeof history !== 'function') return history;
+    const limits = history(topic);
+    if (limits !== undefined) checkHistory(limits);
+    return limits;
+  }
+
+  #policyOf(topic: string): SlowPolicy {
+    const { slow = 'send' } = this.#options;
+    return typeof slow === 'function' ? checkPolicy(slow(topic)) : slow;
+  }
+
+  /** The members that are subscribed to `topic`, by name or by patterns, each once. */
+  #receivers(topic: string): Member[] {
+    const members = this.#topics.get(topic)?.members;
+    const receivers = members === undefined ? [] : [...members];
+    const own = receivers.length;
+    let seen: Set<Member> | undefined;
+    this.#patterns.match(topic, (others) => {
+      seen ??= new Set(receivers.slice(0, own));
+      for (const member of others) {
+        if (seen.has(member)) continue;
+        seen.add(member);
+        receivers.push(member);
+      }
+    });
+    return receivers;
+  }
+
+  /** @returns The subscribers. */
+  #fanOut(message: TopicMessage, except?: TopicSocket, compress?: boolean): number {
+    const policy = this.#policyOf(message.topic);
+    let count = 0;
+    const receivers = this.#receivers(message.topic).filter((member) => {
+      if (member.socket === except || !member.isOpen) return false;
+      count++;
+      return member.accepts(message, policy);
+    });
+    deliver(message, receivers, compress, this.#counts);
+    return count;
+  }
+
+  #receiver(): ConstructorParameters<typeof BusLink>[3] {
+    return {
+      onMessage: (message) => void this.#fanOut(message),
+      onGap: (name) => this.emit('gap', name),
+      onError: (error) => void this.emit('busError', toError(error)),
+      historyOf: (topic) => this.#historyOf(topic),
+    };
+  }
+}
+
+function checkPolicy(policy: SlowPolicy): SlowPolicy {
+  if (!POLICIES.includes(policy)) refuse(TypeError, 'slow', "'send', 'drop' or 'conflate'", policy);
+  return policy;
+}
+
+function checkHistory(limits: HistoryLimits): void {
+  if (Object(limits) !== limits) refuse(TypeError, 'history', 'an object or a function', limits);
+  checkLimit('history.size', limits.size);
+  checkTime('history.ttl', limits.ttl);
+}
+
+function checkSince(name: string, since: Position): void {
+  if (isPattern(name)) throw new TypeError('The "since" option does not work with a pattern');
+  const { epoch, offset } = Object(since) as Partial<Position>;
+  if (typeof epoch !== 'string') refuse(TypeError, 'since.epoch', 'a string', epoch);
+  checkLimit('since.offset', offset);
+}

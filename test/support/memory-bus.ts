@@ -1,0 +1,120 @@
+// A bus in memory: several `Topics` in one process, as if they were in several. It can go away and lose messages.
+
+import type { Bus, BusEvents, BusRecovery } from '../../src/topics/bus.ts';
+import { History, type HistoryLimits } from '../../src/topics/history.ts';
+import type { Position } from '../../src/topics/messages.ts';
+import { isPattern } from '../../src/topics/names.ts';
+
+/** The engine that the buses of all processes use. */
+export class MemoryEngine {
+  readonly buses: Set<MemoryBus> = new Set();
+  readonly histories: Map<string, { history: History; envelopes: Uint8Array[] }> = new Map();
+  epoch = 'engine-1';
+
+  publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Position | undefined {
+    let position: Position | undefined;
+    if (limits !== undefined) {
+      const kept = this.#historyOf(topic, limits);
+      position = kept.history.add(topic, envelope).position;
+    }
+    for (const bus of this.buses) bus.receive(topic, envelope, position);
+    return position;
+  }
+
+  recover(topic: string, since: Position | undefined, limits: HistoryLimits): BusRecovery {
+    const { history } = this.#historyOf(topic, limits);
+    const { messages, position } = since ? history.recover(since) : { messages: undefined, position: history.position };
+    const envelopes = messages?.map(({ data, position: at }) => ({ envelope: data as Uint8Array, position: at! }));
+    return { envelopes, position };
+  }
+
+  /** Forgets everything, as an engine that was started anew. */
+  reset(): void {
+    this.histories.clear();
+    this.epoch += '+';
+  }
+
+  #historyOf(topic: string, limits: HistoryLimits): { history: History; envelopes: Uint8Array[] } {
+    let kept = this.histories.get(topic);
+    if (kept === undefined) {
+      kept = { history: new History(limits, this.epoch), envelopes: [] };
+      this.histories.set(topic, kept);
+    }
+    return kept;
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+function matches(name: string, topic: string): boolean {
+  if (!isPattern(name)) return name === topic;
+  const source = name.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace(/>$/, '.+');
+  return new RegExp(`^${source}$`).test(topic);
+}
+
+export class MemoryBus implements Bus {
+  readonly #engine: MemoryEngine;
+  readonly names: Set<string> = new Set();
+  #events: BusEvents | undefined;
+  #isAway = false;
+  readonly history: Bus['history'];
+
+  constructor(engine: MemoryEngine, { keeps }: { readonly keeps: boolean }) {
+    this.#engine = engine;
+    if (keeps) {
+      this.history = async (topic, since, limits) => {
+        await turn();
+        this.#check();
+        return engine.recover(topic, since, limits);
+      };
+    }
+  }
+
+  async connect(_id: string, events: BusEvents): Promise<void> {
+    this.#events = events;
+    await turn();
+    this.#engine.buses.add(this);
+  }
+
+  async publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Promise<Position | undefined> {
+    await turn();
+    this.#check();
+    return this.#engine.publish(topic, envelope, limits);
+  }
+
+  async subscribe(name: string): Promise<void> {
+    await turn();
+    this.names.add(name);
+  }
+
+  async unsubscribe(name: string): Promise<void> {
+    await turn();
+    this.names.delete(name);
+  }
+
+  async close(): Promise<void> {
+    await turn();
+    this.#engine.buses.delete(this);
+  }
+
+  /** Called by the engine. */
+  receive(topic: string, envelope: Uint8Array, position: Position | undefined): void {
+    if (this.#isAway || ![...this.names].some((name) => matches(name, topic))) return;
+    this.#events!.deliver(topic, envelope, position);
+  }
+
+  /** Loses the connection. */
+  leave(): void {
+    this.#isAway = true;
+    this.#events!.onError(new Error('The engine is away'));
+  }
+
+  comeBack(): void {
+    this.#isAway = false;
+    this.#events!.onRestored();
+  }
+
+  #check(): void {
+    if (this.#isAway) throw new Error('The engine is away');
+  }
+}

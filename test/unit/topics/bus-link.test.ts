@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
+import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
+
+/** A WebSocket that keeps what it gets. */
+class FakeSocket extends EventTarget {
+  readyState = 1;
+  bufferedAmount = 0;
+  readonly received: (string | number[])[] = [];
+
+  send(data: string | Uint8Array): void {
+    this.received.push(typeof data === 'string' ? data : [...data]);
+  }
+
+  close(): void {
+    this.readyState = 3;
+    this.dispatchEvent(new Event('close'));
+  }
+}
+
+const HISTORY = { history: { size: 100, ttl: 60_000 } };
+
+interface Process {
+  readonly topics: Topics;
+  readonly bus: MemoryBus;
+  readonly gaps: string[];
+  readonly errors: string[];
+}
+
+function start(engine: MemoryEngine, keeps: boolean, options: TopicsOptions = {}): Process {
+  const bus = new MemoryBus(engine, { keeps });
+  const topics = new Topics({ bus, ...options });
+  const gaps: string[] = [];
+  const errors: string[] = [];
+  topics.on('gap', (name) => gaps.push(name)).on('busError', ({ message }) => errors.push(message));
+  return { topics, bus, gaps, errors };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+describe.each([
+  ['without a history', false, {}],
+  ['with a history', true, HISTORY],
+] as const)('processes on a bus %s', (_, keeps, options) => {
+  test('get the messages of each other, once, in order', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, keeps, options), start(engine, keeps, options)];
+    const [a, b] = [new FakeSocket(), new FakeSocket()];
+    await one.topics.subscribe(a, 't');
+    await one.topics.subscribe(a, '*');
+    await two.topics.subscribe(b, 't');
+    const published = await one.topics.publish('t', 'from one');
+    expect(published).toEqual({ local: 1, offset: keeps ? 1 : undefined });
+    await two.topics.publish('t', Uint8Array.of(1, 2));
+    await settle();
+    expect(a.received).toEqual(['from one', [1, 2]]);
+    expect(b.received).toEqual(['from one', [1, 2]]);
+  });
+
+  test('subscribe to what they need, and no longer', async () => {
+    const { topics, bus } = start(new MemoryEngine(), keeps, options);
+    const [a, b] = [new FakeSocket(), new FakeSocket()];
+    await Promise.all([topics.subscribe(a, 't'), topics.subscribe(b, 't'), topics.subscribe(b, 'x.>')]);
+    expect([...bus.names].toSorted()).toEqual(['t', 'x.>']);
+    topics.unsubscribe(a, 't');
+    await settle();
+    expect(bus.names.has('t')).toBe(true);
+    b.close();
+    await settle();
+    expect([...bus.names]).toEqual([]);
+    // The steps of a name follow each other, whatever is asked for in one turn.
+    const c = new FakeSocket();
+    void topics.subscribe(c, 't');
+    topics.unsubscribe(c, 't');
+    await topics.subscribe(c, 't');
+    await settle();
+    expect([...bus.names]).toEqual(['t']);
+  });
+});
+
+describe('a bus that goes away', () => {
+  test('has its messages of meanwhile delivered before newer ones, if it keeps them', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    await two.topics.publish('t', '1');
+    await settle();
+    one.bus.leave();
+    for (const text of ['2', '3']) await two.topics.publish('t', text);
+    one.bus.comeBack();
+    engine.publish('t', (await envelopeOf('4'))!, HISTORY.history);
+    await settle();
+    expect(a.received).toEqual(['1', '2', '3', '4']);
+    expect([one.gaps, one.errors]).toEqual([[], ['The engine is away']]);
+  });
+
+  test('is a gap if it keeps nothing, or has forgotten', async () => {
+    const engine = new MemoryEngine();
+    const one = start(engine, false);
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    await one.topics.subscribe(a, 'p.*');
+    one.bus.leave();
+    one.bus.comeBack();
+    await settle();
+    expect(one.gaps).toEqual(['t', 'p.*']);
+
+    const two = start(engine, true, HISTORY);
+    await two.topics.subscribe(a, 't');
+    await two.topics.publish('t', 'x');
+    await settle();
+    two.bus.leave();
+    engine.reset();
+    two.bus.comeBack();
+    await settle();
+    expect(two.gaps).toEqual(['t']);
+    await two.topics.publish('t', 'after');
+    await settle();
+    expect(a.received.at(-1)).toBe('after');
+    expect(two.gaps).toEqual(['t']);
+  });
+
+  test('makes publishing reject, or wait up to a bound', async () => {
+    const engine = new MemoryEngine();
+    const one = start(engine, false);
+    await one.topics.ready;
+    one.bus.leave();
+    await expect(one.topics.publish('t', 'x')).rejects.toThrow('away');
+
+    const two = start(engine, false, { maxQueued: 50 });
+    const listener = start(engine, false);
+    const a = new FakeSocket();
+    await listener.topics.subscribe(a, 't');
+    await two.topics.ready;
+    two.bus.leave();
+    const first = two.topics.publish('t', '1');
+    const second = two.topics.publish('t', '2');
+    await expect(two.topics.publish('t', '3')).rejects.toThrow('full');
+    two.bus.comeBack();
+    await Promise.all([first, second]);
+    await settle();
+    expect(a.received).toEqual(['1', '2']);
+  });
+});
+
+describe('recovery over a bus', () => {
+  test('delivers what was missed before what comes meanwhile', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    const { position } = await one.topics.subscribe(a, 't');
+    a.close();
+    for (const text of ['1', '2']) await two.topics.publish('t', text);
+    const b = new FakeSocket();
+    // Another subscriber, so that the bus delivers live messages during the recovery.
+    await two.topics.subscribe(new FakeSocket(), 't');
+    await one.topics.subscribe(new FakeSocket(), 't');
+    const subscribed = one.topics.subscribe(b, 't', { since: position });
+    for (const text of ['3', '4']) await two.topics.publish('t', text);
+    expect((await subscribed).recovered).toBe(true);
+    await settle();
+    expect(b.received).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('says that it cannot', async () => {
+    const engine = new MemoryEngine();
+    const one = start(engine, true, HISTORY);
+    const since = { epoch: 'another', offset: 3 };
+    expect(await one.topics.subscribe(new FakeSocket(), 't', { since })).toMatchObject({ recovered: false });
+  });
+});
+
+test('a message of an unknown version is an error, and nothing else', async () => {
+  const engine = new MemoryEngine();
+  const one = start(engine, false);
+  const a = new FakeSocket();
+  await one.topics.subscribe(a, 't');
+  engine.publish('t', Uint8Array.of(9, 9, 9));
+  expect(one.errors).toEqual(['The bus brought a message of an unknown kind']);
+  await start(engine, false).topics.publish('t', 'fine');
+  expect(a.received).toEqual(['fine']);
+});
+
+async function envelopeOf(text: string): Promise<Uint8Array | undefined> {
+  const { encodeEnvelope } = await import('../../../src/topics/bus.ts');
+  return encodeEnvelope('another-process!', text);
+}
