@@ -1,4 +1,4 @@
-// Our server in a process of its own, on any of the runtimes: the other half of a pair that no single runtime can be.
+// A program over our sources in a process of its own, on any of the runtimes: our server, for a pair that no single runtime can be.
 // Works where there is node:child_process, so on Node, Deno and Bun alike.
 
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -36,8 +36,8 @@ function machinesNode(): string {
   return found ?? 'node';
 }
 
-/** The program of test/cross/server.ts over `adapter`, as one file. */
-async function bundleServer(adapter: string): Promise<string> {
+/** The program `entry` over `adapter`, as one file. The adapter takes the place of that of Node.js. */
+async function bundleProgram(entry: string, adapter: string): Promise<string> {
   const choice: Plugin = {
     name: 'adapter',
     setup(program) {
@@ -46,14 +46,15 @@ async function bundleServer(adapter: string): Promise<string> {
       }));
     },
   };
-  return await bundle('test/cross/server.ts', { platform: 'node', plugins: [choice] });
+  return await bundle(entry, { platform: 'node', plugins: [choice] });
 }
 
 const bundles = new Map<string, Promise<string>>();
 
-function bundled(adapter: string): Promise<string> {
-  const made = bundles.get(adapter) ?? bundleServer(adapter);
-  bundles.set(adapter, made);
+function bundled(entry: string, adapter: string): Promise<string> {
+  const name = `${adapter} ${entry}`;
+  const made = bundles.get(name) ?? bundleProgram(entry, adapter);
+  bundles.set(name, made);
   return made;
 }
 
@@ -63,30 +64,53 @@ async function urlOf(server: ChildProcess): Promise<string> {
   throw new Error('It wrote no URL');
 }
 
-async function startServer(runtime: ServerRuntime, options: object): Promise<RunningServer> {
+/** A program that runs. */
+export interface SpawnedProgram {
+  readonly process: ChildProcess;
+  /** Standard error so far. */
+  readonly errors: () => string;
+  /** Ends its standard input, which ends the program, and waits. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a program on `runtime`.
+ *
+ * @param entry A path in the repository. Its imports of the adapter of Node.js mean that of the runtime.
+ */
+export async function spawnProgram(runtime: ServerRuntime, entry: string, argument: object): Promise<SpawnedProgram> {
   const { adapter, binary, args } = RUNTIMES[runtime];
   const path = binary();
   if (!existsSync(path))
     throw new Error(`${path} is missing: \`npm test\` installs the runtimes of test/runtimes/package.json`);
-  const folder = await mkdtemp(join(tmpdir(), 'wasock-server-'));
-  const program = join(folder, 'server.mjs');
-  await writeFile(program, await bundled(adapter));
-  const server = spawn(path, [...args, program, JSON.stringify(options)], { cwd: folder, stdio: 'pipe' });
+  const folder = await mkdtemp(join(tmpdir(), 'wasock-program-'));
+  const program = join(folder, 'program.mjs');
+  await writeFile(program, await bundled(entry, adapter));
+  const child = spawn(path, [...args, program, JSON.stringify(argument)], { cwd: folder, stdio: 'pipe' });
   let errors = '';
-  server.stderr.on('data', (chunk: Uint8Array) => (errors += new TextDecoder().decode(chunk)));
-  const ended = once(server, 'exit');
-  const close = async (): Promise<void> => {
-    server.stdin.end();
-    const timer = setTimeout(() => server.kill('SIGKILL'), PATIENCE);
-    await ended;
-    clearTimeout(timer);
-    await rm(folder, { recursive: true });
+  child.stderr.on('data', (chunk: Uint8Array) => (errors += new TextDecoder().decode(chunk)));
+  const ended = once(child, 'exit');
+  return {
+    process: child,
+    errors: () => errors,
+    async close() {
+      child.stdin.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+      await ended;
+      clearTimeout(timer);
+      await rm(folder, { recursive: true });
+    },
   };
+}
+
+async function startServer(runtime: ServerRuntime, options: object): Promise<RunningServer> {
+  const program = await spawnProgram(runtime, 'test/cross/server.ts', options);
+  const close = (): Promise<void> => program.close();
   try {
-    return { url: await urlOf(server), close };
+    return { url: await urlOf(program.process), close };
   } catch (error) {
     await close();
-    throw new Error(`The server on ${runtime} did not start: ${errors}`, { cause: error });
+    throw new Error(`The server on ${runtime} did not start: ${program.errors()}`, { cause: error });
   }
 }
 
