@@ -117,7 +117,7 @@ describe('a server by port', () => {
     await once(socket, 'close');
   });
 
-  test.each([0, 1.5, 400_000, 1e12, Infinity])('takes a headersTimeout of %s', async (headersTimeout) => {
+  test.each([0, 60_000.5, 400_000, 1e12, Infinity])('takes a headersTimeout of %s', async (headersTimeout) => {
     for (const tls of [undefined, { cert: certificate, key }]) {
       const server = serve({ port: 0, host: '127.0.0.1', headersTimeout, tls });
       await once(server, 'listening');
