@@ -196,18 +196,16 @@ export class ServedSession implements Session {
   /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
     if (!this.#isOpen(callback)) return false;
-    return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.#drop);
+    return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.onOutputFailure);
   }
 
-  readonly #drop = (error: CapacityError): void => this.onOutputFailure(error);
-
-  onOutputFailure(error: Error): void {
+  readonly onOutputFailure = (error: Error): void => {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
     guard(platform, () => this.#sink.onError(error));
     this.terminate();
-  }
+  };
 
   #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const compress = options?.compress ?? true;

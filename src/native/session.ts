@@ -8,6 +8,7 @@ import {
   MESSAGE_ASCII,
   MESSAGE_OWNED,
   MESSAGE_TEXT,
+  UNATTACHED,
   type Platform,
   type Role,
   type SendCallback,
@@ -91,7 +92,7 @@ export class NativeSession implements Session {
   readonly #platform: Platform;
   readonly #closeTimeout: number;
   readonly #admission: Admission;
-  #sink: SessionSink | null = null;
+  #sink: SessionSink = UNATTACHED;
   #input: typeof KEEPING | typeof PASSING_ON | typeof IN_A_LISTENER = KEEPING;
   #isPaused = false;
   /** Events that came while the sink was not ready or paused, in order. */
@@ -222,7 +223,7 @@ export class NativeSession implements Session {
   terminate(): void {
     if (this.#state === CLOSED) return;
     drop(this.#socket);
-    this.#platform.defer(() => this.#end(CLOSE_ABNORMAL, NO_BYTES, false));
+    this.#platform.defer(() => this.#lose());
     this.#dropKept();
     this.#beginClosing();
   }
@@ -260,9 +261,9 @@ export class NativeSession implements Session {
       closeCode: CLOSE_POLICY_VIOLATION,
     });
     this.#beginClosing();
-    guard(this.#platform, () => this.#sink?.onError(error));
+    guard(this.#platform, () => this.#sink.onError(error));
     this.#closeWith(CLOSE_POLICY_VIOLATION);
-    this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+    this.#lose();
     // The end is told. The connection itself may take its time for the Close frame.
     this.#dropLater();
   }
@@ -305,10 +306,10 @@ export class NativeSession implements Session {
       const bytes = this.#platform.allocate(this.#platform.byteLength(data));
       this.#platform.writeText(data, bytes, 0);
       const kind = bytes.length === data.length ? MESSAGE_ASCII | MESSAGE_TEXT : MESSAGE_TEXT;
-      this.#sink!.onMessage(bytes, 0, bytes.length, kind | MESSAGE_OWNED);
+      this.#sink.onMessage(bytes, 0, bytes.length, kind | MESSAGE_OWNED);
     } else {
       const bytes = new Uint8Array(data as ArrayBuffer);
-      this.#sink!.onMessage(bytes, 0, bytes.length, MESSAGE_OWNED);
+      this.#sink.onMessage(bytes, 0, bytes.length, MESSAGE_OWNED);
     }
   }
 
@@ -319,7 +320,7 @@ export class NativeSession implements Session {
     // The code 1006 tells of a lost connection. Only a violation is an error, as over byte streams.
     if (this.#error !== undefined && code !== CLOSE_ABNORMAL) {
       this.#beginClosing();
-      guard(this.#platform, () => this.#sink!.onError(this.#error!));
+      guard(this.#platform, () => this.#sink.onError(this.#error!));
     }
     const bytes = new Uint8Array(this.#platform.byteLength(reason));
     this.#platform.writeText(reason, bytes, 0);
@@ -341,7 +342,7 @@ export class NativeSession implements Session {
   }
 
   #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
-    if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.#fail)) return;
+    if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.onOutputFailure)) return;
     this.#socket.send(data);
     this.#sent += length;
     this.#ends.push(this.#sent);
@@ -352,16 +353,13 @@ export class NativeSession implements Session {
     this.#platform.defer(this.#look);
   }
 
-  /** Drops a peer that takes too little of what is sent. */
-  readonly #fail = (error: CapacityError): void => this.onOutputFailure(error);
-
-  onOutputFailure(error: Error): void {
+  readonly onOutputFailure = (error: Error): void => {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
-    guard(this.#platform, () => this.#sink?.onError(error));
+    guard(this.#platform, () => this.#sink.onError(error));
     this.terminate();
-  }
+  };
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const message = this.#fragments.add(bytes, isText, options, callback);
@@ -385,7 +383,7 @@ export class NativeSession implements Session {
       this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
     }
     for (const { callback } of done) guard(this.#platform, () => callback());
-    if (isEmpty && hasWaited && !this.#isClosed) guard(this.#platform, () => this.#sink?.onDrain());
+    if (isEmpty && hasWaited && !this.#isClosed) guard(this.#platform, () => this.#sink.onDrain());
   };
 
   // The end.
@@ -402,7 +400,7 @@ export class NativeSession implements Session {
     if (this.#state !== OPEN) return;
     this.#state = CLOSING;
     this.#dropLater();
-    this.#sink?.onClosing();
+    this.#sink.onClosing();
   }
 
   /** Waits for the end of the closing handshake, `closeTimeout` at most. */
@@ -410,13 +408,18 @@ export class NativeSession implements Session {
     if (this.#closeTimeout === 0) return;
     this.#timer = this.#platform.setTimer(() => {
       drop(this.#socket);
-      this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
+      this.#lose();
     }, this.#closeTimeout);
   }
 
   #stopTimer(): void {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Reports an end without a Close frame of the peer. */
+  #lose(): void {
+    this.#end(CLOSE_ABNORMAL, NO_BYTES, false);
   }
 
   #end(code: number, reason: Uint8Array, wasClean: boolean): void {
@@ -432,7 +435,7 @@ export class NativeSession implements Session {
     if (!wasClean) this.owner?.onUnsent(this.#ends.filter((end) => end > handedOver).length);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
-    guard(this.#platform, () => this.#sink?.onEnd(code, reason, wasClean));
+    guard(this.#platform, () => this.#sink.onEnd(code, reason, wasClean));
   }
 }
 
