@@ -60,7 +60,7 @@ export interface SessionSink {
 
 function ignore(): void {}
 
-/** Ignores all events: the sink of a session before `attach`, and after its end. */
+/** The sink of a session before `attach`, and after its end. */
 export const UNATTACHED: SessionSink = {
   onMessage: ignore,
   onPing: ignore,

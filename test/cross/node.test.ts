@@ -3,9 +3,10 @@
 import { describeContract } from '../contract/contract.ts';
 import { pair } from '../support/pair.ts';
 import { ourClients } from '../support/peers.ts';
-import { spawnedServer, type ServerRuntime } from '../support/spawned-server.ts';
+import type { ProgramRuntime } from '../support/programs.ts';
+import { spawnedServer } from '../support/spawned-server.ts';
 
-const runtimes: readonly ServerRuntime[] = ['deno', 'bun', 'node-26'];
+const runtimes: readonly ProgramRuntime[] = ['deno', 'bun', 'node-26'];
 
 for (const runtime of runtimes) {
   describeContract(pair(ourClients, spawnedServer(runtime, false)));

@@ -1,7 +1,8 @@
-// Deferred tasks: in order, at the end of the turn, each whatever the others do.
+// Deferred tasks: in order, at the end of the turn, each whatever the others do. Timers: late ones wait until sockets were read.
 
-import { expect, test } from 'vitest';
-import { defer } from '../../src/clock.ts';
+import { describe, expect, test } from 'vitest';
+import { clearTimer, defer, ownTimer, setTimer } from '../../src/clock.ts';
+import { sleep } from '../support/sleep.ts';
 
 /** Takes the uncaught exceptions of `run` from the test runner. */
 async function uncaught(run: () => Promise<void>): Promise<unknown[]> {
@@ -50,4 +51,50 @@ test('a deferred task that throws is reported, and takes no other along', async 
   });
   expect(seen).toEqual(['one', 'three', 'five']);
   expect(errors.map((error) => (error as Error).message)).toEqual(['two', 'four']);
+});
+
+/** Blocks the event loop. */
+function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+describe.each([
+  ['setTimer', setTimer],
+  ['ownTimer', ownTimer],
+])('%s', (_, set) => {
+  test('runs a task in time', async () => {
+    const begin = performance.now();
+    const time = await new Promise<number>((resolve) => set(() => resolve(performance.now() - begin), 200));
+    expect(time).toBeGreaterThan(198);
+  });
+
+  test('gives a blocked event loop time to read before it runs a task', async () => {
+    const seen: string[] = [];
+    const done = new Promise<void>((resolve) => {
+      set(() => {
+        seen.push('task');
+        resolve();
+      }, 20);
+    });
+    block(200);
+    const end = performance.now();
+    // As the input that waits: it comes in a later turn than timers that are due.
+    setTimeout(() => seen.push('input'), 20);
+    await done;
+    expect(seen).toEqual(['input', 'task']);
+    expect(performance.now() - end).toBeGreaterThan(90);
+  });
+
+  test('runs no task that was cancelled, before it was due or after', async () => {
+    const seen: string[] = [];
+    clearTimer(set(() => seen.push('early'), 20));
+    const late = set(() => seen.push('late'), 20);
+    block(200);
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    clearTimer(late);
+    clearTimer(late);
+    await sleep(300);
+    expect(seen).toEqual([]);
+  });
 });

@@ -41,7 +41,7 @@ export class Keepalive {
   noteData(): void {
     if (this.#timer === undefined) return;
     if (this.#isWaiting) this.start();
-    else if (!restartTimer(this.#timer)) this.start();
+    else if (!restartTimer(this.#timer, this.#options.interval)) this.start();
   }
 
   #wait(isWaiting: boolean, milliseconds: number): void {

@@ -2,10 +2,11 @@
 
 import { describeContract } from '../../contract/contract.ts';
 import { pair } from '../../support/pair.ts';
-import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
+import type { ProgramRuntime } from '../../support/programs.ts';
+import { spawnedServer } from '../../support/spawned-server.ts';
 import { bunClients } from './peers.ts';
 
-const runtimes: readonly ServerRuntime[] = ['node', 'deno'];
+const runtimes: readonly ProgramRuntime[] = ['node', 'deno'];
 
 for (const runtime of runtimes) {
   describeContract(pair(bunClients, spawnedServer(runtime, false)));

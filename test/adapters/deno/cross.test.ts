@@ -2,10 +2,11 @@
 
 import { describeContract } from '../../contract/contract.ts';
 import type { ServerPeer } from '../../support/pair.ts';
-import { spawnedServer, type ServerRuntime } from '../../support/spawned-server.ts';
+import type { ProgramRuntime } from '../../support/programs.ts';
+import { spawnedServer } from '../../support/spawned-server.ts';
 import { denoPair } from './peers.ts';
 
-const runtimes: readonly ServerRuntime[] = ['node', 'bun'];
+const runtimes: readonly ProgramRuntime[] = ['node', 'bun'];
 
 function describeClients({ name, takesDeflate, createServer }: ServerPeer): void {
   describeContract({ ...denoPair({ name: `our clients on Deno × ${name}`, deflates: takesDeflate }), createServer });
