@@ -14,6 +14,11 @@ export const MESSAGE_ASCII = 2;
 export const MESSAGE_OWNED = 4;
 /** `kind` bit: the message came compressed (RFC 7692). Sessions of a runtime's own WebSocket do not set it. */
 export const MESSAGE_COMPRESSED = 8;
+/**
+ * `kind` bit, the highest: `source` is the message and nothing else, and the program may read it until the sink returns. Only with the option
+ * `borrowMessages`. A sink that does not know of it copies, as from every other source that it does not own.
+ */
+export const MESSAGE_BORROWED = 16;
 
 /** Receiver of a session's events. `onEnd` is the last event. */
 export interface SessionSink {
@@ -24,8 +29,9 @@ export interface SessionSink {
    * @param start First byte of the message in `source`.
    * @param end Behind the last byte.
    * @param kind MESSAGE_ bits. Text has been checked to be UTF-8.
+   * @returns With MESSAGE_BORROWED: true if the program keeps the memory, which then belongs to it.
    */
-  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
+  onMessage(source: Uint8Array, start: number, end: number, kind: number): boolean | void;
   /**
    * A data frame, where the session was made to pass them on one by one.
    *
@@ -234,6 +240,45 @@ export interface Blocks {
   release(block: Region): void;
 }
 
+/**
+ * Memory of one connection, from which the program borrows its messages. It stands between the connection and its sink. Nothing of it is
+ * ever given to another connection.
+ */
+export interface MessageMemory extends Pick<SessionSink, 'onMessage' | 'onFrame'> {
+  /** Sets the receiver of the messages. UNATTACHED frees the memory. @returns Itself. */
+  attach(sink: SessionSink): this;
+  /** Whether long messages are borrowed. Default true. */
+  isOn: boolean;
+  /** Makes the assembler that joins messages in this memory. */
+  createAssembler(platform: Platform): Assembler;
+  /**
+   * The frame for a payload that the program has borrowed, if it can be written from this memory without a copy: its header is written before the
+   * payload. Write it before the call of the program returns, or copy it.
+   */
+  frame(first: number, payload: Uint8Array): Uint8Array | undefined;
+  /** The system did not take all of that frame at once: its memory is not changed before {@link written}. */
+  writing(): void;
+  /** That frame was written, or never will be. */
+  written(): void;
+}
+
+/** Joins the pieces of a message. */
+export interface Assembler {
+  /** Bytes so far. */
+  readonly length: number;
+  /**
+   * Appends `source[start, end)`, which is borrowed.
+   *
+   * @param expected Bytes of the same frame that its header says are still to come; only used to size the memory.
+   * @param isLast Whether the frame is the last one of the message; only used to size the memory.
+   */
+  append(source: Uint8Array, start: number, end: number, expected: number, isLast: boolean): void;
+  /** Hands over the message, and starts anew. Its last frame must be complete. */
+  take(): Uint8Array;
+  /** Drops the bytes so far. */
+  clear(): void;
+}
+
 /** A frame in memory that is not written to any more: `region.bytes[start, end)`. */
 export interface SharedFrame {
   readonly region: Region;
@@ -265,6 +310,8 @@ export interface Platform {
   slab(length: number): Region;
   /** Memory for long messages on their way through the library. No program may reach it. */
   readonly blocks: Blocks;
+  /** Makes the memory for the option `borrowMessages`. Left out where the option is refused. */
+  borrowMemory?(mode: true | 'checked'): MessageMemory;
   /** Makes a string of valid UTF-8. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */

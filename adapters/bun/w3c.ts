@@ -5,6 +5,7 @@ import {
   connectTo,
   createConnect,
   createWebSocketClass,
+  makeBorrowedEvent,
   type W3CWebSocket,
   type WebSocketConstructor,
 } from '../../src/api/w3c/index.ts';
@@ -24,7 +25,7 @@ export type { Refused, Upgraded, UpgradeOptions } from './native.ts';
 const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
 /** The WebSocket of the WHATWG standard on Bun, over its TCP sockets: with `headers`, `tls` and limits, which Bun's own has not all of. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform, makeBorrowedEvent);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 

@@ -4,6 +4,7 @@ import {
   accept,
   createConnect,
   createWebSocketClass,
+  makeBorrowedEvent,
   type W3CWebSocket,
   type WebSocketConstructor,
 } from '../../src/api/w3c/index.ts';
@@ -20,7 +21,7 @@ export type { Refused, UpgradeOptions, Upgraded } from './native.ts';
 const runtime = createClientRuntime(network, platform, () => deflateEngine);
 
 /** The WebSocket of the WHATWG standard on Deno, over its TCP sockets: with `tls`, permessage-deflate and limits, which Deno's own has not. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform, makeBorrowedEvent);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 

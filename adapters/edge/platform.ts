@@ -1,5 +1,6 @@
 // The platform made of web APIs only: no Node.js, only globals that every worker has.
 
+import type { BorrowMode } from '../../src/base/options.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
@@ -78,4 +79,10 @@ function utf8Length(text: string): number {
     }
   }
   return length;
+}
+
+/** @throws {TypeError} for the option `borrowMessages`, because this platform has no memory for it. */
+export function refuseBorrowing(options: { readonly borrowMessages?: BorrowMode | undefined }): void {
+  if (options.borrowMessages)
+    throw new TypeError('The "borrowMessages" option is for Node.js, Deno and Bun: leave it out here');
 }

@@ -14,7 +14,7 @@ import type { ByteStream } from '../../src/http1/network.ts';
 import { createClientRuntime } from '../../src/http1/runtime.ts';
 import { currentDeflateEngine } from './compression.ts';
 import { createNetwork } from './network.ts';
-import { platform } from './platform.ts';
+import { platform, refuseBorrowing } from './platform.ts';
 import { acceptUpgrade, type Refused, type UpgradeOptions } from './upgrade.ts';
 
 export * from '../../src/admission/public.ts';
@@ -26,6 +26,7 @@ const runtime: ClientRuntime<ByteStream> = {
   ...client,
   checkOptions(options) {
     client.checkOptions(options);
+    refuseBorrowing(options);
     if (options.perMessageDeflate === true && currentDeflateEngine() === undefined) {
       throw new TypeError('perMessageDeflate: call enableDeflate() of "wasock/edge/deflate" first');
     }

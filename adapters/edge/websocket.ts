@@ -9,6 +9,7 @@ import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { bufferPlatform } from './buffers.ts';
 import { deflateEngine } from './deflate-engine.ts';
 import { createNetwork } from './network.ts';
+import { refuseBorrowing } from './platform.ts';
 
 /**
  * The WebSocket of ws 8 in a worker; see {@link WebSocketBase}. One lives no longer than the request that made it. Options that speak of
@@ -29,15 +30,19 @@ export class WebSocket extends WebSocketBase {
   }
 }
 expose(WebSocket);
-bindRuntime(
-  WebSocket,
-  createStreamRuntime({
-    network: createNetwork(connect, bufferPlatform),
-    platform: bufferPlatform,
-    deflateEngine,
-    checkDeflateOptions,
-    createSession() {
-      throw new TypeError('A worker accepts no sockets: call upgrade(request) in its fetch handler');
-    },
-  }),
-);
+const runtime = createStreamRuntime({
+  network: createNetwork(connect, bufferPlatform),
+  platform: bufferPlatform,
+  deflateEngine,
+  checkDeflateOptions,
+  createSession() {
+    throw new TypeError('A worker accepts no sockets: call upgrade(request) in its fetch handler');
+  },
+});
+bindRuntime(WebSocket, {
+  ...runtime,
+  checkClientOptions(options, target) {
+    refuseBorrowing(options);
+    runtime.checkClientOptions(options, target);
+  },
+});

@@ -6,7 +6,7 @@ import type { Pass } from '../../src/admission/gate-core.ts';
 import type { Gate } from '../../src/admission/gate.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
-import { ownOptions } from '../../src/base/options.ts';
+import { ownOptions, type BorrowMode } from '../../src/base/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
 import { formatExtensions } from '../../src/handshake/extensions.ts';
 import { formatHead } from '../../src/handshake/headers.ts';
@@ -30,6 +30,7 @@ export interface UpgradeOptions
 const RULES: OptionRules = {
   names: [
     'autoPong',
+    'borrowMessages',
     'bufferPolicy',
     'heartbeat',
     'maxBufferedAmount',
@@ -53,6 +54,7 @@ export interface AcceptedUpgrade {
   readonly extensions: string;
   /** Not attached and not started. */
   readonly session: Session;
+  readonly borrowMessages: BorrowMode | undefined;
 }
 
 const FAILED: Pick<Refusal, 'status' | 'reason' | 'headers'> = { status: 500, reason: 'Internal Server Error', headers: {} };
@@ -144,7 +146,7 @@ function acceptEntered(
   const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
   socket.removeListener('error', destroyFailed);
   pass?.admit(session);
-  return { url, protocol, extensions, session };
+  return { url, protocol, extensions, session, borrowMessages: options.borrowMessages };
 }
 
 /** @returns undefined where Host field and target make no URL. */

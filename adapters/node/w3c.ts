@@ -7,6 +7,7 @@ import {
   connectTo,
   createConnect,
   createWebSocketClass,
+  makeBorrowedEvent,
   type ClientRuntime,
   type W3CWebSocket,
   type WebSocketConstructor,
@@ -30,7 +31,7 @@ const runtime: ClientRuntime<Duplex> = {
 };
 
 /** The WebSocket of the WHATWG standard on Node.js. */
-export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform);
+export const WebSocket: WebSocketConstructor = createWebSocketClass(createConnect(runtime), platform, makeBorrowedEvent);
 export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
@@ -71,7 +72,7 @@ export function upgrade(
 ): Upgraded | Refused {
   const accepted = acceptUpgrade(request, socket, options);
   if (accepted === null) return { response: undefined, socket: null };
-  const { url, protocol, extensions, session } = accepted;
+  const { url, protocol, extensions, session, borrowMessages } = accepted;
   const connect = connectTo(session, protocol, extensions, head);
-  return { response: undefined, socket: accept(WebSocket, url, connect) };
+  return { response: undefined, socket: accept(WebSocket, url, connect, { borrowMessages }) };
 }

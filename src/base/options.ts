@@ -104,6 +104,9 @@ export type BufferPolicy = 'close' | 'drop' | 'throw';
 
 const POLICIES: readonly unknown[] = ['close', 'drop', 'throw'] satisfies BufferPolicy[];
 
+/** Whether the program borrows messages: `'checked'` takes them away when its listeners have returned. */
+export type BorrowMode = boolean | 'checked';
+
 /** Options for which null is a value, as in ws: no set of clients, a subprotocol and a version that do not exist. */
 const NULLABLE: ReadonlySet<string> = new Set(['clientTracking', 'protocols', 'protocolVersion']);
 
@@ -126,7 +129,7 @@ export function ownOptions<Options extends object>(given: Options | null | undef
  * The options that a program gave: {@link ownOptions}, checked.
  *
  * @throws {RangeError} that names an invalid limit or time.
- * @throws {TypeError} for an unknown `bufferPolicy`.
+ * @throws {TypeError} for an unknown `bufferPolicy` or `borrowMessages`.
  */
 export function readOptions<Options extends object>(given: Options | null | undefined): Options {
   const options = ownOptions(given);
@@ -134,6 +137,9 @@ export function readOptions<Options extends object>(given: Options | null | unde
     CHECKS.get(name)?.(name, value);
     if (name === 'bufferPolicy' && !POLICIES.includes(value)) {
       refuse(TypeError, name, "'close', 'drop' or 'throw'", value);
+    }
+    if (name === 'borrowMessages' && typeof value !== 'boolean' && value !== 'checked') {
+      refuse(TypeError, name, "true, false or 'checked'", value);
     }
   }
   return options;

@@ -37,6 +37,7 @@ const COMMON = [
 /** Options whose value is what the WebSockets of all runtimes do anyway. They are accepted. */
 const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['autoPong', true],
+  ['borrowMessages', false],
   ['heartbeat', false],
   ['maxBufferedChunks', 0],
   ['maxFragments', 0],
@@ -51,6 +52,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['allowedOrigins', `compare request.headers.get("origin"): ${LOOK_FIRST}`],
   ['allowSynchronousEvents', 'the runtime decides how many events come in a turn'],
   ['autoPong', 'the runtime answers Pings by itself'],
+  ['borrowMessages', 'the runtime makes memory for each message: leave it out, or use WebSocketServer'],
   ['generateMask', 'servers do not mask'],
   ['maxBufferedChunks', 'the runtime joins frames by itself'],
   ['maxFragments', 'the runtime joins fragments by itself: use maxPayload'],

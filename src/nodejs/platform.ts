@@ -10,6 +10,7 @@ import type { Platform } from '../platform.ts';
 import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
 import { allocate, copyToOwn, createCopyMessage, makeView } from './buffers.ts';
+import { ConnectionMemory } from './message-memory.ts';
 
 flushOnExit();
 
@@ -54,6 +55,7 @@ export const platform: Platform = {
   slab: createSlabs(allocate),
   blocks: createBlocks(allocate, MOST_BLOCKS),
   copy: copyToOwn,
+  borrowMemory: (mode) => new ConnectionMemory(mode === 'checked'),
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),
   writeText: (text, target, offset) => utf8Write.call(target, text, offset),

@@ -3,7 +3,7 @@
 // The memory of a message is allocated once, with its exact length: when the length is known, and so much of the message has arrived that
 // the header may be believed. Earlier pieces are staged in memory that grows with them and is never copied to grow.
 
-import type { Platform, Region } from '../platform.ts';
+import type { Assembler, Platform, Region } from '../platform.ts';
 import { BLOCK_BYTES } from './blocks.ts';
 
 /** A header that claims at most so many times the received bytes is believed. The claim alone allocates nothing. */
@@ -15,7 +15,12 @@ const HEADER = 14;
 /** A claim of so few bytes is always believed. Also the shortest memory for staged bytes. */
 const SMALLEST = 256;
 
-export class MessageAssembler {
+/** Whether a header may be believed that claims `total` bytes of a message, of which `length` have arrived. */
+export function isBelievable(total: number, length: number): boolean {
+  return total <= Math.max(SMALLEST, (length + HEADER) * AHEAD);
+}
+
+export class MessageAssembler implements Assembler {
   readonly #platform: Platform;
   /** The message, once it has memory of its own. */
   #message: Uint8Array | null = null;
@@ -32,27 +37,20 @@ export class MessageAssembler {
     this.#platform = platform;
   }
 
-  /** Bytes so far. */
   get length(): number {
     return this.#length;
   }
 
-  /**
-   * Appends `source[start, end)`, which is borrowed.
-   *
-   * @param expected Bytes of the same frame that its header says are still to come; only used to size the memory.
-   * @param isLast Whether the frame is the last one of the message; only used to size the memory.
-   */
   append(source: Uint8Array, start: number, end: number, expected: number, isLast: boolean): void {
     const length = this.#length + end - start;
     const total = length + expected;
-    if (this.#message === null && isLast && total <= Math.max(SMALLEST, (length + HEADER) * AHEAD)) this.#settle(total);
+    if (this.#message === null && isLast && isBelievable(total, length)) this.#settle(total);
     if (this.#message !== null) copyInto(this.#message, this.#length, source, start, end);
     else this.#stage(source, start, end);
     this.#length = length;
   }
 
-  /** Hands over the message, in memory of exactly its length, and starts anew. Its last frame must be complete. */
+  /** @returns Memory of exactly its length. */
   take(): Uint8Array {
     const message = this.#message ?? this.#platform.allocate(0);
     this.#message = null;
@@ -60,7 +58,6 @@ export class MessageAssembler {
     return message;
   }
 
-  /** Drops the bytes so far. */
   clear(): void {
     this.#message = null;
     this.#length = 0;
@@ -108,7 +105,7 @@ export class MessageAssembler {
   }
 }
 
-function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
+export function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
   // A view costs more than a few stores: most pieces of a finely fragmented message are small.
   if (end - start <= 32) {
     for (let from = start, to = at; from < end; from++, to++) target[to] = source[from];

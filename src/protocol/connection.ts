@@ -103,6 +103,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
     this.#outbound = new Outbound(platform, role === 'client', this.#compression, this, transport.takesBorrowed);
     this.#inbound = new Inbound(platform, this, UNATTACHED, settings, this.#compression);
+    this.#outbound.outbox.messageMemory = this.#inbound.memory;
     if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this);
   }
 
@@ -138,11 +139,12 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   keepFragments(on: boolean): void {
-    this.#inbound.fragmentEnds = on ? [] : undefined;
+    this.#inbound.keepFragments(on);
   }
 
   attach(sink: SessionSink): void {
-    this.#sink = this.#inbound.receiver = sink;
+    this.#sink = sink;
+    this.#inbound.attach(sink);
   }
 
   start(head?: Uint8Array): void {
@@ -541,7 +543,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       this.#inFlight = batch;
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()), batch.borrowed)) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
-        this.#outbound.outbox.isCongested = true;
+        this.#outbound.outbox.hold(batch);
         return;
       }
       this.#settle(batch);

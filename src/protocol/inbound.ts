@@ -19,7 +19,16 @@ import {
 import { Utf8Error, type PeerError } from '../base/errors.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
 import { DecoderState } from '../codec/codec.ts';
-import { MESSAGE_ASCII, MESSAGE_COMPRESSED, MESSAGE_OWNED, MESSAGE_TEXT, type Platform } from '../platform.ts';
+import {
+  MESSAGE_ASCII,
+  MESSAGE_COMPRESSED,
+  MESSAGE_OWNED,
+  MESSAGE_TEXT,
+  type Assembler,
+  type MessageMemory,
+  type Platform,
+  type SessionSink,
+} from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
 import type { ConnectionSettings } from './settings.ts';
@@ -42,13 +51,8 @@ export interface InboundOwner {
   onBlocked(isBlocked: boolean): void;
 }
 
-/** Receives the messages: a session's sink, without a layer between. */
-export interface MessageReceiver {
-  /** As in SessionSink. May throw: that is a listener's exception. */
-  onMessage(source: Uint8Array, start: number, end: number, kind: number): void;
-  /** As in SessionSink. */
-  onFrame?(first: number, payload: Uint8Array): void;
-}
+/** Receives the messages: a session's sink, without a layer between. May throw: that is a listener's exception. */
+export type MessageReceiver = Pick<SessionSink, 'onMessage' | 'onFrame'>;
 
 /** The flags of a record that is a complete, uncompressed message by itself, opcode aside. */
 const WHOLE_MESSAGE = RECORD_FRAME_START | RECORD_FRAME_END | RECORD_FIN;
@@ -85,9 +89,11 @@ function leastLimit(one: number, other: number): number {
 export class Inbound {
   /** Whether input is ignored: after the peer's Close frame, a violation, or the end of the stream. */
   isEnded: boolean = false;
-  /** The ends of the fragments in the current message. The owner sets it if it needs them. */
+  /** The ends of the fragments in the current message, if they are kept. */
   fragmentEnds: number[] | undefined;
   receiver: MessageReceiver;
+  /** With `borrowMessages`. */
+  readonly memory: MessageMemory | undefined;
   readonly #platform: Platform;
   readonly #owner: InboundOwner;
   readonly #settings: ConnectionSettings;
@@ -99,7 +105,7 @@ export class Inbound {
   #maxWhole: number;
   /** Mask over a record's flags that finds messages in one frame; 0 finds none. */
   readonly #wholeMask: number;
-  #assembler: MessageAssembler | null = null;
+  #assembler: Assembler | null = null;
   /** Bytes of an unfinished header or control frame. */
   #stash: Uint8Array | null = null;
   /** `kind` of the message being assembled. */
@@ -123,6 +129,8 @@ export class Inbound {
     compression: Compression | null,
   ) {
     this.receiver = receiver;
+    const { borrowMessages } = settings;
+    if (borrowMessages !== false) this.memory = platform.borrowMemory?.(borrowMessages);
     this.#platform = platform;
     this.#owner = owner;
     this.#settings = settings;
@@ -135,6 +143,16 @@ export class Inbound {
       allowRsv1: compression !== null,
       skipUtf8Validation: settings.skipUtf8Validation,
     });
+  }
+
+  attach(sink: SessionSink): void {
+    this.receiver = this.memory?.attach(sink) ?? sink;
+  }
+
+  keepFragments(on: boolean): void {
+    this.fragmentEnds = on ? [] : undefined;
+    // Fragments are pieces of a message that the program owns.
+    if (this.memory !== undefined) this.memory.isOn = !on;
   }
 
   get maxPayload(): number {
@@ -304,7 +322,8 @@ export class Inbound {
       if (++this.#fragments > maxFragments && maxFragments > 0) return this.#fail(tooManyFragments());
     }
     if ((flags & RECORD_ASCII) === 0) this.#kind &= ~MESSAGE_ASCII;
-    const assembler = (this.#assembler ??= new MessageAssembler(this.#platform));
+    const assembler = (this.#assembler ??=
+      this.memory?.createAssembler(this.#platform) ?? new MessageAssembler(this.#platform));
     // Refused by the length in the header, before any byte is kept.
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
@@ -317,7 +336,7 @@ export class Inbound {
     else this.#inflate(bytes, this.#kind & (MESSAGE_TEXT | MESSAGE_COMPRESSED));
   }
 
-  #deliverFrame(flags: number, assembler: MessageAssembler): void {
+  #deliverFrame(flags: number, assembler: Assembler): void {
     if ((flags & RECORD_FRAME_END) === 0) return;
     this.receiver.onFrame?.(this.#first, assembler.take());
   }
@@ -356,7 +375,7 @@ export class Inbound {
     if ((kind & MESSAGE_TEXT) !== 0 && !this.#settings.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }
-    if (kept === null) return this.receiver.onMessage(plain, 0, plain.length, kind);
+    if (kept === null) return void this.receiver.onMessage(plain, 0, plain.length, kind);
     try {
       this.receiver.onMessage(plain, 0, plain.length, kind);
     } catch (error) {

@@ -4,7 +4,7 @@
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
-import type { Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
+import type { MessageMemory, Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 export const MAXIMUM_HEADER = 14;
@@ -40,8 +40,10 @@ export interface Batch {
   readonly slots: readonly OutputSlot[];
   /** Blocks that hold the chunks; freed once written. */
   readonly blocks: readonly Region[];
-  /** The last chunk, if it is the program's. */
+  /** The last chunk, if it is the program's, or was borrowed by it. */
   readonly borrowed: Uint8Array | undefined;
+  /** Owner of the last chunk, if the program has borrowed it, and the transport does not copy what it cannot write at once. */
+  readonly messageMemory: MessageMemory | undefined;
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
@@ -49,6 +51,7 @@ export interface Batch {
 
 /** Frees the memory of a batch that is written, or never will be. */
 export function release({ codec, blocks }: Platform, batch: Batch): void {
+  batch.messageMemory?.written();
   for (const slot of batch.slots) codec.releaseSlot(slot);
   for (const block of batch.blocks) blocks.release(block);
 }
@@ -64,8 +67,10 @@ export interface OutboxOwner {
 }
 
 export class Outbox {
-  /** Set by the owner while the transport does not accept more. Long payloads then stay out of the arena, which is for frames that leave soon. */
+  /** Whether the transport does not accept more; the owner ends that. Long payloads then stay out of the arena, which is for frames that leave soon. */
   isCongested: boolean = false;
+  /** Memory of messages that the program has borrowed. Long ones are sent back from there. */
+  messageMemory: MessageMemory | undefined;
   /** The last payload, if it was not copied: it must be written, or {@link own}ed, before the call of the program ends. */
   #borrowed: Uint8Array | undefined;
   readonly #platform: Platform;
@@ -140,12 +145,12 @@ export class Outbox {
    */
   addBytes(first: number, payload: Uint8Array, masked: boolean, ownership: Ownership = BORROWED): void {
     const { length } = payload;
-    if (
-      length >= REFERENCE_FROM &&
-      (this.isCongested || length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED))
-    ) {
-      this.#addLong(first, payload, masked, ownership);
-      return;
+    if (length >= REFERENCE_FROM) {
+      const frame = masked || this.isCongested ? undefined : this.messageMemory?.frame(first, payload);
+      if (frame !== undefined) return this.#addBorrowed(frame);
+      if (this.isCongested || length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED)) {
+        return this.#addLong(first, payload, masked, ownership);
+      }
     }
     const bytes = this.#reserve(length + MAXIMUM_HEADER);
     const at = this.#used;
@@ -195,6 +200,12 @@ export class Outbox {
     this.#borrowed = undefined;
   }
 
+  /** The transport has not accepted all of `batch` at once, and keeps it. */
+  hold({ messageMemory }: Batch): void {
+    this.isCongested = true;
+    messageMemory?.writing();
+  }
+
   /** Takes out all frames, to be written. */
   take(): Batch {
     const last = this.#cut();
@@ -203,7 +214,8 @@ export class Outbox {
       chunks: this.#chunks ?? (last === null ? [] : [last]),
       slots: this.#slots ?? NO_SLOTS,
       blocks: this.#blocks ?? NO_BLOCKS,
-      borrowed: this.#borrowed,
+      borrowed: this.#mayBorrow ? this.#borrowed : undefined,
+      messageMemory: this.#mayBorrow || this.#borrowed === undefined ? undefined : this.messageMemory,
       payloadBytes: this.#payloadBytes,
       callbacks: this.#callbacks ?? NO_CALLBACKS,
     };
@@ -250,8 +262,7 @@ export class Outbox {
       if (masked) this.#platform.codec.maskBytes(payload, 0, payload.length, key);
       this.#addChunk(payload);
     } else if (this.#mayBorrow && !masked && !this.isCongested) {
-      this.#addChunk(payload);
-      this.#borrowed = payload;
+      this.#addBorrowed(payload);
     } else {
       this.#addInPieces(payload, masked, key);
     }
@@ -293,6 +304,11 @@ export class Outbox {
     this.#start = this.#used = 0;
     this.#limit = block.bytes.length;
     return (this.#bytes = block.bytes);
+  }
+
+  #addBorrowed(chunk: Uint8Array): void {
+    this.#addChunk(chunk);
+    this.#borrowed = chunk;
   }
 
   #addChunk(chunk: Uint8Array): void {

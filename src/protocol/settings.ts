@@ -6,6 +6,7 @@ import {
   DEFAULT_MAX_BUFFERED_AMOUNT,
   DEFAULT_MAX_PAYLOAD,
   ownOption,
+  type BorrowMode,
   type BufferPolicy,
 } from '../base/options.ts';
 import type { Role } from '../platform.ts';
@@ -51,6 +52,8 @@ export interface ConnectionOptions extends InboundLimits {
   readonly maxBufferedAmount?: number;
   /** Default `'close'`: the connection is dropped. `'drop'` gives the callback an error, `'throw'` throws it. */
   readonly bufferPolicy?: BufferPolicy;
+  /** Whether the program borrows long messages instead of copies. For platforms that can. Default false. */
+  readonly borrowMessages?: BorrowMode | undefined;
   /** Sends Pings to a silent peer, and drops the connection if the peer stays silent. Default: none. */
   readonly heartbeat?: HeartbeatSettings | undefined;
 }
@@ -66,6 +69,7 @@ export class ConnectionSettings implements Record<keyof ConnectionOptions, unkno
   /** Infinity for no limit. */
   readonly maxBufferedAmount: number = DEFAULT_MAX_BUFFERED_AMOUNT;
   readonly bufferPolicy: BufferPolicy = 'close';
+  readonly borrowMessages: BorrowMode = false;
   readonly heartbeat: HeartbeatSettings | undefined;
   readonly maxPayload: number = DEFAULT_MAX_PAYLOAD;
   readonly maxFramePayload: number = 0;

@@ -3,10 +3,10 @@
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { ADMISSION_OPTIONS } from '../../src/admission/options.ts';
-import { Server as ClassicServer } from '../../src/compat/classic/index.ts';
-import { upgrade } from '../../src/compat/fibjs/index.ts';
+import { Server as ClassicServer, WebSocket as ClassicWebSocket } from '../../src/compat/classic/index.ts';
+import { Socket as FibjsSocket, upgrade } from '../../src/compat/fibjs/index.ts';
 import { WebSocketServer as JshServer } from '../../src/compat/jsh/index.ts';
-import { server as WebSocketNodeServer } from '../../src/compat/websocket-node/index.ts';
+import { client as WebSocketNodeClient, server as WebSocketNodeServer } from '../../src/compat/websocket-node/index.ts';
 
 const FACADES: Readonly<Record<string, (options: object) => unknown>> = {
   classic: (options) => new ClassicServer({ noServer: true, ...options }),
@@ -22,8 +22,23 @@ describe.each(Object.entries(FACADES))('%s', (_, start) => {
     expect(make).toThrow(`no "${name}" option: use WebSocketServer of the main entry point`);
   });
 
+  test('borrowMessages is one as well', () => {
+    for (const borrowMessages of [true, 'checked']) {
+      expect(() => start({ borrowMessages })).toThrow('Older APIs have no "borrowMessages" option');
+    }
+    start({ borrowMessages: false });
+  });
+
   test('options that are null or inherited count as left out', () => {
     start({ maxConnections: null, trustProxy: undefined });
     start({ __proto__: { maxConnections: 1 } });
   });
+});
+
+test.each<[string, (options: object) => unknown]>([
+  ['classic', (options) => new ClassicWebSocket('ws://127.0.0.1:1', options)],
+  ['fibjs', (options) => new FibjsSocket('ws://127.0.0.1:1', options)],
+  ['websocket', (options) => new WebSocketNodeClient(options)],
+])('borrowMessages of a client: %s', (_, start) => {
+  expect(() => start({ borrowMessages: true })).toThrow('Older APIs have no "borrowMessages" option');
 });

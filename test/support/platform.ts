@@ -4,6 +4,7 @@ import { Codec, type Kernel } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
 import { loadKernel } from '../../src/codec/load.ts';
+import { ConnectionMemory } from '../../src/nodejs/message-memory.ts';
 import type { Blocks, Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
 
 interface ManualTimer {
@@ -54,6 +55,10 @@ export class ManualPlatform implements Platform {
 
   view({ bytes }: Region, start: number, length: number): Uint8Array {
     return bytes.subarray(start, start + length);
+  }
+
+  borrowMemory(mode: true | 'checked'): ConnectionMemory {
+    return new ConnectionMemory(mode === 'checked');
   }
 
   decodeText(source: Uint8Array, start: number, end: number): string {

@@ -1,5 +1,6 @@
 // The seam between the W3C face and an adapter: how a WebSocket object comes by its connection. Types only.
 
+import type { BorrowMode } from '../../base/options.ts';
 import type { Session } from '../../platform.ts';
 import type { HeartbeatOptions } from '../../protocol/heartbeat.ts';
 
@@ -24,6 +25,12 @@ export interface ConnectOptions {
   readonly perMessageDeflate?: boolean;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
   readonly maxPayload?: number | undefined;
+  /**
+   * Whether listeners only borrow long messages: `data` is a Uint8Array of memory of the connection that is used again once all listeners have returned. The
+   * data of every message is a Uint8Array then, with UTF-8 for a text, and `isBinary` of the event tells which. True: messages of 4 KiB to 1 MiB are borrowed. `'checked'`,
+   * for tests: all messages are taken away when the listeners have returned, so that views which were kept are empty. Default false.
+   */
+  readonly borrowMessages?: BorrowMode | undefined;
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
   readonly handshakeTimeout?: number | undefined;
   /** Pings a silent server, and drops the connection if it stays silent. True: with the default times. Default false. */

@@ -7,6 +7,7 @@ import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { DEFAULT_MAX_WAITING_BYTES } from '../../base/options.ts';
 import { isError } from '../../base/realms.ts';
 import { CLOSED, CONNECTING, OPEN } from '../../base/states.ts';
+import type { BorrowedMessageEvent } from './borrowed.ts';
 
 /** The members of a WebSocket that are used. */
 export interface WebSocketLike {
@@ -148,7 +149,7 @@ export class EventMessages extends MessageIterator<MessageData> {
   }
 
   readonly #onMessage = (event: Event): void => {
-    const { data } = event as MessageEvent<MessageData>;
+    const data = (event as Partial<BorrowedMessageEvent>).keep?.() ?? (event as MessageEvent<MessageData>).data;
     if (this.waiting === 0 || this.size + this.sizeOf(data) <= this.#maximum) this.add(data);
     else this.end(new RangeError(`More messages wait than the maximum allows (${this.#maximum} bytes)`));
   };

@@ -4,6 +4,7 @@ import { ownOptions } from '../../base/options.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../../base/close-codes.ts';
 import type { Platform, Session, SessionSink } from '../../platform.ts';
 import { checkClose, checkProtocols, toHeaderRecord } from './arguments.ts';
+import type { MakeBorrowedEvent } from './borrowed.ts';
 import { SendQueue } from '../send-queue.ts';
 import { bodyLength, toMessageData, type BinaryType, type Body } from './body.ts';
 import type { Connect, ConnectCallbacks, PendingConnection, W3CWebSocketOptions } from './connect.ts';
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly platform: Platform;
   /** Dispatches an event at the object. */
   readonly fire: (event: Event) => void;
+  /** Where messages can be borrowed. */
+  readonly makeBorrowedEvent?: MakeBorrowedEvent | undefined;
 }
 
 export class Life {
@@ -39,6 +42,8 @@ export class Life {
   #session: Session | null = null;
   /** Stops listening to the signal that aborts the opening handshake. */
   #ignoreSignal: () => void = ignore;
+  /** With `borrowMessages`. */
+  readonly #makeBorrowed: MakeBorrowedEvent | undefined;
   /** Why the connection failed. */
   #error: Error | null = null;
   /** Whether a method of the object is on the stack, so that no event may be fired. */
@@ -51,7 +56,7 @@ export class Life {
    * @throws {TypeError} for a header field or an option of no use.
    */
   constructor(
-    { connect, platform, fire }: Surroundings,
+    { connect, platform, fire, makeBorrowedEvent }: Surroundings,
     url: string,
     protocols: readonly string[],
     options: W3CWebSocketOptions,
@@ -67,6 +72,7 @@ export class Life {
     this.#origin = urlRecord.origin;
     // 12. Run this step in parallel: establish a WebSocket connection given urlRecord, protocols, and client.
     const { protocols: _, headers, signal, ...connectOptions } = options;
+    if (options.borrowMessages) this.#makeBorrowed = makeBorrowedEvent;
     const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: ownOptions(connectOptions) };
     this.#isInCall = true;
     if (!signal?.aborted) this.#pending = connect(request, this.#callbacks());
@@ -202,6 +208,7 @@ export class Life {
         // "When a WebSocket message has been received", 1. If the ready state is not OPEN, return.
         if (this.readyState !== OPEN) return;
         // 2. Convert data. 3. Fire an event named message, with the url's origin.
+        if (this.#makeBorrowed !== undefined) return this.#fire(this.#makeBorrowed(source, start, end, kind, this.#origin));
         const data = toMessageData(this.#platform, this.binaryType, source, start, end, kind);
         this.#fire(new MessageEvent('message', { data, origin: this.#origin }));
       },

@@ -33,6 +33,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
     runtime.checkOptions(options);
     const { tls, dispatcher, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = options;
     const heartbeat = heartbeatSettings(options.heartbeat);
+    const { borrowMessages } = options;
     const makeEngine = perMessageDeflate ? runtime.findDeflateEngine() : undefined;
     const plan = {
       target: parseAddress(url),
@@ -48,7 +49,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
       onOpen(socket, { protocol, extensions, agreement, head }) {
         const compression = agreement && makeEngine && { engine: makeEngine(), agreement };
         const limits = maxPayload === undefined ? {} : { maxPayload };
-        const session = runtime.createSession(socket, { role: 'client', compression, heartbeat, ...limits });
+        const session = runtime.createSession(socket, { role: 'client', compression, heartbeat, borrowMessages, ...limits });
         callbacks.onOpen(session, protocol, extensions, head);
       },
       onFail: (error) => callbacks.onFail(error),

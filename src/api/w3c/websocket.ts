@@ -3,6 +3,7 @@
 import type { Platform, Session } from '../../platform.ts';
 import { readArguments, type ProtocolsOrOptions } from './arguments.ts';
 import { toBody, type BinaryType } from './body.ts';
+import type { MakeBorrowedEvent } from './borrowed.ts';
 import type { Connect, W3CWebSocketOptions } from './connect.ts';
 import { EventHandlers } from './handlers.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from '../../base/states.ts';
@@ -21,10 +22,15 @@ const acceptances = new WeakMap<object, { readonly url: string; readonly connect
  *
  * @param url Scheme `ws:` or `wss:`, no fragment. Check it before the runtime upgrades: nothing may throw after that.
  */
-export function accept(WebSocket: WebSocketConstructor, url: string, connect: Connect): W3CWebSocket {
+export function accept(
+  WebSocket: WebSocketConstructor,
+  url: string,
+  connect: Connect,
+  options?: Pick<W3CWebSocketOptions, 'borrowMessages'>,
+): W3CWebSocket {
   const key = {};
   acceptances.set(key, { url, connect });
-  return new WebSocket(key as string);
+  return new WebSocket(key as string, options);
 }
 
 /** A {@link Connect} to a session that is there. @param head Bytes that came behind the handshake. Kept. */
@@ -39,9 +45,14 @@ export function connectTo(session: Session, protocol: string, extensions: string
  * Makes the class that users construct, so that it has all its members itself, as in browsers.
  *
  * @param connect Makes its connections.
+ * @param makeBorrowedEvent Where the platform has `borrowMemory`.
  */
 // oxlint-disable-next-line max-lines-per-function -- It is one class, whose methods are short.
-export function createWebSocketClass(connect: Connect, platform: Platform): WebSocketConstructor {
+export function createWebSocketClass(
+  connect: Connect,
+  platform: Platform,
+  makeBorrowedEvent?: MakeBorrowedEvent,
+): WebSocketConstructor {
   class WebSocket extends EventTarget {
     readonly #handlers: EventHandlers = new EventHandlers(this);
     readonly #life: Life;
@@ -56,6 +67,7 @@ export function createWebSocketClass(connect: Connect, platform: Platform): WebS
       const surroundings = {
         connect: accepted?.connect ?? connect,
         platform,
+        makeBorrowedEvent,
         fire: (event: Event) => this.#handlers.fire(event),
       };
       this.#life = new Life(surroundings, text, protocols, options);

@@ -5,6 +5,8 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:htt
 import type { Duplex, DuplexOptions } from 'node:stream';
 import { PerMessageDeflate, Receiver, Sender } from '../../nodejs/lowlevel/index.ts';
 import { bindRuntime, type ServerRuntime } from './binding.ts';
+import { emitBorrowed } from './borrowed.ts';
+import { SocketCore } from './core.ts';
 import { expose, WebSocketBase } from './websocket.ts';
 import { extension, subprotocol } from './extension.ts';
 import { defineInternals } from './internals.ts';
@@ -46,6 +48,7 @@ export class WebSocket extends WebSocketBase {
 }
 expose(WebSocket);
 defineInternals(WebSocket);
+SocketCore.emitBorrowed = emitBorrowed;
 
 /**
  * The WebSocketServer of ws 8; see {@link WebSocketServerBase}. With `port` or `unix` it listens by itself; with `server` and `noServer` it

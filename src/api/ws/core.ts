@@ -6,9 +6,10 @@ import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
 import { guard } from '../../base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
-import { MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
+import { MESSAGE_BORROWED, MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
 import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
 import { DeferredSink, type ShapingSink } from './deferred-sink.ts';
+import type { EmitBorrowed } from './borrowed.ts';
 import { emitMessage } from './emitter.ts';
 import { microtasks } from './hooks.ts';
 import { SendQueue } from '../send-queue.ts';
@@ -59,6 +60,8 @@ const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
 const BINARY_TYPES: readonly unknown[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 
 export class SocketCore implements ShapingSink {
+  /** Set by entry points whose platform has `borrowMemory`, so that a worker does not load it. */
+  static emitBorrowed: EmitBorrowed | undefined;
   /** The object that events are emitted on. */
   #ws: WebSocketBase;
   readonly #isServer: boolean;
@@ -381,8 +384,11 @@ export class SocketCore implements ShapingSink {
 
   // From the session.
 
-  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void {
+  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): boolean | void {
     const isBinary = (kind & MESSAGE_TEXT) === 0;
+    if (kind >= MESSAGE_BORROWED && (!isBinary || this.#binaryType === 'nodebuffer')) {
+      return SocketCore.emitBorrowed?.(this.#ws, toBytes(source), isBinary);
+    }
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
     const bytes = isOwned ? ownBuffer(source, start, end) : (this.#session!.copyMessage(source, start, end) as Buffer);
     if (!isBinary || this.#binaryType === 'nodebuffer') return emitMessage(this.#ws, bytes, isBinary);

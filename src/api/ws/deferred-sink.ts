@@ -1,13 +1,13 @@
 // One event a turn: what `allowSynchronousEvents: false` asks for. Reading stops while events wait, so the wait is bounded.
 
-import { MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts';
+import { MESSAGE_BORROWED, MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts';
 import { immediate } from '../../clock.ts';
 
 /** A sink that may be told where the fragments of a message end, as the session will have forgotten. */
 export interface ShapingSink extends SessionSink {
   /** Whether the program itself has paused reading. */
   readonly isPaused: boolean;
-  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): void;
+  onMessage(source: Uint8Array, start: number, end: number, kind: number, fragmentEnds?: readonly number[]): boolean | void;
 }
 
 export class DeferredSink implements SessionSink {
@@ -32,7 +32,7 @@ export class DeferredSink implements SessionSink {
     const fragmentEnds = (isOwned && this.#session.fragmentEnds) || [];
     const bytes = isOwned ? source : this.#session.copyMessage(source, start, end);
     const [from, to] = isOwned ? [start, end] : [0, bytes.length];
-    this.#defer(() => this.#sink.onMessage(bytes, from, to, kind | MESSAGE_OWNED, fragmentEnds));
+    this.#defer(() => this.#sink.onMessage(bytes, from, to, (kind & ~MESSAGE_BORROWED) | MESSAGE_OWNED, fragmentEnds));
   }
 
   onPing(payload: Uint8Array): void {

@@ -30,8 +30,11 @@ interface TypedEmitterConstructor extends Pick<typeof EventEmitter, keyof typeof
 /** Node's EventEmitter. */
 export const TypedEmitter: TypedEmitterConstructor = EventEmitter;
 
+/** `emit` of every emitter that did not replace it. */
+export const emit: EventEmitter['emit'] = EventEmitter.prototype.emit;
+
 /** Where an EventEmitter keeps its listeners: a function when there is one, an array when there are more. */
-interface EmitterState {
+export interface EmitterState {
   _events?: Record<string, unknown>;
   readonly _eventsCount?: number;
 }
@@ -40,18 +43,18 @@ interface EmitterState {
 const ListenerTable = function ListenerTable() {} as unknown as new () => Record<string, unknown>;
 ListenerTable.prototype = Object.create(null) as Record<string, unknown>;
 
+/** Emitters of which `emit` looks at the promises of listeners. */
+export const capturing: WeakSet<EventEmitter> = new WeakSet();
+
 /**
  * Makes an emitter that has no listeners yet keep them where they are found faster: see {@link emitMessage}. For a constructor: an emitter
  * that is made while EventEmitter captures rejections stays as it is, because a listener's promise then needs `emit`.
  */
 export function shapeListeners(emitter: EventEmitter): void {
   const state = emitter as unknown as EmitterState;
-  if (state._events !== undefined && state._eventsCount === 0 && !EventEmitter.captureRejections) {
-    state._events = new ListenerTable();
-  }
+  if (EventEmitter.captureRejections) capturing.add(emitter);
+  else if (state._events !== undefined && state._eventsCount === 0) state._events = new ListenerTable();
 }
-
-const { emit } = EventEmitter.prototype;
 
 /**
  * Emits 'message'. A single listener is called directly, unless `emit` was replaced, which serves every emitter of the process: its

@@ -3,6 +3,7 @@
 
 import type { EventEmitter } from 'node:events';
 import { checkSignal, coreOf } from './core.ts';
+import { keepForPromise } from './borrowed.ts';
 import { TypedEmitter } from './emitter.ts';
 import type * as types from './types.ts';
 import type { Handler, MessageData } from './types.ts';
@@ -135,8 +136,8 @@ function addListener(
   const wrapper: Wrapper = function (...values) {
     const event = wrap(this, values) as never;
     const { handleEvent } = listener as { handleEvent?: (event: never) => void };
-    if (typeof listener === 'object' && handleEvent !== undefined) handleEvent.call(listener, event);
-    else (listener as (event: never) => void).call(this, event);
+    const isObject = typeof listener === 'object' && handleEvent !== undefined;
+    keepForPromise(isObject ? handleEvent.call(listener, event) : (listener as (event: never) => unknown).call(this, event));
   };
   wrapper[registered] = { listener, isAttribute };
   if (once) target.once(type, wrapper);

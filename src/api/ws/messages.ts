@@ -4,6 +4,7 @@ import type { Buffer } from 'node:buffer';
 import { CLOSED } from '../../base/states.ts';
 import { MessageIterator } from '../message-iterator.ts';
 import { findCore } from './core.ts';
+import { ownData } from './borrowed.ts';
 import type { Data, RawData } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 
@@ -54,7 +55,7 @@ export class WebSocketMessages extends MessageIterator<Data> {
   }
 
   readonly #onMessage = (data: RawData, isBinary: boolean): void => {
-    this.add(isBinary ? data : (data as Buffer).toString());
+    this.add(isBinary ? ownData(data) : (data as Buffer).toString());
     if ((this.waiting < MOST_MESSAGES && this.size < MOST_BYTES) || this.#ws.isPaused) return;
     this.#hasPaused = true;
     this.#ws.pause();

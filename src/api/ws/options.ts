@@ -12,7 +12,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions, type BufferPolicy } from '../../base/options.ts';
+import { ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -32,6 +32,12 @@ export interface ConnectionSettings {
   maxBufferedAmount?: number | undefined;
   /** Reaction to a message beyond `maxBufferedAmount`. Default `'close'`. */
   bufferPolicy?: BufferPolicy | undefined;
+  /**
+   * Whether listeners of 'message' only borrow long messages: `data` is memory of the connection that is used again once they have returned. A
+   * copy is for what is needed longer, but for listeners that return a promise, and those of `once`: they keep it. True: messages of 4 KiB to 1 MiB. `'checked'`, for tests: all
+   * messages are taken away when the listeners have returned, so that views which were kept are empty. Default false. Beyond ws.
+   */
+  borrowMessages?: BorrowMode | undefined;
   /** Whether text is passed on unchecked. Default false. */
   skipUTF8Validation?: boolean | undefined;
   /** Pings a silent peer and drops the connection if it stays silent. True: with the default times. Default false. */
@@ -131,10 +137,11 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
 export function sessionSettings(settings: ConnectionSettings): Omit<ConnectionOptions, 'role'> {
   const { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy } = settings;
   const given = { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy };
+  const { borrowMessages } = settings;
   const heartbeat = heartbeatSettings(settings.heartbeat);
   const skipUtf8Validation = settings.skipUTF8Validation ?? false;
   // An undefined option counts as left out. An object made of entries took 3 % of a handshake.
-  return { ...given, heartbeat, skipUtf8Validation } as Omit<ConnectionOptions, 'role'>;
+  return { ...given, borrowMessages, heartbeat, skipUtf8Validation } as Omit<ConnectionOptions, 'role'>;
 }
 
 /** The parameters of `perMessageDeflate`; undefined if it is off. */

@@ -2,6 +2,7 @@
 
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { findCore } from './core.ts';
+import { ownData } from './borrowed.ts';
 import { CLOSED, CONNECTING } from '../../base/states.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
@@ -24,7 +25,7 @@ class WebSocketStream extends Duplex {
     super({ ...ownOptions(options), autoDestroy: false, emitClose: false, objectMode: false, writableObjectMode: false });
     this[WEBSOCKET] = ws;
     ws.on('message', (data, isBinary) => {
-      const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : data;
+      const chunk: unknown = !isBinary && this.readableObjectMode ? (data as Buffer).toString() : ownData(data);
       if (!this.push(chunk)) ws.pause();
     });
     ws.once('error', (error) => {

@@ -15,11 +15,18 @@ const PROTECTION: readonly string[] = ['allowedOrigins', ...ADMISSION_OPTIONS];
  * @throws {TypeError} that says what to do.
  */
 export function refuseProtection(options: object): void {
+  refuseBorrowing(options);
   const name = PROTECTION.find((one) => one in options);
   if (name === undefined) return;
   throw new TypeError(
     `The servers of older APIs have no "${name}" option: use WebSocketServer of the main entry point, which has it`,
   );
+}
+
+/** @throws {TypeError} for the option `borrowMessages`: programs of older APIs keep messages. */
+export function refuseBorrowing(options: object): void {
+  if (!(options as { readonly borrowMessages?: unknown }).borrowMessages) return;
+  throw new TypeError('Older APIs have no "borrowMessages" option: use the main entry point, which has it');
 }
 
 /** The path of a request target, without its query. Never throws: a target that is no URL counts as a path. */

@@ -31,6 +31,7 @@ function start(fetch: Handler, thrown: unknown[] = [], handlers: object = websoc
 
 const refused: UpgradeSubject['refused'] = {
   autoPong: [false, /answers Pings/],
+  borrowMessages: [true, /WebSocketServer/],
   data: [{}, /keep it/],
   heartbeat: [true, /idleTimeout/],
   idleTimeout: [5, /\.\.\.websocket/],

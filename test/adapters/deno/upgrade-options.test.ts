@@ -25,6 +25,7 @@ function start(handler: Handler, thrown: unknown[] = []): number {
 
 const refused: UpgradeSubject['refused'] = {
   autoPong: [false, /answers Pings/],
+  borrowMessages: [true, /WebSocketServer/],
   heartbeat: [true, /idleTimeout/],
   maxFragments: [10, /maxPayload/],
   perMessageDeflate: [true, /WebSocketServer/],

@@ -1,7 +1,14 @@
 // A worker with one path for each thing that features.test.ts looks at.
 
 import { enableDeflate } from '../../../adapters/edge/deflate.ts';
-import { createWebSocketStream, Receiver, Sender, upgrade, WebSocketServer } from '../../../adapters/edge/index.ts';
+import {
+  createWebSocketStream,
+  Receiver,
+  Sender,
+  upgrade,
+  WebSocket as WsStyle,
+  WebSocketServer,
+} from '../../../adapters/edge/index.ts';
 import { ReconnectingWebSocket } from '../../../adapters/edge/reconnecting.ts';
 import { upgrade as upgradeW3C, WebSocket } from '../../../adapters/edge/w3c.ts';
 import { pattern } from '../../support/frames.ts';
@@ -69,6 +76,9 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
       `${upgrade(request).response.status}`,
       messageOf(() => new WebSocket('ws://127.0.0.1/', { perMessageDeflate: true })),
       messageOf(() => new WebSocket('wss://127.0.0.1/', { tls: { rejectUnauthorized: false } })),
+      messageOf(() => new WebSocket('ws://127.0.0.1/', { borrowMessages: true })),
+      messageOf(() => new WsStyle('ws://127.0.0.1/', { borrowMessages: 'checked' })),
+      messageOf(() => upgrade(request, { borrowMessages: true } as object)),
     ]),
   '/limited': (request) => {
     const { response, socket } = upgradeW3C(request, { maxPayload: 1000, headers: { 'X-Worker': 'yes' } });

@@ -63,6 +63,9 @@ describe.runIf(hasWorkerd)('worker', () => {
       '400',
       expect.stringContaining('enableDeflate()'),
       expect.stringContaining('tls.rejectUnauthorized'),
+      'The "borrowMessages" option is for Node.js, Deno and Bun: leave it out here',
+      'The "borrowMessages" option is for Node.js, Deno and Bun: leave it out here',
+      expect.stringContaining('borrowMessages: the runtime makes memory for each message: leave it out'),
     ]);
   });
 

@@ -18,7 +18,7 @@ function decode(chunks: readonly Uint8Array[], maxPayload: number = 1000): strin
     closeTimeout: 0,
   });
   session.attach({
-    onMessage: (source, start, end) => said.push(`text ${Buffer.from(source.subarray(start, end)).toString('latin1')}`),
+    onMessage: (source, start, end) => void said.push(`text ${Buffer.from(source.subarray(start, end)).toString('latin1')}`),
     onPing() {},
     onPong() {},
     onClosing() {},

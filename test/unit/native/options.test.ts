@@ -9,7 +9,16 @@ test.each([
   [{ protocol: 'chat', handleProtocols: () => false, headers: {}, maxPayload: 0, closeTimeout: 1, handshakeTimeout: Infinity }],
   [{ idleTimeout: 5, bufferPolicy: 'drop' }],
   [{ nonsense: undefined, heartbeat: undefined }],
-  [{ autoPong: true, heartbeat: false, maxBufferedChunks: 0, maxFragments: 0, perMessageDeflate: false }],
+  [
+    {
+      autoPong: true,
+      borrowMessages: false,
+      heartbeat: false,
+      maxBufferedChunks: 0,
+      maxFragments: 0,
+      perMessageDeflate: false,
+    },
+  ],
 ])('takes %j', (options) => {
   expect(() => check(options)).not.toThrow();
 });

@@ -1,0 +1,37 @@
+// The event of a message that listeners borrow: the option `borrowMessages`.
+
+import { MESSAGE_BORROWED, MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
+
+/** A message with the option `borrowMessages`. Its type for a listener: `(event) => { const { data, isBinary } = event as BorrowedMessageEvent; … }`. */
+export interface BorrowedMessageEvent extends Event {
+  /** Valid until all listeners have returned. UTF-8 for a text message. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  readonly isBinary: boolean;
+  readonly origin: string;
+  /** Copies the message, to what it is without the option: text to a string, bytes to an ArrayBuffer. */
+  keep(): string | ArrayBuffer;
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+class BorrowedMessage extends MessageEvent<Uint8Array<ArrayBuffer>> implements BorrowedMessageEvent {
+  readonly isBinary: boolean;
+
+  constructor(data: Uint8Array, origin: string, isBinary: boolean) {
+    super('message', { data: data as Uint8Array<ArrayBuffer>, origin });
+    this.isBinary = isBinary;
+  }
+
+  keep(): string | ArrayBuffer {
+    return this.isBinary ? new Uint8Array(this.data).buffer : decoder.decode(this.data);
+  }
+}
+
+/** Makes the event of a message of `SessionSink.onMessage`. */
+export type MakeBorrowedEvent = (source: Uint8Array, start: number, end: number, kind: number, origin: string) => Event;
+
+export const makeBorrowedEvent: MakeBorrowedEvent = (source, start, end, kind, origin) => {
+  const bytes = new Uint8Array(source.buffer, source.byteOffset + start, end - start);
+  const data = (kind & (MESSAGE_BORROWED | MESSAGE_OWNED)) === 0 ? new Uint8Array(bytes) : bytes;
+  return new BorrowedMessage(data, origin, (kind & MESSAGE_TEXT) === 0);
+};

@@ -1,0 +1,185 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { MESSAGE_BORROWED, MESSAGE_OWNED, UNATTACHED, type SessionSink } from '../../../src/platform.ts';
+import { ConnectionMemory, BORROWED_FROM, BORROWED_UP_TO } from '../../../src/nodejs/message-memory.ts';
+import { concat, frame, hex, pattern } from '../../support/frames.ts';
+import { createEnd } from '../../support/memory-pipe.ts';
+import { ManualPlatform } from '../../support/platform.ts';
+
+const KEY = hex('37 fa 21 3d');
+const made: ConnectionMemory[] = [];
+afterEach(() => {
+  for (const memory of made.splice(0)) memory.attach(UNATTACHED);
+});
+
+/** Memory whose messages go to `onMessage`. */
+function create(onMessage: SessionSink['onMessage'] = () => {}, isChecked: boolean = false): ConnectionMemory {
+  const memory = new ConnectionMemory(isChecked);
+  made.push(memory);
+  return memory.attach({ ...UNATTACHED, onMessage });
+}
+
+describe('memory of a connection', () => {
+  test('a message within a listener for another one gets memory of its own', () => {
+    const kinds: number[] = [];
+    const outer = pattern(50_000, 1);
+    const inner = pattern(60_000, 2);
+    const memory: ConnectionMemory = create((source, start, end, kind) => {
+      kinds.push(kind);
+      if (kinds.length > 1) return expect(source.subarray(start, end)).toEqual(inner);
+      memory.onMessage(inner, 0, inner.length, 0);
+      const assembler = memory.createAssembler(new ManualPlatform());
+      assembler.append(inner, 0, 30_000, 30_000, true);
+      assembler.append(inner, 30_000, 60_000, 0, true);
+      memory.onMessage(assembler.take(), 0, inner.length, MESSAGE_OWNED);
+      expect(source).toEqual(Buffer.from(outer));
+    });
+    memory.onMessage(outer, 0, outer.length, 0);
+    expect(kinds).toEqual([MESSAGE_BORROWED, 0, MESSAGE_OWNED]);
+  });
+
+  test('a header alone allocates no more than four times what has arrived, or 16 KiB', () => {
+    const memory = create();
+    const assembler = memory.createAssembler(new ManualPlatform());
+    let length = 0;
+    for (const piece of [10, 5000, 20_000, 100_000, 200_000]) {
+      assembler.append(pattern(piece), 0, piece, BORROWED_UP_TO - length - piece, true);
+      length += piece;
+      expect(memory.bytes.length).toBeLessThanOrEqual(Math.max(16_384, 4 * length));
+    }
+    assembler.append(pattern(BORROWED_UP_TO), length, BORROWED_UP_TO, 0, true);
+    expect(assembler.take()).toHaveLength(BORROWED_UP_TO);
+  });
+
+  test('a message that grows beyond what is borrowed moves to memory of its own, and all its bytes are there', () => {
+    const kinds: number[] = [];
+    const memory = create((_source, _start, _end, kind) => void kinds.push(kind));
+    const assembler = memory.createAssembler(new ManualPlatform());
+    const parts = [1, 2, 3].map((seed) => pattern(500_000, seed));
+    for (const [index, part] of parts.entries()) assembler.append(part, 0, part.length, 0, index === 2);
+    expect(assembler.length).toBe(1_500_000);
+    const message = assembler.take();
+    expect(message.buffer.byteLength).toBe(1_500_000);
+    expect(Buffer.compare(message, concat(...parts))).toBe(0);
+    memory.onMessage(message, 0, message.length, MESSAGE_OWNED);
+    expect(kinds).toEqual([MESSAGE_OWNED]);
+  });
+
+  test('is freed when it is not used from one sweep to the next, and when most of it is not used', () => {
+    const memory = create();
+    const receive = (length: number): void => void memory.onMessage(pattern(length), 0, length, 0);
+    receive(BORROWED_FROM);
+    memory.sweep();
+    expect(memory.bytes).toHaveLength(16_384);
+    memory.sweep();
+    expect(memory.bytes).toHaveLength(0);
+    receive(1_000_000);
+    expect(memory.bytes).toHaveLength(1_048_576);
+    memory.sweep();
+    receive(300_000);
+    memory.sweep();
+    expect(memory.bytes).toHaveLength(1_048_576);
+    receive(20_000);
+    memory.sweep();
+    expect(memory.bytes).toHaveLength(0);
+    receive(20_000);
+    expect(memory.bytes).toHaveLength(32_768);
+    memory.attach(UNATTACHED);
+    expect(memory.bytes).toHaveLength(0);
+  });
+
+  test('a message that is being assembled is not freed', () => {
+    const memory = create();
+    const assembler = memory.createAssembler(new ManualPlatform());
+    assembler.append(pattern(30_000, 1), 0, 30_000, 0, false);
+    memory.sweep();
+    memory.sweep();
+    assembler.append(pattern(30_000, 2), 0, 30_000, 0, true);
+    expect(Buffer.compare(assembler.take(), concat(pattern(30_000, 1), pattern(30_000, 2)))).toBe(0);
+  });
+
+  test('a program that transfers a kept message while the next one is assembled gets an error, not a wrong message', () => {
+    let kept: Uint8Array | undefined;
+    const memory = create((source) => void (kept = source));
+    memory.onMessage(pattern(30_000), 0, 30_000, 0);
+    const assembler = memory.createAssembler(new ManualPlatform());
+    assembler.append(pattern(30_000), 0, 20_000, 10_000, true);
+    structuredClone(kept!.buffer, { transfer: [kept!.buffer as ArrayBuffer] });
+    expect(() => assembler.append(pattern(30_000), 20_000, 30_000, 0, true)).toThrow('was transferred after its listener');
+  });
+
+  test("'checked' takes messages of any length away, unless the sink keeps them or throws", () => {
+    const views: Uint8Array[] = [];
+    let answer: () => boolean | void = () => {};
+    const memory = create((source) => {
+      views.push(source);
+      return answer();
+    }, true);
+    const receive = (length: number, kind: number = 0): void => {
+      memory.onMessage(Buffer.from(new Uint8Array(pattern(length)).buffer), 0, length, kind);
+    };
+    receive(1);
+    receive(5000);
+    receive(BORROWED_UP_TO + 1, MESSAGE_OWNED);
+    expect(views.map(({ length }) => length)).toEqual([0, 0, 0]);
+    answer = () => true;
+    receive(5000);
+    receive(BORROWED_UP_TO + 1, MESSAGE_OWNED);
+    answer = () => {
+      throw new Error('of a listener');
+    };
+    expect(() => receive(6000)).toThrow('of a listener');
+    answer = () => {};
+    receive(7000);
+    expect(views.slice(3).map(({ length }) => length)).toEqual([5000, BORROWED_UP_TO + 1, 6000, 0]);
+    expect(views[3]).toEqual(Buffer.from(pattern(5000)));
+    expect(views[5]).toEqual(Buffer.from(pattern(6000)));
+  });
+});
+
+describe('a borrowed message that is sent back', () => {
+  /** A server that echoes what it borrows. */
+  function echo(takesBorrowed: boolean): { end: ReturnType<typeof createEnd>; buffers: unknown[]; platform: ManualPlatform } {
+    const platform = new ManualPlatform();
+    const end = createEnd(platform, { role: 'server', borrowMessages: true }, takesBorrowed);
+    const buffers: unknown[] = [];
+    end.session.attach({
+      ...UNATTACHED,
+      onMessage(source, start, end_, kind) {
+        expect(kind & MESSAGE_BORROWED).toBe(MESSAGE_BORROWED);
+        buffers.push(source.buffer);
+        end.session.sendBytes(source.subarray(start, end_), false);
+      },
+    });
+    end.session.start();
+    return { end, buffers, platform };
+  }
+
+  const message = (seed: number): Uint8Array => frame({ opcode: 2, payload: pattern(70_000, seed), key: KEY });
+  const answer = (seed: number): Uint8Array => frame({ opcode: 2, payload: pattern(70_000, seed) });
+
+  test.each([true, false])('is written from its memory, with its header before it (takesBorrowed: %s)', (takesBorrowed) => {
+    const { end, buffers, platform } = echo(takesBorrowed);
+    for (const seed of [1, 2, 3]) end.session.receive(message(seed));
+    platform.runDeferred();
+    expect(end.transport.writes).toHaveLength(3);
+    expect(Buffer.compare(end.transport.bytes, concat(answer(1), answer(2), answer(3)))).toBe(0);
+    expect(new Set(buffers).size).toBe(1);
+    end.session.terminate();
+  });
+
+  test('is not written over while the system has not taken it, and its memory comes back', () => {
+    const { end, buffers, platform } = echo(false);
+    end.transport.isHeld = true;
+    for (const seed of [1, 2, 3]) end.session.receive(message(seed));
+    platform.runDeferred();
+    end.transport.isHeld = false;
+    end.transport.release();
+    platform.runDeferred();
+    end.session.receive(message(4));
+    platform.runDeferred();
+    expect(Buffer.compare(end.transport.bytes, concat(...[1, 2, 3, 4].map((seed) => answer(seed))))).toBe(0);
+    expect(buffers[1]).not.toBe(buffers[0]);
+    expect(new Set(buffers).size).toBe(2);
+    end.session.terminate();
+  });
+});
