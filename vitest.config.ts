@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const folders = [
+  'attacks/injection',
   'contract',
   'counts',
   'conformance/w3c',

@@ -66,7 +66,7 @@ export interface SessionSink {
 
 function ignore(): void {}
 
-/** The sink of a session before `attach`, and after its end. */
+/** Ignores all events: the sink of a session before `attach`, and after its end. */
 export const UNATTACHED: SessionSink = {
   onMessage: ignore,
   onPing: ignore,

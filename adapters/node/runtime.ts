@@ -2,6 +2,7 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import { DEFAULT_HEADERS_TIMEOUT } from '../../src/base/options.ts';
 import { type ServerRuntime, withMasks } from '../../src/api/ws/binding.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
@@ -13,6 +14,10 @@ import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
 
 /** How often node:http looks for connections whose time is over, unless told otherwise. */
 const CHECKING_INTERVAL = 30_000;
+/** Milliseconds that node:http allows for a whole request. */
+const REQUEST_TIMEOUT = 300_000;
+/** Milliseconds that a timer of Node.js can wait. */
+const LONGEST_TIME = 2 ** 31 - 1;
 
 export const runtime: ServerRuntime = {
   startOpening,
@@ -20,11 +25,16 @@ export const runtime: ServerRuntime = {
   deflateEngine,
   checkDeflateOptions,
   checkClientOptions: (options, target) => checkDispatcher(options.dispatcher, { ...options }, target),
-  createHttpServer({ tls, headersTimeout }) {
-    const connectionsCheckingInterval = Math.min(CHECKING_INTERVAL, headersTimeout || CHECKING_INTERVAL);
-    const timeouts = headersTimeout === undefined ? {} : { headersTimeout, connectionsCheckingInterval };
-    return tls === undefined
-      ? http.createServer(timeouts, answerUpgradeRequired)
-      : https.createServer({ ...timeouts, ...tls }, answerUpgradeRequired);
+  createHttpServer({ tls, headersTimeout = DEFAULT_HEADERS_TIMEOUT }) {
+    // node:http takes integers, and refuses a limit for the head that is longer than that for the whole request.
+    const limit = Math.min(Math.ceil(headersTimeout), LONGEST_TIME);
+    const timeouts = {
+      headersTimeout: limit,
+      requestTimeout: limit && Math.max(limit, REQUEST_TIMEOUT),
+      connectionsCheckingInterval: Math.min(CHECKING_INTERVAL, limit || CHECKING_INTERVAL),
+    };
+    if (tls === undefined) return http.createServer(timeouts, answerUpgradeRequired);
+    // node:http does not know of a connection before its TLS handshake, for which node:tls has a limit of its own: 120 s.
+    return https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
   },
 };

@@ -20,6 +20,11 @@ export function readHeader(headers: HeaderSource, name: string): string | undefi
   return trimWhitespace(typeof value === 'string' ? value : value.join(', '));
 }
 
+/** Whether a request has a body (RFC 9112 section 6). Bytes after an opening handshake are read as frames, so a body could smuggle frames. */
+export function hasBody(headers: HeaderSource): boolean {
+  return readHeader(headers, 'transfer-encoding') !== undefined || (readHeader(headers, 'content-length') ?? '0') !== '0';
+}
+
 /**
  * One line of a head, without CRLF.
  *

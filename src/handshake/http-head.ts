@@ -3,7 +3,8 @@
 
 import { UsageError } from '../base/errors.ts';
 import { isFieldValueCode, isHost, isRequestTarget, isToken, trimWhitespace } from './grammar.ts';
-import { refuse, type Refusal } from './refusal.ts';
+import { hasBody } from './headers.ts';
+import { BODY, refuse, type Refusal } from './refusal.ts';
 
 /** Default limit of a head, in bytes, from the start line to the empty line. */
 export const MAXIMUM_HEAD_BYTES = 16_384;
@@ -250,9 +251,7 @@ const REQUEST: HeadKind<RequestStart, RequestHead> = {
     const { headers } = fields;
     const host = headers.get('host');
     if (host === undefined ? start.httpVersion !== '1.0' : !isHost(host)) return refuse(400, 'Missing or invalid Host header');
-    // Bytes after the head are read as frames, so a body could smuggle frames.
-    const hasBody = headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
-    if (hasBody && start.method === 'GET') return refuse(400, 'A request with a body cannot open a WebSocket');
+    if (start.method === 'GET' && hasBody((name) => headers.get(name))) return BODY;
     return { ...start, ...fields };
   },
 };

@@ -20,6 +20,9 @@ export function refuse(status: number, reason: string, headers: Readonly<Record<
   return { accepted: false, status, reason, headers };
 }
 
+/** The answer to a request with a body, whose bytes would be read as frames. */
+export const BODY: Refusal = refuse(400, 'A request with a body cannot open a WebSocket');
+
 const REASON_PHRASES: Readonly<Record<number, string>> = {
   200: 'OK',
   201: 'Created',

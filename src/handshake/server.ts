@@ -5,8 +5,8 @@ import { UsageError } from '../base/errors.ts';
 import { acceptKey, isValidKey } from './accept-key.ts';
 import { parseExtensions, type Extension } from './extensions.ts';
 import { isHost, isToken, listContains } from './grammar.ts';
-import { headerLine, readHeader, type HeaderSource } from './headers.ts';
-import { refuse, type Refusal } from './refusal.ts';
+import { hasBody, headerLine, readHeader, type HeaderSource } from './headers.ts';
+import { BODY, refuse, type Refusal } from './refusal.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
 /** Value of Sec-WebSocket-Version in the answer to a version that we do not speak (RFC 6455 section 4.4). */
@@ -21,6 +21,8 @@ export interface HandshakeRequest {
   /** `major.minor`, for example `1.1`. */
   readonly httpVersion: string;
   readonly headers: HeaderSource;
+  /** Names and values as they came, by turns, where they are known. */
+  readonly rawHeaders?: readonly string[] | undefined;
 }
 
 /** A request that fulfils RFC 6455 section 4.2.1. */
@@ -50,6 +52,11 @@ function parseOrUndefined<Result>(parse: (value: string) => Result, value: strin
   }
 }
 
+/** RFC 9112 section 3.2. Node.js shows only the first one, and a proxy may have decided by the last. */
+function hasTwoHosts({ rawHeaders }: HandshakeRequest): boolean {
+  return rawHeaders?.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')[1] !== undefined;
+}
+
 /**
  * Checks a request against RFC 6455 section 4.2.1. Never throws for what a peer sent.
  *
@@ -69,7 +76,8 @@ export function checkRequest(request: HandshakeRequest): AcceptableRequest | Ref
   if (!FROM_HTTP_11.test(request.httpVersion)) return refuse(400, 'HTTP/1.1 or higher is required');
   if (!listContains(readHeader(headers, 'connection') ?? '', 'upgrade')) return refuse(400, 'Invalid Connection header');
   const host = readHeader(headers, 'host');
-  if (!host || !isHost(host)) return refuse(400, 'Missing or invalid Host header');
+  if (!host || !isHost(host) || hasTwoHosts(request)) return refuse(400, 'Missing or invalid Host header');
+  if (hasBody(headers)) return BODY;
 
   const protocolsHeader = readHeader(headers, 'sec-websocket-protocol');
   const protocols = protocolsHeader === undefined ? [] : parseOrUndefined(parseSubprotocols, protocolsHeader);

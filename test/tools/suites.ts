@@ -15,6 +15,7 @@ export const SUITES: readonly string[] = [
   'oracle',
   'compat',
   'adapters',
+  'attacks',
   'cross',
   'fuzz',
   'examples',

@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { CLOSE_ABNORMAL, isValidCloseCode } from '../../base/close-codes.ts';
-import { guard } from '../../base/guard.ts';
+import { inTurn } from '../../base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_BORROWED, MESSAGE_OWNED, MESSAGE_TEXT, type SendOptions, type Session } from '../../platform.ts';
 import { EMPTY, frameOptions, isSentAsText, normalize, shape, toBytes, toReason, ownBuffer } from './data.ts';
@@ -228,13 +228,11 @@ export class SocketCore implements ShapingSink {
     this.#readyState = CLOSING;
     this.#failure = error;
     this.#settleReady?.(error);
-    try {
-      this.onError(error);
-    } finally {
+    const close = (): void => {
       this.#readyState = CLOSED;
-      // An exception of this listener must not replace that of the 'error' listener.
-      guard(microtasks, () => this.#ws.emit('close', CLOSE_ABNORMAL, ownBuffer(EMPTY, 0, 0)));
-    }
+      this.#ws.emit('close', CLOSE_ABNORMAL, ownBuffer(EMPTY, 0, 0));
+    };
+    inTurn(microtasks, () => this.onError(error), close);
   }
 
   #abandon(error: Error = new Error('WebSocket was closed before the connection was established')): void {
@@ -414,15 +412,13 @@ export class SocketCore implements ShapingSink {
     // `ready` is told of a failed handshake there.
     const mayGoUnheard = this.#isServer || (this.#ready !== null && this.#session === null);
     const isUnheard = mayGoUnheard && ws.listenerCount('error') === 0;
-    try {
-      // Emitted all the same, for `errorMonitor` and for programs that have replaced `emit`.
-      if (isUnheard) ws.on('error', ignore);
-      ws.emit('error', error);
-    } finally {
+    // Emitted all the same, for `errorMonitor` and for programs that have replaced `emit`.
+    if (isUnheard) ws.on('error', ignore);
+    const report = (): void => {
       if (isUnheard) ws.removeListener('error', ignore);
-      // Listeners of the server must not replace an exception of these.
-      guard(microtasks, () => this.#reportError?.(error, ws));
-    }
+      this.#reportError?.(error, ws);
+    };
+    inTurn(microtasks, () => ws.emit('error', error), report);
   }
 
   onDrain(): void {

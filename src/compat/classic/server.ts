@@ -220,28 +220,40 @@ export class Server extends TypedEmitter<ServerEvents> {
     // The client may have left while a hook was running.
     if (!socket.readable || !socket.writable) return void socket.destroy();
     if (check.version !== 'hixie-76') {
-      return this.#accept(upgrade, protocol, { lines: acceptanceHead({ key: check.key, protocol }), body: '', head });
+      return this.#accept(upgrade, protocol, { lines: () => acceptanceHead({ key: check.key, protocol }), body: '', head });
     }
     readBody(socket, head, this.#handshakeTimeout, {
       onBody: (body, rest) => {
         const answer = challengeAnswer(check.numbers, body).toString('latin1');
-        this.#accept(upgrade, protocol, { lines: hixieHead(check, protocol), body: answer, head: rest });
+        this.#accept(upgrade, protocol, { lines: () => hixieHead(check, protocol), body: answer, head: rest });
       },
       onTimeout: () => refuseUpgrade(socket, { status: 408 }),
     });
   }
 
-  /** @param answer The head of the response, its body in Latin-1, and the first bytes of the connection. */
+  /**
+   * A subprotocol or a line of the program that is no header field is an exception, and the client gets a 500.
+   *
+   * @param answer Makes the head of the response; its body in Latin-1, and the first bytes of the connection.
+   */
   #accept(
     { check, request, socket, onError, callback }: Upgrade,
     protocol: string | undefined,
-    answer: { readonly lines: string[]; readonly body: string; readonly head: Uint8Array },
+    answer: { readonly lines: () => string[]; readonly body: string; readonly head: Uint8Array },
   ): void {
     if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
     if (this.#isClosed) return refuseUpgrade(socket, { status: 503 });
-    const { lines, body, head } = answer;
-    this.emit('headers', lines);
-    socket.write(formatHead(lines) + body, 'latin1');
+    const { body, head } = answer;
+    let text: string;
+    try {
+      const lines = answer.lines();
+      this.emit('headers', lines);
+      text = formatHead(lines);
+    } catch (error) {
+      refuseUpgrade(socket, { status: 500 });
+      throw error;
+    }
+    socket.write(text + body, 'latin1');
     const { maxPayload, maxBufferedAmount, closeTimeout, clientTracking } = this.options;
     const ws = new WebSocket([request, socket, head], {
       protocolVersion: check.version,

@@ -18,11 +18,11 @@ import {
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { areValidSubprotocols } from '../../handshake/subprotocols.ts';
 import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
-import { guard } from '../../base/guard.ts';
+import { inTurn } from '../../base/guard.ts';
 import { platform } from '../../nodejs/platform.ts';
-import type { Session, Timer } from '../../platform.ts';
+import { UNATTACHED, type Session, type Timer } from '../../platform.ts';
 import { addListener, defineConstants, defineHandlers, removeListener } from '../shared/event-target.ts';
-import { contentOf, IGNORING } from '../shared/sessions.ts';
+import { contentOf } from '../shared/sessions.ts';
 import { refuseBorrowing } from '../shared/upgrades.ts';
 import { EVENTS, flagsOf, type EventListener, type EventMap } from './events.ts';
 import type * as events from './events.ts';
@@ -308,7 +308,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     const onError = (error: Error): void => void (this.listenerCount('error') > 0 && this.emit('error', error));
     socket.on('error', onError);
     session.attach({
-      ...IGNORING,
+      ...UNATTACHED,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onPing: (payload) => this.#receiveControl('ping', payload),
       onPong: (payload) => this.#receiveControl('pong', payload),
@@ -369,12 +369,9 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       opening.abort();
       return this.#fail(new Error(`unexpected server response (${response.statusCode ?? 0})`));
     }
-    try {
-      this.emit('unexpected-response', request, response);
-    } finally {
-      // The listener has the response. The time limit of the opening still holds.
-      guard(platform, () => this.#end(CLOSE_ABNORMAL, ''));
-    }
+    // The listener gets the response. The time limit of the opening still holds.
+    const report = (): unknown => this.emit('unexpected-response', request, response);
+    inTurn(platform, report, () => this.#end(CLOSE_ABNORMAL, ''));
   }
 
   /** Starts the closing handshake. All messages were passed to the session before. */
@@ -403,12 +400,8 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
   #fail(error: Error): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
-    try {
-      this.emit('error', error);
-    } finally {
-      // An exception of a 'close' listener must not replace that of an 'error' listener.
-      guard(platform, () => this.#end(CLOSE_ABNORMAL, ''));
-    }
+    const report = (): unknown => this.emit('error', error);
+    inTurn(platform, report, () => this.#end(CLOSE_ABNORMAL, ''));
   }
 
   #end(code: number, message: string): void {

@@ -6,11 +6,11 @@ import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from '../../base/close-codes.ts';
 import { UsageError, type PeerError } from '../../base/errors.ts';
-import { guard } from '../../base/guard.ts';
+import { inTurn } from '../../base/guard.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
-import { MESSAGE_COMPRESSED, MESSAGE_TEXT, type Session } from '../../platform.ts';
+import { MESSAGE_COMPRESSED, MESSAGE_TEXT, UNATTACHED, type Session } from '../../platform.ts';
 import { defineHandlers } from '../shared/event-target.ts';
-import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts';
+import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
 import { refuseBorrowing } from '../shared/upgrades.ts';
 import type { FibjsBinding, Holder, OpenedConnection } from './binding.ts';
 import { bytesOf } from './body.ts';
@@ -212,7 +212,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   #attach(session: Session): void {
     this.#session = session;
     session.attach({
-      ...IGNORING,
+      ...UNATTACHED,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onClosing: () => {
         if (this.#readyState === OPEN) this.#readyState = CLOSING;
@@ -266,12 +266,9 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
     if (this.#readyState === CLOSED) return;
     this.#opening = null;
     this.#readyState = CLOSED;
-    try {
-      if (failure !== undefined && this.listenerCount('error') > 0) this.emit('error', failure);
-    } finally {
-      // An exception of a 'close' listener must not replace that of an 'error' listener.
-      guard(this.#binding.platform, () => this.emit('close', { type: 'close', target: this, code, reason }));
-    }
+    const isHeard = failure !== undefined && this.listenerCount('error') > 0;
+    const report = (): unknown => isHeard && this.emit('error', failure);
+    inTurn(this.#binding.platform, report, () => this.emit('close', { type: 'close', target: this, code, reason }));
   }
 }
 

@@ -12,8 +12,8 @@ import type { OpeningResult, Target } from '../../handshake/opening.ts';
 import { startOpening } from '../../nodejs/opening.ts';
 import { platform } from '../../nodejs/platform.ts';
 import { createSession } from '../../nodejs/session.ts';
-import { MESSAGE_TEXT, type Role, type Session } from '../../platform.ts';
-import { Accepted, contentOf, IGNORING, startLater } from '../shared/sessions.ts';
+import { MESSAGE_TEXT, UNATTACHED, type Role, type Session } from '../../platform.ts';
+import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
 import { QuietEmitter } from './emitter.ts';
 import { closeError, dialError, NOT_AN_ADDRESS, NOT_OPEN, readError, typeName } from './texts.ts';
 
@@ -192,7 +192,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     this.#session = session;
     this.#readyState = OPEN;
     session.attach({
-      ...IGNORING,
+      ...UNATTACHED,
       onMessage: (source, start, end, kind) => {
         if (this.#readyState !== OPEN) return;
         const type = (kind & MESSAGE_TEXT) === 0 ? BINARY_MESSAGE : TEXT_MESSAGE;

@@ -3,7 +3,7 @@
 import type { Buffer } from 'node:buffer';
 import { ownBuffer } from '../../api/ws/data.ts';
 import { nextTick } from '../../clock.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session, type SessionSink } from '../../platform.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type Session } from '../../platform.ts';
 
 /** A connection that a server has accepted. The constructor of a facade's WebSocket takes it in place of an address. */
 export class Accepted<Connection> {
@@ -13,9 +13,6 @@ export class Accepted<Connection> {
     this.connection = connection;
   }
 }
-
-/** Ignores the events that most facades have no use for. */
-export const IGNORING: Pick<SessionSink, 'onPing' | 'onPong' | 'onDrain'> = { onPing() {}, onPong() {}, onDrain() {} };
 
 /** Starts a session after all promises that waited for the connection. Their reactions may add listeners. */
 export function startLater(platform: Platform, session: Session, head: Uint8Array | undefined): void {

@@ -108,6 +108,27 @@ describe('a server by port', () => {
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  test('gives up on a client that sends no byte of TLS', async () => {
+    const server = serve({ port: 0, host: '127.0.0.1', headersTimeout: 100, tls: { cert: certificate, key } });
+    await once(server, 'listening');
+    const socket = connect(portOf(server), '127.0.0.1');
+    cleanup.add(() => socket.destroy());
+    socket.on('error', () => {}).resume();
+    await once(socket, 'close');
+  });
+
+  test.each([0, 60_000.5, 400_000, 1e12, Infinity])('takes a headersTimeout of %s', async (headersTimeout) => {
+    for (const tls of [undefined, { cert: certificate, key }]) {
+      const server = serve({ port: 0, host: '127.0.0.1', headersTimeout, tls });
+      await once(server, 'listening');
+      const socket = connect(portOf(server), '127.0.0.1');
+      await once(socket, 'connect');
+      await sleep(50);
+      expect(socket.destroyed || socket.readableEnded).toBe(false);
+      socket.destroy();
+    }
+  });
+
   test.each([
     [{ noServer: true, tls: { cert: certificate, key } }, 'The "tls" option needs "port" or "unix"'],
     [{ port: 0, unix: '/a' }, 'Only one of the "port" and "unix" options may be specified'],

@@ -70,6 +70,19 @@ describe('checkRequest', () => {
     });
   });
 
+  test('server refuses a request with a body, whose bytes would be read as frames', () => {
+    for (const field of [{ 'content-length': '4' }, { 'content-length': '0, 4' }, { 'transfer-encoding': 'chunked' }]) {
+      expectRefusal(request(field), 400, 'A request with a body cannot open a WebSocket');
+    }
+    expect(checkRequest(request({ 'content-length': '0' })).accepted).toBe(true);
+  });
+
+  test('server refuses two Host fields, of which a proxy may have believed the other', () => {
+    const rawHeaders = ['Host', 'server.example.com', 'Upgrade', 'websocket', 'hOST', 'other.example.com'];
+    expectRefusal(request({}, { rawHeaders }), 400, 'Missing or invalid Host header');
+    expect(checkRequest(request({}, { rawHeaders: rawHeaders.slice(0, 4) })).accepted).toBe(true);
+  });
+
   test('server accepts the least that a request must have', () => {
     expect(checkRequest(request())).toEqual({
       accepted: true,
