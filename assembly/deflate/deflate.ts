@@ -16,7 +16,6 @@ import {
   DISTANCE_LENGTHS,
   DISTANCE_SYMBOLS,
   FIXED_CODES,
-  FIXED_LENGTHS,
   LENGTH_SYMBOLS,
   LITERAL_CODES,
   LITERAL_COUNTS,
@@ -31,12 +30,13 @@ import {
   TOKENS_MAXIMUM,
   WINDOW_BYTES,
 } from "./layout";
-import { makeCodes, makeLengths } from "./huffman";
+import { makeCode } from "./huffman";
 import {
   base,
   clearTables,
   context,
   findMatch,
+  forgetDistance,
   inserted,
   insertUntil,
   matchDistance,
@@ -69,7 +69,7 @@ const SPLIT_SHARE: f64 = 0.4;
 
 /** Of each level: shortest match after which less is tried, longest that may be put off, length that ends a search, how many are tried. */
 const LEVELS = memory.data<u16>([
-  0, 0, 0, 0, 4, 0, 32, 4, 4, 0, 32, 8, 4, 0, 64, 24, 4, 4, 16, 16, 8, 16, 64, 24, 8, 16, 128, 128, 8, 32, 128, 256, 32, 128, 258,
+  0, 0, 0, 0, 4, 0, 32, 4, 4, 0, 32, 8, 4, 0, 64, 24, 4, 4, 16, 16, 8, 16, 64, 16, 8, 16, 128, 64, 8, 32, 128, 256, 32, 128, 258,
   1024, 32, 258, 258, 4096,
 ]);
 
@@ -87,16 +87,23 @@ let output: usize = DEFLATE_OUT;
 let bits: u64 = 0;
 let bitCount: u32 = 0;
 
+/** Address of a word. */
+// @ts-ignore: decorator
+@inline
+function place(array: usize, index: u32): usize {
+  return array + (<usize>index << 2);
+}
+
 // @ts-ignore: decorator
 @inline
 function word(array: usize, index: u32): u32 {
-  return load<u32>(array + (<usize>index << 2));
+  return load<u32>(place(array, index));
 }
 
 // @ts-ignore: decorator
 @inline
 function count(array: usize, index: u32): void {
-  const at = array + (<usize>index << 2);
+  const at = place(array, index);
   store<u32>(at, load<u32>(at) + 1);
 }
 
@@ -111,13 +118,13 @@ export function prepareDeflate(): void {
     if (first < 256) memory.fill(DISTANCE_SYMBOLS + first, <u8>symbol, size);
     else memory.fill(DISTANCE_SYMBOLS + 256 + (first >> 7), <u8>symbol, size >> 7);
   }
-  memory.fill(FIXED_LENGTHS, 8, 144);
-  memory.fill(FIXED_LENGTHS + 144, 9, 112);
-  memory.fill(FIXED_LENGTHS + 256, 7, 24);
-  memory.fill(FIXED_LENGTHS + 280, 8, 8);
-  memory.fill(FIXED_LENGTHS + 288, 5, 32);
-  makeCodes(FIXED_LENGTHS, 288, FIXED_CODES);
-  makeCodes(FIXED_LENGTHS + 288, 32, FIXED_CODES + 1152);
+  // The fixed code (section 3.2.6): counts from which its lengths of 8, 9, 7 and 8 bits follow, then of 5.
+  for (let symbol: u32 = 0; symbol < 288; symbol++) {
+    store<u32>(place(LITERAL_COUNTS, symbol), symbol < 144 || symbol >= 280 ? 2 : symbol < END_OF_BLOCK ? 1 : 4);
+  }
+  makeCode(LITERAL_COUNTS, 288, LITERAL_LENGTHS, FIXED_CODES, 15);
+  for (let symbol: u32 = 0; symbol < 32; symbol++) store<u32>(place(DISTANCE_COUNTS, symbol), 1);
+  makeCode(DISTANCE_COUNTS, 32, DISTANCE_LENGTHS, FIXED_CODES + 1152, 15);
   for (let index: i32 = CONTEXTS - 1; index >= 0; index--) {
     selectContext(index);
     next = end = context + DEFLATE_DATA;
@@ -307,11 +314,12 @@ function putToken(token: u32): void {
   tokens++;
 }
 
+// @ts-ignore: decorator
+@inline
 function putLiteral(): void {
   const literal: u32 = load<u8>(next++);
   putToken(literal);
   count(LITERAL_COUNTS, literal);
-  count(RECENT_COUNTS, literal >> 5);
 }
 
 function putMatch(length: u32, distance: u32): void {
@@ -319,7 +327,6 @@ function putMatch(length: u32, distance: u32): void {
   putToken((length << 16) | distance);
   count(LITERAL_COUNTS, END_OF_BLOCK + 1 + load<u8>(LENGTH_SYMBOLS + length - 3));
   count(DISTANCE_COUNTS, distanceSymbol(distance));
-  count(RECENT_COUNTS, length < 9 ? 8 : 9);
 }
 
 /**
@@ -328,6 +335,12 @@ function putMatch(length: u32, distance: u32): void {
  */
 function isOfAnotherKind(): bool {
   const recent = tokens - settled;
+  memory.fill(RECENT_COUNTS, 0, SPLIT_KINDS << 2);
+  for (let index = settled; index < tokens; index++) {
+    const token = word(TOKENS, index);
+    const length = token >> 16;
+    count(RECENT_COUNTS, length === 0 ? token >> 5 : length < 9 ? 8 : 9);
+  }
   let difference: u32 = 0;
   for (let kind: u32 = 0; kind < SPLIT_KINDS; kind++) {
     const before = word(SETTLED_COUNTS, kind) * recent;
@@ -339,7 +352,6 @@ function isOfAnotherKind(): bool {
     const at: usize = SETTLED_COUNTS + (kind << 2);
     store<u32>(at, load<u32>(at) + word(RECENT_COUNTS, kind));
   }
-  memory.fill(RECENT_COUNTS, 0, SPLIT_KINDS << 2);
   settled = tokens;
   return false;
 }
@@ -392,6 +404,7 @@ function startBlock(): void {
   blockStart = next;
   tokens = 0;
   settled = 0;
+  forgetDistance();
   memory.fill(LITERAL_COUNTS, 0, SETTLED_COUNTS + 64 - LITERAL_COUNTS);
 }
 
@@ -422,12 +435,10 @@ function putTokens(length: usize, stored: u32): void {
   const extra = extraBits();
   const fixed: u32 = 3 + extra + fixedBits();
   if (fixed > FIXED_SUFFICES) {
-    const literals = makeLengths(LITERAL_COUNTS, 286, LITERAL_LENGTHS, 15);
-    const distances = makeLengths(DISTANCE_COUNTS, 30, DISTANCE_LENGTHS, 15);
+    const literals = makeCode(LITERAL_COUNTS, 286, LITERAL_LENGTHS, LITERAL_CODES, 15);
+    const distances = makeCode(DISTANCE_COUNTS, 30, DISTANCE_LENGTHS, DISTANCE_CODES, 15);
     const dynamic: u32 = 3 + headerBits() + literals + distances + extra;
     if (dynamic < fixed && dynamic < stored) {
-      makeCodes(LITERAL_LENGTHS, 286, LITERAL_CODES);
-      makeCodes(DISTANCE_LENGTHS, 30, DISTANCE_CODES);
       putBits(2 << 1, 3);
       putHeader();
       putSymbols(LITERAL_CODES, DISTANCE_CODES);
@@ -457,7 +468,7 @@ function fixedBits(): u32 {
 /** How often the literal/length symbols from `first` to `last` - 1 occur together. Both are even. */
 function sumOfCounts(first: u32, last: u32): u32 {
   let sum: u64 = 0;
-  for (let symbol = first; symbol < last; symbol += 2) sum += load<u64>(LITERAL_COUNTS + (<usize>symbol << 2));
+  for (let symbol = first; symbol < last; symbol += 2) sum += load<u64>(place(LITERAL_COUNTS, symbol));
   return <u32>(sum + (sum >> 32));
 }
 
@@ -533,15 +544,17 @@ function headerBits(): u32 {
   memory.copy(ALL_LENGTHS, LITERAL_LENGTHS, literalsUsed);
   memory.copy(ALL_LENGTHS + literalsUsed, DISTANCE_LENGTHS, distancesUsed);
   store<u8>(ALL_LENGTHS + total, 0xff);
-  for (let index: u32 = 0; index < total; ) {
-    const length: u32 = load<u8>(ALL_LENGTHS + index);
-    let size: u32 = 1;
-    if (length === 0) while (load<u64>(ALL_LENGTHS + index + size) === 0) size += 8;
-    while (load<u8>(ALL_LENGTHS + index + size) === length) size++;
-    index += size;
-    putRuns(length, size);
+  const last: usize = ALL_LENGTHS + total;
+  for (let from: usize = ALL_LENGTHS; from < last; ) {
+    const length: u32 = load<u8>(from);
+    const equal = <u64>length * 0x0101010101010101;
+    let to = from;
+    while (load<u64>(to) === equal) to += 8;
+    to += <usize>ctz(load<u64>(to) ^ equal) >> 3;
+    putRuns(length, <u32>(to - from));
+    from = to;
   }
-  makeLengths(RUN_COUNTS, 19, RUN_LENGTHS, 7);
+  makeCode(RUN_COUNTS, 19, RUN_LENGTHS, RUN_CODES, 7);
   lengthsUsed = 19;
   while (lengthsUsed > 4 && load<u8>(RUN_LENGTHS + load<u8>(ORDER + lengthsUsed - 1)) === 0) lengthsUsed--;
   let sum = 14 + 3 * lengthsUsed;
@@ -552,47 +565,41 @@ function headerBits(): u32 {
 }
 
 /** Writes `size` equal lengths as runs. */
+// @ts-ignore: decorator
+@inline
 function putRuns(length: u32, size: u32): void {
-  let left = size;
-  if (length === 0) {
-    while (left >= 11) {
-      const times = min(left, 138);
-      putRun(18, times - 11);
-      left -= times;
+  let isFirst = length > 0;
+  for (let left = size; left > 0; ) {
+    let symbol = length;
+    let least: u32 = 1;
+    let times: u32 = 1;
+    if (left >= 3 && !isFirst) {
+      if (length > 0) {
+        // The rest of 7 in two runs, rather than one of 6 and a single length.
+        symbol = 16;
+        least = 3;
+        times = left === 7 ? 4 : min(left, 6);
+      } else {
+        symbol = left >= 11 ? 18 : 17;
+        least = left >= 11 ? 11 : 3;
+        times = min(left, 138);
+      }
     }
-    if (left >= 3) {
-      putRun(17, left - 3);
-      left = 0;
-    }
-  } else {
-    putRun(length, 0);
-    left--;
-    while (left >= 3) {
-      // The rest of 7 in two runs, rather than one of 6 and a single length.
-      const times = left === 7 ? 4 : min(left, 6);
-      putRun(16, times - 3);
-      left -= times;
-    }
+    store<u16>(RUNS + (runs << 1), <u16>(symbol | ((times - least) << 8)));
+    runs++;
+    count(RUN_COUNTS, symbol);
+    left -= times;
+    isFirst = false;
   }
-  for (; left > 0; left--) putRun(length, 0);
-}
-
-function putRun(symbol: u32, extra: u32): void {
-  const at: usize = RUNS + (runs << 1);
-  store<u8>(at, <u8>symbol);
-  store<u8>(at, <u8>extra, 1);
-  runs++;
-  count(RUN_COUNTS, symbol);
 }
 
 function putHeader(): void {
-  makeCodes(RUN_LENGTHS, 19, RUN_CODES);
   putBits((literalsUsed - 257) | ((distancesUsed - 1) << 5) | ((lengthsUsed - 4) << 10), 14);
   for (let index: u32 = 0; index < lengthsUsed; index++) putBits(load<u8>(RUN_LENGTHS + load<u8>(ORDER + index)), 3);
   for (let index: u32 = 0; index < runs; index++) {
-    const at: usize = RUNS + (index << 1);
-    const symbol: u32 = load<u8>(at);
-    putCode(RUN_CODES, symbol);
-    putBits(load<u8>(at, 1), runExtra(symbol));
+    const run: u32 = load<u16>(RUNS + (index << 1));
+    const symbol = run & 0xff;
+    const code = word(RUN_CODES, symbol);
+    putBits((code & 0xffff) | ((run >> 8) << (code >> 16)), (code >> 16) + runExtra(symbol));
   }
 }

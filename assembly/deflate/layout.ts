@@ -9,18 +9,18 @@
 //   19,904     4,096     work space of both builders of Huffman codes
 //   24,000     16,448    input of the inflater, and slack
 //   40,448     328,192   output of the inflater behind up to 32 KiB of history, and slack
-//   368,640    6,720     symbols, counts, code lengths and codes of the deflater
-//   375,360    65,536    tokens of the block at hand
-//   440,896    212,992   output of the deflater
-//   653,888    256       state of the contexts of the deflater that are not at hand
-//   654,144    2,887,680 eight contexts of the deflater: each has hash tables and chains, history and data, and slack
+//   368,640    6,400     symbols, counts, code lengths and codes of the deflater
+//   375,040    65,536    tokens of the block at hand
+//   440,576    212,992   output of the deflater
+//   653,568    256       state of the contexts of the deflater that are not at hand
+//   653,824    2,625,536 eight contexts of the deflater: each has hashes and chains, history and data, and slack
 //
 // Every address below is a byte offset into the one memory of the module, which never grows.
 
 /** Bytes of one WebAssembly page. */
 export const PAGE_BYTES = 65536;
 /** Size of the module's memory, initial and maximum alike, in pages. Kept equal to asconfig.json by a test. */
-export const MEMORY_PAGES = 55;
+export const MEMORY_PAGES = 51;
 
 /** The largest window of RFC 1951. */
 export const WINDOW_BYTES = 32768;
@@ -117,46 +117,42 @@ export const DISTANCE_COUNTS = 370560;
 /** Kinds of tokens since the last look for a split, and of those before: 16 words each. */
 export const RECENT_COUNTS = 370688;
 export const SETTLED_COUNTS = 370752;
-/** Code lengths, one byte a symbol: 288 and 32, dynamic then fixed. */
+/** Code lengths of a dynamic block, one byte a symbol: 288 and 32. */
 export const LITERAL_LENGTHS = 370816;
 export const DISTANCE_LENGTHS = 371104;
-export const FIXED_LENGTHS = 371136;
-/** Dynamic lengths of both alphabets in a row, and a mark behind them. */
-export const ALL_LENGTHS = 371456;
+/** Those that are used, of both alphabets in a row, and a mark behind them. */
+export const ALL_LENGTHS = 371136;
 /** Codes with their bits reversed, one word a symbol: 288 and 32. */
-export const LITERAL_CODES = 371840;
-export const DISTANCE_CODES = 372992;
+export const LITERAL_CODES = 371520;
+export const DISTANCE_CODES = 372672;
 /** Codes of the fixed code in the same way: 288 and 32 words. */
-export const FIXED_CODES = 373120;
+export const FIXED_CODES = 372800;
 /** Code lengths of a block as run lengths: at most 320 pairs of bytes; counts, lengths and codes of their symbols (19 words each). */
-export const RUNS = 374400;
-export const RUN_COUNTS = 375040;
-export const RUN_LENGTHS = 375168;
-export const RUN_CODES = 375232;
+export const RUNS = 374080;
+export const RUN_COUNTS = 374720;
+export const RUN_LENGTHS = 374848;
+export const RUN_CODES = 374912;
 /** Tokens of the block at hand: 4 bytes each, length << 16 | distance, or a literal. */
-export const TOKENS = 375360;
+export const TOKENS = 375040;
 export const TOKENS_MAXIMUM = 16384;
 /** Output of the deflater. A block takes no more than its input and 5 bytes for each 65,535 of it. */
-export const DEFLATE_OUT = 440896;
+export const DEFLATE_OUT = 440576;
 export const DEFLATE_OUT_BYTES = 212992;
 
 // Contexts of the deflater: the tables and windows of a few connections stay there between their messages.
 
 /** State of each context: 8 words. */
-export const CONTEXT_STATES = 653888;
+export const CONTEXT_STATES = 653568;
 export const CONTEXTS = 8;
-export const FIRST_CONTEXT = 654144;
-export const CONTEXT_BYTES = 360960;
+export const FIRST_CONTEXT = 653824;
+export const CONTEXT_BYTES = 328192;
 // Offsets into a context.
 
-/** Newest position of a hash of 4 bytes (32,768 of 2 bytes), of 3 bytes (16,384), and the position before it with the same hash (32,768). */
-export const HASH4 = 0;
-export const HASH4_BITS = 15;
-export const HASH3 = 65536;
-export const HASH3_BITS = 14;
-export const CHAINS = 98304;
+/** Newest position of each hash, and by position the one before it with the same hash: 32,768 of 2 bytes each, of which small windows use few. */
+export const HASHES = 0;
+export const CHAINS = 65536;
 /** History and data of a context, back to back. */
-export const DEFLATE_DATA = 163840;
+export const DEFLATE_DATA = 131072;
 export const DEFLATE_DATA_BYTES = 196608;
 /** Bytes behind the data that may be read, and never count. */
 export const DEFLATE_DATA_SLACK = 512;

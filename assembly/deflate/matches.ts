@@ -1,15 +1,15 @@
-// Match finder of the deflater: chains of earlier positions with the same hash of four bytes, and the newest with the same three.
-// The latter has only positions where a token began or a match was looked for: a third less work for a window that is put in place.
+// Match finder of the deflater: chains of earlier positions with the same hash of four bytes. Matches of three bytes are looked for at
+// the last distance only: text gains nothing by others, and numbers in binary arrays repeat at the distance of their size.
 //
 // The tables hold positions relative to `base`, in 16 bits, so 0 is no position. They are never cleared: what is older than the
 // window of the connection at hand is below `windowStart`, and positions only grow. Once they would not fit any more, all shrink by
 // 32,768 and the oldest become 0.
 
-import { CHAINS, CONTEXT_BYTES, DEFLATE_DATA, FIRST_CONTEXT, HASH3, HASH3_BITS, HASH4, HASH4_BITS, WINDOW_BYTES } from "./layout";
+import { CHAINS, CONTEXT_BYTES, DEFLATE_DATA, FIRST_CONTEXT, HASHES, WINDOW_BYTES } from "./layout";
 
 const MIXER: u32 = 0x9e3779b1;
-/** Farthest back that a match of three bytes pays for its distance. With 4,096 messages of JSON take up to 1 % more bytes. */
-const NEAR: usize = 1024;
+/** Farthest back that a match of three bytes pays for its distance. */
+const NEAR: u32 = 64;
 
 /** Address of the context at hand. */
 export let context: usize = FIRST_CONTEXT;
@@ -21,8 +21,15 @@ export let windowStart: usize = 0;
 export let inserted: usize = 0;
 /** Farthest distance. */
 export let farthest: usize = 0;
-/** Distance of the last match found. */
-export let matchDistance: u32 = 0;
+/** Bits that a hash drops of 32. It has one more than the window, 15 at most: eight small windows with their tables stay in the caches. */
+let hashShift: u32 = 0;
+/** Distance of the last match found; at the start of a block, the size of many numbers. */
+export let matchDistance: u32 = 4;
+
+/** Starts a block, which looks the same whatever came before it. */
+export function forgetDistance(): void {
+  matchDistance = 4;
+}
 
 /** Starts with tables that are empty. @param address Of position 0, which is none. */
 export function startTables(address: usize): void {
@@ -43,14 +50,20 @@ export function restoreWindow(index: u32, state: usize): void {
   base = load<u32>(state);
   windowStart = load<u32>(state, 4);
   inserted = load<u32>(state, 8);
-  farthest = load<u32>(state, 12);
+  setFarthest(load<u32>(state, 12));
 }
 
 /** Starts a window whose bytes from `start` on are still to be put into the tables. */
 export function setWindow(start: usize, distance: usize): void {
   windowStart = start;
   inserted = start;
+  setFarthest(distance);
+}
+
+/** @param distance 32,767 at most. */
+function setFarthest(distance: usize): void {
   farthest = distance;
+  hashShift = <u32>clz<u32>(<u32>distance);
 }
 
 /** Forgets what is older than `start`. */
@@ -75,8 +88,8 @@ export function moveWindow(by: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function hash(product: u32, bits: u32): usize {
-  return (product >> (32 - bits)) << 1;
+function hash(bytes: u32, shift: u32): usize {
+  return ((bytes * MIXER) >> shift) << 1;
 }
 
 // @ts-ignore: decorator
@@ -90,12 +103,13 @@ export function insertUntil(until: usize, end: usize): void {
   const last = min(until, end - 3);
   const origin = base;
   const tables = context;
+  const shift = hashShift;
   let address = inserted;
   for (; address < last; address++) {
     const position = address - origin;
-    const newest = tables + hash(load<u32>(address) * MIXER, HASH4_BITS);
-    store<u16>(tables + linkOf(position), load<u16>(newest, HASH4), CHAINS);
-    store<u16>(newest, <u16>position, HASH4);
+    const newest = tables + hash(load<u32>(address), shift);
+    store<u16>(tables + linkOf(position), load<u16>(newest, HASHES), CHAINS);
+    store<u16>(newest, <u16>position, HASHES);
   }
   inserted = address;
 }
@@ -131,29 +145,23 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
   const origin = base;
   const oldest = max(max(windowStart, address - farthest), origin + 1) - origin;
   const bytes = load<u32>(address);
-  const product = bytes * MIXER;
   const tables = context;
-  const newest3 = tables + hash(product << 8, HASH3_BITS);
-  const newest4 = tables + hash(product, HASH4_BITS);
+  const newest = tables + hash(bytes, hashShift);
   const own = address - origin;
   let best: u32 = above;
   let found: u32 = 0;
   if (best < 3) {
-    const position: usize = load<u16>(newest3, HASH3);
-    const candidate = origin + position;
-    if (position >= oldest && address - candidate <= NEAR && ((load<u32>(candidate) ^ bytes) & 0xffffff) === 0) {
-      found = 3;
-      matchDistance = <u32>(address - candidate);
-    }
+    const isNear = matchDistance <= NEAR && own >= oldest + matchDistance;
+    if (isNear && ((load<u32>(address - matchDistance) ^ bytes) & 0xffffff) === 0) found = 3;
     best = 3;
   }
-  let position: usize = load<u16>(newest4, HASH4);
+  let position: usize = load<u16>(newest, HASHES);
   store<u16>(tables + linkOf(own), <u16>position, CHAINS);
-  store<u16>(newest4, <u16>own, HASH4);
-  store<u16>(newest3, <u16>own, HASH3);
+  store<u16>(newest, <u16>own, HASHES);
   inserted = address + 1;
   // The last four bytes of a longer match, which differ most often.
   let last = load<u32>(address + best - 3);
+  const enough = min(nice, longest);
   while (position >= oldest && depth-- > 0) {
     const candidate = origin + position;
     if (load<u32>(candidate + best - 3) === last && load<u32>(candidate) === bytes) {
@@ -161,7 +169,7 @@ export function findMatch(address: usize, above: u32, longest: u32, nice: u32, d
       if (length > best) {
         found = best = length;
         matchDistance = <u32>(address - candidate);
-        if (length >= nice || length === longest) break;
+        if (length >= enough) break;
         last = load<u32>(address + best - 3);
       }
     }

@@ -22,12 +22,12 @@ type Setting = (typeof SETTINGS)[number];
 
 /** Bytes of all messages of each kind, in the order of {@link SETTINGS}. */
 const EXPECTED: Readonly<Record<string, readonly number[]>> = {
-  'JSON events': [48593, 43098, 79214, 47919, 42053, 79189],
-  chat: [9335, 8726, 21077, 9238, 8623, 21077],
-  'market data': [14501, 13127, 28616, 14016, 12765, 28616],
-  GraphQL: [188069, 160248, 233198, 187964, 158673, 233148],
-  Yjs: [2620, 2620, 4740, 2619, 2619, 4740],
-  protobuf: [8914, 8642, 19662, 8825, 8372, 19662],
+  'JSON events': [48686, 43327, 79268, 48050, 42336, 79212],
+  chat: [9385, 8768, 21351, 9300, 8664, 21351],
+  'market data': [14626, 13305, 28584, 14188, 12884, 28583],
+  GraphQL: [187644, 160598, 233414, 187444, 158847, 233358],
+  Yjs: [2625, 2625, 4741, 2621, 2621, 4741],
+  protobuf: [9007, 8755, 20505, 8853, 8471, 20505],
 };
 
 /** What zlib makes of them: a dictionary is the context of a message. */

@@ -19,7 +19,7 @@ const REGIONS: readonly (readonly [name: string, start: number, end: number])[] 
   ['tokens', layout.TOKENS, layout.TOKENS + 4 * layout.TOKENS_MAXIMUM],
   ['output of the deflater', layout.DEFLATE_OUT, layout.DEFLATE_OUT + layout.DEFLATE_OUT_BYTES],
   ["state of the deflater's contexts", layout.CONTEXT_STATES, layout.CONTEXT_STATES + 32 * layout.CONTEXTS],
-  ['hash tables of the first context', FIRST + layout.HASH4, FIRST + layout.CHAINS + 2 * layout.WINDOW_BYTES],
+  ['hash tables of the first context', FIRST + layout.HASHES, FIRST + layout.CHAINS + 2 * layout.WINDOW_BYTES],
   [
     'its data',
     FIRST + layout.DEFLATE_DATA,
