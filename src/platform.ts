@@ -1,6 +1,7 @@
 // The seams between the connection, the public classes and the runtimes: types, and the constants that go with them.
 
 import type { PeerError } from './base/errors.ts';
+import type { Meter } from './base/meter.ts';
 import type { Codec } from './codec/codec.ts';
 
 /** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
@@ -124,6 +125,8 @@ export interface Session {
   readonly bufferedInput: number;
   /** Set it before the end. */
   owner?: SessionOwner | undefined;
+  /** Counts what passes. Default: that of the process for the role, if there is one. */
+  meter: Meter | null;
   /** Names the receiver of all events. Call it once, before `start`. */
   attach(sink: SessionSink): void;
   /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */
@@ -334,6 +337,8 @@ export interface Platform {
   /** As `setTimer`, by the runtime's clock: for what the library waits for itself, and no program sees. */
   ownTimer(task: () => void, milliseconds: number): Timer;
   clearTimer(timer: Timer): void;
+  /** Milliseconds of a clock that is never set back, for differences. */
+  elapsed(): number;
   /** Makes `structuredClone(object)` a DataCloneError, as for the objects of a platform. Left out where the runtime has no such function. */
   markUncloneable?(object: object): void;
 }

@@ -7,6 +7,7 @@ export {
   broadcast,
   createWebSocketStream,
   Gate,
+  metrics,
   PerMessageDeflate,
   Receiver,
   Sender,

@@ -68,3 +68,11 @@ export class Gate {
     );
   }
 }
+
+/** @throws {TypeError} always: the WebSocket of a browser runs none of our code. */
+export function metrics(): never {
+  throw unavailable(
+    'metrics: the browser counts nothing',
+    "read the server's metrics, or look at the network panel of the browser",
+  );
+}

@@ -6,8 +6,10 @@
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
 import { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode } from '../../src/base/errors.ts';
 import { guard } from '../../src/base/guard.ts';
+import type { Meter } from '../../src/base/meter.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
 import { CLOSED, CLOSING, OPEN } from '../../src/base/states.ts';
+import { totals } from '../../src/base/totals.ts';
 import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
 import { FragmentJoiner } from '../../src/native/fragments.ts';
 import {
@@ -32,6 +34,7 @@ export class ServedSession implements Session {
   owner: SessionOwner | undefined;
   readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
+  meter: Meter | null = totals.server;
   #sink: SessionSink = UNATTACHED;
   /** Events before the start; null after it. */
   #early: (() => void)[] | null = [];
@@ -61,6 +64,7 @@ export class ServedSession implements Session {
 
   attach(sink: SessionSink): void {
     this.#sink = sink;
+    this.meter?.opened(this);
   }
 
   /** @param _head None: Bun has read what came with the opening handshake. */
@@ -74,7 +78,7 @@ export class ServedSession implements Session {
   sendText(text: string, options?: SendOptions, callback?: SendCallback): void {
     if (!this.#admits(callback)) return;
     if (this.#fragments.takes(options)) return this.#addFragment(encode(text), true, options, callback);
-    this.#sent(this.#socket!.sendText(text, options?.compress ?? true), text.length, callback);
+    this.#sentMessage(this.#socket!.sendText(text, options?.compress ?? true), platform.byteLength(text), callback);
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
@@ -128,7 +132,14 @@ export class ServedSession implements Session {
     if (this.#state !== OPEN) return;
     if (this.#early !== null) return void this.#early.push(() => this.message(message));
     const bytes = typeof message === 'string' ? encode(message) : message;
-    this.#sink.onMessage(bytes, 0, bytes.length, typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED);
+    const { length } = bytes;
+    this.meter?.received(length);
+    const begin = this.meter?.begin();
+    try {
+      this.#sink.onMessage(bytes, 0, length, typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED);
+    } finally {
+      this.meter?.delivered(begin);
+    }
   }
 
   pinged(payload: Uint8Array): void {
@@ -165,10 +176,13 @@ export class ServedSession implements Session {
     const callbacks = [...this.#callbacks, ...this.#fragments.drop()];
     const error = new Error('The connection was closed before the data was written');
     if (isLost && this.#isWaiting) this.owner?.onUnsent(this.#waitingMessages);
+    const violation = isLost && reason.startsWith(VIOLATION) ? violationOf(reason) : undefined;
+    if (violation !== undefined) this.meter?.failed(violation);
+    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code);
     this.owner?.onEnded(!isLost);
     this.owner = undefined;
     for (const callback of callbacks) platform.defer(() => callback(error));
-    if (isLost && reason.startsWith(VIOLATION)) guard(platform, () => this.#sink.onError(violationOf(reason)));
+    if (violation !== undefined) guard(platform, () => this.#sink.onError(violation));
     guard(platform, () => this.#sink.onEnd(code, isLost ? NO_BYTES : encode(reason), !isLost));
   }
 
@@ -203,6 +217,7 @@ export class ServedSession implements Session {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
+    this.meter?.failed(error);
     guard(platform, () => this.#sink.onError(error));
     this.terminate();
   };
@@ -213,6 +228,12 @@ export class ServedSession implements Session {
     const result = isText
       ? this.#socket!.sendText(platform.decodeText(payload, 0, length, false), compress)
       : this.#socket!.sendBinary(payload, compress);
+    this.#sentMessage(result, length, callback);
+  }
+
+  #sentMessage(result: number, length: number, callback: SendCallback | undefined): void {
+    // Otherwise Bun has dropped it.
+    if (result !== 0 || length === 0) this.meter?.sent(length);
     this.#sent(result, length, callback);
   }
 

@@ -6,7 +6,7 @@ import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
-import { clearTimer, defer, immediate, ownTimer, setTimer } from '../../src/clock.ts';
+import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../../src/clock.ts';
 
 /** Number of keys drawn at once. A call for each key would cost more than masking a short message. */
 const KEYS = 256;
@@ -47,6 +47,7 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     setTimer,
     ownTimer,
     clearTimer,
+    elapsed,
   };
 }
 

@@ -6,13 +6,14 @@ import type { Pass } from '../../src/admission/gate-core.ts';
 import type { Gate } from '../../src/admission/gate.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
+import type { RefusalReason } from '../../src/base/meter.ts';
 import { ownOptions, type BorrowMode } from '../../src/base/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
 import { formatExtensions } from '../../src/handshake/extensions.ts';
 import { formatHead } from '../../src/handshake/headers.ts';
 import { refusalHead, type Refusal } from '../../src/handshake/refusal.ts';
 import { acceptanceHead, checkRequest } from '../../src/handshake/server.ts';
-import { gateCoreOf } from '../../src/native/gated.ts';
+import { gateCoreOf, giveBack } from '../../src/native/gated.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
 import { answerFor, INVALID_URL, webSocketUrl, type Answer, type ProtocolChoice } from '../../src/native/upgrade.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
@@ -57,7 +58,9 @@ export interface AcceptedUpgrade {
   readonly borrowMessages: BorrowMode | undefined;
 }
 
-const FAILED: Pick<Refusal, 'status' | 'reason' | 'headers'> = { status: 500, reason: 'Internal Server Error', headers: {} };
+type Answerable = Pick<Refusal, 'status' | 'reason' | 'headers'>;
+
+const FAILED: Answerable = { status: 500, reason: 'Internal Server Error', headers: {} };
 
 /** Sockets that carry a WebSocket already. */
 const taken = new WeakSet<object>();
@@ -81,7 +84,7 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   const { gate, remoteAddress } = ownOptions(given);
   if (gate === undefined) return acceptEntered(request, socket, given, undefined);
   const pass = enterGate(gate, remoteAddress, request, socket);
-  if ('accepted' in pass) return refuse(socket, pass);
+  if ('accepted' in pass) return answerRefusal(socket, pass);
   try {
     return acceptEntered(request, socket, given, pass);
   } finally {
@@ -97,7 +100,7 @@ function enterGate(gate: Gate, remoteAddress: string | undefined, request: Incom
     const peer = remoteAddress ?? (socket as { readonly remoteAddress?: string }).remoteAddress;
     return core.enter(core.addressOf(peer, (name) => request.headers[name]?.toString()));
   } catch (error) {
-    refuse(socket, FAILED);
+    answerRefusal(socket, FAILED);
     throw error;
   }
 }
@@ -108,10 +111,14 @@ function acceptEntered(
   given: UpgradeOptions | null | undefined,
   pass: Pass | undefined,
 ): AcceptedUpgrade | null {
+  const refuse = (reason: RefusalReason, refusal: Answerable): null => {
+    giveBack(pass, reason);
+    return answerRefusal(socket, refusal);
+  };
   const check = checkRequest(request);
-  if (!check.accepted) return refuse(socket, check);
+  if (!check.accepted) return refuse('request', check);
   const url = urlOf(request, socket);
-  if (url === undefined) return refuse(socket, INVALID_URL);
+  if (url === undefined) return refuse('request', INVALID_URL);
   if (!socket.readable || !socket.writable) {
     socket.destroy();
     return null;
@@ -126,7 +133,7 @@ function acceptEntered(
     // Without an offer the hook is not asked.
     answer = answerFor([], request, options);
   } catch (error) {
-    refuse(socket, FAILED);
+    refuse('hook', FAILED);
     throw error;
   }
   try {
@@ -134,7 +141,7 @@ function acceptEntered(
   } catch (error) {
     // It depends on what the peer offers, and Node.js ends the process when an 'upgrade' listener throws.
     warnOfHook('upgrade()', error);
-    return refuse(socket, FAILED);
+    return refuse('hook', FAILED);
   }
   const agreed = deflate && answerDeflate(check.extensions, deflate);
   const extensions = agreed ? formatExtensions([agreed.element]) : '';
@@ -155,7 +162,7 @@ function urlOf({ url: target = '', headers }: IncomingMessage, socket: Duplex): 
   return webSocketUrl({ url: target.startsWith('/') ? `${scheme}://${headers.host}${target}` : target });
 }
 
-function refuse(socket: Duplex, { status, reason, headers }: Pick<Refusal, 'status' | 'reason' | 'headers'>): null {
+function answerRefusal(socket: Duplex, { status, reason, headers }: Answerable): null {
   socket.once('finish', () => socket.destroy());
   socket.end(refusalHead({ status, reason: `${reason}\n`, headers: { ...headers, 'Content-Type': 'text/plain' } }));
   return null;

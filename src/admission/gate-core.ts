@@ -1,5 +1,6 @@
 // The gate of a server: decides about each upgrade request before anything costly is done, knows all connections, and closes them in order.
 
+import { Meter, type RefusalReason } from '../base/meter.ts';
 import { readOptions } from '../base/options.ts';
 import { defer, elapsed } from '../clock.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
@@ -8,6 +9,7 @@ import { addressKey, normalizeAddress } from './address.ts';
 import { BucketTable, readRate } from './bucket.ts';
 import { Budget } from './budget.ts';
 import { ClientAddresses } from './forwarded.ts';
+import { serverMeter } from './meters.ts';
 import { GATE_TAG, type AdmissionOptions } from './options.ts';
 import { pace, type PaceSettings } from './pace.ts';
 import { Drain, readShutdownOptions, type Drainable, type ShutdownOptions, type ShutdownResult } from './shutdown.ts';
@@ -48,13 +50,17 @@ export class Pass implements SessionOwner, Drainable {
   /** Where the requests of its client are counted; undefined if they are not. */
   readonly key: string | undefined;
   readonly #gate: GateCore;
+  /** When its opening handshake began, by the clock of `elapsed`; -1 if it is not known. */
+  readonly #begin: number;
   /** The connection; before that, the answer to the request where it can be refused. */
   #end: Drainable | undefined;
   #session: Session | undefined;
+  #isRefused = false;
 
-  constructor(gate: GateCore, key: string | undefined) {
+  constructor(gate: GateCore, key: string | undefined, begin: number) {
     this.#gate = gate;
     this.key = key;
+    this.#begin = begin;
   }
 
   /** Undefined until the connection is open. */
@@ -64,6 +70,12 @@ export class Pass implements SessionOwner, Drainable {
 
   get isRefusable(): boolean {
     return this.#end !== undefined;
+  }
+
+  /** Counts the request as refused, unless it was before. */
+  refuse(reason: RefusalReason): void {
+    if (!this.#isRefused) this.#gate.meter.tally('refused', reason);
+    this.#isRefused = true;
   }
 
   /** Names what refuses the request, in case of a shutdown. One that a hook has begun refuses it at once. */
@@ -84,7 +96,11 @@ export class Pass implements SessionOwner, Drainable {
    * @param closer Closes it; left out, the session itself.
    */
   admit(session: Session, closer: Drainable = session): void {
+    const { meter } = this.#gate;
     session.owner = this;
+    session.meter?.move(session, meter);
+    session.meter = meter;
+    if (this.#begin >= 0) meter.shaken(elapsed() - this.#begin);
     this.#session = session;
     this.#end = closer;
     this.#gate.opened(this, session);
@@ -122,6 +138,7 @@ export class GateCore {
     byteRate: 0,
     maxTotalBuffered: 0,
   };
+  readonly meter: Meter = new Meter(serverMeter.watch, serverMeter, () => this.#sessions());
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
   readonly #maxPending: number;
@@ -154,10 +171,10 @@ export class GateCore {
     const messages = readRate('messageRate', options.messageRate);
     const bytes = readRate('byteRate', options.byteRate);
     if (messages !== undefined || bytes !== undefined) {
-      this.#pace = { messages, bytes, policy: ratePolicy, onExceeded: (rate) => void this.counters[rate]++ };
+      this.#pace = { messages, bytes, policy: ratePolicy, onExceeded: (rate) => this.#limited(rate) };
     }
     if (options.maxTotalBuffered) {
-      const onDrop = (): void => void this.counters.maxTotalBuffered++;
+      const onDrop = (): void => this.#limited('maxTotalBuffered');
       this.#budget = new Budget(options.maxTotalBuffered, () => this.#sessions(), onDrop);
     }
   }
@@ -204,20 +221,21 @@ export class GateCore {
 
   /** Lets the request of a client in, or says why not. @param address See {@link addressOf}. */
   enter(address: string | undefined): Pass | Refusal {
+    const begin = elapsed();
     if (this.#drain !== undefined) return this.#refuse('shutdown', SHUTTING_DOWN);
     const isCounted = this.#handshakes !== undefined || this.#maxPerAddress !== Infinity;
     const key = isCounted ? addressKey(address) : undefined;
-    const wait = this.#handshakes?.tryTake(key!, elapsed()) ?? 0;
+    const wait = this.#handshakes?.tryTake(key!, begin) ?? 0;
     if (wait > 0) return this.#refuse('handshakeRate', busy(429, Math.ceil(wait / 1000)));
     if ((this.#perAddress.get(key!) ?? 0) >= this.#maxPerAddress) return this.#refuse('maxConnectionsPerAddress', FULL_ADDRESS);
     if (this.#passes.size >= this.#maxConnections) return this.#refuse('maxConnections', FULL);
     if (this.pending >= this.#maxPending) return this.#refuse('maxHandshakesPending', FULL);
-    return this.pass(key);
+    return this.pass(key, begin);
   }
 
   /** Lets a request in that a program has accepted itself. */
-  pass(key?: string): Pass {
-    const pass = new Pass(this, key);
+  pass(key?: string, begin: number = -1): Pass {
+    const pass = new Pass(this, key, begin);
     this.#passes.add(pass);
     if (key !== undefined && this.#maxPerAddress !== Infinity) {
       this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
@@ -229,6 +247,7 @@ export class GateCore {
   held(pass: Pass): void {
     if (this.#drain === undefined) return;
     this.counters.shutdown++;
+    pass.refuse('shutdown');
     this.#drain.add(pass);
   }
 
@@ -284,6 +303,7 @@ export class GateCore {
     for (const pass of all) {
       if (pass.session !== undefined || !pass.isRefusable) continue;
       this.counters.shutdown++;
+      pass.refuse('shutdown');
       drain.add(pass);
     }
     drain.start(all.filter(({ session }) => session !== undefined));
@@ -294,8 +314,14 @@ export class GateCore {
     for (const { session } of this.#passes) if (session !== undefined) yield session;
   }
 
-  #refuse(counter: keyof AdmissionCounters, refusal: Refusal): Refusal {
+  #refuse(counter: RefusalReason & keyof AdmissionCounters, refusal: Refusal): Refusal {
     this.counters[counter]++;
+    this.meter.tally('refused', counter);
     return refusal;
+  }
+
+  #limited(counter: 'messageRate' | 'byteRate' | 'maxTotalBuffered'): void {
+    this.counters[counter]++;
+    this.meter.tally('limited', counter);
   }
 }

@@ -2,6 +2,7 @@
 
 import { keepCore, requireCore } from '../base/core.ts';
 import { GateCore, type AdmissionCounters } from './gate-core.ts';
+import { serverMetrics, type ServerMetrics } from './metrics.ts';
 import type { AdmissionOptions } from './options.ts';
 import type { ShutdownOptions, ShutdownResult } from './shutdown.ts';
 
@@ -31,6 +32,11 @@ export class Gate {
   /** How often each limit has had an effect. A copy. */
   get counters(): AdmissionCounters {
     return { ...(requireCore(this) as GateCore).counters };
+  }
+
+  /** Numbers of the connections so far. docs/observability.md has the table. */
+  metrics(): ServerMetrics {
+    return serverMetrics((requireCore(this) as GateCore).meter);
   }
 
   /**

@@ -4,5 +4,14 @@ export type { Rate, RateOptions } from './bucket.ts';
 export type { TrustProxy, TrustProxyOptions } from './forwarded.ts';
 export type { AdmissionCounters } from './gate-core.ts';
 export { Gate } from './gate.ts';
+export {
+  metrics,
+  type ClientMetrics,
+  type CompressionMetrics,
+  type ConnectionMetrics,
+  type Histogram,
+  type ProcessMetrics,
+  type ServerMetrics,
+} from './metrics.ts';
 export type { AdmissionOptions, RatePolicy } from './options.ts';
 export type { ShutdownOptions, ShutdownResult } from './shutdown.ts';

@@ -2,6 +2,7 @@
 // carries the opening out. `OpeningState` is the part that all backends share: the offer, the time limit and the check of the response.
 
 import { ownOptions } from '../base/options.ts';
+import { totals } from '../base/totals.ts';
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { checkResponse, keyOfBytes, type Handshake, type HandshakeResponse } from './client.ts';
 import { formatExtensions } from './extensions.ts';
@@ -125,7 +126,12 @@ export interface OpeningResources {
   /** 16 unpredictable bytes (RFC 6455 section 4.1, step 7). */
   readonly nonce: Uint8Array;
   /** The runtime's timers. */
-  readonly timers: { setTimer(task: () => void, milliseconds: number): unknown; clearTimer(timer: never): void };
+  readonly timers: {
+    setTimer(task: () => void, milliseconds: number): unknown;
+    clearTimer(timer: never): void;
+    /** Milliseconds, for differences. */
+    elapsed(): number;
+  };
   /** Closes the connection, whatever it is doing. */
   drop(): void;
 }
@@ -139,11 +145,13 @@ export class OpeningState<Socket, Request, Response> {
   /** Null once it is over: a program that keeps the request, or the response, must not keep the WebSocket. */
   #events: OpeningEvents<Socket, Request, Response> | null;
   #timer: unknown;
+  readonly #begin: number;
 
   constructor(plan: OpeningPlan, events: OpeningEvents<Socket, Request, Response>, resources: OpeningResources) {
     this.#plan = plan;
     this.#events = events;
     this.#resources = resources;
+    this.#begin = resources.timers.elapsed();
     const { protocols, version, deflate } = plan;
     const extensions = deflate && formatExtensions([offerDeflate(deflate)]);
     this.handshake = { key: keyOfBytes(resources.nonce), version, protocols, extensions };
@@ -184,7 +192,10 @@ export class OpeningState<Socket, Request, Response> {
       return this.fail(new Error('Invalid Sec-WebSocket-Extensions header'));
     }
     const { protocol, extensionsHeader: extensions = '' } = check;
-    this.end()?.onOpen(socket, { protocol, extensions, agreement, head: rest });
+    const events = this.end();
+    if (events === null) return;
+    totals.client?.shaken(this.#resources.timers.elapsed() - this.#begin);
+    events.onOpen(socket, { protocol, extensions, agreement, head: rest });
   }
 
   /** Another response came. @param retryAfter Its Retry-After field. */
@@ -198,6 +209,7 @@ export class OpeningState<Socket, Request, Response> {
   fail(error: Error): void {
     const events = this.end();
     if (events === null) return;
+    totals.client?.tally('failed', error);
     this.#resources.drop();
     events.onFail(error);
   }

@@ -4,6 +4,8 @@ import type { GateCore, Pass } from '../admission/gate-core.ts';
 import type { Gate } from '../admission/gate.ts';
 import { GATE_TAG } from '../admission/options.ts';
 import { findCore } from '../base/core.ts';
+import type { RefusalReason } from '../base/meter.ts';
+import { totals } from '../base/totals.ts';
 import type { Session } from '../platform.ts';
 import { refused, type Refused } from './upgrade.ts';
 
@@ -54,14 +56,21 @@ export function throughGate<Upgraded extends object>(
 ): Upgraded | Refused {
   const entered = enter(request, options, rules);
   if ('socket' in entered) return entered;
-  let isUpgraded = false;
+  let reason: RefusalReason | null = 'hook';
   try {
     const upgraded = upgrade(entered);
-    isUpgraded = !('socket' in upgraded);
+    reason = 'socket' in upgraded ? 'request' : null;
     return upgraded;
   } finally {
-    if (!isUpgraded) entered.pass?.leave();
+    if (reason !== null) giveBack(entered.pass, reason);
   }
+}
+
+/** The request got no connection. */
+export function giveBack(pass: Pass | undefined, reason: RefusalReason): void {
+  if (pass === undefined) return totals.server?.tally('refused', reason);
+  pass.refuse(reason);
+  pass.leave();
 }
 
 function enter(request: Request, { gate, remoteAddress }: GateOptions, rules: GateRules): Entered | Refused {

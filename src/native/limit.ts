@@ -22,7 +22,9 @@ export function limitMessages(session: Session, maximum: number): Session {
         if (end - start <= maximum) return sink.onMessage(source, start, end, kind);
         isOver = true;
         session.close(CLOSE_MESSAGE_TOO_BIG);
-        sink.onError(new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' }));
+        const error = new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
+        session.meter?.failed(error);
+        sink.onError(error);
       },
       onPing: (payload) => sink.onPing(payload),
       onPong: (payload) => sink.onPong(payload),

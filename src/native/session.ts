@@ -4,6 +4,7 @@
 import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
 import { CapacityError, UsageError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
+import type { Meter } from '../base/meter.ts';
 import {
   MESSAGE_ASCII,
   MESSAGE_OWNED,
@@ -23,6 +24,7 @@ import { FragmentJoiner } from './fragments.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { isError } from '../base/realms.ts';
 import { CLOSED, CLOSING, OPEN } from '../base/states.ts';
+import { totals } from '../base/totals.ts';
 
 /** The events of a {@link NativeSocket}, as far as they are read. */
 interface NativeEvents {
@@ -92,6 +94,7 @@ export class NativeSession implements Session {
   readonly #platform: Platform;
   readonly #closeTimeout: number;
   readonly #admission: Admission;
+  meter: Meter | null;
   #sink: SessionSink = UNATTACHED;
   #input: typeof KEEPING | typeof PASSING_ON | typeof IN_A_LISTENER = KEEPING;
   #isPaused = false;
@@ -116,6 +119,7 @@ export class NativeSession implements Session {
   constructor(socket: NativeSocket, given: NativeSessionOptions) {
     const options = ownOptions(given);
     this.role = options.role;
+    this.meter = totals[options.role];
     this.#socket = socket;
     this.#platform = options.platform;
     this.copyMessage = options.platform.copy;
@@ -176,6 +180,7 @@ export class NativeSession implements Session {
 
   attach(sink: SessionSink): void {
     this.#sink = sink;
+    this.meter?.opened(this);
   }
 
   /** @param head None: the runtime has read what came with the opening handshake. */
@@ -261,7 +266,7 @@ export class NativeSession implements Session {
       closeCode: CLOSE_POLICY_VIOLATION,
     });
     this.#beginClosing();
-    guard(this.#platform, () => this.#sink.onError(error));
+    this.#fails(error);
     this.#closeWith(CLOSE_POLICY_VIOLATION);
     this.#lose();
     // The end is told. The connection itself may take its time for the Close frame.
@@ -305,11 +310,20 @@ export class NativeSession implements Session {
     if (typeof data === 'string') {
       const bytes = this.#platform.allocate(this.#platform.byteLength(data));
       this.#platform.writeText(data, bytes, 0);
-      const kind = bytes.length === data.length ? MESSAGE_ASCII | MESSAGE_TEXT : MESSAGE_TEXT;
-      this.#sink.onMessage(bytes, 0, bytes.length, kind | MESSAGE_OWNED);
+      this.#pass(bytes, bytes.length === data.length ? MESSAGE_ASCII | MESSAGE_TEXT : MESSAGE_TEXT);
     } else {
-      const bytes = new Uint8Array(data as ArrayBuffer);
-      this.#sink.onMessage(bytes, 0, bytes.length, MESSAGE_OWNED);
+      this.#pass(new Uint8Array(data as ArrayBuffer), 0);
+    }
+  }
+
+  #pass(bytes: Uint8Array, kind: number): void {
+    const { length } = bytes;
+    this.meter?.received(length);
+    const begin = this.meter?.begin();
+    try {
+      this.#sink.onMessage(bytes, 0, length, kind | MESSAGE_OWNED);
+    } finally {
+      this.meter?.delivered(begin);
     }
   }
 
@@ -320,7 +334,7 @@ export class NativeSession implements Session {
     // The code 1006 tells of a lost connection. Only a violation is an error, as over byte streams.
     if (this.#error !== undefined && code !== CLOSE_ABNORMAL) {
       this.#beginClosing();
-      guard(this.#platform, () => this.#sink.onError(this.#error!));
+      this.#fails(this.#error);
     }
     const bytes = new Uint8Array(this.#platform.byteLength(reason));
     this.#platform.writeText(reason, bytes, 0);
@@ -344,6 +358,7 @@ export class NativeSession implements Session {
   #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
     if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.onOutputFailure)) return;
     this.#socket.send(data);
+    this.meter?.sent(length);
     this.#sent += length;
     this.#ends.push(this.#sent);
     if (callback !== undefined) this.#waiting.push({ amount: this.#sent, callback: this.#platform.bind(callback) });
@@ -357,9 +372,14 @@ export class NativeSession implements Session {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
-    guard(this.#platform, () => this.#sink.onError(error));
+    this.#fails(error);
     this.terminate();
   };
+
+  #fails(error: Error): void {
+    this.meter?.failed(error);
+    guard(this.#platform, () => this.#sink.onError(error));
+  }
 
   #addFragment(bytes: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const message = this.#fragments.add(bytes, isText, options, callback);
@@ -433,6 +453,7 @@ export class NativeSession implements Session {
     for (const callback of [...waiting, ...this.#fragments.drop()]) guard(this.#platform, () => callback(error));
     const handedOver = this.#sent - this.#socket.bufferedAmount;
     if (!wasClean) this.owner?.onUnsent(this.#ends.filter((end) => end > handedOver).length);
+    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
     guard(this.#platform, () => this.#sink.onEnd(code, reason, wasClean));

@@ -18,7 +18,7 @@ import {
   type OpeningEvents,
   type OpeningPlan,
 } from '../handshake/opening.ts';
-import { clearTimer, setTimer } from '../clock.ts';
+import { clearTimer, elapsed, setTimer } from '../clock.ts';
 import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
 
 /** An opening over node:http. */
@@ -35,7 +35,7 @@ export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): Nod
   let upgraded: Duplex | undefined;
   const state = new OpeningState(plan, events, {
     nonce: randomFillSync(new Uint8Array(16)),
-    timers: { setTimer, clearTimer },
+    timers: { setTimer, clearTimer, elapsed },
     drop() {
       destroy(request);
       upgraded?.destroy();

@@ -7,7 +7,7 @@ import { sharedCodec } from '../codec/load.ts';
 import { createBlocks } from '../protocol/blocks.ts';
 import { createSlabs } from '../protocol/outbox.ts';
 import type { Platform } from '../platform.ts';
-import { clearTimer, defer, immediate, ownTimer, setTimer } from '../clock.ts';
+import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
 import { allocate, copyToOwn, createCopyMessage, makeView } from './buffers.ts';
 import { ConnectionMemory } from './message-memory.ts';
@@ -77,4 +77,5 @@ export const platform: Platform = {
   setTimer,
   ownTimer,
   clearTimer,
+  elapsed,
 };

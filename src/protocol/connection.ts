@@ -5,8 +5,10 @@ import { refuseOutput } from '../base/admission.ts';
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
 import type { PeerError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
+import type { Meter } from '../base/meter.ts';
 import { OPCODE_CLOSE, OPCODE_PING, OPCODE_PONG } from '../base/opcodes.ts';
 import { CLOSED, CLOSING, OPEN } from '../base/states.ts';
+import { totals } from '../base/totals.ts';
 import {
   UNATTACHED,
   type Platform,
@@ -24,20 +26,9 @@ import { makeClose, readClose } from './close-frame.ts';
 import { Compression } from './compression.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import { Inbound, type InboundOwner } from './inbound.ts';
-import { Outbound, type OutboundOwner } from './outbound.ts';
+import { CLOSE_QUEUED, ENDED, ENDING, Outbound, SENDING, type OutboundOwner } from './outbound.ts';
 import { REFERENCE_FROM, release, type Batch } from './outbox.ts';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './settings.ts';
-
-// States of the output, in this order.
-
-/** Messages and control frames. */
-const SENDING = 0;
-/** Our Close frame is queued, and no message before it is still being compressed. Only Pongs follow it. */
-const CLOSE_QUEUED = 1;
-/** FIN follows the queued frames. */
-const ENDING = 2;
-/** FIN was sent, or the transport destroyed. */
-const ENDED = 3;
 
 // Whether the transport reads: it is started once the connection is, and the program has not paused.
 const NOT_ALLOWED = 0;
@@ -56,6 +47,7 @@ function setReceiving(connection: Connection | null): void {
 export class Connection implements Session, TransportEvents, InboundOwner, OutboundOwner, HeartbeatHost {
   readonly copyMessage: Platform['copyMessage'];
   owner: SessionOwner | undefined;
+  meter: Meter | null;
   readonly #platform: Platform;
   readonly #settings: ConnectionSettings;
   readonly #transport: Transport;
@@ -105,6 +97,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#inbound = new Inbound(platform, this, UNATTACHED, settings, this.#compression);
     this.#outbound.outbox.messageMemory = this.#inbound.memory;
     if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this);
+    this.meter = totals[role];
   }
 
   /** Hands over the messages of the running delivery, because the process ends. */
@@ -145,6 +138,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   attach(sink: SessionSink): void {
     this.#sink = sink;
     this.#inbound.attach(sink);
+    this.meter?.opened(this);
   }
 
   start(head?: Uint8Array): void {
@@ -318,9 +312,11 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#compression?.close();
     this.#dropOutput(error);
     // A program that keeps the request keeps its socket and this connection. That must not keep the WebSocket alive.
-    this.attach(UNATTACHED);
+    this.#sink = UNATTACHED;
+    this.#inbound.attach(UNATTACHED);
     // We answer each Close frame, so the end is clean if the peer has sent one.
     const wasClean = this.#closeCode !== CLOSE_ABNORMAL;
+    if (sink !== UNATTACHED) this.meter?.ended(this, this.#closeCode, error);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
     sink.onEnd(this.#closeCode, this.#closeReason, wasClean);
@@ -348,6 +344,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#isPaused = false;
     this.#read();
     this.#reportLater();
+    this.meter?.failed(error);
     this.#sink.onError(error);
   }
 
@@ -366,6 +363,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   onOutputFailure(error: Error): void {
     if (this.#state === CLOSED) return;
     this.#beginClosing(); // First, because a listener may send again.
+    this.meter?.failed(error);
     try {
       this.#sink.onError(error);
     } finally {

@@ -17,6 +17,7 @@ import {
   STATUS_OK,
 } from '../../assembly/layout.ts';
 import { Utf8Error, type PeerError } from '../base/errors.ts';
+import { COMPRESSED_IN, type Meter } from '../base/meter.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
 import { DecoderState } from '../codec/codec.ts';
 import {
@@ -43,6 +44,8 @@ import {
 
 /** Receives everything but messages. */
 export interface InboundOwner {
+  /** Counts what is delivered. */
+  readonly meter?: Meter | null;
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;
   /** The peer broke the protocol. */
@@ -111,8 +114,9 @@ export class Inbound {
   /** `kind` of the message being assembled. */
   #kind = 0;
   #fragments = 0;
-  /** First header byte of the frame being assembled, while frames are passed on. */
+  /** First header byte of the frame being assembled, while frames are passed on, and the payload of the message before that frame. */
   #first = 0;
+  #passedOn = 0;
   /** Reads that the unfinished frame has taken so far; counted only with a limit. */
   #reads = 0;
   #expectedRest = 0;
@@ -205,11 +209,13 @@ export class Inbound {
       this.#stash = null;
     }
     this.#compression?.beginTurn();
+    const begin = this.#owner.meter?.begin();
     codec.isDelivering = true;
     try {
       this.#decodeAll(address, rest);
     } finally {
       codec.isDelivering = false;
+      this.#owner.meter?.delivered(begin);
     }
   }
 
@@ -281,6 +287,7 @@ export class Inbound {
   #deliverRecords(records: Int32Array, memory: Uint8Array, base: number, count: number, remaining: number): void {
     const maxWhole = this.#maxWhole;
     const wholeMask = this.#wholeMask;
+    const { meter } = this.#owner;
     for (let index = this.#next; index < count; index++) {
       if (this.isEnded) break;
       if (this.#kept !== null) return this.#keep(records, memory, base, index, count, remaining);
@@ -294,7 +301,10 @@ export class Inbound {
         this.#owner.onControl(opcode, memory, start, end);
       } else if (opcode !== OPCODE_CONTINUATION && (flags & wholeMask) === WHOLE_MESSAGE) {
         if (end - start > maxWhole) this.#fail(this.#tooLarge(end - start));
-        else this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
+        else {
+          meter?.received(end - start);
+          this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
+        }
       } else {
         // Only the last record of a chunk can be an unfinished frame, and the decoder knows its missing bytes.
         const isUnfinished = (flags & RECORD_FRAME_END) === 0;
@@ -332,13 +342,24 @@ export class Inbound {
     if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;
     const bytes = assembler.take();
-    if ((this.#kind & MESSAGE_COMPRESSED) === 0) this.receiver.onMessage(bytes, 0, length, this.#kind | MESSAGE_OWNED);
+    if ((this.#kind & MESSAGE_COMPRESSED) === 0) this.#pass(bytes, 0, length, this.#kind | MESSAGE_OWNED);
     else this.#inflate(bytes, this.#kind & (MESSAGE_TEXT | MESSAGE_COMPRESSED));
+  }
+
+  #pass(source: Uint8Array, start: number, end: number, kind: number): void {
+    this.#owner.meter?.received(end - start);
+    this.receiver.onMessage(source, start, end, kind);
   }
 
   #deliverFrame(flags: number, assembler: Assembler): void {
     if ((flags & RECORD_FRAME_END) === 0) return;
-    this.receiver.onFrame?.(this.#first, assembler.take());
+    const payload = assembler.take();
+    this.#passedOn += payload.length;
+    if ((flags & RECORD_FIN) !== 0) {
+      this.#owner.meter?.received(this.#passedOn);
+      this.#passedOn = 0;
+    }
+    this.receiver.onFrame?.(this.#first, payload);
   }
 
   #tooLarge(length: number): PeerError {
@@ -356,7 +377,7 @@ export class Inbound {
     const isDone = this.#compression!.inflate(
       bytes,
       this.#maxPayload,
-      (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind),
+      (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind, bytes.length),
       (error) => {
         if (!this.isEnded) this.#fail(violationOfInflate(error));
       },
@@ -366,7 +387,8 @@ export class Inbound {
     this.#owner.onBlocked(true);
   }
 
-  #deliverInflated(plain: Uint8Array, kind: number): void {
+  /** @param wire How many bytes the message was before. */
+  #deliverInflated(plain: Uint8Array, kind: number, wire: number): void {
     const kept = this.#kept;
     this.#kept = null;
     if (this.isEnded) return;
@@ -375,9 +397,10 @@ export class Inbound {
     if ((kind & MESSAGE_TEXT) !== 0 && !this.#settings.skipUtf8Validation && !this.#platform.codec.isUtf8(plain)) {
       return this.#fail(new Utf8Error());
     }
-    if (kept === null) return void this.receiver.onMessage(plain, 0, plain.length, kind);
+    this.#owner.meter?.compressed(COMPRESSED_IN, 1, wire, plain.length);
+    if (kept === null) return this.#pass(plain, 0, plain.length, kind);
     try {
-      this.receiver.onMessage(plain, 0, plain.length, kind);
+      this.#pass(plain, 0, plain.length, kind);
     } catch (error) {
       this.#rethrow(error);
     }

@@ -1,10 +1,12 @@
 // The sending half of a connection: from messages to frames. RFC 6455 sections 5.4, 5.5 and 6.1, RFC 7692 section 6.1.
 
 import { UsageError } from '../base/errors.ts';
+import { COMPRESSED_OUT, type Meter } from '../base/meter.ts';
 import {
   FIN_BIT,
   MAXIMUM_CONTROL_PAYLOAD,
   OPCODE_BINARY,
+  OPCODE_CLOSE,
   OPCODE_CONTINUATION,
   OPCODE_TEXT,
   RSV1_BIT,
@@ -14,6 +16,17 @@ import type { Platform, SendCallback, SendOptions, SharedMessage } from '../plat
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, type OutboxOwner, type Ownership } from './outbox.ts';
 import type { CompressedMessage } from './shared-compression.ts';
+
+// States of a connection's output, in this order.
+
+/** Messages and control frames. */
+export const SENDING = 0;
+/** Our Close frame is queued, and no message before it is still being compressed. Only Pongs follow it. */
+export const CLOSE_QUEUED = 1;
+/** FIN follows the queued frames. */
+export const ENDING = 2;
+/** FIN was sent, or the transport destroyed. */
+export const ENDED = 3;
 
 /** An entry that waits for a message that is being compressed. */
 interface Waiting {
@@ -27,6 +40,8 @@ interface Waiting {
 
 /** Receiver of events that happen outside of a call. */
 export interface OutboundOwner extends OutboxOwner {
+  /** Counts what is sent. */
+  readonly meter?: Meter | null;
   /** A frame was queued: flush. */
   onOutput(): void;
   /** A message could not be compressed, so the connection cannot go on. */
@@ -43,6 +58,8 @@ export class Outbound {
   #isFragmentOpen = false;
   /** Whether its message is compressed. */
   #isFragmentCompressed = false;
+  /** Payload bytes of its frames so far. */
+  #fragmentBytes = 0;
   /** Set while a message is being compressed: the first entry is that message, the others wait for it. */
   #waiting: Waiting[] | null = null;
   #waitingBytes = 0;
@@ -86,7 +103,7 @@ export class Outbound {
       return this.#send(payload, true, options, callback, OWNED);
     }
     const first = this.#firstByte(OPCODE_TEXT, options?.fin ?? true);
-    this.outbox.count(this.outbox.addText(first, text, options?.mask ?? this.#masks), callback);
+    this.#count(first, this.outbox.addText(first, text, options?.mask ?? this.#masks), callback);
   }
 
   /** Queues bytes in the same way. @param payload Copied, unless the options allow to keep it. */
@@ -109,7 +126,7 @@ export class Outbound {
     for (const piece of pieces) {
       this.outbox.addPiece(piece, given);
     }
-    this.outbox.count(length, callback);
+    this.#count(pieces[0][0], length, callback);
   }
 
   #send(
@@ -121,14 +138,15 @@ export class Outbound {
   ): void {
     if (this.#compression !== null && this.#passesCompression(payload, isText, options, callback, given)) return;
     const shared = options?.shared?.frame;
+    let first = FIN_BIT;
     // Copied if it waits for long: a small frame would keep all of its memory alive.
     if (shared !== undefined && !this.#masks && !this.#isFragmentOpen && !this.outbox.isCongested) {
       this.outbox.addShared(shared);
     } else {
-      const first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
+      first = options?.firstByte ?? this.#firstByte(isText ? OPCODE_TEXT : OPCODE_BINARY, options?.fin ?? true);
       this.outbox.addBytes(first, payload, options?.mask ?? this.#masks, given);
     }
-    this.outbox.count(payload.length, callback);
+    this.#count(first, payload.length, callback);
   }
 
   /** @returns Whether the message is being compressed, or waits for one that is. If not, the caller must send it. */
@@ -197,6 +215,23 @@ export class Outbound {
     return isFinal ? FIN_BIT | effective : effective;
   }
 
+  /** Counts a frame that was queued, and the message that it ends. @param first Its first header byte. */
+  #count(first: number, length: number, callback: SendCallback | undefined): void {
+    this.outbox.count(length, callback);
+    if ((first & OPCODE_CLOSE) !== 0) return;
+    if ((first & FIN_BIT) === 0) {
+      this.#fragmentBytes += length;
+      return;
+    }
+    this.#owner.meter?.sent(this.#fragmentBytes + length);
+    this.#fragmentBytes = 0;
+  }
+
+  #countCompressed(first: number, wire: number, length: number, callback: SendCallback | undefined): void {
+    this.#owner.meter?.compressed(COMPRESSED_OUT, (first & FIN_BIT) === 0 ? 0 : 1, wire, length);
+    this.#count(first, length, callback);
+  }
+
   #wait(entry: Waiting): void {
     this.#waiting!.push(entry);
     this.#waitingBytes += entry.length;
@@ -211,7 +246,7 @@ export class Outbound {
       // Copied: the outbox keeps long payloads, and this memory changes with the next message.
       const lasting = isOwned || bytes.length < 4096 ? bytes : this.#platform.copy(bytes, 0, bytes.length);
       this.outbox.addBytes(first, lasting, masked, lasting !== bytes || isOwned ? OWNED : BORROWED);
-      this.outbox.count(length, callback);
+      this.#countCompressed(first, bytes.length, length, callback);
       if (waiting !== null) this.#goOn(waiting);
     };
     if (!this.#compression!.deflate(payload, isFinal, done, this.#failing(callback))) this.#begin(length, callback);
@@ -231,7 +266,7 @@ export class Outbound {
       if (this.#isAbandoned) return;
       if (frame !== undefined && !masked && !this.outbox.isCongested) this.outbox.addShared(frame);
       else this.outbox.addBytes(first, bytes, masked, LASTING);
-      this.outbox.count(length, callback);
+      this.#countCompressed(first, bytes.length, length, callback);
       if (waiting !== null) this.#goOn(waiting);
     };
     const isText = (first & OPCODE_TEXT) !== 0;

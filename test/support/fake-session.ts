@@ -1,5 +1,6 @@
 // A session, a way to connect and a platform that do nothing by themselves: tests play the peer and read what was asked for.
 
+import type { Meter } from '../../src/base/meter.ts';
 import type { Connect, ConnectCallbacks, ConnectRequest } from '../../src/api/w3c/connect.ts';
 import {
   MESSAGE_ASCII,
@@ -61,6 +62,7 @@ export const fakePlatform: Platform = {
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   ownTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  elapsed: () => performance.now(),
 };
 
 /** A call of one of a session's methods. */
@@ -82,6 +84,7 @@ export class FakeSession implements Session {
   bufferedAmount = 0;
   bufferedInput = 0;
   owner: SessionOwner | undefined;
+  meter: Meter | null = null;
   readonly calls: SessionCall[] = [];
   /** The last bytes given to `sendBytes`, as they were given. */
   lastBytes: Uint8Array | undefined;

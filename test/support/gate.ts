@@ -95,6 +95,33 @@ export function describeGate(name: string, subject: GateSubject): void {
       socket.destroy();
     });
 
+    test('metrics() counts connections, messages, refusals and ends', async () => {
+      const { gate, port } = await start({ maxConnections: 1 });
+      const client = dial(port);
+      expect([await outcome(client), await outcome(dial(port))]).toEqual(['101', '503 5']);
+      for (const message of ['hällo', Uint8Array.of(1, 2, 3), '']) {
+        client.send(message);
+        await once(client, 'message');
+      }
+      const { messagesIn, messagesOut, bytesIn, bytesOut, open, opened, refused, handshakeTime } = gate.metrics();
+      expect({ messagesIn, messagesOut, bytesIn, bytesOut }).toEqual({
+        messagesIn: 3,
+        messagesOut: 3,
+        bytesIn: 9,
+        bytesOut: 9,
+      });
+      expect([open, opened, refused.maxConnections, handshakeTime.count]).toEqual([1, 1, 1, 1]);
+      const { count } = gate.metrics().deliveryTime;
+      client.send('once more');
+      await once(client, 'message');
+      await until('its time', () => gate.metrics().deliveryTime.count > count);
+      client.close(4000);
+      await until('its end', () => gate.metrics().open === 0);
+      expect(gate.metrics().closeCodes).toEqual({ 4000: 1 });
+      expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBeGreaterThanOrEqual(400);
+      expect(gate.metrics().refused.request).toBeLessThanOrEqual(1);
+    });
+
     test('maxConnections refuses with 503, and lets in when one has left', async () => {
       const { gate, port } = await start({ maxConnections: 1 });
       const first = dial(port);

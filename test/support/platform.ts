@@ -103,6 +103,10 @@ export class ManualPlatform implements Platform {
     return this.setTimer(task, milliseconds);
   }
 
+  elapsed(): number {
+    return performance.now();
+  }
+
   clearTimer(timer: Timer): void {
     this.#timers.delete(timer as ManualTimer);
   }

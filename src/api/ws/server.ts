@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { heartbeatSettings } from '../../protocol/heartbeat.ts';
 import { GateCore } from '../../admission/gate-core.ts';
+import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
@@ -159,6 +160,11 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const { options } = this;
     await this.shutdown();
     if (options.server) serverCoreOf(this).detach(options.server);
+  }
+
+  /** Numbers of the server so far: connections, messages, bytes, refusals, times. docs/observability.md has the table. */
+  metrics(): ServerMetrics {
+    return serverMetrics(serverCoreOf(this).gate.meter);
   }
 
   /** Whether a request is for this server: by `path`. Override to decide otherwise; a promise is awaited. */

@@ -18,6 +18,7 @@ import { serverCoreOf } from './server-core.ts';
 import type { RequestContext, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
+import type { RefusalReason } from '../../base/meter.ts';
 import { toError } from '../../base/realms.ts';
 import type { Session } from '../../platform.ts';
 
@@ -111,6 +112,7 @@ export class Upgrade {
     const request = this.#request;
     const check = this.#hasTooManyFields() ? TOO_MANY_FIELDS : checkRequest(readable(request));
     if (!check.accepted) {
+      this.#note('request');
       if (server.listenerCount('wsClientError') === 0) return refuseUpgrade(this.#socket, check);
       const error = new Error(check.reason);
       Error.captureStackTrace(error, server.handleUpgrade);
@@ -120,8 +122,9 @@ export class Upgrade {
     this.#ask(
       () => server.shouldHandle(request),
       (isForUs) => {
-        if (isForUs) this.#checkOrigin(check);
-        else refuseUpgrade(this.#socket, { status: 400 });
+        if (isForUs) return this.#checkOrigin(check);
+        this.#note('path');
+        refuseUpgrade(this.#socket, { status: 400 });
       },
     );
   }
@@ -138,8 +141,9 @@ export class Upgrade {
     this.#ask(
       () => isAllowedOrigin(allowedOrigins, check.origin, this.#request),
       (isAllowed) => {
-        if (isAllowed) this.#verify(check);
-        else refuseUpgrade(this.#socket, { status: 403, reason: 'Origin not allowed' });
+        if (isAllowed) return this.#verify(check);
+        this.#note('origin');
+        refuseUpgrade(this.#socket, { status: 403, reason: 'Origin not allowed' });
       },
     );
   }
@@ -221,6 +225,7 @@ export class Upgrade {
   #refuse(refusal: { status: number; reason: string | undefined; headers: HeaderValues | undefined }): void {
     try {
       refuseUpgrade(this.#socket, refusal);
+      this.#note('verifyClient');
     } catch (error) {
       this.#fail(error);
     }
@@ -240,6 +245,7 @@ export class Upgrade {
     }
     const { state, gate } = serverCoreOf(this.#server);
     if (state === 'running') return true;
+    this.#note('closed');
     refuseUpgrade(socket, gate.isShuttingDown ? SHUTTING_DOWN : { status: 503 });
     return false;
   }
@@ -297,6 +303,11 @@ export class Upgrade {
     return deflate && check.accepted ? answerDeflate(check.extensions, deflate) : undefined;
   }
 
+  /** Counts the request as refused, unless it was before. */
+  #note(reason: RefusalReason): void {
+    this.#socket[PASS]?.refuse(reason);
+  }
+
   #ask<Value>(hook: () => Answer<Value>, onAnswer: (value: Value) => void): void {
     ask(hook, { onAnswer, onFailure: (error) => this.#fail(error) }, this.#socket);
   }
@@ -305,6 +316,7 @@ export class Upgrade {
   #fail(error: unknown): void {
     const server = this.#server;
     const socket = this.#socket;
+    this.#note('hook');
     try {
       if (server.listenerCount('wsClientError') > 0) {
         server.emit('wsClientError', toError(error), socket, this.#request);

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
@@ -113,6 +114,11 @@ export class Server extends TypedEmitter<ServerEvents> {
     this.#isClosed = true;
     for (const client of clients) client.terminate();
     for (const undo of this.#undo) undo();
+  }
+
+  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  metrics(): ServerMetrics {
+    return serverMetrics(this.#gate.meter);
   }
 
   /**

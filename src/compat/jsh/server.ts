@@ -1,6 +1,7 @@
 // JSH's WebSocketServer, which takes the WebSockets of one path of an http.Server, and `server.ws(path, handler)`. RFC 6455 section 4.2.
 
 import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { UsageError } from '../../base/errors.ts';
 import { ownOptions } from '../../base/options.ts';
@@ -182,6 +183,11 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     }
     callback?.();
     return this;
+  }
+
+  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  metrics(): ServerMetrics {
+    return serverMetrics(this.#gate.meter);
   }
 
   /**

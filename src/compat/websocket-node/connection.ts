@@ -318,6 +318,8 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
       acceptsPing: (payload) => this.#acceptsPing(ownBuffer(payload)),
       describeViolation: (error) => reasonBytes(describeViolation(error)),
     });
+    // The socket of a client that has left reports no end any more, so the connection would count as open for ever.
+    if (this.socket.destroyed) session.meter = null;
     session.attach({
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onFrame: (first, payload) => {

@@ -6,6 +6,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { refuseProtection, refuseUpgrade } from '../shared/upgrades.ts';
@@ -112,6 +113,11 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
   /** Sends bytes to all connections. */
   broadcastBytes(data: Buffer): void {
     for (const connection of this.connections.slice()) connection.sendBytes(data);
+  }
+
+  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  metrics(): ServerMetrics {
+    return serverMetrics(this.#gate.meter);
   }
 
   /** {@link unmount} and {@link closeAllConnections}. */

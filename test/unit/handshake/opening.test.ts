@@ -27,6 +27,7 @@ function setUp(changes: Partial<OpeningPlan> = {}, doesContinue: (state: State) 
       timers: {
         setTimer: (task, milliseconds) => timers.set(milliseconds, task) && milliseconds,
         clearTimer: (timer) => void timers.delete(timer),
+        elapsed: () => 0,
       },
       drop: () => void log.push('drop'),
     },
