@@ -37,6 +37,7 @@ export default defineConfig({
       '**/node_modules/**',
       'test/packaging/**',
       'test/proxies/**',
+      'test/buses/**',
       ...others.map((name) => `test/adapters/${name}/**`),
     ],
     setupFiles: ['test/tools/fast-paths.ts'],

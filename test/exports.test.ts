@@ -83,6 +83,7 @@ const JOINED = [
   '/reconnecting',
   '/topics',
   '/topics/client',
+  '/topics/redis',
   '/websocket',
   '/websocket/lib/browser',
   '/classic',

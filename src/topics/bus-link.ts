@@ -53,7 +53,7 @@ export class BusLink {
     this.#events = events;
     this.ready = bus.connect(id, {
       deliver: (topic, envelope, position) => this.#receive(topic, envelope, position),
-      onError: (error) => {
+      onLost: (error) => {
         this.#isAway = true;
         events.onError(error);
       },

@@ -12,9 +12,9 @@ export interface BusEvents {
    * A message comes once, however many subscriptions match it. With a history, messages of a topic come in the order of their offsets.
    */
   deliver(topic: string, envelope: Uint8Array, position?: Position): void;
-  /** The connection to the bus was lost, or something else failed. */
-  onError(error: Error): void;
-  /** The connection is back, and all subscriptions are. Messages of meanwhile may be missing. */
+  /** The connection to the engine was lost. */
+  onLost(error: Error): void;
+  /** It is back, and so are all subscriptions. Messages of meanwhile may be missing. */
   onRestored(): void;
 }
 

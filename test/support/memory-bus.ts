@@ -106,7 +106,7 @@ export class MemoryBus implements Bus {
   /** Loses the connection. */
   leave(): void {
     this.#isAway = true;
-    this.#events!.onError(new Error('The engine is away'));
+    this.#events!.onLost(new Error('The engine is away'));
   }
 
   comeBack(): void {

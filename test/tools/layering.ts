@@ -120,6 +120,7 @@ export const ROOMS: readonly Room[] = [
     area: 'src/topics/',
     holds: 'topics, the seam to a bus, and their subprotocol',
     mayImport: ['src/base/', 'src/clock.ts', 'src/api/ws/'],
+    modules: ['node:buffer'],
   },
   {
     area: 'src/native/',

@@ -1,22 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
+import { FakeSocket } from '../../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
-
-/** A WebSocket that keeps what it gets. */
-class FakeSocket extends EventTarget {
-  readyState = 1;
-  bufferedAmount = 0;
-  readonly received: (string | number[])[] = [];
-
-  send(data: string | Uint8Array): void {
-    this.received.push(typeof data === 'string' ? data : [...data]);
-  }
-
-  close(): void {
-    this.readyState = 3;
-    this.dispatchEvent(new Event('close'));
-  }
-}
 
 const HISTORY = { history: { size: 100, ttl: 60_000 } };
 

@@ -1,0 +1,264 @@
+// A bus over Redis or Valkey: Pub/Sub between processes, and a stream for the history of each topic. With a client of the program, of the packages
+// `redis` 5 and later or `ioredis` 5 and later.
+
+import { immediate, setTimer } from '../clock.ts';
+import type { Bus, BusEvents, BusRecovery } from './bus.ts';
+import type { HistoryLimits } from './history.ts';
+import type { Position } from './messages.ts';
+import { isPattern } from './names.ts';
+import { connectRedis, type RedisClient, type RedisLink } from './redis-clients.ts';
+import { PatternTrie } from './trie.ts';
+import { decodeUtf8, encodeUtf8 } from './utf8.ts';
+
+export type { Bus, RedisClient };
+
+/** Options of {@link redisBus}. */
+export interface RedisBusOptions {
+  /** In front of all channels and keys. Default `'wasock:'`. */
+  readonly prefix?: string | undefined;
+  /** Whether to use sharded Pub/Sub (Redis 7), which scales with the nodes of a cluster. It knows no patterns. Default false. */
+  readonly sharded?: boolean | undefined;
+}
+
+/**
+ * Publishes with a history, in one step: the number of the message, its entry, and the message itself have one order.
+ *
+ * KEYS: stream, meta. ARGV: envelope, size, ttl in ms, channel, epoch if there is none, the command. Entries have the ids `offset-0`. The meta data live
+ * longer than the stream, so a topic keeps its epoch while it is silent.
+ */
+const PUBLISH = `
+local epoch = redis.call('HGET', KEYS[2], 'e')
+if not epoch then
+  epoch = ARGV[5]
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'e', epoch)
+end
+local offset = redis.call('HINCRBY', KEYS[2], 'o', 1)
+local time = redis.call('TIME')
+redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], offset .. '-0', 'd', ARGV[1], 't', time[1] * 1000 + math.floor(time[2] / 1000))
+if tonumber(ARGV[3]) > 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3] * 10 + 86400000)
+end
+redis.call(ARGV[6], ARGV[4], offset .. ':' .. epoch .. ':' .. ARGV[1])
+return {epoch, tostring(offset)}`;
+
+/**
+ * Reads a history. KEYS: stream, meta. ARGV: offset, epoch if there is none. Returns epoch, offset, time, and for each entry after the offset its offset, time and
+ * envelope. A topic without an epoch gets one, so that its position means something.
+ */
+const RECOVER = `
+local epoch = redis.call('HGET', KEYS[2], 'e')
+if not epoch then
+  epoch = ARGV[2]
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[2], 'e', epoch, 'o', 0)
+  redis.call('PEXPIRE', KEYS[2], 86400000)
+end
+local offset = redis.call('HGET', KEYS[2], 'o') or '0'
+local time = redis.call('TIME')
+local result = {epoch, offset, tostring(time[1] * 1000 + math.floor(time[2] / 1000))}
+if ARGV[1] ~= '' then
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-0', '+')) do
+    local fields = entry[2]
+    table.insert(result, (string.gsub(entry[1], '-0$', '')))
+    table.insert(result, fields[4])
+    table.insert(result, fields[2])
+  end
+end
+return result`;
+
+const COLON = 0x3a;
+/** Milliseconds between two pings to an engine that loads its data. */
+const CONFIRM_INTERVAL = 100;
+
+/**
+ * Makes a bus over Redis.
+ *
+ * Subscriptions need a connection of their own, which `client.duplicate()` makes. `client` stays the program's: it connects and closes it.
+ *
+ * @throws {TypeError} for a client of another kind.
+ */
+export function redisBus(client: RedisClient, options: RedisBusOptions = {}): Bus {
+  return new RedisBus(client, options);
+}
+
+class RedisBus implements Bus {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #isSharded: boolean;
+  #id = '';
+  #events: BusEvents | undefined;
+  #link: RedisLink | undefined;
+  /** Patterns of Redis with the names that need each: `a.*` and `a.>` are one. */
+  readonly #globs: Map<string, Set<string>> = new Map();
+  readonly #patterns: PatternTrie<true> = new PatternTrie();
+  #published = 0;
+  #isLost = false;
+  /** Whether a ping is under way after the connection was lost. */
+  #isConfirming = false;
+  /** Channel and header of the last message. */
+  #last = '';
+
+  constructor(client: RedisClient, { prefix = 'wasock:', sharded = false }: RedisBusOptions) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#isSharded = sharded;
+  }
+
+  async connect(id: string, events: BusEvents): Promise<void> {
+    this.#id = id;
+    this.#events = events;
+    this.#link = await connectRedis(this.#client, {
+      onMessage: (channel, message, isByPattern) => this.#receive(channel, message, isByPattern),
+      onLost: (error) => {
+        if (this.#isLost) return;
+        this.#isLost = true;
+        events.onLost(error);
+      },
+      // In a later turn: the client subscribes again by itself, and what follows on that connection comes after it.
+      onReady: () => immediate(() => this.#confirm()),
+    });
+  }
+
+  /** Reports that the connection is back once Redis replies: it may still be loading its data. */
+  #confirm(): void {
+    if (!this.#isLost || this.#isConfirming) return;
+    this.#isConfirming = true;
+    this.#link!.ping().then(
+      () => {
+        this.#isConfirming = this.#isLost = false;
+        this.#events!.onRestored();
+      },
+      () => {
+        this.#isConfirming = false;
+        // If the connection was lost again, it comes here when it is ready.
+        if (this.#link!.isReady) setTimer(() => this.#confirm(), CONFIRM_INTERVAL);
+      },
+    );
+  }
+
+  async publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Promise<Position | undefined> {
+    const link = this.#usableLink();
+    const command = this.#isSharded ? 'SPUBLISH' : 'PUBLISH';
+    const channel = this.#prefix + topic;
+    if (limits === undefined) {
+      const header = encodeUtf8(`:${this.#id}${(this.#published++).toString(36)}:`);
+      const message = new Uint8Array(header.length + envelope.length);
+      message.set(header);
+      message.set(envelope, header.length);
+      await link.command([command, channel, message]);
+      return undefined;
+    }
+    const ttl = limits.ttl < Infinity ? String(Math.max(1, Math.ceil(limits.ttl))) : '0';
+    const size = String(limits.size < Infinity ? limits.size : Number.MAX_SAFE_INTEGER);
+    const values = [envelope, size, ttl, channel, this.#newEpoch(), command];
+    const reply = await link.command(['EVAL', PUBLISH, '2', ...this.#keys(topic), ...values]);
+    const [epoch, offset] = (reply as Uint8Array[]).map(toText);
+    return { epoch, offset: Number(offset) };
+  }
+
+  readonly history = async (topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> => {
+    const from = since === undefined ? '' : String(since.offset);
+    const reply = await this.#usableLink().command(['EVAL', RECOVER, '2', ...this.#keys(topic), from, this.#newEpoch()]);
+    const [epoch, last, time, ...entries] = reply as Uint8Array[];
+    const position: Position = { epoch: toText(epoch), offset: Number(toText(last)) };
+    if (since === undefined || since.epoch !== position.epoch || since.offset > position.offset) {
+      return { envelopes: undefined, position };
+    }
+    const oldest = Number(toText(time)) - limits.ttl;
+    const envelopes: { envelope: Uint8Array; position: Position }[] = [];
+    for (let index = 0; index < entries.length; index += 3) {
+      if (Number(toText(entries[index + 1])) < oldest) continue;
+      envelopes.push({
+        envelope: entries[index + 2],
+        position: { epoch: position.epoch, offset: Number(toText(entries[index])) },
+      });
+    }
+    const kept = envelopes.slice(-limits.size);
+    return { envelopes: kept.length === position.offset - since.offset ? kept : undefined, position };
+  };
+
+  async subscribe(name: string): Promise<void> {
+    const link = this.#link!;
+    if (!isPattern(name)) return link.subscribe(this.#prefix + name, this.#isSharded);
+    if (this.#isSharded) throw new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`);
+    this.#patterns.set(name, true);
+    const glob = this.#glob(name);
+    const names = this.#globs.get(glob);
+    if (names !== undefined) return void names.add(name);
+    this.#globs.set(glob, new Set([name]));
+    return link.subscribePattern(glob);
+  }
+
+  async unsubscribe(name: string): Promise<void> {
+    const link = this.#link!;
+    if (!isPattern(name)) return link.unsubscribe(this.#prefix + name, this.#isSharded);
+    this.#patterns.delete(name);
+    const glob = this.#glob(name);
+    const names = this.#globs.get(glob);
+    names?.delete(name);
+    if (names?.size !== 0) return;
+    this.#globs.delete(glob);
+    return link.unsubscribePattern(glob);
+  }
+
+  async close(): Promise<void> {
+    await this.#link?.close();
+  }
+
+  /** @throws {Error} while the connection is lost: clients would keep the command until it is back, in any number. */
+  #usableLink(): RedisLink {
+    if (!this.#link?.isReady) throw new Error('The connection to Redis is lost');
+    return this.#link;
+  }
+
+  /** Both keys in one slot of a cluster, and in that of the channel. */
+  #keys(topic: string): readonly [string, string] {
+    const tagged = `${this.#prefix}{${this.#prefix}${topic}}`;
+    return [`${tagged}:s`, `${tagged}:m`];
+  }
+
+  #newEpoch(): string {
+    // Unique as the process's id is: two epochs of a process differ in time.
+    return `${this.#id}${Date.now().toString(36)}`;
+  }
+
+  /** A pattern of Redis that matches at least the same: `*` of Redis matches points, too. */
+  #glob(name: string): string {
+    const escaped = (this.#prefix + name).replaceAll(/[\\[\]?^]/g, '\\$&');
+    const isRest = name === '>' || name.endsWith('.>');
+    return isRest ? `${escaped.slice(0, -1)}*` : escaped;
+  }
+
+  /**
+   * Redis sends a message once for its channel and once for each pattern that matches, one right after the other. Each message has a header of its own, so copies are
+   * known by it: the first one is delivered.
+   *
+   * @param isByPattern A pattern of Redis brought it, which may match more than ours.
+   */
+  #receive(channel: string, message: Uint8Array, isByPattern: boolean): void {
+    if (!channel.startsWith(this.#prefix)) return;
+    const topic = channel.slice(this.#prefix.length);
+    const first = message.indexOf(COLON);
+    const second = message.indexOf(COLON, first + 1);
+    if (first < 0 || second < 0) return;
+    const header = toText(message.subarray(0, second));
+    const key = `${channel} ${header}`;
+    if (key === this.#last) return;
+    if (isByPattern) {
+      let isWanted = false;
+      this.#patterns.match(topic, () => (isWanted = true));
+      if (!isWanted) return;
+    }
+    this.#last = key;
+    const envelope = message.subarray(second + 1);
+    if (first === 0) return this.#events!.deliver(topic, envelope);
+    const position = { epoch: header.slice(first + 1), offset: Number(header.slice(0, first)) };
+    this.#events!.deliver(topic, envelope, position);
+  }
+}
+
+function toText(bytes: Uint8Array): string {
+  return decodeUtf8(bytes);
+}

@@ -1,0 +1,9 @@
+// Buses of topics over engines from Debian packages: `npm run test:buses`. Apart from the suite, since they must be installed.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: { include: ['*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 },
+});
