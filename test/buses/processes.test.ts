@@ -1,0 +1,158 @@
+// Four server processes on three runtimes behind one Redis, with clients that come back: every message, once and in order, while servers and Redis are
+// killed, connections are cut and all servers are restarted one after the other.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ReconnectingWebSocket } from '../../adapters/node/reconnecting.ts';
+import { TopicClient, TOPICS_PROTOCOL } from '../../src/topics/client.ts';
+import { startProgram, type Program, type ProgramRuntime } from '../support/programs.ts';
+import { freePort, sleep } from '../support/sockets.ts';
+import { Engine, REDIS } from './engine.ts';
+
+const RUNTIMES: readonly ProgramRuntime[] = ['node', 'node-24', 'deno', 'bun'];
+const CLIENTS = 120;
+const redisPackage = import.meta.url;
+
+/** A server process that can be started again on its port. */
+class Server {
+  readonly runtime: ProgramRuntime;
+  readonly #redisPort: number;
+  #port = 0;
+  #program: Program | undefined;
+
+  constructor(runtime: ProgramRuntime, redisPort: number) {
+    this.runtime = runtime;
+    this.#redisPort = redisPort;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}/`;
+  }
+
+  async start(): Promise<void> {
+    this.#port ||= await freePort();
+    const options = { port: this.#port, redisPort: this.#redisPort, redisPackage };
+    this.#program = await startProgram('test/buses/topic-server.ts', this.runtime, options);
+    await this.#program.line();
+  }
+
+  /** Ends it without a warning. */
+  async kill(): Promise<void> {
+    process.kill(this.#program!.pid, 'SIGKILL');
+    await this.#program!.ended;
+    await this.#program!.close();
+  }
+
+  /** Shuts it down in order. @returns The connections that did not close cleanly. */
+  async shutdown(): Promise<number> {
+    this.#program!.send('shutdown');
+    const { terminated } = JSON.parse(await this.#program!.line()) as { terminated: number };
+    await this.#program!.close();
+    return terminated;
+  }
+
+  async close(): Promise<void> {
+    await this.#program?.close();
+  }
+}
+
+/** A client with the messages that it got. */
+class Subscriber {
+  readonly received: string[] = [];
+  gaps = 0;
+  readonly ws: ReconnectingWebSocket;
+  readonly topics: TopicClient;
+  readonly ready: Promise<void>;
+
+  constructor(urls: readonly string[], topic: string | undefined, first: number) {
+    let turn = first;
+    this.ws = new ReconnectingWebSocket(() => urls[turn++ % urls.length], {
+      protocols: TOPICS_PROTOCOL,
+      backoff: { initial: 20, maximum: 200, resetAfter: 0 },
+      connectTimeout: 5000,
+    });
+    this.topics = new TopicClient(this.ws);
+    this.ready =
+      topic === undefined
+        ? Promise.resolve()
+        : this.topics.subscribe(topic, ({ data }) => this.received.push(data as string), { onGap: () => this.gaps++ }).ready;
+  }
+}
+
+let engine: Engine;
+let servers: Server[];
+beforeAll(async () => {
+  engine = await Engine.start(REDIS);
+  servers = RUNTIMES.map((runtime) => new Server(runtime, engine.port));
+  await Promise.all(servers.map((server) => server.start()));
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  await engine.remove();
+});
+
+test('every subscriber gets every message once and in order, whatever is killed', { timeout: 120_000 }, async () => {
+  const urls = servers.map(({ url }) => url);
+  const subscribers = Array.from({ length: CLIENTS }, (_, index) => new Subscriber(urls, 'stream', index));
+  await Promise.all(subscribers.map(({ ready }) => ready));
+
+  // Publishers on all servers. A message whose publication is not confirmed may arrive or not.
+  const confirmed: string[][] = [];
+  const unsure = new Set<string>();
+  let isOver = false;
+  const publishers = urls.map(async (_, index) => {
+    const { ws, topics } = new Subscriber(urls, undefined, index);
+    const own: string[] = [];
+    confirmed.push(own);
+    for (let number = 0; !isOver; number++) {
+      const text = `${index} ${number}`;
+      await topics.publish('stream', text).then(
+        () => own.push(text),
+        () => unsure.add(text),
+      );
+      await sleep(10);
+    }
+    ws.close();
+  });
+
+  await sleep(500);
+  // A server dies, and another one with it: half of the clients go elsewhere.
+  await Promise.all([servers[0].kill(), servers[2].kill()]);
+  await sleep(300);
+  await Promise.all([servers[0].start(), servers[2].start()]);
+  // Redis dies.
+  await engine.kill();
+  await sleep(300);
+  await engine.restart();
+  await sleep(500);
+  // The clients' network breaks off: what they had received last may be anything.
+  for (const { ws } of subscribers) ws.reconnect();
+  await sleep(300);
+  // A rolling restart.
+  for (const server of servers) {
+    expect(await server.shutdown()).toBe(0);
+    await server.start();
+  }
+  await sleep(500);
+  isOver = true;
+  await Promise.all(publishers);
+
+  const all = confirmed.flat();
+  expect(all.length).toBeGreaterThan(100);
+  const last = new Set(confirmed.map((own) => own.at(-1)!));
+  const isComplete = ({ received }: Subscriber): boolean => [...last].every((text) => received.includes(text));
+  await expect.poll(() => subscribers.every(isComplete), { timeout: 30_000, interval: 50 }).toBe(true);
+
+  // One order for all of them.
+  const [{ received: order }] = subscribers;
+  expect(new Set(order).size).toBe(order.length);
+  for (const { received, gaps } of subscribers) {
+    expect(received.length).toBe(order.length);
+    expect(received.findIndex((text, index) => text !== order[index])).toBe(-1);
+    expect(gaps).toBe(0);
+  }
+  for (const own of confirmed) {
+    const prefix = `${own[0].split(' ')[0]} `;
+    expect(order.filter((text) => text.startsWith(prefix) && !unsure.has(text))).toEqual(own);
+  }
+  for (const { ws } of subscribers) ws.close();
+});
