@@ -50,6 +50,7 @@ function optionsOf(input: Input): Pick<Plan, 'options' | 'takesBorrowed'> {
     maxBufferedAmount: input.of([0, 1 << 20, 64]),
     bufferPolicy: input.of(['close', 'drop', 'throw']),
     autoPong: (bits & 16) === 0,
+    ...((bits & 2) !== 0 && { borrowMessages: (bits & 128) === 0 || 'checked' }),
     ...((bits & 32) !== 0 && { heartbeat: { interval: 1000, timeout: 1000 } }),
     ...((bits & 1) !== 0 && { compression: { engine, agreement, threshold: 16 } }),
   };
@@ -57,7 +58,7 @@ function optionsOf(input: Input): Pick<Plan, 'options' | 'takesBorrowed'> {
 }
 
 /** What a listener does, besides listening. */
-const REACTIONS = ['none', 'none', 'echo', 'close', 'terminate', 'throw', 'pause', 'ping'] as const;
+const REACTIONS = ['none', 'none', 'echo', 'return', 'close', 'terminate', 'throw', 'pause', 'ping'] as const;
 
 class Run {
   readonly platform: ManualPlatform;
@@ -74,6 +75,7 @@ class Run {
     this.#stream = new Input(stream);
     this.#reaction = reaction;
     this.end.sink.onEvent = (event) => this.#react(event);
+    if (reaction === 'return') this.end.sink.onSource = (source, isBinary) => this.#return(source, isBinary);
   }
 
   #react([kind, value]: SessionEvent): void {
@@ -100,6 +102,13 @@ class Run {
         break;
       default:
     }
+  }
+
+  /** Sends a message from where the listener got it, which may be borrowed memory. It must not change before the listener returns. */
+  #return(source: Uint8Array, isBinary: boolean): void {
+    const before = source.slice();
+    this.#offer((callback) => this.end.session.sendBytes(source, !isBinary, undefined, callback));
+    mustEqual(source, before, 'A message changed under its listener');
   }
 
   /** Counts the callback of `send`. With `bufferPolicy: 'throw'` it may be refused, and has none then. */

@@ -501,3 +501,77 @@ test('another value than true, false and checked is a TypeError that names the o
     expect(() => new w3c.WebSocket('ws://127.0.0.1:1', options)).toThrow(text);
   }
 });
+
+/** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
+
+describe.each([
+  ['plain', false],
+  ['compressed', { threshold: 0 }],
+])('any order of messages, fragments and actions, %s', (_, perMessageDeflate) => {
+  test.each([1, 2])('each listener sees its message, and the peer gets what was sent back (seed %i)', async (seed) => {
+    const random = randomOf(seed * 7919);
+    const mode = seed % 2 === 0 ? 'checked' : true;
+    const options = { perMessageDeflate, maxBufferedAmount: 0 };
+    const pairs = await Promise.all(
+      [0, 1, 2].map(() => connect({ ...options, borrowMessages: mode }, { ...options, maxPayload: 0 })),
+    );
+    const logs = pairs.map(({ client, server }) => {
+      const log = { sent: [] as string[], seen: [] as string[], returned: [] as string[], back: [] as string[] };
+      client.on('message', (data) => log.back.push(digest(data as Buffer)));
+      server.on('message', (data) => {
+        const bytes = data as Buffer;
+        const before = digest(bytes);
+        log.seen.push(before);
+        const what = random();
+        if (what < 0.5) {
+          log.returned.push(before);
+          server.send(bytes, { compress: random() < 0.5 });
+        } else if (what < 0.6) {
+          const part = bytes.subarray(bytes.length >> 2);
+          log.returned.push(digest(part));
+          server.send(part);
+        } else if (what < 0.7) {
+          server.pause();
+          setTimeout(() => server.resume(), 2);
+        } else if (what < 0.8) {
+          for (const other of pairs) if (other.server !== server) other.server.ping(bytes.subarray(0, 100));
+        } else if (what < 0.85) {
+          return Promise.resolve() as never;
+        }
+        expect(digest(bytes)).toBe(before);
+        return undefined;
+      });
+      return log;
+    });
+    for (let step = 0; step < 50; step++) {
+      const index = Math.floor(random() * pairs.length);
+      const { client } = pairs[index];
+      const length = SIZES[Math.floor(random() * SIZES.length)] + Math.floor(random() * 3);
+      const bytes = pattern(length, step);
+      logs[index].sent.push(digest(bytes));
+      if (random() < 0.3) {
+        const cut = Math.floor(random() * length);
+        client.send(bytes.subarray(0, cut), { fin: false });
+        if (random() < 0.5) await new Promise((resolve) => setTimeout(resolve, 0));
+        client.ping();
+        client.send(bytes.subarray(cut));
+      } else {
+        client.send(bytes);
+      }
+      if (random() < 0.1) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    const isDone = (): boolean =>
+      logs.every(({ sent, seen, returned, back }) => seen.length === sent.length && back.length === returned.length);
+    while (!isDone() && pairs.every(({ client }) => client.readyState === 1)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (const { sent, seen, returned, back } of logs) {
+      expect(seen).toEqual(sent);
+      expect(back).toEqual(returned);
+    }
+  });
+});

@@ -32,12 +32,15 @@ export class RecordingSink implements SessionSink {
   /** `kind` of each message. */
   readonly kinds: number[] = [];
   onEvent: (event: SessionEvent) => void = () => {};
+  /** Gets a message where it is, valid until this returns. */
+  onSource: (source: Uint8Array, isBinary: boolean) => void = () => {};
   session: Session | undefined;
 
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     this.kinds.push(kind);
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
     const bytes = isOwned || !this.session ? source.slice(start, end) : this.session.copyMessage(source, start, end);
+    this.onSource(source.subarray(start, end), (kind & MESSAGE_TEXT) === 0);
     this.#hear((kind & MESSAGE_TEXT) === 0 ? ['binary', bytes] : ['text', decoder.decode(bytes)]);
   }
 
