@@ -2,7 +2,7 @@
 // https://developers.cloudflare.com/workers/runtime-apis/websockets/.
 
 import { CLOSE_ABNORMAL, CLOSE_MESSAGE_TOO_BIG, CLOSE_NO_STATUS } from '../../src/base/close-codes.ts';
-import { CapacityError } from '../../src/base/errors.ts';
+import { messageTooLarge } from '../../src/base/errors.ts';
 import type { NativeSocket } from '../../src/native/session.ts';
 
 /** The end of a connection, as in a close event. */
@@ -96,8 +96,7 @@ export class PairSocket implements NativeSocket {
     if (limit === 0 || lengthOf(event.data) <= limit) return this.#tell('message', event);
     this.#isRefusing = true;
     this.#answer(CLOSE_MESSAGE_TOO_BIG, '');
-    const message = 'Max payload size exceeded';
-    this.#tell('error', { error: new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message }) });
+    this.#tell('error', { error: messageTooLarge() });
   }
 
   /** The program has to answer a Close frame (RFC 6455 section 5.5.1). Without a frame, the reason is the runtime's own. */

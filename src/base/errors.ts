@@ -60,6 +60,11 @@ export class CapacityError extends RangeError {
   }
 }
 
+/** The error for a message beyond `maxPayload`. */
+export function messageTooLarge(): CapacityError {
+  return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
+}
+
 /** A peer sent text, or a close reason, that is not UTF-8 (RFC 6455 section 8.1). */
 export class Utf8Error extends Error {
   readonly code: ErrorCode = 'WS_ERR_INVALID_UTF8';

@@ -1,7 +1,7 @@
 // A limit for messages, where a runtime's own WebSocket has none for one connection. RFC 6455 section 7.4.1 has the status code.
 
 import { CLOSE_MESSAGE_TOO_BIG } from '../base/close-codes.ts';
-import { CapacityError } from '../base/errors.ts';
+import { messageTooLarge } from '../base/errors.ts';
 import type { Session, SessionSink } from '../platform.ts';
 
 /**
@@ -22,7 +22,7 @@ export function limitMessages(session: Session, maximum: number): Session {
         if (end - start <= maximum) return sink.onMessage(source, start, end, kind);
         isOver = true;
         session.close(CLOSE_MESSAGE_TOO_BIG);
-        const error = new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
+        const error = messageTooLarge();
         session.meter?.failed(error);
         sink.onError(error);
       },

@@ -16,7 +16,7 @@ import {
   STATUS_MORE,
   STATUS_OK,
 } from '../../assembly/layout.ts';
-import { Utf8Error, type PeerError } from '../base/errors.ts';
+import { messageTooLarge, Utf8Error, type PeerError } from '../base/errors.ts';
 import { COMPRESSED_IN, type Meter } from '../base/meter.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
 import { DecoderState } from '../codec/codec.ts';
@@ -33,14 +33,7 @@ import {
 import { MessageAssembler } from './assembler.ts';
 import type { Compression } from './compression.ts';
 import type { ConnectionSettings } from './settings.ts';
-import {
-  violationOfInflate,
-  violationOfStatus,
-  frameTooLarge,
-  messageTooLarge,
-  tooManyChunks,
-  tooManyFragments,
-} from './violations.ts';
+import { violationOfInflate, violationOfStatus, frameTooLarge, tooManyChunks, tooManyFragments } from './violations.ts';
 
 /** Receives everything but messages. */
 export interface InboundOwner {

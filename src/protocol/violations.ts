@@ -15,7 +15,15 @@ import {
   STATUS_UNEXPECTED_RSV1,
 } from '../../assembly/layout.ts';
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
-import { CapacityError, CompressionError, ProtocolError, Utf8Error, type ErrorCode, type PeerError } from '../base/errors.ts';
+import {
+  CapacityError,
+  CompressionError,
+  messageTooLarge,
+  ProtocolError,
+  Utf8Error,
+  type ErrorCode,
+  type PeerError,
+} from '../base/errors.ts';
 import { InflateError } from '../deflate/engine.ts';
 
 /** Of ws, for limits on parts. The close code is 1008. */
@@ -70,10 +78,6 @@ export function invalidControlLength(length: number): ProtocolError {
 
 export function invalidCloseCode(code: number): ProtocolError {
   return invalidFrame('WS_ERR_INVALID_CLOSE_CODE', `invalid status code ${code}`);
-}
-
-export function messageTooLarge(): CapacityError {
-  return new CapacityError({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', message: 'Max payload size exceeded' });
 }
 
 /** The length is appended to the message. */

@@ -1,7 +1,15 @@
 // Options of a ReconnectingWebSocket: types, defaults and checks.
 
 import type { ConnectOptions, HeaderFields } from '../api/w3c/connect.ts';
-import { checkLimit, checkTime, ownOptions, readOptions, refuse } from '../base/options.ts';
+import {
+  checkLimit,
+  checkTime,
+  DEFAULT_HEARTBEAT_INTERVAL,
+  DEFAULT_HEARTBEAT_TIMEOUT,
+  ownOptions,
+  readOptions,
+  refuse,
+} from '../base/options.ts';
 import { heartbeatSettings } from '../protocol/heartbeat.ts';
 import { isAbortSignal } from '../base/realms.ts';
 import type { BackoffSettings } from './backoff.ts';
@@ -105,7 +113,7 @@ export interface ReconnectingSettings {
 
 const BACKOFF = { initial: 500, maximum: 30_000, factor: 2, jitter: 1, resetAfter: 5_000 };
 const QUEUE = { maximumBytes: 1_048_576, maximumAge: Infinity, policy: 'drop-oldest' as QueuePolicy };
-const HEARTBEAT = { interval: 30_000, timeout: 10_000 };
+const HEARTBEAT = { interval: DEFAULT_HEARTBEAT_INTERVAL, timeout: DEFAULT_HEARTBEAT_TIMEOUT };
 const DEFAULT_CONNECT_TIMEOUT = 10_000;
 const DEFAULT_FINAL_CODES: NonNullable<ReconnectingOptions['finalCodes']> = [1008];
 const POLICIES: readonly unknown[] = ['drop-oldest', 'drop-newest', 'throw'] satisfies QueuePolicy[];

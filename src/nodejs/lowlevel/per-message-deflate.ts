@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { compressionSettings } from '../../api/ws/options.ts';
 import type { PerMessageDeflateOptions } from '../../api/ws/types.ts';
 import { keepCore, markCores, requireCore } from '../../base/core.ts';
+import { messageTooLarge } from '../../base/errors.ts';
 import { readOptions } from '../../base/options.ts';
 import { InflateError } from '../../deflate/engine.ts';
 import {
@@ -18,7 +19,6 @@ import {
 } from '../../deflate/parameters.ts';
 import { checkDeflateOptions } from '../../deflate/settings.ts';
 import { Compression, type JobDone } from '../../protocol/compression.ts';
-import { messageTooLarge } from '../../protocol/violations.ts';
 import { copyToOwn } from '../buffers.ts';
 import { deflateEngine, platform } from './binding.ts';
 

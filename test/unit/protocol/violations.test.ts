@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
 import * as layout from '../../../assembly/layout.ts';
-import { CapacityError, ProtocolError, Utf8Error } from '../../../src/base/errors.ts';
+import { CapacityError, messageTooLarge, ProtocolError, Utf8Error } from '../../../src/base/errors.ts';
 import {
   violationOfStatus,
   invalidCloseCode,
   invalidControlLength,
-  messageTooLarge,
   tooManyFragments,
 } from '../../../src/protocol/violations.ts';
 

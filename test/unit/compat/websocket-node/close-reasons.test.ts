@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { describeViolation, reasonBytes } from '../../../../src/compat/websocket-node/close-reasons.ts';
-import { violationOfStatus, frameTooLarge, messageTooLarge, tooManyFragments } from '../../../../src/protocol/violations.ts';
+import { violationOfStatus, frameTooLarge, tooManyFragments } from '../../../../src/protocol/violations.ts';
+import { messageTooLarge } from '../../../../src/base/errors.ts';
 import { STATUS_RESERVED_OPCODE } from '../../../../assembly/layout.ts';
 
 describe('close reasons', () => {
