@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as options from '../src/base/options.ts';
 import { generate, PARTS, partsIn } from './tools/documents.ts';
+import { commentsIn, IN_COMMENTS, LIMITS } from './tools/limits.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,6 +19,7 @@ const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'examples/README.md',
   'packages/ws/README.md',
   ...readdirSync(pathOf('docs'), { recursive: true, encoding: 'utf8' })
@@ -51,7 +53,7 @@ function brokenLinksOf(name: string, document: string): string[] {
 }
 
 describe('generated parts', () => {
-  const documents = ['CONTRIBUTING.md', 'docs/architecture.md'];
+  const documents = ['CONTRIBUTING.md', 'docs/architecture.md', 'docs/security.md'];
 
   test.each(documents)('of %s are up to date', async (name) => {
     const document = readFileSync(pathOf(name), 'utf8');
@@ -86,12 +88,9 @@ describe('links', () => {
   });
 });
 
-/** Defaults of numeric options, as the documents write them. */
+/** Defaults of options, as the documents write them. */
 const DEFAULTS: ReadonlyMap<string, string> = new Map([
-  ['maxPayload', `${options.DEFAULT_MAX_PAYLOAD / 2 ** 20} MiB`],
-  ['maxBufferedAmount', `${options.DEFAULT_MAX_BUFFERED_AMOUNT / 2 ** 30} GiB`],
-  ['closeTimeout', `${options.DEFAULT_CLOSE_TIMEOUT / 1000} s`],
-  ['headersTimeout', `${options.DEFAULT_HEADERS_TIMEOUT / 1000} s`],
+  ...LIMITS.filter(({ option }) => option !== 'heartbeat').map(({ option, byDefault }) => [option, byDefault] as const),
   ['interval', `${options.DEFAULT_HEARTBEAT_INTERVAL / 1000} s`],
   ['timeout', `${options.DEFAULT_HEARTBEAT_TIMEOUT / 1000} s`],
 ]);
@@ -143,6 +142,35 @@ describe('defaults', () => {
     );
     expect(rows).toEqual(rows.map(([option]) => [option, DEFAULTS.get(option)]));
     expect(new Set(rows.map(([option]) => option))).toEqual(new Set(DEFAULTS.keys()));
+  });
+
+  const commented = ['src', 'adapters'].flatMap((folder) =>
+    readdirSync(pathOf(folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) => {
+        const file = join(folder, name);
+        return commentsIn(readFileSync(pathOf(file), 'utf8')).map(([option, comment]) => ({ file, option, comment }));
+      }),
+  );
+
+  test('in comments of options are those of the sources', () => {
+    const checked = commented.flatMap(({ file, option, comment }) => {
+      const expected = IN_COMMENTS.get(`${file} ${option}`) ?? IN_COMMENTS.get(option);
+      return expected === undefined ? [] : [{ file, option, comment, expected }];
+    });
+    expect(checked.length).toBeGreaterThan(50);
+    expect(checked.filter(({ comment, expected }) => !expected.split('|').some((one) => comment.includes(one)))).toEqual([]);
+  });
+
+  test('are in the comment of each option that is checked as a limit or a time', () => {
+    const [, checks] = /const CHECKS[^]*?new Map\(([^]*?)\n\]\);/.exec(readFileSync(pathOf('src/base/options.ts'), 'utf8'))!;
+    const names = Array.from(checks.matchAll(/'(\w+)'/g), ([, name]) => name).filter((name) => name !== 'maxSize');
+    expect(names.length).toBeGreaterThan(15);
+    for (const name of names) {
+      const places = commented.filter(({ option }) => option === name);
+      const known = places.filter(({ file }) => IN_COMMENTS.has(`${file} ${name}`) || IN_COMMENTS.has(name));
+      expect([name, known.length], name).toEqual([name, Math.max(1, places.length)]);
+    }
   });
 
   test.each(SENTENCES)('in %s are those of the sources: %s', (name, text) => {

@@ -51,8 +51,8 @@ describe.each(RUNTIMES.flatMap(([name, runtime]) => ROLES.map((role) => ({ name,
     });
 
     test('drops peers that never answer a Close frame, and those that go on sending behind theirs', async () => {
-      const victim = await Victim.start(runtime, role, { closeTimeout: 2000 });
-      await victim.endures([`${to}210 peers that never close`, '`closeTimeout: 2 s`'], { memory: 128, cpu: 5000 }, async () => {
+      const victim = await Victim.start(runtime, role, { closeTimeout: 4000 });
+      await victim.endures([`${to}210 peers that never close`, '`closeTimeout: 4 s`'], { memory: 128, cpu: 5000 }, async () => {
         const peers = await victim.peers(210);
         const begin = Date.now();
         await victim.order({ do: 'close' });

@@ -1,7 +1,11 @@
-// Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md.
+// Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md, the limits and the
+// measured attacks in docs/security.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
+import { readFileSync } from 'node:fs';
+import type { Recorded } from '../attacks/attack.ts';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
+import { LIMITS } from './limits.ts';
 
 type Row = readonly string[];
 
@@ -31,6 +35,28 @@ function modulesOf({ modules = [] }: Room): string {
   return [...names, ...(types.length > 0 ? [`types of ${types.map(code).join(', ')}`] : [])].join(', ');
 }
 
+/** The runtimes that attacks were measured on, by the name of the program that was run. */
+const MEASURED: ReadonlyMap<string, string> = new Map([
+  ['node-24', 'Node.js 24'],
+  ['deno', 'Deno'],
+  ['bun', 'Bun'],
+]);
+
+/** The attacks that `npm run attacks` has recorded. */
+function attacksOf(side: 'server' | 'client'): string {
+  const recorded = JSON.parse(readFileSync(new URL('../attacks/recorded.json', import.meta.url), 'utf8')) as Recorded[];
+  const nameOf = ({ attack, bound }: Recorded): string => `${attack}|${bound}`;
+  const names = new Set(recorded.filter(({ attack }) => attack.startsWith(`${side}: `)).map(nameOf));
+  const rows = [...names].map((name) => {
+    const costs = [...MEASURED.keys()].map((runtime) => {
+      const run = recorded.find((one) => one.runtime === runtime && nameOf(one) === name);
+      return run === undefined ? '' : `${run.memory} MiB, ${run.cpu} ms`;
+    });
+    return [...name.slice(side.length + 2).split('|'), ...costs];
+  });
+  return table(['attack', 'bounded by', ...MEASURED.values()], rows);
+}
+
 /** Generated parts by name. */
 export const PARTS: ReadonlyMap<string, string> = new Map([
   [
@@ -48,6 +74,15 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
     ),
   ],
   ['core', BELOW_API.map(code).join(', ')],
+  [
+    'limits',
+    table(
+      ['subject', 'option', 'default', 'beyond it'],
+      LIMITS.map(({ subject, option, byDefault, beyond }) => [subject, code(option), byDefault, beyond]),
+    ),
+  ],
+  ['serverAttacks', attacksOf('server')],
+  ['clientAttacks', attacksOf('client')],
 ]);
 
 const PART = /(<!-- generated: (\w+) -->\n)[^]*?(<!-- end -->)/g;
