@@ -1,9 +1,22 @@
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
+import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import { redisBus } from '../../src/topics/redis.ts';
+import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
 import { describeBus } from './bus-rules.ts';
 import { REDIS } from './engine.ts';
+
+/** The members of the clients that these tests use. The packages are installed for them alone, so types are not taken from there. */
+interface NodeRedis extends RedisClient {
+  on(event: string, listener: () => void): unknown;
+  connect(): Promise<unknown>;
+  destroy(): void;
+}
+interface IoRedis extends RedisClient {
+  on(event: string, listener: () => void): unknown;
+  disconnect(): void;
+}
+const require = createRequire(import.meta.url);
+const { createClient } = require('redis') as { createClient(options: object): NodeRedis };
+const { Redis } = require('ioredis') as { readonly Redis: new (options: object) => IoRedis };
 
 describeBus({
   name: 'Redis, by the package redis',
