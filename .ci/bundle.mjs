@@ -33,7 +33,7 @@ const oneModule = {
   setup({ initialOptions, onLoad, onResolve }) {
     const isW3C = initialOptions.entryPoints[0].endsWith('w3c.ts');
     const deflate = isW3C ? /\/(deflate\/load|nodejs\/deflate-engine)\.ts$/ : /\/deflate\/load\.ts$/;
-    onResolve({ filter: /\/sha1\.ts$/ }, () => ({ path: path('adapters/deno/bundled-sha1.ts') }));
+    onResolve({ filter: /\/digest\.ts$/ }, () => ({ path: path('adapters/deno/bundled-digest.ts') }));
     // No switches either: every fast path is a constant.
     const takes = 'export const takes = (path, isPresent = true) => isPresent;';
     onLoad({ filter: /\/base\/fast-paths\.ts$/ }, () => ({ contents: takes }));

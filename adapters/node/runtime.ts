@@ -10,6 +10,7 @@ import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';
 import { startOpening } from '../../src/nodejs/opening.ts';
 import { platform } from '../../src/nodejs/platform.ts';
 import { createSession } from '../../src/nodejs/session.ts';
+import { shortenUpgrades } from '../../src/nodejs/short-upgrade.ts';
 import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
 
 /** How often node:http looks for connections whose time is over, unless told otherwise. */
@@ -33,7 +34,11 @@ export const runtime: ServerRuntime = {
       requestTimeout: limit && Math.max(limit, REQUEST_TIMEOUT),
       connectionsCheckingInterval: Math.min(CHECKING_INTERVAL, limit || CHECKING_INTERVAL),
     };
-    if (tls === undefined) return http.createServer(timeouts, answerUpgradeRequired);
+    if (tls === undefined) {
+      const server = http.createServer(timeouts, answerUpgradeRequired);
+      shortenUpgrades(server);
+      return server;
+    }
     // node:http does not know of a connection before its TLS handshake, for which node:tls has a limit of its own: 120 s.
     return https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
   },

@@ -150,7 +150,7 @@ function acceptEntered(
   taken.add(socket);
   socket.write(formatHead(acceptanceHead({ key: check.key, protocol, extensions, headers })), 'latin1');
   const compression = agreed && deflate && compressionSettings(deflate, agreed.agreement, deflateEngine(deflate), 'server');
-  const session = createSession(socket, { role: 'server', compression, ...sessionSettings(options) });
+  const session = createSession(socket, sessionSettings(options, 'server', compression));
   socket.removeListener('error', destroyFailed);
   pass?.admit(session);
   return { url, protocol, extensions, session, borrowMessages: options.borrowMessages };

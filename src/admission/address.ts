@@ -10,41 +10,21 @@ const LONGEST = 45;
 const GROUPS = 8;
 /** The first groups of an IPv4-mapped address. */
 const MAPPED: Address = [0, 0, 0, 0, 0, 0xffff];
-const ZERO = 0x30;
-const NINE = 0x39;
 
-/** An address in the dotted form, as two groups. Leading zeros are refused, since some parsers read them as octal. */
+const BYTE = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+/** The dotted form. Leading zeros are refused, since some parsers read them as octal. */
+const DOTTED = new RegExp(`^(${BYTE}\\.){3}${BYTE}$`);
+
+/** An address in the dotted form, as two groups. */
 function parseDotted(text: string): number[] | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  const bytes = parts.map((part) =>
-    isDecimal(part) && part.length <= 3 && (part === '0' || part[0] !== '0') ? Number(part) : 256,
-  );
-  if (bytes.some((byte) => byte > 255)) return undefined;
-  return [(bytes[0] << 8) | bytes[1], (bytes[2] << 8) | bytes[3]];
-}
-
-/** Whether `text` is one or more decimal digits. */
-export function isDecimal(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < ZERO || code > NINE) return false;
-  }
-  return text.length > 0;
+  if (!DOTTED.test(text)) return undefined;
+  const [first, second, third, fourth] = text.split('.');
+  return [+first * 256 + +second, +third * 256 + +fourth];
 }
 
 /** One to four hexadecimal digits; -1 for anything else. */
 function parseGroup(text: string): number {
-  if (text.length === 0 || text.length > 4) return -1;
-  let value = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    const letter = code | 0x20;
-    const digit = code >= ZERO && code <= NINE ? code - ZERO : letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
-    if (digit === -1) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
+  return /^[\da-f]{1,4}$/i.test(text) ? parseInt(text, 16) : -1;
 }
 
 /** The groups of one side of `::`. @param isLast Whether an IPv4 address may end it. */
@@ -115,9 +95,10 @@ export function formatAddress(address: Address): string {
  */
 export function normalizeAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  // Most addresses of sockets are canonical already.
-  const zone = text.indexOf('%');
-  const address = parseAddress(zone === -1 ? text : text.slice(0, zone));
+  // Most addresses of sockets are of IPv4, with a prefix if the socket serves IPv6 as well.
+  const dotted = text.startsWith('::ffff:') ? text.slice(7) : text;
+  if (DOTTED.test(dotted)) return dotted;
+  const address = parseAddress(text.split('%')[0]);
   return address && formatAddress(address);
 }
 
@@ -145,7 +126,7 @@ export function parseNetwork(text: string): Network | undefined {
   if (slash === -1) return { address, bits: 128 };
   const length = text.slice(slash + 1);
   const most = text.includes(':') ? 128 : 32;
-  if (!isDecimal(length) || length.length > 3 || Number(length) > most) return undefined;
+  if (!/^\d{1,3}$/.test(length) || Number(length) > most) return undefined;
   return { address, bits: 128 - most + Number(length) };
 }
 

@@ -3,7 +3,7 @@
 // Each proxy appends the address that it got the request from, so the list is read from its right end, and only as far as the proxies are
 // trusted. Whatever a client has written itself is on the left of that and is never read.
 
-import { contains, formatAddress, isDecimal, parseAddress, parseNetwork, type Address, type Network } from './address.ts';
+import { contains, formatAddress, parseAddress, parseNetwork, type Address, type Network } from './address.ts';
 
 /** Which proxies are trusted, and the header field that they set. */
 export interface TrustProxyOptions {
@@ -166,5 +166,5 @@ function parseNode(node: string): Address | undefined {
 
 /** Whether `text` is empty, or a colon and a port. */
 function isPort(text: string): boolean {
-  return text === '' || (text[0] === ':' && text.length <= 6 && isDecimal(text.slice(1)));
+  return /^(:\d{1,5})?$/.test(text);
 }

@@ -1,7 +1,6 @@
 // Sec-WebSocket-Key and the Sec-WebSocket-Accept that answers it, RFC 6455 sections 4.2.1, 4.2.2 and 11.3.
 
-import { encodeBase64 } from './base64.ts';
-import { sha1 } from './sha1.ts';
+import { digest } from './digest.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -12,10 +11,7 @@ const KEY = /^[A-Za-z\d+/]{22}==$/;
 
 /** Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2, step 5.4). `key` is ASCII. */
 export function acceptKey(key: string): string {
-  const text = key + GUID;
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-  return encodeBase64(sha1(bytes));
+  return digest(key + GUID);
 }
 
 /**

@@ -111,7 +111,7 @@ export function splitList(value: string): string[] {
 
 /** Whether a comma list has the element `token`, whatever its case. */
 export function listContains(value: string, token: string): boolean {
-  return splitList(value).some((element) => equalsIgnoringCase(element, token));
+  return equalsIgnoringCase(value, token) || splitList(value).some((element) => equalsIgnoringCase(element, token));
 }
 
 /** Reads a field's value from left to right. What does not fit the grammar is a SyntaxError that names the index. */

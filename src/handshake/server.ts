@@ -25,6 +25,12 @@ export interface HandshakeRequest {
   readonly rawHeaders?: readonly string[] | undefined;
 }
 
+/**
+ * The request that a server is emitting, and what {@link checkRequest} reads in its place. `IncomingMessage` makes an object of all header
+ * fields when it is first asked for it, which takes longer than the checks.
+ */
+export const emitted: { request?: unknown; quick?: HandshakeRequest | undefined } = {};
+
 /** A request that fulfils RFC 6455 section 4.2.1. */
 export interface AcceptableRequest {
   readonly accepted: true;

@@ -35,23 +35,28 @@ function findSymbols(): Symbols | undefined {
 const found = findSymbols();
 const symbols = takes('direct-read', found !== undefined) ? found : undefined;
 
+/** Whether sockets of this runtime can read into a buffer. */
+export const canReadInto: boolean = symbols !== undefined;
+
 /**
  * Makes `socket` read into `buffer` from now on.
  *
  * @param buffer Shared by all sockets: its contents are valid during `onRead` only.
- * @param onRead Called by the socket with the number of bytes read. Must return nothing.
+ * @param onRead Called by the socket with the number of bytes read. If it returns false, the socket stops reading. Replaces the one that this
+ *   function has set before.
  * @returns Whether this socket can do that; if not, nothing has changed.
  */
-export function readInto(socket: unknown, buffer: Uint8Array, onRead: (this: object, length: number) => void): boolean {
+export function readInto(socket: unknown, buffer: Uint8Array, onRead: (this: never, length: number) => unknown): boolean {
   if (symbols === undefined || !(socket instanceof Socket)) return false;
   const internals = socket as Internals;
   const handle = internals._handle;
-  // A program that set another buffer, or opened the socket with one, keeps it.
-  if (handle === null || typeof handle.useUserBuffer !== 'function' || internals[symbols.buffer] !== null) return false;
-  handle.useUserBuffer(buffer);
-  internals[symbols.generator] = null;
-  // The socket only looks for `false`, which stops reading.
+  if (internals[symbols.buffer] !== buffer) {
+    // A program that set another buffer, or opened the socket with one, keeps it.
+    if (handle === null || typeof handle.useUserBuffer !== 'function' || internals[symbols.buffer] !== null) return false;
+    handle.useUserBuffer(buffer);
+    internals[symbols.generator] = null;
+    internals[symbols.buffer] = buffer;
+  }
   internals[symbols.callback] = onRead;
-  internals[symbols.buffer] = buffer;
   return true;
 }

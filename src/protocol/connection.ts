@@ -569,10 +569,11 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   /** Drops all output that has not been written, because the transport is gone. */
   #dropOutput(error: Error | undefined): void {
-    const batches = [...(this.#inFlight === null ? [] : [this.#inFlight]), this.#outbound.outbox.take()];
+    const unsent = this.#outbound.outbox.take();
+    const batches = this.#inFlight === null ? [unsent] : [this.#inFlight, unsent];
     const frames = batches.flatMap(({ chunks }) => chunks);
     if (this.#outbound.isBusy || frames.length > 0) this.owner?.onUnsent(this.#outbound.waitingMessages, frames);
-    const callbacks = [...batches.flatMap((batch) => this.#release(batch)), ...this.#outbound.abandon()];
+    const callbacks = batches.flatMap((batch) => this.#release(batch)).concat(this.#outbound.abandon());
     if (callbacks.length === 0) return;
     // Made only if somebody gets it: its stack takes longer than the rest of the end.
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');

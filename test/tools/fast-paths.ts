@@ -13,6 +13,7 @@ const LACKED_BY: Readonly<Record<FastPath, readonly string[]>> = {
   'shared-frame': [],
   'cached-views': [],
   'net-server': [],
+  'short-upgrade': ['bun', 'deno'],
 };
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';

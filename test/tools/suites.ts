@@ -69,7 +69,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
 /** Sources that the build puts in the place of others, so that no import of a test leads to them: these tests run what was built. */
 const BUILT_IN: readonly (readonly [source: string, tests: string])[] = [
   ['adapters/deno/bundled-codec.ts', 'test/examples/deno-url.test.ts'],
-  ['adapters/deno/bundled-sha1.ts', 'test/examples/deno-url.test.ts'],
+  ['adapters/deno/bundled-digest.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-deflate.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-deflate-engine.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/edge/inline-codec.ts', 'test/packaging/workers.test.mjs'],

@@ -112,7 +112,7 @@ export function defineInternals(constructor: { readonly prototype: WebSocketBase
       value(this: WebSocketBase & { _isServer?: boolean }, socket: Duplex, head: Uint8Array, given?: ClientOptions | null) {
         const options = readOptions(given);
         const role = this._isServer === false ? 'client' : 'server';
-        const session = runtimeOf(this).createSession(socket, { role, ...sessionSettings(options) }, options.generateMask);
+        const session = runtimeOf(this).createSession(socket, sessionSettings(options, role), options.generateMask);
         const core = coreOf(this);
         // Planned before the 'open' event, so that messages come before what a listener puts off.
         nextTick(() => core.start(head));

@@ -136,7 +136,7 @@ class Opener implements CoreOpening {
     const compression =
       agreement && deflate && compressionSettings(deflate, agreement, this.#runtime.deflateEngine(deflate), 'client');
     const extensions = agreement ? PERMESSAGE_DEFLATE : '';
-    const settings = { role: 'client', compression, ...sessionSettings(this.#options) } as const;
+    const settings = sessionSettings(this.#options, 'client', compression);
     const session = this.#runtime.createSession(socket, settings, generateMask);
     // Scheduled before the 'open' event, so that messages come before tasks that a listener schedules.
     nextTick(() => this.#core.start(head));

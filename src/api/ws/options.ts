@@ -133,15 +133,27 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
   return { ...options, port: 0 };
 }
 
-/** The session options in ws-style settings. */
-export function sessionSettings(settings: ConnectionSettings): Omit<ConnectionOptions, 'role'> {
-  const { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy } = settings;
-  const given = { autoPong, closeTimeout, maxPayload, maxFragments, maxBufferedChunks, maxBufferedAmount, bufferPolicy };
-  const { borrowMessages } = settings;
-  const heartbeat = heartbeatSettings(settings.heartbeat);
-  const skipUtf8Validation = settings.skipUTF8Validation ?? false;
-  // An undefined option counts as left out. An object made of entries took 3 % of a handshake.
-  return { ...given, borrowMessages, heartbeat, skipUtf8Validation } as Omit<ConnectionOptions, 'role'>;
+/** The options of a session in ws-style settings. @param compression What was negotiated. */
+export function sessionSettings(
+  settings: ConnectionSettings,
+  role: ConnectionOptions['role'],
+  compression?: CompressionOptions,
+): ConnectionOptions {
+  // An undefined option counts as left out. In one literal: objects that are spread take 2 µs of a handshake on Node.js 20.
+  return {
+    role,
+    compression,
+    autoPong: settings.autoPong,
+    closeTimeout: settings.closeTimeout,
+    maxPayload: settings.maxPayload,
+    maxFragments: settings.maxFragments,
+    maxBufferedChunks: settings.maxBufferedChunks,
+    maxBufferedAmount: settings.maxBufferedAmount,
+    bufferPolicy: settings.bufferPolicy,
+    borrowMessages: settings.borrowMessages,
+    heartbeat: heartbeatSettings(settings.heartbeat),
+    skipUtf8Validation: settings.skipUTF8Validation ?? false,
+  } as ConnectionOptions;
 }
 
 /** The parameters of `perMessageDeflate`; undefined if it is off. */

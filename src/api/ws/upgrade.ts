@@ -8,7 +8,13 @@ import { answerDeflate, PERMESSAGE_DEFLATE, type DeflateAnswer } from '../../def
 import { formatExtensions } from '../../handshake/extensions.ts';
 import { formatHead, type HeaderValues } from '../../handshake/headers.ts';
 import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
-import { acceptanceHead, checkRequest, type AcceptableRequest, type HandshakeRequest } from '../../handshake/server.ts';
+import {
+  acceptanceHead,
+  checkRequest,
+  emitted,
+  type AcceptableRequest,
+  type HandshakeRequest,
+} from '../../handshake/server.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
 import { ask, untilLeft, warnOfHook, type Answer } from './hooks.ts';
@@ -292,7 +298,7 @@ export class Upgrade {
     const deflate = deflateSettings(options.perMessageDeflate);
     const compression =
       answer && deflate && compressionSettings(deflate, answer.agreement, runtime.deflateEngine(deflate), 'server');
-    return runtime.createSession(this.#socket, { role: 'server', compression, ...sessionSettings(options) });
+    return runtime.createSession(this.#socket, sessionSettings(options, 'server', compression));
   }
 
   #deflateAnswer(extensions: AcceptedExtensions): DeflateAnswer | undefined {
@@ -343,7 +349,7 @@ function holdPass(pass: Pass, socket: Duplex): void {
 
 /** A request that no HTTP parser has read, such as that of a test helper, may lack Host and have numbers among its fields. */
 function readable(request: IncomingMessage): HandshakeRequest {
-  if (request.rawHeaders?.length > 0) return request;
+  if (request.rawHeaders?.length > 0) return emitted.request === request ? emitted.quick! : request;
   const { method, httpVersion, headers } = request;
   const fields: NodeJS.Dict<string | string[] | number> = { host: 'localhost', ...headers };
   return { method, httpVersion, headers: (name) => fields[name]?.toString() };
