@@ -13,6 +13,9 @@ export interface UpgradeFields {
   'sec-websocket-version': string | undefined;
   'sec-websocket-protocol': string | undefined;
   'sec-websocket-extensions': string | undefined;
+  // Those of a body, which no such head has.
+  'content-length': undefined;
+  'transfer-encoding': undefined;
 }
 
 /** The head of a GET request of HTTP/1.1 that asks for a WebSocket. */
@@ -57,17 +60,19 @@ const FOREIGN = ['Content-Length', 'Transfer-Encoding', 'Trailer', 'Expect', 'Pr
 /** Further fields of browsers. */
 const USUAL = ['Accept-Encoding', 'Accept-Language', 'Cache-Control', 'Cookie', 'Pragma', 'User-Agent'];
 
+type Field = Exclude<keyof UpgradeFields, 'content-length' | 'transfer-encoding'>;
+
 interface Name {
   readonly text: string;
   /** The place of its value; undefined for a field that we do not look at. */
-  readonly field: keyof UpgradeFields | undefined;
+  readonly field: Field | undefined;
   readonly isForeign: boolean;
 }
 
 /** Known names by length. */
 const NAMES: Name[][] = [];
 for (const text of [...HANDSHAKE, ...FOREIGN, ...USUAL]) {
-  const field = HANDSHAKE.includes(text) ? (text.toLowerCase() as keyof UpgradeFields) : undefined;
+  const field = HANDSHAKE.includes(text) ? (text.toLowerCase() as Field) : undefined;
   (NAMES[text.length] ??= []).push({ text, field, isForeign: FOREIGN.includes(text) });
 }
 
@@ -118,6 +123,8 @@ export function parseUpgradeHead(bytes: Uint8Array, length: number): UpgradeHead
     'sec-websocket-version': undefined,
     'sec-websocket-protocol': undefined,
     'sec-websocket-extensions': undefined,
+    'content-length': undefined,
+    'transfer-encoding': undefined,
   };
   // A line that has not arrived completely does not end within `length`. The bytes behind it are of no request.
   while (at + 2 <= length && !isLineEnd(bytes, at)) {
