@@ -4,7 +4,15 @@
 
 /** docs/architecture.md says what each of them does, and what replaces it. */
 export type FastPath =
-  'wasm-codec' | 'simd' | 'direct-read' | 'direct-write' | 'shared-window' | 'shared-frame' | 'cached-views' | 'net-server' | 'short-upgrade';
+  | 'wasm-codec'
+  | 'simd'
+  | 'direct-read'
+  | 'direct-write'
+  | 'shared-window'
+  | 'shared-frame'
+  | 'cached-views'
+  | 'net-server'
+  | 'short-upgrade';
 
 /** The key of the settings among the globals. They must be there before the library is loaded. */
 export const FAST_PATHS: unique symbol = Symbol.for('wasock.fastPaths');
