@@ -3,6 +3,7 @@
 import type { PeerError } from './base/errors.ts';
 import type { Meter } from './base/meter.ts';
 import type { Codec } from './codec/codec.ts';
+import type { Turn } from './protocol/turn.ts';
 
 /** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
 export type Role = 'client' | 'server';
@@ -327,8 +328,13 @@ export interface Platform {
   bind(callback: SendCallback): SendCallback;
   /** Runs `task` when the current turn's code has finished, before any I/O. */
   defer(task: () => void): void;
-  /** Runs `task` in a later turn, after I/O had its chance, one task a turn: for work that would hold up the loop if done at once. */
-  nextTurn(task: () => void): void;
+  /**
+   * Runs `task` in a later turn, after I/O had its chance, one task a turn: for work that would hold up the loop if done at once. A task
+   * that returns true has left time for another one.
+   */
+  nextTurn(task: () => unknown): void;
+  /** Limits the work of compression in a turn. */
+  readonly turn: Turn;
   /**
    * Runs `task` once after `milliseconds`, by the clock that the program goes by, which may be a fake one. Must not keep the process alive
    * by itself.

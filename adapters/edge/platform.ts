@@ -4,6 +4,7 @@ import type { BorrowMode } from '../../src/base/options.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
+import { createTurn } from '../../src/protocol/turn.ts';
 import type { Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../../src/clock.ts';
@@ -44,6 +45,7 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     defer,
     // A timer for each task: workerd ties I/O of a task to the request that set its timer.
     nextTurn: immediate,
+    turn: createTurn(immediate),
     setTimer,
     ownTimer,
     clearTimer,

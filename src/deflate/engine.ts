@@ -12,7 +12,8 @@ export interface DeflateJob {
    */
   step(): Uint8Array | null;
   /**
-   * Copies what it has still to read: called once, after the first step that returned null, because the caller gets its memory back.
+   * Copies what it has still to read: called once, before the first step or after one that returned null, because the caller gets its
+   * memory back.
    * Left out: a job whose input is its own.
    */
   detach?(copy: (source: Uint8Array, start: number, end: number) => Uint8Array): void;

@@ -131,8 +131,9 @@ export class DeflateKernel {
   #freeContext(): number {
     const free = this.#deflating.indexOf(null);
     if (free >= 0) return free;
-    this.#random = (Math.imul(this.#random, 1664525) + 1013904223) >>> 0;
-    return Math.floor((this.#random / 2 ** 32) * CONTEXTS);
+    this.#random = Math.imul(this.#random, 1664525) + 1013904223;
+    // The low bits of such numbers repeat soon.
+    return (this.#random >>> 16) % CONTEXTS;
   }
 
   #take(context: number, next: ResidentDeflator | null): void {

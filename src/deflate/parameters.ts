@@ -67,68 +67,68 @@ interface Parameters {
 /** `client_max_window_bits` may stand without a value in an offer only (section 7.1.2.2). */
 function readWindowBits(name: string, value: string | undefined, mayBeEmpty: boolean): number | true {
   if (value === undefined && mayBeEmpty) return true;
-  // A decimal integer without leading zeroes (section 7.1.2): ten values are all there are.
-  const bits = Number(value);
-  if (!Number.isInteger(bits) || bits < MINIMUM_WINDOW_BITS || bits > MAXIMUM_WINDOW_BITS || String(bits) !== value) {
+  // A decimal integer from 8 to 15 without leading zeroes (section 7.1.2).
+  if (!/^([89]|1[0-5])$/.test(String(value))) {
     throw new TypeError(`Invalid value for parameter "${name}": ${String(value ?? true)}`);
   }
-  return bits;
+  return Number(value);
 }
+
+/** Each parameter and its option, in the order in which parameters are written. */
+const NAMES = [
+  ['server_no_context_takeover', 'serverNoContextTakeover'],
+  ['client_no_context_takeover', 'clientNoContextTakeover'],
+  ['server_max_window_bits', 'serverMaxWindowBits'],
+  ['client_max_window_bits', 'clientMaxWindowBits'],
+] as const;
+
+/** By option. `true`: a parameter without a value. */
+type Values = Readonly<Partial<Record<(typeof NAMES)[number][1], number | boolean | undefined>>>;
 
 /** @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have. */
 function readParameters(element: DeflateElement, isOffer: boolean): Parameters {
-  const result: Parameters = {
-    serverNoContextTakeover: false,
-    clientNoContextTakeover: false,
-    serverMaxWindowBits: undefined,
-    clientMaxWindowBits: undefined,
+  const result = { serverNoContextTakeover: false, clientNoContextTakeover: false } as {
+    -readonly [Key in keyof Values]: Values[Key];
   };
-  const seen = new Set<string>();
   for (const { name, value } of element.parameters) {
-    if (seen.has(name)) throw new Error(`Parameter "${name}" must have only a single value`);
-    seen.add(name);
-    if (name === 'server_no_context_takeover' || name === 'client_no_context_takeover') {
-      if (value !== undefined) throw new TypeError(`Invalid value for parameter "${name}": ${value}`);
-      if (name === 'server_no_context_takeover') result.serverNoContextTakeover = true;
-      else result.clientNoContextTakeover = true;
-    } else if (name === 'server_max_window_bits') {
-      result.serverMaxWindowBits = readWindowBits(name, value, false) as number;
-    } else if (name === 'client_max_window_bits') {
-      result.clientMaxWindowBits = readWindowBits(name, value, isOffer);
+    const key = NAMES.find(([known]) => known === name)?.[1];
+    if (key === undefined) throw new Error(`Unknown parameter "${name}"`);
+    if (result[key]) throw new Error(`Parameter "${name}" must have only a single value`);
+    if (key === 'serverMaxWindowBits' || key === 'clientMaxWindowBits') {
+      result[key] = readWindowBits(name, value, isOffer && key === 'clientMaxWindowBits');
     } else {
-      throw new Error(`Unknown parameter "${name}"`);
+      if (value !== undefined) throw new TypeError(`Invalid value for parameter "${name}": ${value}`);
+      result[key] = true;
     }
   }
-  return result;
+  return result as Parameters;
 }
 
-function elementOf(
-  serverNoContextTakeover: boolean | undefined,
-  clientNoContextTakeover: boolean | undefined,
-  serverBits: number | undefined,
-  clientBits: number | boolean | undefined,
-): DeflateElement {
-  const parameters: { name: string; value?: string }[] = [];
-  if (serverNoContextTakeover) parameters.push({ name: 'server_no_context_takeover' });
-  if (clientNoContextTakeover) parameters.push({ name: 'client_no_context_takeover' });
-  if (serverBits) parameters.push({ name: 'server_max_window_bits', value: String(serverBits) });
-  if (clientBits === true) parameters.push({ name: 'client_max_window_bits' });
-  else if (clientBits) parameters.push({ name: 'client_max_window_bits', value: String(clientBits) });
+function elementOf(values: Values): DeflateElement {
+  const parameters = NAMES.flatMap(([name, key]) => {
+    const value = values[key];
+    if (!value) return [];
+    return value === true ? { name } : { name, value: String(value) };
+  });
   return { name: PERMESSAGE_DEFLATE, parameters };
 }
 
 /** The client's offer (RFC 7692 section 7.1). */
 export function offerDeflate(options: DeflateOptions): DeflateElement {
-  const { serverNoContextTakeover, clientNoContextTakeover, clientMaxWindowBits = true } = options;
-  return elementOf(serverNoContextTakeover, clientNoContextTakeover, serverBitsToAskFor(options), clientMaxWindowBits);
+  const { clientMaxWindowBits = true } = options;
+  return elementOf({ ...options, ...askedOfServer(options), clientMaxWindowBits });
 }
 
-/** The window that a client requests from its server: that of the options, or the largest one for the memory of the options. */
-function serverBitsToAskFor({ serverMaxWindowBits, maxMemoryPerConnection }: DeflateOptions): number | undefined {
-  if (typeof serverMaxWindowBits === 'number') return serverMaxWindowBits;
-  if (maxMemoryPerConnection === undefined) return undefined;
-  const bits = windowBitsWithin(maxMemoryPerConnection) || MINIMUM_WINDOW_BITS;
-  return bits === MAXIMUM_WINDOW_BITS ? undefined : bits;
+/** What a client demands of its server: the parameters of the options, or those for the memory of the options. */
+function askedOfServer(options: DeflateOptions): Values {
+  const { serverMaxWindowBits: named, maxMemoryPerConnection = Infinity } = options;
+  const bits = windowBitsWithin(maxMemoryPerConnection);
+  return typeof named === 'number'
+    ? options
+    : {
+        serverNoContextTakeover: options.serverNoContextTakeover ?? bits === 0,
+        serverMaxWindowBits: bits < MAXIMUM_WINDOW_BITS && (bits || MINIMUM_WINDOW_BITS),
+      };
 }
 
 /** The server's side of a negotiation. */
@@ -159,7 +159,7 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
   } catch {
     return undefined;
   }
-  const { serverMaxWindowBits: ownServerBits, clientMaxWindowBits: ownClientBits } = options;
+  const { serverMaxWindowBits: ownServerBits, clientMaxWindowBits: ownClientBits, maxMemoryPerConnection: memory } = options;
   if (options.serverNoContextTakeover === false && asked.serverNoContextTakeover) return undefined;
   if (asked.serverMaxWindowBits !== undefined) {
     if (ownServerBits === false) return undefined;
@@ -173,21 +173,27 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
       return undefined;
   }
 
-  const serverBits = typeof ownServerBits === 'number' ? ownServerBits : asked.serverMaxWindowBits;
-  const clientBits = typeof ownClientBits === 'number' ? ownClientBits : clientBitsFor(asked, options);
-  const serverNoContextTakeover = asked.serverNoContextTakeover || options.serverNoContextTakeover === true;
-  const clientNoContextTakeover =
-    asked.clientNoContextTakeover ||
-    options.clientNoContextTakeover === true ||
-    (options.clientNoContextTakeover !== false && exceedsMemory(clientBits, options));
+  const serverMaxWindowBits = typeof ownServerBits === 'number' ? ownServerBits : asked.serverMaxWindowBits;
+  const clientMaxWindowBits = typeof ownClientBits === 'number' ? ownClientBits : clientBitsFor(asked, options);
+  const values = {
+    serverNoContextTakeover: asked.serverNoContextTakeover || options.serverNoContextTakeover === true,
+    clientNoContextTakeover:
+      asked.clientNoContextTakeover ||
+      options.clientNoContextTakeover === true ||
+      // A client's window is larger than the program has allowed.
+      (options.clientNoContextTakeover !== false &&
+        memory !== undefined &&
+        (clientMaxWindowBits ?? MAXIMUM_WINDOW_BITS) > windowBitsWithin(memory)),
+    serverMaxWindowBits,
+    clientMaxWindowBits,
+  };
   return {
     agreement: {
-      serverNoContextTakeover,
-      clientNoContextTakeover,
-      serverMaxWindowBits: serverBits ?? MAXIMUM_WINDOW_BITS,
-      clientMaxWindowBits: clientBits ?? MAXIMUM_WINDOW_BITS,
+      ...values,
+      serverMaxWindowBits: serverMaxWindowBits ?? MAXIMUM_WINDOW_BITS,
+      clientMaxWindowBits: clientMaxWindowBits ?? MAXIMUM_WINDOW_BITS,
     },
-    element: elementOf(serverNoContextTakeover, clientNoContextTakeover, serverBits, clientBits),
+    element: elementOf(values),
   };
 }
 
@@ -195,13 +201,8 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
 function clientBitsFor({ clientMaxWindowBits: asked }: Parameters, options: DeflateOptions): number | undefined {
   if (asked === undefined || options.clientMaxWindowBits === false) return undefined;
   const most = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY) || MINIMUM_WINDOW_BITS;
-  const bits = asked === true ? most : Math.min(asked, most);
-  return asked === true && bits === MAXIMUM_WINDOW_BITS ? undefined : bits;
-}
-
-/** Whether a client's window is larger than the program has allowed in so many words. */
-function exceedsMemory(bits: number | undefined, { maxMemoryPerConnection: memory }: DeflateOptions): boolean {
-  return memory !== undefined && (bits ?? MAXIMUM_WINDOW_BITS) > windowBitsWithin(memory);
+  if (asked !== true) return Math.min(asked, most);
+  return most < MAXIMUM_WINDOW_BITS ? most : undefined;
 }
 
 /**
@@ -212,28 +213,27 @@ function exceedsMemory(bits: number | undefined, { maxMemoryPerConnection: memor
 export function agreeToDeflate(answer: DeflateElement, options: DeflateOptions): DeflateAgreement {
   const given = readParameters(answer, false);
   const { clientMaxWindowBits = true } = options;
-  const serverMaxWindowBits = serverBitsToAskFor(options);
+  const asked = askedOfServer(options);
   if (options.clientNoContextTakeover === false && given.clientNoContextTakeover) {
     throw new Error('Unexpected parameter "client_no_context_takeover"');
   }
   const clientBits = given.clientMaxWindowBits as number | undefined;
-  if (clientBits !== undefined) {
-    if (clientMaxWindowBits === false || (typeof clientMaxWindowBits === 'number' && clientBits > clientMaxWindowBits)) {
-      throw new Error('Unexpected or invalid parameter "client_max_window_bits"');
-    }
+  const mostBits = typeof clientMaxWindowBits === 'number' ? clientMaxWindowBits : MAXIMUM_WINDOW_BITS;
+  if (clientBits !== undefined && (clientMaxWindowBits === false || clientBits > mostBits)) {
+    throw new Error('Unexpected or invalid parameter "client_max_window_bits"');
   }
   // A server may choose a smaller window than it was asked for, never a larger one, and must not ignore the demand (section 7.1.2.1).
   const serverBits = given.serverMaxWindowBits ?? MAXIMUM_WINDOW_BITS;
-  if (typeof serverMaxWindowBits === 'number' && serverBits > serverMaxWindowBits) {
+  if (serverBits > ((asked.serverMaxWindowBits as number) || MAXIMUM_WINDOW_BITS)) {
     throw new Error('Missing or invalid parameter "server_max_window_bits"');
   }
-  if (options.serverNoContextTakeover === true && !given.serverNoContextTakeover) {
+  if (asked.serverNoContextTakeover && !given.serverNoContextTakeover) {
     throw new Error('Missing parameter "server_no_context_takeover"');
   }
   return {
     serverNoContextTakeover: given.serverNoContextTakeover,
     clientNoContextTakeover: given.clientNoContextTakeover || options.clientNoContextTakeover === true,
     serverMaxWindowBits: serverBits,
-    clientMaxWindowBits: clientBits ?? (typeof clientMaxWindowBits === 'number' ? clientMaxWindowBits : MAXIMUM_WINDOW_BITS),
+    clientMaxWindowBits: clientBits ?? mostBits,
   };
 }

@@ -64,7 +64,7 @@ const OPTIONS: Checks = {
   zlibInflateOptions: checkZlib,
 };
 
-function checkAll(checks: Checks, given: object, path: string): void {
+function checkAll(checks: Checks, given: object | undefined, path: string): void {
   const options = ownOptions(given) as Readonly<Record<string, unknown>>;
   for (const name in checks) if (options[name] !== undefined) checks[name](path + name, options[name]);
 }
@@ -75,5 +75,5 @@ function checkAll(checks: Checks, given: object, path: string): void {
  * @throws {RangeError | TypeError} that names the option, as `perMessageDeflate.zlibDeflateOptions.level`.
  */
 export function checkDeflateOptions(settings: DeflateSettings | undefined): void {
-  if (settings !== undefined) checkAll(OPTIONS, settings, 'perMessageDeflate.');
+  checkAll(OPTIONS, settings, 'perMessageDeflate.');
 }

@@ -337,8 +337,7 @@ class WasmDeflator implements Deflator, ResidentDeflator {
       const window = this.#window;
       if (this.#isShared) this.#window = NONE;
       this.#isShared = false;
-      const address = exports.startDeflate(window.length, this.windowBytes, this.#level);
-      if (window.length > 0) memory.set(window, address);
+      memory.set(window, exports.startDeflate(window.length, this.windowBytes, this.#level));
     }
     if (this.#bits !== 0) exports.restoreBits(this.#bits);
     this.#bits = 0;
@@ -361,10 +360,7 @@ class WasmDeflator implements Deflator, ResidentDeflator {
   /** Ends a frame. @param isFinal Whether it ends the message. */
   finish(isFinal: boolean): void {
     this.running = null;
-    if (!isFinal || !this.#startsAfresh) return;
-    this.kernel.releaseDeflator(this);
-    this.#window = this.#dictionary;
-    this.#isShared = true;
+    if (isFinal && this.#startsAfresh) this.adoptWindow(this.#dictionary);
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
 import { createBlocks } from '../protocol/blocks.ts';
 import { createSlabs } from '../protocol/outbox.ts';
+import { createTurn } from '../protocol/turn.ts';
 import type { Platform } from '../platform.ts';
 import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
@@ -28,12 +29,28 @@ interface Slices {
 const { latin1Slice, utf8Slice, utf8Write } = Buffer.prototype as unknown as Slices;
 
 /** Tasks of `nextTurn` that wait for their turn. */
-const waiting: (() => void)[] = [];
+const waiting: (() => unknown)[] = [];
+let isPlanned = false;
 
-function runOne(): void {
-  const task = waiting.shift();
-  if (waiting.length > 0) immediate(runOne);
-  task?.();
+function planTurn(): void {
+  if (isPlanned || waiting.length === 0) return;
+  isPlanned = true;
+  immediate(runTurn);
+}
+
+function nextTurn(task: () => unknown): void {
+  waiting.push(task);
+  planTurn();
+}
+
+function runTurn(): void {
+  isPlanned = false;
+  let task: (() => unknown) | undefined;
+  do {
+    task = waiting.shift();
+    // First, because the task may throw.
+    planTurn();
+  } while (task?.() === true);
 }
 
 /** 16 MiB. */
@@ -71,9 +88,8 @@ export const platform: Platform = {
     return (error) => context.runInAsyncScope(callback, undefined, error);
   },
   defer,
-  nextTurn(task) {
-    if (waiting.push(task) === 1) immediate(runOne);
-  },
+  nextTurn,
+  turn: createTurn(nextTurn),
   setTimer,
   ownTimer,
   clearTimer,

@@ -5,6 +5,7 @@ import { DEFAULT_WINDOW_BITS, type DeflateAgreement } from '../deflate/parameter
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator, Inflator } from '../deflate/engine.ts';
 import type { Platform, Role, SharedMessage } from '../platform.ts';
 import type { CompressedMessage, CompressibleMessage, Form } from './shared-compression.ts';
+import { countedLength } from './turn.ts';
 
 /** Compression settings of a connection. */
 export interface CompressionOptions {
@@ -21,8 +22,6 @@ export interface CompressionOptions {
 }
 
 const DEFAULT_THRESHOLD = 1024;
-/** Bytes to which the messages of one turn may inflate before the next one has to wait: 2 to 4 ms. */
-const INFLATED_A_TURN = 1048576;
 
 /** Receives a finished job. `isOwned`: whether the bytes may be kept. */
 export type JobDone = (bytes: Uint8Array, isOwned: boolean) => void;
@@ -33,8 +32,7 @@ export class Compression {
   readonly #options: CompressionOptions;
   #deflator: Deflator | null = null;
   #inflator: Inflator | null = null;
-  #isClosed = false;
-  #inflatedBytes = 0;
+  isClosed: boolean = false;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
     this.#platform = platform;
@@ -54,12 +52,18 @@ export class Compression {
   /**
    * Compresses the payload of one frame.
    *
-   * @param data Copied if this does not finish at once.
    * @param failed Called with any exception, also of making the context: memory may be short, or WebAssembly forbidden.
+   * @param isBorrowed Whether `data` is copied if this does not finish at once; otherwise it is kept. Default true.
    * @returns Whether it is done already; otherwise `done` comes in a later turn, and no other call may be made before.
    */
-  deflate(data: Uint8Array, isFinal: boolean, done: JobDone, failed: (error: unknown) => void): boolean {
-    if (this.#isClosed) return false;
+  deflate(
+    data: Uint8Array,
+    isFinal: boolean,
+    done: JobDone,
+    failed: (error: unknown) => void,
+    isBorrowed: boolean = true,
+  ): boolean {
+    if (this.isClosed) return false;
     let job: DeflateJob;
     try {
       job = (this.#deflator ??= this.#options.engine.createDeflator(this.#deflateOptions())).deflate(data, isFinal);
@@ -67,7 +71,7 @@ export class Compression {
       failed(error);
       return true;
     }
-    return this.#run(job, done, failed, true);
+    return this.#run(job, countedLength(data), done, failed, isBorrowed);
   }
 
   /** Whether another connection may have an equal context: {@link deflateShared} saves nothing otherwise. */
@@ -89,7 +93,7 @@ export class Compression {
     done: (message: CompressedMessage) => void,
     failed: (error: unknown) => void,
   ): boolean {
-    if (this.#isClosed) return false;
+    if (this.isClosed) return false;
     const { engine } = this.#options;
     const options = this.#deflateOptions();
     let deflator: Deflator;
@@ -102,18 +106,11 @@ export class Compression {
       failed(error);
       return true;
     }
-    const isClosed = (): boolean => this.#isClosed;
-    const sharer = {
-      get isClosed(): boolean {
-        return isClosed();
-      },
-      finish: (message: CompressedMessage, next: Uint8Array): void => {
-        deflator.adoptWindow(next);
-        done(message);
-      },
-      fail: failed,
+    const finish = (message: CompressedMessage, next: Uint8Array): void => {
+      deflator.adoptWindow(next);
+      done(message);
     };
-    return form.add(sharer);
+    return form.add({ connection: this, finish, fail: failed });
   }
 
   #deflateOptions(): ContextOptions {
@@ -135,7 +132,7 @@ export class Compression {
    * @returns As {@link deflate} does.
    */
   inflate(data: Uint8Array, limit: number, done: JobDone, failed: (error: unknown) => void, isFinal: boolean = true): boolean {
-    if (this.#isClosed) return false;
+    if (this.isClosed) return false;
     let job: DeflateJob;
     try {
       job = (this.#inflator ??= this.#createInflator()).inflate(data, limit, isFinal);
@@ -143,18 +140,12 @@ export class Compression {
       failed(error);
       return true;
     }
-    const counted = (bytes: Uint8Array, isOwned: boolean): void => {
-      this.#inflatedBytes += bytes.length;
-      done(bytes, isOwned);
-    };
-    if (this.#inflatedBytes < INFLATED_A_TURN) return this.#run(job, counted, failed);
-    this.#later(job, counted, failed);
-    return false;
+    return this.#run(job, data.length, done, failed);
   }
 
   /** Frees both contexts. Running and later jobs are dropped. */
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#deflator?.close();
     this.#inflator?.close();
     this.#deflator = this.#inflator = null;
@@ -176,11 +167,11 @@ export class Compression {
     return this.#role === 'server' ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover;
   }
 
-  #run(job: DeflateJob, done: JobDone, failed: (error: unknown) => void, isFirst: boolean = false): boolean {
+  #run(job: DeflateJob, length: number, done: JobDone, failed: (error: unknown) => void, isBorrowed: boolean = false): boolean {
     let bytes: Uint8Array | null;
     try {
-      bytes = job.step();
-      if (bytes === null && isFirst) job.detach?.(this.#platform.copy);
+      bytes = this.#platform.turn.step(job, length);
+      if (bytes === null && isBorrowed) job.detach?.(this.#platform.copy);
     } catch (error) {
       failed(error);
       return true;
@@ -189,19 +180,9 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
-    this.#later(job, done, failed);
-    return false;
-  }
-
-  #later(job: DeflateJob, done: JobDone, failed: (error: unknown) => void): void {
-    this.#platform.nextTurn(() => {
-      this.#inflatedBytes = 0;
-      if (!this.#isClosed) this.#run(job, done, failed);
+    this.#platform.turn.later(() => {
+      if (!this.isClosed) this.#run(job, length, done, failed);
     });
-  }
-
-  /** Starts a turn. The output of a turn is limited, so that many short messages do not block the event loop. */
-  beginTurn(): void {
-    this.#inflatedBytes = 0;
+    return false;
   }
 }

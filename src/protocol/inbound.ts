@@ -201,7 +201,6 @@ export class Inbound {
       rest += this.#stash.length;
       this.#stash = null;
     }
-    this.#compression?.beginTurn();
     const begin = this.#owner.meter?.begin();
     codec.isDelivering = true;
     try {

@@ -87,7 +87,7 @@ export class Outbound {
 
   /** Messages that are being compressed, or wait for one that is. A fragment counts as a message. */
   get waitingMessages(): number {
-    return this.#waiting?.filter(({ isTask }) => isTask !== true).length ?? 0;
+    return this.#waiting?.filter(({ isTask }) => !isTask).length ?? 0;
   }
 
   /** Whether a message is being compressed, which will be queued in the outbox later. */
@@ -174,8 +174,13 @@ export class Outbound {
     const masked = options?.mask ?? this.#masks;
     const shared = options?.shared;
     const isShared = shared !== undefined && !isContinuation && isFinal && compression.isShareable;
-    if (isShared) this.#deflateShared(first, payload, shared, masked, callback);
-    else this.#deflate(first, payload, isFinal, masked, callback);
+    const isDone = isShared
+      ? this.#deflateShared(first, payload, shared, masked, callback)
+      : this.#deflate(first, payload, isFinal, masked, callback, given === BORROWED);
+    if (!isDone) {
+      this.#waiting = [];
+      this.#wait({ length: payload.length, callback, run() {} });
+    }
     return true;
   }
 
@@ -237,7 +242,14 @@ export class Outbound {
     this.#waitingBytes += entry.length;
   }
 
-  #deflate(first: number, payload: Uint8Array, isFinal: boolean, masked: boolean, callback: SendCallback | undefined): void {
+  #deflate(
+    first: number,
+    payload: Uint8Array,
+    isFinal: boolean,
+    masked: boolean,
+    callback: SendCallback | undefined,
+    isBorrowed: boolean,
+  ): boolean {
     const { length } = payload;
     const done = (bytes: Uint8Array, isOwned: boolean): void => {
       const waiting = this.#waiting;
@@ -249,7 +261,7 @@ export class Outbound {
       this.#countCompressed(first, bytes.length, length, callback);
       if (waiting !== null) this.#goOn(waiting);
     };
-    if (!this.#compression!.deflate(payload, isFinal, done, this.#failing(callback))) this.#begin(length, callback);
+    return this.#compression!.deflate(payload, isFinal, done, this.#failing(callback), isBorrowed);
   }
 
   /** Sends what `shared` becomes in this connection's context, which may have been made for another one. */
@@ -259,7 +271,7 @@ export class Outbound {
     shared: SharedMessage,
     masked: boolean,
     callback: SendCallback | undefined,
-  ): void {
+  ): boolean {
     const { length } = payload;
     const done = ({ bytes, frame }: CompressedMessage): void => {
       const waiting = this.#waiting;
@@ -270,8 +282,7 @@ export class Outbound {
       if (waiting !== null) this.#goOn(waiting);
     };
     const isText = (first & OPCODE_TEXT) !== 0;
-    const isDone = this.#compression!.deflateShared(shared, payload, isText, done, this.#failing(callback));
-    if (!isDone) this.#begin(length, callback);
+    return this.#compression!.deflateShared(shared, payload, isText, done, this.#failing(callback));
   }
 
   /** Called when a message cannot be compressed. */
@@ -284,18 +295,10 @@ export class Outbound {
     };
   }
 
-  /** A message is being compressed: what follows waits. */
-  #begin(length: number, callback: SendCallback | undefined): void {
-    this.#waiting = [];
-    this.#wait({ length, callback, run() {} });
-  }
-
-  /** The first of `waiting` is done: sends the others, until one is not done at once. */
+  /** The first of `waiting` is done, and runs nothing: sends the others, until one is not done at once. */
   #goOn(waiting: Waiting[]): void {
-    this.#waitingBytes -= waiting[0].length;
     this.#waiting = null;
-    for (let index = 1; index < waiting.length; index++) {
-      const entry = waiting[index];
+    for (const entry of waiting) {
       if (this.#waiting !== null) {
         (this.#waiting as Waiting[]).push(entry);
         continue;

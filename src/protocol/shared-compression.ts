@@ -8,6 +8,7 @@ import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT, RSV1_BIT } from '../base/opcodes.t
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../deflate/engine.ts';
 import type { Platform, SharedFrame, SharedMessage } from '../platform.ts';
 import { LONGEST_SHARED, shareFrame } from './shared-frames.ts';
+import { countedLength } from './turn.ts';
 
 /** A compressed message. Many connections read it, so it must not change. */
 export interface CompressedMessage {
@@ -19,7 +20,7 @@ export interface CompressedMessage {
 
 /** A connection that sends the message. */
 export interface Sharer {
-  readonly isClosed: boolean;
+  readonly connection: { readonly isClosed: boolean };
   /** Told in the end. @param window That of its context from now on. Not to be changed. */
   finish(message: CompressedMessage, window: Uint8Array): void;
   fail(error: unknown): void;
@@ -31,6 +32,8 @@ export interface SharedContext {
   readonly options: ContextOptions;
   readonly window: Uint8Array;
 }
+
+const isOpen = ({ connection }: Sharer): boolean => !connection.isClosed;
 
 interface Result {
   readonly message: CompressedMessage;
@@ -45,7 +48,8 @@ export class Form {
   readonly #isText: boolean;
   readonly #deflator: Deflator;
   readonly #job: DeflateJob;
-  #sharers: Sharer[] = [];
+  readonly #length: number;
+  readonly #sharers: Sharer[] = [];
   #result: Result | null = null;
   /** Whether there will be no result. */
   isLost: boolean = false;
@@ -57,6 +61,7 @@ export class Form {
     this.#deflator = context.engine.createDeflator(context.options);
     this.#deflator.adoptWindow(context.window);
     this.#job = this.#deflator.deflate(payload, true);
+    this.#length = countedLength(payload);
   }
 
   fits({ engine, options }: SharedContext): boolean {
@@ -73,23 +78,17 @@ export class Form {
   }
 
   #run(): void {
-    let bytes: Uint8Array | null = null;
     try {
-      if (this.#sharers.some(({ isClosed }) => !isClosed)) bytes = this.#job.step();
-      else this.#lose();
-      if (bytes !== null) this.#result = this.#keep(bytes);
+      if (!this.#sharers.some(isOpen)) return void this.#lose();
+      const bytes = this.#platform.turn.step(this.#job, this.#length);
+      if (bytes === null) return this.#platform.turn.later(() => this.#run());
+      this.#result = this.#keep(bytes);
     } catch (error) {
-      const sharers = this.#lose();
-      for (const sharer of sharers) sharer.fail(error);
-    }
-    const result = this.#result;
-    if (result === null) {
-      if (!this.isLost) this.#platform.nextTurn(() => this.#run());
+      for (const sharer of this.#lose()) sharer.fail(error);
       return;
     }
-    const sharers = this.#sharers;
-    this.#sharers = [];
-    for (const sharer of sharers) if (!sharer.isClosed) sharer.finish(result.message, result.window);
+    const { message, window } = this.#result;
+    for (const sharer of this.#sharers.splice(0)) if (isOpen(sharer)) sharer.finish(message, window);
   }
 
   #keep(bytes: Uint8Array): Result {
@@ -104,11 +103,9 @@ export class Form {
   }
 
   #lose(): Sharer[] {
-    const sharers = this.#sharers;
-    this.#sharers = [];
     this.isLost = true;
     this.#deflator.close();
-    return sharers;
+    return this.#sharers.splice(0);
   }
 }
 

@@ -1,6 +1,7 @@
 // A session, a way to connect and a platform that do nothing by themselves: tests play the peer and read what was asked for.
 
 import type { Meter } from '../../src/base/meter.ts';
+import { createTurn } from '../../src/protocol/turn.ts';
 import type { Connect, ConnectCallbacks, ConnectRequest } from '../../src/api/w3c/connect.ts';
 import {
   MESSAGE_ASCII,
@@ -23,7 +24,12 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Tasks of `nextTurn` that have not run. */
-const turns: (() => void)[] = [];
+const turns: (() => unknown)[] = [];
+
+function nextTurn(task: () => unknown): void {
+  turns.push(task);
+  setTimeout(() => turns.shift()?.(), 0);
+}
 
 /** Lets the turns that `fakePlatform` was asked for pass at once. */
 export function passTurns(): void {
@@ -55,10 +61,8 @@ export const fakePlatform: Platform = {
   maskingKey: () => 0x01020304,
   bind: (callback) => callback,
   defer: (task) => queueMicrotask(task),
-  nextTurn(task) {
-    turns.push(task);
-    setTimeout(() => turns.shift()?.(), 0);
-  },
+  nextTurn,
+  turn: createTurn(nextTurn),
   setTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   ownTimer: (task, milliseconds) => setTimeout(task, milliseconds),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),

@@ -3,6 +3,7 @@
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
+import { createTurn, type Turn } from '../../src/protocol/turn.ts';
 import { loadKernel } from '../../src/codec/load.ts';
 import { ConnectionMemory } from '../../src/nodejs/message-memory.ts';
 import type { Blocks, Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
@@ -89,7 +90,9 @@ export class ManualPlatform implements Platform {
     this.#deferred.push(task);
   }
 
-  nextTurn(task: () => void): void {
+  readonly turn: Turn = createTurn((task) => this.nextTurn(task));
+
+  nextTurn(task: () => unknown): void {
     this.#turns.push(task);
   }
 

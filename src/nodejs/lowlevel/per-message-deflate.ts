@@ -187,7 +187,7 @@ export class DeflateCore {
   compress(given: Uint8Array | string, fin: boolean, callback: DeflateCallback): void {
     const data = bytesOf(given);
     this.#deflating.add({
-      run: (context, done, failed) => context.deflate(data, fin, done, failed),
+      run: (context, done, failed) => context.deflate(data, fin, done, failed, false),
       callback: bind(callback),
     });
   }

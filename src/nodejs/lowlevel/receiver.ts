@@ -88,12 +88,11 @@ function stricter(one: number, other: number): number {
 
 /** Inflates with the present contexts of `deflate`. */
 function inflatingWith(deflate: PerMessageDeflate): Compression {
-  const inflating: Pick<Compression, 'inflate' | 'beginTurn'> = {
+  const inflating: Pick<Compression, 'inflate'> = {
     inflate: (data, limit, done, failed) => {
       const core = deflateCoreOf(deflate);
       return core.compression.inflate(data, stricter(limit, core.limit), done, failed);
     },
-    beginTurn: () => deflateCoreOf(deflate).compression.beginTurn(),
   };
   // The only member that the receiving half uses.
   return inflating as Compression;

@@ -31,6 +31,13 @@ describe('offerDeflate', () => {
     [{ serverNoContextTakeover: false }, 'client_max_window_bits'],
     [{ maxMemoryPerConnection: 8192 }, 'server_max_window_bits=12; client_max_window_bits'],
     [{ maxMemoryPerConnection: 65536 }, 'client_max_window_bits'],
+    [{ maxMemoryPerConnection: Infinity }, 'client_max_window_bits'],
+    [{ maxMemoryPerConnection: 512 }, 'server_max_window_bits=8; client_max_window_bits'],
+    // A window of 256 bytes does not fit, so the server is to keep none.
+    [{ maxMemoryPerConnection: 511 }, 'server_no_context_takeover; server_max_window_bits=8; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 0 }, 'server_no_context_takeover; server_max_window_bits=8; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 0, serverNoContextTakeover: false }, 'server_max_window_bits=8; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 0, serverMaxWindowBits: 10 }, 'server_max_window_bits=10; client_max_window_bits'],
     [{ clientNoContextTakeover: true }, 'client_no_context_takeover; client_max_window_bits'],
     [{ clientNoContextTakeover: false }, 'client_max_window_bits'],
     [

@@ -90,6 +90,38 @@ describe('platform', () => {
     expect(seen.slice(0, 2)).toEqual([1, 2]);
   });
 
+  test('runs another task of nextTurn in the same turn after one that was short, and no other after one that was not', async () => {
+    const order: string[] = [];
+    const turn = (): Promise<void> =>
+      new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    platform.nextTurn(() => order.push('a') > 0);
+    platform.nextTurn(() => order.push('b') > 0);
+    platform.nextTurn(() => void order.push('c'));
+    platform.nextTurn(() => {
+      order.push('d');
+      throw new Error('of a task');
+    });
+    platform.nextTurn(() => order.push('e') > 0);
+    const seen: string[] = [];
+    const errors: unknown[] = [];
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.once('uncaughtException', (error) => errors.push(error));
+    try {
+      for (let index = 0; index < 8 && order.length < 5; index++) {
+        await turn();
+        seen.push(order.join(''));
+      }
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    }
+    expect(order).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(seen[0]).toBe('abc');
+  });
+
   test('timers run once, can be cleared, and do not keep the process alive', async () => {
     let cleared = 0;
     const timer = platform.setTimer(() => cleared++, 1);
