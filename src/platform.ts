@@ -3,7 +3,6 @@
 import type { PeerError } from './base/errors.ts';
 import type { Meter } from './base/meter.ts';
 import type { Codec } from './codec/codec.ts';
-import type { Turn } from './protocol/turn.ts';
 
 /** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
 export type Role = 'client' | 'server';
@@ -294,6 +293,19 @@ export interface SharedFrame {
 export interface SharedMessage {
   /** It as a frame, for connections that send it unmasked, uncompressed and whole. Undefined when it is too long for that. */
   readonly frame: SharedFrame | undefined;
+}
+
+/** The turn at hand, whose time for compression the connections of a thread share. */
+export interface Turn {
+  /**
+   * Does the next slice of `job`, if the turn has time for it.
+   *
+   * @param length Bytes that the job reads; 0 for a job that is too short to be counted or to wait.
+   * @returns Its result, or null: go on with {@link later}.
+   */
+  step(job: { step(): Uint8Array | null }, length: number): Uint8Array | null;
+  /** Runs `task` in a later turn, with others if they are short. */
+  later(task: () => void): void;
 }
 
 /** Functions of a runtime that shared code needs. */

@@ -119,7 +119,7 @@ export function offerDeflate(options: DeflateOptions): DeflateElement {
   return elementOf({ ...options, ...askedOfServer(options), clientMaxWindowBits });
 }
 
-/** What a client demands of its server: the parameters of the options, or those for the memory of the options. */
+/** The demands of a client on its server: the parameters of the options, or those for the memory of the options. */
 function askedOfServer(options: DeflateOptions): Values {
   const { serverMaxWindowBits: named, maxMemoryPerConnection = Infinity } = options;
   const bits = windowBitsWithin(maxMemoryPerConnection);

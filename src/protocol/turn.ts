@@ -1,7 +1,7 @@
 // Time that compression takes in one turn of the event loop, limited for all connections of a thread together. Without it each of a
 // thousand connections could have a slice of 2 ms in the same turn.
 
-import type { DeflateJob } from '../deflate/engine.ts';
+import type { Turn } from '../platform.ts';
 
 /** The work of a turn, in bytes of output that the inflater makes in the same time: 2 to 4 ms. */
 const MOST = 1048576;
@@ -10,25 +10,12 @@ const COST_OF_INPUT = 8;
 /** A shorter message is deflated at once, however much work the turn has had: a program sends few in a turn, or waits for them itself. */
 const SHORT = 16384;
 
-/** The length for {@link Turn.step} of a message that is deflated. */
+/** The length for `step` of a message that is deflated. */
 export function countedLength({ length }: Uint8Array): number {
   return length < SHORT ? 0 : length;
 }
 
-/** The turn at hand. */
-export interface Turn {
-  /**
-   * Does the next slice of `job`, if the turn has time for it.
-   *
-   * @param length Bytes that the job reads; 0 for a job that is too short to be counted or to wait.
-   * @returns Its result, or null: go on with {@link later}.
-   */
-  step(job: DeflateJob, length: number): Uint8Array | null;
-  /** Runs `task` in a later turn, with others if they are short. */
-  later(task: () => void): void;
-}
-
-/** @param nextTurn That of the platform. */
+/** Makes the limit of a thread. @param nextTurn That of the platform. */
 export function createTurn(nextTurn: (task: () => unknown) => void): Turn {
   let spent = 0;
   let willEnd = false;

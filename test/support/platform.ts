@@ -3,10 +3,10 @@
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
-import { createTurn, type Turn } from '../../src/protocol/turn.ts';
+import { createTurn } from '../../src/protocol/turn.ts';
 import { loadKernel } from '../../src/codec/load.ts';
 import { ConnectionMemory } from '../../src/nodejs/message-memory.ts';
-import type { Blocks, Platform, Region, SendCallback, Timer } from '../../src/platform.ts';
+import type { Blocks, Platform, Region, SendCallback, Timer, Turn } from '../../src/platform.ts';
 
 interface ManualTimer {
   readonly task: () => void;
