@@ -23,6 +23,12 @@ const agreement = {
 };
 const compression = { engine: createWasmEngine(sharedDeflateKernel), agreement, threshold: 0 };
 
+/** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
+
 /** A frame of the script, and what is heard once its last byte has come. */
 interface Step {
   readonly bytes: Uint8Array;
@@ -113,6 +119,44 @@ describe.each(['server', 'client'] as const)('a %s', (role) => {
         return end <= length && heard !== undefined ? [heard] : [];
       });
     }
+
+    test('at any order of short reads, stalls, writes that wait, and jumps of the clock: what came in full is heard, then one end', () => {
+      const platform = new ManualPlatform();
+      const settings = { ...options, heartbeat: { interval: 1000, timeout: 1000 } };
+      for (let seed = 1; seed <= 300; seed++) {
+        const random = randomOf(seed);
+        const end = createEnd(platform, settings);
+        end.sink.onEvent = ([kind, value]) => {
+          if (kind === 'text') end.session.sendText(`re: ${value}`);
+        };
+        end.session.start();
+        let length = 0;
+        for (let step = 0; step < 200 && !end.transport.isDestroyed; step++) {
+          const draw = random();
+          if (draw < 0.6) end.transport.receive(stream.slice(length, (length += 1 + Math.floor(random() * 4))));
+          else if (draw < 0.7) end.transport.isHeld = random() < 0.5;
+          else if (draw < 0.8) end.transport.release();
+          // Due timers fire in the order of their start, whichever is due first.
+          else if (draw < 0.95) platform.advance(random() < 0.1 ? 3_600_000 : random() * 600);
+          else if (draw < 0.96) end.session.close(1000);
+          platform.runDeferred();
+          while (platform.runTurn());
+        }
+        // A connection that is still open has heard all that came.
+        const least = end.sink.of('closing').length === 0 ? expectedAt(length).length : 0;
+        end.transport.isHeld = false;
+        end.transport.release();
+        end.transport.fail();
+        platform.runDeferred();
+        const at = `seed ${seed}`;
+        expect(heardBy(end), at).toEqual(expectedAt(Infinity).slice(0, heardBy(end).length));
+        expect(heardBy(end).length, at).toBeGreaterThanOrEqual(least);
+        expect(end.sink.of('end'), at).toHaveLength(1);
+        expect(end.sink.events.at(-1)![0], at).toBe('end');
+        expect(end.sink.of('error'), at).toEqual([]);
+        expect([platform.timers, platform.uncaught, platform.codec.freeSlots], at).toEqual([[], [], OUTPUT_SLOTS]);
+      }
+    });
 
     describe.each(FAULTS)('ended by $name', ({ strike }) => {
       test.each(READS)('at every byte, with %s', (_, read) => {
