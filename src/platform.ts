@@ -1,7 +1,7 @@
 // The seams between the connection, the public classes and the runtimes: types, and the constants that go with them.
 
 import type { PeerError } from './base/errors.ts';
-import type { Meter } from './base/meter.ts';
+import type { Handshake, Meter } from './base/meter.ts';
 import type { Codec } from './codec/codec.ts';
 
 /** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
@@ -102,6 +102,8 @@ export interface SendOptions {
 
 /** Told of the end of a session, besides its sink. */
 export interface SessionOwner {
+  /** Gives what observers were told of its opening handshake, once. */
+  takeHandshake?(): Handshake | undefined;
   /**
    * Called before the end, with what the operating system has not taken completely.
    *
@@ -127,6 +129,8 @@ export interface Session {
   owner?: SessionOwner | undefined;
   /** Counts what passes. Default: that of the process for the role, if there is one. */
   meter: Meter | null;
+  /** The WebSocket of the program, for observers. Set it before `attach`. */
+  websocket?: object | undefined;
   /** Names the receiver of all events. Call it once, before `start`. */
   attach(sink: SessionSink): void;
   /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */

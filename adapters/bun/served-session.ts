@@ -35,6 +35,7 @@ export class ServedSession implements Session {
   readonly #admission: Admission;
   #socket: ServerWebSocket<ServedSession> | null = null;
   meter: Meter | null = totals.server;
+  websocket: object | undefined;
   #sink: SessionSink = UNATTACHED;
   /** Events before the start; null after it. */
   #early: (() => void)[] | null = [];
@@ -64,7 +65,7 @@ export class ServedSession implements Session {
 
   attach(sink: SessionSink): void {
     this.#sink = sink;
-    this.meter?.opened(this);
+    this.meter?.opened(this, this.owner?.takeHandshake?.());
   }
 
   /** @param _head None: Bun has read what came with the opening handshake. */
@@ -133,10 +134,11 @@ export class ServedSession implements Session {
     if (this.#early !== null) return void this.#early.push(() => this.message(message));
     const bytes = typeof message === 'string' ? encode(message) : message;
     const { length } = bytes;
-    this.meter?.received(length);
+    const kind = typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED;
+    this.meter?.received(this, bytes, 0, length, kind);
     const begin = this.meter?.begin();
     try {
-      this.#sink.onMessage(bytes, 0, length, typeof message === 'string' ? MESSAGE_TEXT | MESSAGE_OWNED : MESSAGE_OWNED);
+      this.#sink.onMessage(bytes, 0, length, kind);
     } finally {
       this.meter?.delivered(begin);
     }
@@ -177,8 +179,8 @@ export class ServedSession implements Session {
     const error = new Error('The connection was closed before the data was written');
     if (isLost && this.#isWaiting) this.owner?.onUnsent(this.#waitingMessages);
     const violation = isLost && reason.startsWith(VIOLATION) ? violationOf(reason) : undefined;
-    if (violation !== undefined) this.meter?.failed(violation);
-    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code);
+    if (violation !== undefined) this.meter?.failed(this, violation);
+    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code, isLost ? NO_BYTES : encode(reason), !isLost);
     this.owner?.onEnded(!isLost);
     this.owner = undefined;
     for (const callback of callbacks) platform.defer(() => callback(error));
@@ -217,7 +219,7 @@ export class ServedSession implements Session {
     if (this.#state === CLOSED) return;
     // First, because a listener may send again.
     this.#beginClosing();
-    this.meter?.failed(error);
+    this.meter?.failed(this, error);
     guard(platform, () => this.#sink.onError(error));
     this.terminate();
   };

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Pass } from '../../src/admission/gate-core.ts';
 import type { Gate } from '../../src/admission/gate.ts';
+import { serverMeter } from '../../src/admission/meters.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
 import type { RefusalReason } from '../../src/base/meter.ts';
@@ -83,22 +84,39 @@ export function acceptUpgrade(request: IncomingMessage, socket: Duplex, given?: 
   socket.on('error', destroyFailed);
   const { gate, remoteAddress } = ownOptions(given);
   if (gate === undefined) return acceptEntered(request, socket, given, undefined);
-  const pass = enterGate(gate, remoteAddress, request, socket);
-  if ('accepted' in pass) return answerRefusal(socket, pass);
-  try {
-    return acceptEntered(request, socket, given, pass);
-  } finally {
-    // Does nothing for a connection.
-    pass.leave();
-  }
+  const handshake = { server: gate, request, socket };
+  let accepted: AcceptedUpgrade | null = null;
+  const run = (): void => {
+    const pass = enterGate(gate, remoteAddress, handshake);
+    if ('accepted' in pass) return void answerRefusal(socket, pass);
+    try {
+      accepted = acceptEntered(request, socket, given, pass);
+    } finally {
+      // Does nothing for a connection.
+      pass.leave();
+    }
+  };
+  const { observer } = serverMeter.watch;
+  if (observer === null) run();
+  else observer.begin(handshake, run);
+  return accepted;
+}
+
+interface Entering {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
 }
 
 /** Lets the request in, or says why not: before anything else is looked at. @throws {TypeError} for what is no gate. */
-function enterGate(gate: Gate, remoteAddress: string | undefined, request: IncomingMessage, socket: Duplex): Pass | Refusal {
+function enterGate(gate: Gate, remoteAddress: string | undefined, handshake: Entering): Pass | Refusal {
+  const { request, socket } = handshake;
   try {
     const core = gateCoreOf(gate);
     const peer = remoteAddress ?? (socket as { readonly remoteAddress?: string }).remoteAddress;
-    return core.enter(core.addressOf(peer, (name) => request.headers[name]?.toString()));
+    return core.enter(
+      core.addressOf(peer, (name) => request.headers[name]?.toString()),
+      handshake,
+    );
   } catch (error) {
     answerRefusal(socket, FAILED);
     throw error;

@@ -1,6 +1,6 @@
 // The gate of a server: decides about each upgrade request before anything costly is done, knows all connections, and closes them in order.
 
-import { Meter, type RefusalReason } from '../base/meter.ts';
+import { Meter, type Handshake, type RefusalReason } from '../base/meter.ts';
 import { readOptions } from '../base/options.ts';
 import { defer, elapsed } from '../clock.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
@@ -49,6 +49,8 @@ const FULL_ADDRESS = busy(429);
 export class Pass implements SessionOwner, Drainable {
   /** Where the requests of its client are counted; undefined if they are not. */
   readonly key: string | undefined;
+  /** What observers know of the request, until it is a connection or refused. */
+  #handshake: Handshake | undefined;
   readonly #gate: GateCore;
   /** When its opening handshake began, by the clock of `elapsed`; -1 if it is not known. */
   readonly #begin: number;
@@ -57,8 +59,9 @@ export class Pass implements SessionOwner, Drainable {
   #session: Session | undefined;
   #isRefused = false;
 
-  constructor(gate: GateCore, key: string | undefined, begin: number) {
+  constructor(gate: GateCore, key: string | undefined, begin: number, handshake: Handshake | undefined) {
     this.#gate = gate;
+    this.#handshake = handshake;
     this.key = key;
     this.#begin = begin;
   }
@@ -72,9 +75,15 @@ export class Pass implements SessionOwner, Drainable {
     return this.#end !== undefined;
   }
 
+  takeHandshake(): Handshake | undefined {
+    const handshake = this.#handshake;
+    this.#handshake = undefined;
+    return handshake;
+  }
+
   /** Counts the request as refused, unless it was before. */
-  refuse(reason: RefusalReason): void {
-    if (!this.#isRefused) this.#gate.meter.tally('refused', reason);
+  refuse(reason: RefusalReason, error?: Error): void {
+    if (!this.#isRefused) this.#gate.meter.refused(reason, this.takeHandshake(), error);
     this.#isRefused = true;
   }
 
@@ -86,7 +95,13 @@ export class Pass implements SessionOwner, Drainable {
 
   /** The request was refused, or its client has left. Does nothing once there is a connection. */
   leave(): void {
-    if (this.#session === undefined) this.#gate.remove(this);
+    if (this.#session !== undefined) return;
+    const handshake = this.takeHandshake();
+    if (handshake !== undefined) {
+      handshake.reason = 'left';
+      this.#gate.meter.watch.observer?.end(handshake);
+    }
+    this.#gate.remove(this);
   }
 
   /**
@@ -138,6 +153,8 @@ export class GateCore {
     byteRate: 0,
     maxTotalBuffered: 0,
   };
+  /** The object of the program: a server or a Gate. */
+  server: object | undefined;
   readonly meter: Meter = new Meter(serverMeter.watch, serverMeter, () => this.#sessions());
   readonly #maxConnections: number;
   readonly #maxPerAddress: number;
@@ -220,22 +237,23 @@ export class GateCore {
   }
 
   /** Lets the request of a client in, or says why not. @param address See {@link addressOf}. */
-  enter(address: string | undefined): Pass | Refusal {
+  enter(address: string | undefined, handshake?: Handshake): Pass | Refusal {
     const begin = elapsed();
-    if (this.#drain !== undefined) return this.#refuse('shutdown', SHUTTING_DOWN);
+    if (this.#drain !== undefined) return this.#refuse('shutdown', SHUTTING_DOWN, handshake);
     const isCounted = this.#handshakes !== undefined || this.#maxPerAddress !== Infinity;
     const key = isCounted ? addressKey(address) : undefined;
     const wait = this.#handshakes?.tryTake(key!, begin) ?? 0;
-    if (wait > 0) return this.#refuse('handshakeRate', busy(429, Math.ceil(wait / 1000)));
-    if ((this.#perAddress.get(key!) ?? 0) >= this.#maxPerAddress) return this.#refuse('maxConnectionsPerAddress', FULL_ADDRESS);
-    if (this.#passes.size >= this.#maxConnections) return this.#refuse('maxConnections', FULL);
-    if (this.pending >= this.#maxPending) return this.#refuse('maxHandshakesPending', FULL);
-    return this.pass(key, begin);
+    if (wait > 0) return this.#refuse('handshakeRate', busy(429, Math.ceil(wait / 1000)), handshake);
+    if ((this.#perAddress.get(key!) ?? 0) >= this.#maxPerAddress)
+      return this.#refuse('maxConnectionsPerAddress', FULL_ADDRESS, handshake);
+    if (this.#passes.size >= this.#maxConnections) return this.#refuse('maxConnections', FULL, handshake);
+    if (this.pending >= this.#maxPending) return this.#refuse('maxHandshakesPending', FULL, handshake);
+    return this.pass(key, begin, handshake);
   }
 
   /** Lets a request in that a program has accepted itself. */
-  pass(key?: string, begin: number = -1): Pass {
-    const pass = new Pass(this, key, begin);
+  pass(key?: string, begin: number = -1, handshake?: Handshake): Pass {
+    const pass = new Pass(this, key, begin, handshake);
     this.#passes.add(pass);
     if (key !== undefined && this.#maxPerAddress !== Infinity) {
       this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
@@ -314,9 +332,9 @@ export class GateCore {
     for (const { session } of this.#passes) if (session !== undefined) yield session;
   }
 
-  #refuse(counter: RefusalReason & keyof AdmissionCounters, refusal: Refusal): Refusal {
+  #refuse(counter: RefusalReason & keyof AdmissionCounters, refusal: Refusal, handshake: Handshake | undefined): Refusal {
     this.counters[counter]++;
-    this.meter.tally('refused', counter);
+    this.meter.refused(counter, handshake);
     return refusal;
   }
 

@@ -21,7 +21,9 @@ export class Gate {
    * @throws {TypeError} for an option of a wrong type.
    */
   constructor(options?: AdmissionOptions | null) {
-    keepCore(this, new GateCore(options));
+    const core = new GateCore(options);
+    core.server = this;
+    keepCore(this, core);
   }
 
   /** Connections that are open. */

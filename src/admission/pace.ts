@@ -99,7 +99,7 @@ class Pace {
     });
     if (this.#session.onViolation !== undefined) return this.#session.onViolation(error);
     this.#session.close(CLOSE_POLICY_VIOLATION);
-    this.#session.meter?.failed(error);
+    this.#session.meter?.failed(this.#session, error);
     this.#sink?.onError(error);
   }
 

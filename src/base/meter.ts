@@ -63,10 +63,52 @@ export type RefusalReason =
 export interface Measured {
   readonly bufferedAmount: number;
   readonly bufferedInput: number;
+  /** The WebSocket of the program; until the end. */
+  websocket?: object | undefined;
 }
+
+/** An opening handshake, as observers are told of it. */
+export interface Handshake {
+  /** The server or the gate; of a server only. */
+  readonly server?: object | undefined;
+  /** The request; of a server only. */
+  readonly request?: object | undefined;
+  /** The stream below it, if there is one. */
+  readonly socket?: object | null | undefined;
+  /** The address; of a client only. */
+  readonly url?: string;
+  /** Of a server: once there is one. */
+  websocket?: object | undefined;
+  /** Why a server has refused it. */
+  reason?: string;
+  error?: Error;
+}
+
+/** Is told of events, all of one role. Must not throw. */
+export interface Observer {
+  /** A handshake begins. @param run Its first part, which is called within. */
+  begin(handshake: Handshake, run: () => void): void;
+  /** It has succeeded. */
+  open(session: Measured, handshake: Handshake | undefined): void;
+  /** It has failed: see its `reason` or `error`. */
+  end(handshake: Handshake): void;
+  message(session: Measured, source: Uint8Array, start: number, end: number, kind: number): void;
+  error(session: Measured, error: Error): void;
+  close(session: Measured, code: number, reason: Uint8Array, wasClean: boolean): void;
+}
+
+/** A channel of node:diagnostics_channel, as far as it is looked at for each message. */
+export interface Topic {
+  readonly hasSubscribers: boolean;
+}
+
+const SILENT: Topic = { hasSubscribers: false };
 
 /** Settings that all meters of a role share. */
 export class Watch {
+  observer: Observer | null = null;
+  /** Tells whether somebody wants each message. */
+  messages: Topic = SILENT;
   /** A clock of milliseconds. Null until metrics are asked for: reading it twice for each delivery takes time. */
   clock: (() => number) | null = null;
 }
@@ -112,8 +154,15 @@ export class Meter {
     this.sessions = sessions ?? (() => own!);
   }
 
-  /** A message of `length` bytes is delivered. */
-  received(length: number): void {
+  /** A message is delivered: as in SessionSink. */
+  received(session: Measured, source: Uint8Array, start: number, end: number, kind: number): void {
+    const { watch } = this;
+    this.countReceived(end - start);
+    if (watch.messages.hasSubscribers) watch.observer?.message(session, source, start, end, kind);
+  }
+
+  /** A message of `length` bytes was delivered, of which observers are not told. */
+  countReceived(length: number): void {
     const { counts } = this;
     counts[BYTES_IN] += length;
     counts[PAYLOAD_IN + bucketOfLength(length)]++;
@@ -171,21 +220,38 @@ export class Meter {
     this.#total?.tally(kind, key);
   }
 
-  /** A connection is open. */
-  opened(session: Measured): void {
+  /** A connection is open. @param handshake What observers were told of its handshake. */
+  opened(session: Measured, handshake?: Handshake): void {
+    this.watch.observer?.open(session, handshake);
+    this.#open(session);
+  }
+
+  #open(session: Measured): void {
     this.#count(OPENED, 1);
     this.#own?.add(session);
     if (this.#total !== null) live.add(this);
   }
 
-  /** A connection has reported `error`. */
-  failed(error: Error): void {
-    this.tally('errors', error);
+  /** A request gets no connection. @param error Of a hook. */
+  refused(reason: RefusalReason, handshake: Handshake | undefined, error?: Error): void {
+    this.tally('refused', reason);
+    if (handshake === undefined) return;
+    handshake.reason = reason;
+    if (error !== undefined) handshake.error = error;
+    this.watch.observer?.end(handshake);
   }
 
-  /** A connection is over. @param error Its socket's, if it has failed. */
-  ended(session: Measured, closeCode: number, error?: Error): void {
-    if (error !== undefined) this.failed(error);
+  /** A connection has reported `error`. */
+  failed(session: Measured, error: Error): void {
+    this.tally('errors', error);
+    this.watch.observer?.error(session, error);
+  }
+
+  /** A connection is over: as in SessionSink. @param error Its socket's, if it has failed. */
+  ended(session: Measured, closeCode: number, reason: Uint8Array, wasClean: boolean, error?: Error): void {
+    if (error !== undefined) this.failed(session, error);
+    this.watch.observer?.close(session, closeCode, reason, wasClean);
+    session.websocket = undefined;
     this.#count(ENDED, 1);
     this.tally('closeCodes', closeCode);
     this.#leave(session);
@@ -195,7 +261,7 @@ export class Meter {
   move(session: Measured, other: Meter): void {
     if (this.#own?.delete(session) !== true) return;
     this.#count(OPENED, -1);
-    other.opened(session);
+    other.#open(session);
   }
 
   /** Passes the numbers of all meters with open connections on to those of the process. */

@@ -2,6 +2,7 @@
 // carries the opening out. `OpeningState` is the part that all backends share: the offer, the time limit and the check of the response.
 
 import { ownOptions } from '../base/options.ts';
+import type { Handshake as Observed } from '../base/meter.ts';
 import { totals } from '../base/totals.ts';
 import { agreeToDeflate, offerDeflate, type DeflateAgreement, type DeflateOptions } from '../deflate/parameters.ts';
 import { checkResponse, keyOfBytes, type Handshake, type HandshakeResponse } from './client.ts';
@@ -88,6 +89,8 @@ export interface OpeningResult {
  * An exception of a listener is uncaught, and the opening waits for its time limit.
  */
 export interface OpeningEvents<Socket, Request, Response> {
+  /** The WebSocket of the program, for observers. */
+  readonly websocket?: object | undefined;
   /** The response is 101 and about to be checked. @returns Whether to go on; if not, the opening is aborted. */
   onUpgrade(response: Response, socket: Socket): boolean;
   /**
@@ -146,6 +149,8 @@ export class OpeningState<Socket, Request, Response> {
   #events: OpeningEvents<Socket, Request, Response> | null;
   #timer: unknown;
   readonly #begin: number;
+  /** What observers are told of it. */
+  #observed: Observed | null;
 
   constructor(plan: OpeningPlan, events: OpeningEvents<Socket, Request, Response>, resources: OpeningResources) {
     this.#plan = plan;
@@ -155,6 +160,8 @@ export class OpeningState<Socket, Request, Response> {
     const { protocols, version, deflate } = plan;
     const extensions = deflate && formatExtensions([offerDeflate(deflate)]);
     this.handshake = { key: keyOfBytes(resources.nonce), version, protocols, extensions };
+    this.#observed = { url: plan.target.href, websocket: events.websocket };
+    totals.client?.watch.observer?.begin(this.#observed, () => {});
   }
 
   get isOver(): boolean {
@@ -207,7 +214,7 @@ export class OpeningState<Socket, Request, Response> {
 
   /** Gives up, as if the connection had failed. */
   fail(error: Error): void {
-    const events = this.end();
+    const events = this.end({ error });
     if (events === null) return;
     totals.client?.tally('failed', error);
     this.#resources.drop();
@@ -215,13 +222,20 @@ export class OpeningState<Socket, Request, Response> {
   }
 
   abort(): void {
-    if (this.end() !== null) this.#resources.drop();
+    if (this.end({ reason: 'aborted' }) !== null) this.#resources.drop();
   }
 
-  /** Ends it without an event. @returns The receiver of the events, null when it was over before. */
-  end(): OpeningEvents<Socket, Request, Response> | null {
+  /**
+   * Ends it without an event.
+   *
+   * @param outcome For observers, unless it has succeeded.
+   * @returns The receiver of the events, null when it was over before.
+   */
+  end(outcome?: Pick<Observed, 'error' | 'reason'>): OpeningEvents<Socket, Request, Response> | null {
     const events = this.#events;
-    this.#events = null;
+    const observed = this.#observed;
+    this.#events = this.#observed = null;
+    if (observed !== null) totals.client?.watch.observer?.end(Object.assign(observed, outcome));
     this.stopTimer();
     return events;
   }

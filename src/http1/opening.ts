@@ -163,7 +163,7 @@ export class HttpOpening implements Opening<HttpOpening> {
     if (status === 101 && headers.has('upgrade') && listContains(headers.get('connection') ?? '', 'upgrade')) {
       this.#state.upgrade({ head, body: null }, { status, headers: (name) => headers.get(name) }, transport, rest);
     } else {
-      const init = { head, rest, onOver: () => void this.#state.end() };
+      const init = { head, rest, onOver: () => void this.#state.end({ reason: 'refused' }) };
       this.#body = this.#createBody?.(transport, this.#platform, init) ?? null;
       this.#state.respond(this, { head, body: this.#body }, status, headers.get('retry-after'));
     }

@@ -4,7 +4,7 @@ import type { GateCore, Pass } from '../admission/gate-core.ts';
 import type { Gate } from '../admission/gate.ts';
 import { GATE_TAG } from '../admission/options.ts';
 import { findCore } from '../base/core.ts';
-import type { RefusalReason } from '../base/meter.ts';
+import type { Handshake, RefusalReason } from '../base/meter.ts';
 import { totals } from '../base/totals.ts';
 import type { Session } from '../platform.ts';
 import { refused, type Refused } from './upgrade.ts';
@@ -54,7 +54,24 @@ export function throughGate<Upgraded extends object>(
   rules: GateRules,
   upgrade: (entered: Entered) => Upgraded | Refused,
 ): Upgraded | Refused {
-  const entered = enter(request, options, rules);
+  const observer = options.gate && totals.server?.watch.observer;
+  if (!observer) return letIn(request, options, rules, upgrade, undefined);
+  const handshake = { server: options.gate, request, socket: null };
+  let result: Upgraded | Refused;
+  observer.begin(handshake, () => {
+    result = letIn(request, options, rules, upgrade, handshake);
+  });
+  return result!;
+}
+
+function letIn<Upgraded extends object>(
+  request: Request,
+  options: GateOptions,
+  rules: GateRules,
+  upgrade: (entered: Entered) => Upgraded | Refused,
+  handshake: Handshake | undefined,
+): Upgraded | Refused {
+  const entered = enter(request, options, rules, handshake);
   if ('socket' in entered) return entered;
   let reason: RefusalReason | null = 'hook';
   try {
@@ -73,7 +90,12 @@ export function giveBack(pass: Pass | undefined, reason: RefusalReason): void {
   pass.leave();
 }
 
-function enter(request: Request, { gate, remoteAddress }: GateOptions, rules: GateRules): Entered | Refused {
+function enter(
+  request: Request,
+  { gate, remoteAddress }: GateOptions,
+  rules: GateRules,
+  handshake: Handshake | undefined,
+): Entered | Refused {
   if (gate === undefined) return { pass: undefined, clientAddress: undefined };
   const core = gateCoreOf(gate);
   if (core.pauses && rules.cannotPause !== undefined) {
@@ -83,7 +105,7 @@ function enter(request: Request, { gate, remoteAddress }: GateOptions, rules: Ga
     throw new TypeError(`remoteAddress: the gate has limits by address: ${rules.remoteAddress}`);
   }
   const clientAddress = core.addressOf(remoteAddress, (name) => request.headers.get(name));
-  const pass = core.enter(clientAddress);
+  const pass = core.enter(clientAddress, handshake);
   return 'accepted' in pass ? refused(pass) : { pass, clientAddress };
 }
 

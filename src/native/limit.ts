@@ -23,7 +23,7 @@ export function limitMessages(session: Session, maximum: number): Session {
         isOver = true;
         session.close(CLOSE_MESSAGE_TOO_BIG);
         const error = messageTooLarge();
-        session.meter?.failed(error);
+        session.meter?.failed(session, error);
         sink.onError(error);
       },
       onPing: (payload) => sink.onPing(payload),

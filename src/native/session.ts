@@ -95,6 +95,7 @@ export class NativeSession implements Session {
   readonly #closeTimeout: number;
   readonly #admission: Admission;
   meter: Meter | null;
+  websocket: object | undefined;
   #sink: SessionSink = UNATTACHED;
   #input: typeof KEEPING | typeof PASSING_ON | typeof IN_A_LISTENER = KEEPING;
   #isPaused = false;
@@ -180,7 +181,7 @@ export class NativeSession implements Session {
 
   attach(sink: SessionSink): void {
     this.#sink = sink;
-    this.meter?.opened(this);
+    this.meter?.opened(this, this.owner?.takeHandshake?.());
   }
 
   /** @param head None: the runtime has read what came with the opening handshake. */
@@ -318,7 +319,7 @@ export class NativeSession implements Session {
 
   #pass(bytes: Uint8Array, kind: number): void {
     const { length } = bytes;
-    this.meter?.received(length);
+    this.meter?.received(this, bytes, 0, length, kind);
     const begin = this.meter?.begin();
     try {
       this.#sink.onMessage(bytes, 0, length, kind | MESSAGE_OWNED);
@@ -377,7 +378,7 @@ export class NativeSession implements Session {
   };
 
   #fails(error: Error): void {
-    this.meter?.failed(error);
+    this.meter?.failed(this, error);
     guard(this.#platform, () => this.#sink.onError(error));
   }
 
@@ -453,7 +454,7 @@ export class NativeSession implements Session {
     for (const callback of [...waiting, ...this.#fragments.drop()]) guard(this.#platform, () => callback(error));
     const handedOver = this.#sent - this.#socket.bufferedAmount;
     if (!wasClean) this.owner?.onUnsent(this.#ends.filter((end) => end > handedOver).length);
-    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code);
+    if (this.#sink !== UNATTACHED) this.meter?.ended(this, code, reason, wasClean);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
     guard(this.#platform, () => this.#sink.onEnd(code, reason, wasClean));

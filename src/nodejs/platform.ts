@@ -8,6 +8,7 @@ import { createBlocks } from '../protocol/blocks.ts';
 import { createSlabs } from '../protocol/outbox.ts';
 import { createTurn } from '../protocol/turn.ts';
 import type { Platform } from '../platform.ts';
+import { publishEvents } from './channels.ts';
 import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../clock.ts';
 import { flushOnExit } from './exit.ts';
 import { allocate, copyToOwn, createCopyMessage, makeView } from './buffers.ts';
@@ -95,3 +96,5 @@ export const platform: Platform = {
   clearTimer,
   elapsed,
 };
+
+publishEvents();

@@ -48,6 +48,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   readonly copyMessage: Platform['copyMessage'];
   owner: SessionOwner | undefined;
   meter: Meter | null;
+  websocket: object | undefined;
   readonly #platform: Platform;
   readonly #settings: ConnectionSettings;
   readonly #transport: Transport;
@@ -138,7 +139,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   attach(sink: SessionSink): void {
     this.#sink = sink;
     this.#inbound.attach(sink);
-    this.meter?.opened(this);
+    this.meter?.opened(this, this.owner?.takeHandshake?.());
   }
 
   start(head?: Uint8Array): void {
@@ -316,7 +317,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#inbound.attach(UNATTACHED);
     // We answer each Close frame, so the end is clean if the peer has sent one.
     const wasClean = this.#closeCode !== CLOSE_ABNORMAL;
-    if (sink !== UNATTACHED) this.meter?.ended(this, this.#closeCode, error);
+    if (sink !== UNATTACHED) this.meter?.ended(this, this.#closeCode, this.#closeReason, wasClean, error);
     this.owner?.onEnded(wasClean);
     this.owner = undefined;
     sink.onEnd(this.#closeCode, this.#closeReason, wasClean);
@@ -344,7 +345,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#isPaused = false;
     this.#read();
     this.#reportLater();
-    this.meter?.failed(error);
+    this.meter?.failed(this, error);
     this.#sink.onError(error);
   }
 
@@ -363,7 +364,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   onOutputFailure(error: Error): void {
     if (this.#state === CLOSED) return;
     this.#beginClosing(); // First, because a listener may send again.
-    this.meter?.failed(error);
+    this.meter?.failed(this, error);
     try {
       this.#sink.onError(error);
     } finally {

@@ -28,6 +28,7 @@ import {
   type Assembler,
   type MessageMemory,
   type Platform,
+  type Session,
   type SessionSink,
 } from '../platform.ts';
 import { MessageAssembler } from './assembler.ts';
@@ -294,8 +295,9 @@ export class Inbound {
       } else if (opcode !== OPCODE_CONTINUATION && (flags & wholeMask) === WHOLE_MESSAGE) {
         if (end - start > maxWhole) this.#fail(this.#tooLarge(end - start));
         else {
-          meter?.received(end - start);
-          this.receiver.onMessage(memory, start, end, opcode === OPCODE_TEXT ? textKind(flags) : 0);
+          const kind = opcode === OPCODE_TEXT ? textKind(flags) : 0;
+          meter?.received(this.#owner as Session & InboundOwner, memory, start, end, kind);
+          this.receiver.onMessage(memory, start, end, kind);
         }
       } else {
         // Only the last record of a chunk can be an unfinished frame, and the decoder knows its missing bytes.
@@ -339,7 +341,7 @@ export class Inbound {
   }
 
   #pass(source: Uint8Array, start: number, end: number, kind: number): void {
-    this.#owner.meter?.received(end - start);
+    this.#owner.meter?.received(this.#owner as Session & InboundOwner, source, start, end, kind);
     this.receiver.onMessage(source, start, end, kind);
   }
 
@@ -348,7 +350,7 @@ export class Inbound {
     const payload = assembler.take();
     this.#passedOn += payload.length;
     if ((flags & RECORD_FIN) !== 0) {
-      this.#owner.meter?.received(this.#passedOn);
+      this.#owner.meter?.countReceived(this.#passedOn);
       this.#passedOn = 0;
     }
     this.receiver.onFrame?.(this.#first, payload);

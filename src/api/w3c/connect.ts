@@ -64,6 +64,8 @@ export interface ConnectRequest {
   /** More header fields for the request: names are tokens, values without control characters. An array makes a field an element. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly options: ConnectOptions;
+  /** The object of the program, for observers. */
+  readonly websocket: object;
 }
 
 /** Where a {@link Connect} reports; one of the two, once. Neither after `abort()`. */

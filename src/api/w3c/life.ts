@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly platform: Platform;
   /** Dispatches an event at the object. */
   readonly fire: (event: Event) => void;
+  /** The object itself, for observers. */
+  readonly websocket: object;
   /** Where messages can be borrowed. */
   readonly makeBorrowedEvent?: MakeBorrowedEvent | undefined;
 }
@@ -28,6 +30,7 @@ export interface Surroundings {
 export class Life {
   readonly #platform: Platform;
   readonly #fire: (event: Event) => void;
+  readonly #websocket: object;
   readonly url: string;
   readonly #origin: string;
   /** While a Blob is being read. */
@@ -56,13 +59,14 @@ export class Life {
    * @throws {TypeError} for a header field or an option of no use.
    */
   constructor(
-    { connect, platform, fire, makeBorrowedEvent }: Surroundings,
+    { connect, platform, websocket, fire, makeBorrowedEvent }: Surroundings,
     url: string,
     protocols: readonly string[],
     options: W3CWebSocketOptions,
   ) {
     this.#platform = platform;
     this.#fire = fire;
+    this.#websocket = websocket;
     // 2–7. Parse url.
     const urlRecord = parseWebSocketUrl(url);
     // 8, 9. Check protocols.
@@ -73,7 +77,13 @@ export class Life {
     // 12. Run this step in parallel: establish a WebSocket connection given urlRecord, protocols, and client.
     const { protocols: _, headers, signal, ...connectOptions } = options;
     if (options.borrowMessages) this.#makeBorrowed = makeBorrowedEvent;
-    const request = { url: urlRecord, protocols, headers: toHeaderRecord(headers), options: ownOptions(connectOptions) };
+    const request = {
+      url: urlRecord,
+      protocols,
+      headers: toHeaderRecord(headers),
+      options: ownOptions(connectOptions),
+      websocket,
+    };
     this.#isInCall = true;
     if (!signal?.aborted) this.#pending = connect(request, this.#callbacks());
     this.#isInCall = false;
@@ -188,8 +198,10 @@ export class Life {
 
   /** "When the WebSocket connection is established": https://websockets.spec.whatwg.org/#feedback-from-the-protocol. */
   #establish(session: Session, protocol: string, extensions: string, head: Uint8Array | undefined): void {
-    session.attach(this.#sink());
-    if (this.readyState !== CONNECTING) return session.terminate();
+    if (this.readyState !== CONNECTING) {
+      session.attach(this.#sink());
+      return session.terminate();
+    }
     this.#pending = null;
     this.#ignoreSignal();
     this.#session = session;
@@ -197,6 +209,8 @@ export class Life {
     this.readyState = OPEN;
     this.extensions = extensions;
     this.protocol = protocol;
+    session.websocket = this.#websocket;
+    session.attach(this.#sink());
     this.#fire(new Event('open'));
     // A message is a separate task, so a program that awaits "open" adds its listener before. The session keeps messages until then.
     this.#platform.nextTurn(() => this.#session?.start(head));

@@ -24,7 +24,7 @@ export interface ClientRuntime<Socket> {
 
 /** Makes the argument of `createWebSocketClass`. */
 export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
-  return ({ url, protocols, headers, options }, callbacks) => {
+  return ({ url, protocols, headers, options, websocket }, callbacks) => {
     if (isBlocked(url) && !options.allowBlockedPorts) {
       const text = `Port ${url.port} is blocked by the Fetch standard; the option allowBlockedPorts allows it`;
       callbacks.onFail(new Error(text));
@@ -44,6 +44,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
       options: { ...tls, dispatcher },
     };
     const opening = runtime.startOpening(plan, {
+      websocket,
       onUpgrade: () => true,
       onResponse: () => false,
       onOpen(socket, { protocol, extensions, agreement, head }) {

@@ -67,6 +67,7 @@ export function createWebSocketClass(
       const surroundings = {
         connect: accepted?.connect ?? connect,
         platform,
+        websocket: this,
         makeBorrowedEvent,
         fire: (event: Event) => this.#handlers.fire(event),
       };

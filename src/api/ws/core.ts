@@ -195,8 +195,9 @@ export class SocketCore implements ShapingSink {
     this.#reportError = settings.onError;
     if (this.#binaryType === 'fragments') session.keepFragments?.(true);
     if (settings.allowSynchronousEvents === false) this.#deferred = new DeferredSink(this, session);
-    session.attach(this.#deferred ?? this);
+    session.websocket = ws;
     this.#readyState = OPEN;
+    session.attach(this.#deferred ?? this);
     this.#ignoreSignal?.();
     this.#settleReady?.();
     ws.emit('open');

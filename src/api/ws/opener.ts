@@ -73,6 +73,7 @@ class Opener implements CoreOpening {
     this.#runtime.checkClientOptions(this.#options, target);
     const ws = this.#ws;
     const opening = this.#runtime.startOpening(this.#plan(target), {
+      websocket: ws,
       onUpgrade: (response) => {
         ws.emit('upgrade', response);
         return ws.readyState === ws.CONNECTING;

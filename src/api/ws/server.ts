@@ -74,6 +74,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     this.options = settings;
     const core = serverCoreOf(this);
     core.gate = new GateCore(settings);
+    core.gate.server = this;
     if (clientTracking) this.clients = new Set();
     if (noServer) return;
     const { unix } = settings as StandaloneServerOptions;

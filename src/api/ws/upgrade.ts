@@ -24,7 +24,7 @@ import { serverCoreOf } from './server-core.ts';
 import type { RequestContext, VerifyClientCallbackAsync, VerifyClientCallbackSync, VerifyClientInfo } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
 import { nextTick } from '../../clock.ts';
-import type { RefusalReason } from '../../base/meter.ts';
+import type { Handshake, RefusalReason } from '../../base/meter.ts';
 import { toError } from '../../base/realms.ts';
 import type { Session } from '../../platform.ts';
 
@@ -91,9 +91,17 @@ export class Upgrade {
 
   /** Checks the request, and asks the hooks one after the other. The limits of the server come first, since they cost the least. */
   start(): void {
+    const { gate } = serverCoreOf(this.#server);
+    const { observer } = gate.meter.watch;
+    if (observer === null) return this.#start(undefined);
+    const handshake = { server: gate.server, request: this.#request, socket: this.#socket };
+    observer.begin(handshake, () => this.#start(handshake));
+  }
+
+  #start(handshake: Handshake | undefined): void {
     const socket = this.#socket;
     socket.on('error', destroyFailed);
-    const pass = this.#enter();
+    const pass = this.#enter(handshake);
     if ('accepted' in pass) return refuseUpgrade(socket, pass);
     socket[PASS] = pass;
     try {
@@ -103,14 +111,14 @@ export class Upgrade {
     }
   }
 
-  #enter(): Pass | Refusal {
+  #enter(handshake: Handshake | undefined): Pass | Refusal {
     const { gate } = serverCoreOf(this.#server);
     const request = this.#request;
     const { remoteAddress } = this.#socket as { readonly remoteAddress?: string };
     request.clientAddress = gate.addressOf(remoteAddress ?? request.socket?.remoteAddress, (name) =>
       request.headers[name]?.toString(),
     );
-    return gate.enter(request.clientAddress);
+    return gate.enter(request.clientAddress, handshake);
   }
 
   #check(): void {
@@ -310,8 +318,8 @@ export class Upgrade {
   }
 
   /** Counts the request as refused, unless it was before. */
-  #note(reason: RefusalReason): void {
-    this.#socket[PASS]?.refuse(reason);
+  #note(reason: RefusalReason, error?: Error): void {
+    this.#socket[PASS]?.refuse(reason, error);
   }
 
   #ask<Value>(hook: () => Answer<Value>, onAnswer: (value: Value) => void): void {
@@ -322,7 +330,7 @@ export class Upgrade {
   #fail(error: unknown): void {
     const server = this.#server;
     const socket = this.#socket;
-    this.#note('hook');
+    this.#note('hook', toError(error));
     try {
       if (server.listenerCount('wsClientError') > 0) {
         server.emit('wsClientError', toError(error), socket, this.#request);

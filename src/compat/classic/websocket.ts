@@ -275,6 +275,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
       options: Object.fromEntries(given),
     };
     const opening = startOpening(plan, {
+      websocket: this,
       onUpgrade: () => true,
       onResponse: (request, response) => {
         this.#refuse(opening, request, response);
@@ -307,6 +308,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     // A peer can reset the connection at any time. That must not end a program without an 'error' listener.
     const onError = (error: Error): void => void (this.listenerCount('error') > 0 && this.emit('error', error));
     socket.on('error', onError);
+    session.websocket = this;
     session.attach({
       ...UNATTACHED,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),

@@ -211,6 +211,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
 
   #attach(session: Session): void {
     this.#session = session;
+    session.websocket = this;
     session.attach({
       ...UNATTACHED,
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),

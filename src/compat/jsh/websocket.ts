@@ -191,6 +191,7 @@ export class WebSocket extends QuietEmitter<WebSocketEvents> {
     const session = createSession(socket, { role, closeTimeout: CLOSE_TIMEOUT });
     this.#session = session;
     this.#readyState = OPEN;
+    session.websocket = this;
     session.attach({
       ...UNATTACHED,
       onMessage: (source, start, end, kind) => {

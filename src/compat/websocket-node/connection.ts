@@ -320,6 +320,7 @@ export class WebSocketConnection extends TypedEmitter<ConnectionEvents> {
     });
     // The socket of a client that has left reports no end any more, so the connection would count as open for ever.
     if (this.socket.destroyed) session.meter = null;
+    session.websocket = this;
     session.attach({
       onMessage: (source, start, end, kind) => this.#receive(source, start, end, kind),
       onFrame: (first, payload) => {

@@ -18,6 +18,7 @@ export function createBackend(network: Network, platform: Platform): Backend<Dup
     if (plan.origin) checkField(plan.version === 8 ? 'Sec-WebSocket-Origin' : 'Origin', plan.origin);
     let socket: StreamSocket;
     const opening: HttpOpening = new HttpOpening(network, platform, plan, {
+      websocket: events.websocket,
       createBody: createResponseBody,
       onUpgrade({ head }, transport) {
         socket = new StreamSocket(transport, platform);

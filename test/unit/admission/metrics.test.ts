@@ -20,7 +20,7 @@ test('buffered bytes are those of the open sessions, also of servers, in the num
   const during = metrics().server;
   expect([during.bufferedOut - before.bufferedOut, during.bufferedIn - before.bufferedIn]).toEqual([10, 20]);
   expect(serverMetrics(meter)).toMatchObject({ bufferedOut: 10, bufferedIn: 20, open: 1 });
-  meter.ended(sessions[0], 1000);
+  meter.ended(sessions[0], 1000, new Uint8Array(0), true);
   expect(metrics().server.bufferedOut).toBe(before.bufferedOut);
 });
 

@@ -13,6 +13,7 @@ import {
   type Measured,
 } from '../../../src/base/meter.ts';
 
+const NO_BYTES = new Uint8Array(0);
 const session = (): Measured => ({ bufferedAmount: 1, bufferedInput: 2 });
 
 /** A meter of a server, and that of its process. */
@@ -43,7 +44,7 @@ describe('buckets', () => {
     [2 ** 32 - 1, 16],
   ])('of %i bytes', (length, bucket) => {
     const { meter } = make();
-    meter.received(length);
+    meter.countReceived(length);
     meter.sent(length);
     expect([bucketOf(meter, PAYLOAD_IN), bucketOf(meter, PAYLOAD_OUT)]).toEqual([bucket, bucket]);
     expect(meter.counts[BYTES_IN]).toBe(length);
@@ -88,15 +89,15 @@ test('the process gets what grows with messages when the last connection ends, a
   const [one, other] = [session(), session()];
   meter.opened(one);
   meter.opened(other);
-  meter.received(100);
+  meter.countReceived(100);
   expect(total.counts[BYTES_IN]).toBe(0);
   Meter.passOn();
   Meter.passOn();
   expect(total.counts[BYTES_IN]).toBe(100);
   expect([...total.parts()]).toEqual([meter]);
-  meter.received(10);
-  meter.ended(one, 1000);
-  meter.ended(other, 1006);
+  meter.countReceived(10);
+  meter.ended(one, 1000, NO_BYTES, true);
+  meter.ended(other, 1006, NO_BYTES, true);
   expect(total.counts[BYTES_IN]).toBe(110);
   expect([...total.parts()]).toEqual([]);
   expect([total.counts[OPENED], total.counts[ENDED]]).toEqual([2, 2]);
@@ -109,8 +110,8 @@ test('the process gets what grows with messages when the last connection ends, a
 test('the process gets refusals, errors and handshakes at once', () => {
   const { total, meter } = make();
   meter.tally('refused', 'path');
-  meter.failed(Object.assign(new Error('of a peer'), { code: 'ECONNRESET' }));
-  meter.failed(new Error('without a code'));
+  meter.failed(session(), Object.assign(new Error('of a peer'), { code: 'ECONNRESET' }));
+  meter.failed(session(), new Error('without a code'));
   meter.shaken(3);
   for (const one of [meter, total]) {
     expect([...one.tallies.refused]).toEqual([['path', 1]]);
@@ -130,6 +131,6 @@ test('a connection that moves to another meter counts there alone', () => {
   total.move(one, meter);
   expect([...total.sessions()]).toEqual([]);
   expect([total.counts[OPENED], meter.counts[OPENED]]).toEqual([1, 1]);
-  meter.ended(one, 1000);
+  meter.ended(one, 1000, NO_BYTES, true);
   expect([total.counts[ENDED], meter.counts[ENDED]]).toEqual([1, 1]);
 });

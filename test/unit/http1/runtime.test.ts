@@ -13,7 +13,7 @@ function setUp(options: ConnectOptions = {}, address: string = 'ws://a:b@example
   const events: string[] = [];
   let session: Session | undefined;
   const connect = createConnect(createClientRuntime(network, network.platform, () => engine));
-  const request = { url: new URL(address), protocols: ['x'], headers: { 'X-More': 'y' }, options };
+  const request = { url: new URL(address), protocols: ['x'], headers: { 'X-More': 'y' }, options, websocket: {} };
   const pending = connect(request, {
     onOpen(opened, protocol, extensions, head) {
       session = opened;
