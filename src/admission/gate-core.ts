@@ -49,7 +49,7 @@ const FULL_ADDRESS = busy(429);
 export class Pass implements SessionOwner, Drainable {
   /** Where the requests of its client are counted; undefined if they are not. */
   readonly key: string | undefined;
-  /** What observers know of the request, until it is a connection or refused. */
+  /** The message of observers about the request, until it is a connection or refused. */
   #handshake: Handshake | undefined;
   readonly #gate: GateCore;
   /** When its opening handshake began, by the clock of `elapsed`; -1 if it is not known. */

@@ -149,7 +149,7 @@ export class OpeningState<Socket, Request, Response> {
   #events: OpeningEvents<Socket, Request, Response> | null;
   #timer: unknown;
   readonly #begin: number;
-  /** What observers are told of it. */
+  /** The message of observers about this opening. */
   #observed: Observed | null;
 
   constructor(plan: OpeningPlan, events: OpeningEvents<Socket, Request, Response>, resources: OpeningResources) {

@@ -57,11 +57,11 @@ export function throughGate<Upgraded extends object>(
   const observer = options.gate && totals.server?.watch.observer;
   if (!observer) return letIn(request, options, rules, upgrade, undefined);
   const handshake = { server: options.gate, request, socket: null };
-  let result: Upgraded | Refused;
+  let result!: Upgraded | Refused;
   observer.begin(handshake, () => {
     result = letIn(request, options, rules, upgrade, handshake);
   });
-  return result!;
+  return result;
 }
 
 function letIn<Upgraded extends object>(

@@ -12,7 +12,8 @@ type Channel = ReturnType<typeof dc.channel>;
 
 /** The stream below a ws-style WebSocket; null for those that show none. */
 function socketOf(websocket: object | undefined): object | null {
-  return (websocket as { readonly _socket?: object | null } | undefined)?._socket ?? null;
+  const { _socket = null }: { readonly _socket?: object | null } = websocket ?? {};
+  return _socket;
 }
 
 /** Publishes the events of one role. Subscribers that throw are uncaught in a later tick, by node:diagnostics_channel. */

@@ -139,7 +139,7 @@ test('a client that is refused, or gives up, tells why', async () => {
   dial(url);
   await until('the refusal', () => log.includes('tracing:asyncEnd'));
   expect(last('refused')).toMatchObject({ url });
-  expect(String((last('refused')['error'] as Error).message)).toContain('401');
+  expect((last('refused')['error'] as Error).message).toContain('401');
   expect(log).toContain('tracing:error');
   const given = dial(url);
   given.close();
@@ -166,7 +166,7 @@ test('hooks and listeners of a request run in the store of the tracing channel',
   const stores: unknown[] = [];
   const { server, url } = await listen({
     verifyClient: async () => {
-      await null;
+      await Promise.resolve();
       stores.push(storage.getStore());
       return true;
     },
