@@ -125,6 +125,13 @@ export function ownOptions<Options extends object>(given: Options | null | undef
   return options;
 }
 
+/** Whether two objects have the same options, each with the same value. */
+export function areEqual(one: object = {}, other: object = {}): boolean {
+  const [first, second] = [one, other] as Record<string, unknown>[];
+  const names = Object.keys(first);
+  return names.length === Object.keys(second).length && names.every((name) => first[name] === second[name]);
+}
+
 /**
  * The options that a program gave: {@link ownOptions}, checked.
  *

@@ -12,7 +12,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
+import { areEqual, ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -162,7 +162,11 @@ export function deflateSettings(setting: boolean | PerMessageDeflateOptions | un
   return setting ? ownOptions(setting) : undefined;
 }
 
-/** The part of the session options that says how to compress. */
+const NESTED = ['agreement', 'zlibDeflateOptions', 'zlibInflateOptions'] as const;
+/** The last result of {@link compressionSettings}. */
+let latest: CompressionOptions | undefined;
+
+/** The part of the session options that says how to compress. Connections with equal settings one after the other share one object. */
 export function compressionSettings(
   settings: PerMessageDeflateOptions,
   agreement: DeflateAgreement,
@@ -170,7 +174,7 @@ export function compressionSettings(
   role: 'server' | 'client',
 ): CompressionOptions {
   const { threshold, zlibDeflateOptions, zlibInflateOptions } = settings;
-  return {
+  const options: CompressionOptions = {
     engine,
     agreement,
     windowBits: ownWindowBits(settings, role),
@@ -178,4 +182,11 @@ export function compressionSettings(
     zlibDeflateOptions: { ...ownOptions(zlibDeflateOptions) },
     zlibInflateOptions: { ...ownOptions(zlibInflateOptions) },
   };
+  const last = latest;
+  const isKnown =
+    last?.engine === engine &&
+    last.windowBits === options.windowBits &&
+    last.threshold === threshold &&
+    NESTED.every((name) => areEqual(last[name], options[name]));
+  return isKnown ? last : (latest = options);
 }
