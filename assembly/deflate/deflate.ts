@@ -375,8 +375,6 @@ function putCode(codes: usize, symbol: u32): void {
 }
 
 /** Writes the whole bytes out. */
-// @ts-ignore: decorator
-@inline
 function flushBits(): void {
   store<u64>(output, bits);
   output += bitCount >> 3;

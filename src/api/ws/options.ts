@@ -162,7 +162,6 @@ export function deflateSettings(setting: boolean | PerMessageDeflateOptions | un
   return setting ? ownOptions(setting) : undefined;
 }
 
-const NESTED = ['agreement', 'zlibDeflateOptions', 'zlibInflateOptions'] as const;
 /** The last result of {@link compressionSettings}. */
 let latest: CompressionOptions | undefined;
 
@@ -182,11 +181,8 @@ export function compressionSettings(
     zlibDeflateOptions: { ...ownOptions(zlibDeflateOptions) },
     zlibInflateOptions: { ...ownOptions(zlibInflateOptions) },
   };
-  const last = latest;
-  const isKnown =
-    last?.engine === engine &&
-    last.windowBits === options.windowBits &&
-    last.threshold === threshold &&
-    NESTED.every((name) => areEqual(last[name], options[name]));
-  return isKnown ? last : (latest = options);
+  const isSame = (one: unknown, other: unknown): boolean =>
+    one === other || (typeof one === 'object' && areEqual(one as object, other as object));
+  if (!areEqual(latest, options, isSame)) latest = options;
+  return latest as CompressionOptions;
 }

@@ -4,7 +4,8 @@ import { expect, it } from 'vitest';
 import { compressionSettings } from '../../../../src/api/ws/options.ts';
 import type { DeflateEngine } from '../../../../src/deflate/engine.ts';
 
-const engine = {} as DeflateEngine;
+const engineOf = () => ({ createDeflator: () => engineOf() }) as unknown as DeflateEngine;
+const engine = engineOf();
 const agreement = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
@@ -26,7 +27,7 @@ it('connections with equal settings share one object', () => {
 });
 
 it.each([
-  ['engine', {}, {}, {} as DeflateEngine],
+  ['engine', {}, {}, engineOf()],
   ['window', { serverMaxWindowBits: 10 }, {}, engine],
   ['threshold', { threshold: 1 }, {}, engine],
   ['level', { zlibDeflateOptions: { level: 4 } }, {}, engine],
