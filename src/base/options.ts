@@ -125,17 +125,6 @@ export function ownOptions<Options extends object>(given: Options | null | undef
   return options;
 }
 
-/** Whether two objects have the same options, each with the same value by `isSame`. */
-export function areEqual(
-  one: object = {},
-  other: object = {},
-  isSame: (one: unknown, other: unknown) => boolean = Object.is,
-): boolean {
-  const [first, second] = [one, other] as Record<string, unknown>[];
-  const names = Object.keys(first);
-  return names.length === Object.keys(second).length && names.every((name) => isSame(first[name], second[name]));
-}
-
 /**
  * The options that a program gave: {@link ownOptions}, checked.
  *

@@ -4,7 +4,6 @@
 // each message afresh, those that have sent nothing, and those that have sent the same since: the subscribers of a channel, for example. They
 // share the memory of that window too.
 
-import { areEqual } from '../base/options.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT, RSV1_BIT } from '../base/opcodes.ts';
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../deflate/engine.ts';
 import type { Platform, SharedFrame, SharedMessage } from '../platform.ts';
@@ -67,7 +66,7 @@ export class Form {
 
   fits({ engine, options }: SharedContext): boolean {
     const own = this.#context;
-    return !this.isLost && own.engine === engine && canShare(own.options, options);
+    return !this.isLost && own.engine === engine && areEqual(own.options, options);
   }
 
   /** Compresses for one more. @returns Whether it was told at once; otherwise it is told in a later turn. */
@@ -134,8 +133,9 @@ export class CompressibleMessage implements SharedMessage {
   }
 }
 
-function canShare(one: ContextOptions, other: ContextOptions): boolean {
-  return (
-    one.windowBits === other.windowBits && one.noContextTakeover === other.noContextTakeover && areEqual(one.zlib, other.zlib)
-  );
+function areEqual(one: ContextOptions, other: ContextOptions): boolean {
+  if (one.windowBits !== other.windowBits || one.noContextTakeover !== other.noContextTakeover) return false;
+  const [first, second] = [one.zlib ?? {}, other.zlib ?? {}];
+  const names = Object.keys(first);
+  return names.length === Object.keys(second).length && names.every((name) => first[name] === second[name]);
 }

@@ -12,7 +12,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { areEqual, ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
+import { ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -162,10 +162,7 @@ export function deflateSettings(setting: boolean | PerMessageDeflateOptions | un
   return setting ? ownOptions(setting) : undefined;
 }
 
-/** The last result of {@link compressionSettings}. */
-let latest: CompressionOptions | undefined;
-
-/** The part of the session options that says how to compress. Connections with equal settings one after the other share one object. */
+/** The part of the session options that says how to compress. */
 export function compressionSettings(
   settings: PerMessageDeflateOptions,
   agreement: DeflateAgreement,
@@ -173,16 +170,13 @@ export function compressionSettings(
   role: 'server' | 'client',
 ): CompressionOptions {
   const { threshold, zlibDeflateOptions, zlibInflateOptions } = settings;
-  const options: CompressionOptions = {
+  return {
     engine,
     agreement,
     windowBits: ownWindowBits(settings, role),
     threshold,
-    zlibDeflateOptions: { ...ownOptions(zlibDeflateOptions) },
-    zlibInflateOptions: { ...ownOptions(zlibInflateOptions) },
+    // Undefined where there are none, since each connection keeps them.
+    zlibDeflateOptions: zlibDeflateOptions ? { ...ownOptions(zlibDeflateOptions) } : undefined,
+    zlibInflateOptions: zlibInflateOptions ? { ...ownOptions(zlibInflateOptions) } : undefined,
   };
-  const isSame = (one: unknown, other: unknown): boolean =>
-    one === other || (typeof one === 'object' && areEqual(one as object, other as object));
-  if (!areEqual(latest, options, isSame)) latest = options;
-  return latest as CompressionOptions;
 }
