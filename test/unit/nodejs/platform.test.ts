@@ -125,7 +125,7 @@ describe('platform', () => {
   test('timers run once, can be cleared, and do not keep the process alive', async () => {
     let cleared = 0;
     const timer = platform.setTimer(() => cleared++, 1);
-    expect((timer as NodeJS.Timeout).hasRef()).toBe(false);
+    expect((timer as { timer: NodeJS.Timeout }).timer.hasRef()).toBe(false);
     platform.clearTimer(timer);
     let runs = 0;
     platform.setTimer(() => runs++, 1);
