@@ -16,7 +16,6 @@ const folders = [
   ...[
     'assembly',
     'base',
-    'clock',
     'codec',
     'deflate',
     'protocol',
@@ -32,7 +31,10 @@ const others = ['deno', 'bun'].filter((name) => name !== runtime);
 
 export default defineConfig({
   test: {
-    include: runtime === 'node' ? ['test/**/*.test.ts'] : folders.map((folder) => `test/${folder}/**/*.test.ts`),
+    include:
+      runtime === 'node'
+        ? ['test/**/*.test.ts']
+        : ['test/unit/*.test.ts', ...folders.map((folder) => `test/${folder}/**/*.test.ts`)],
     exclude: [
       '**/node_modules/**',
       'test/packaging/**',

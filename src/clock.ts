@@ -240,7 +240,8 @@ export function restartTimer(timer: Timer, milliseconds: number): boolean {
   if (timer instanceof BorrowedTimer) return false;
   const own = timer as OwnTimer;
   const { refresh } = own.timer as { refresh?: Task };
-  if (refresh === undefined) return false;
+  // A late one that waits has less time than it was set to.
+  if (refresh === undefined || own.due < now()) return false;
   own.due = now() + milliseconds;
   refresh.call(own.timer);
   return true;

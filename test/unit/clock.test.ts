@@ -1,7 +1,7 @@
 // Deferred tasks: in order, at the end of the turn, each whatever the others do. Timers: late ones wait until sockets were read.
 
 import { describe, expect, test } from 'vitest';
-import { clearTimer, defer, ownTimer, setTimer } from '../../src/clock.ts';
+import { clearTimer, defer, ownTimer, restartTimer, setTimer } from '../../src/clock.ts';
 import { sleep } from '../support/sleep.ts';
 
 /** Takes the uncaught exceptions of `run` from the test runner. */
@@ -97,4 +97,19 @@ describe.each([
     await sleep(300);
     expect(seen).toEqual([]);
   });
+});
+
+test('a late timer that waits for the sockets cannot be restarted: another one takes its time', async () => {
+  const seen: string[] = [];
+  const timer = setTimer(() => seen.push('early'), 10);
+  block(150);
+  // It has fired, and waits.
+  await sleep(20);
+  expect(restartTimer(timer, 60_000)).toBe(false);
+  clearTimer(timer);
+  await sleep(150);
+  expect(seen).toEqual([]);
+  const next = setTimer(() => seen.push('next'), 60_000);
+  expect(restartTimer(next, 60_000)).toBe('refresh' in setTimeout(() => {}, 0));
+  clearTimer(next);
 });
