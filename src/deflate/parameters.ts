@@ -87,7 +87,7 @@ type Values = Readonly<Partial<Record<(typeof NAMES)[number][1], number | boolea
 
 /** @throws {Error} for a parameter that is unknown, comes twice, or has a value that it cannot have. */
 function readParameters(element: DeflateElement, isOffer: boolean): Parameters {
-  const result = { serverNoContextTakeover: false, clientNoContextTakeover: false } as {
+  const result = { __proto__: null, serverNoContextTakeover: false, clientNoContextTakeover: false } as {
     -readonly [Key in keyof Values]: Values[Key];
   };
   for (const { name, value } of element.parameters) {
@@ -116,7 +116,7 @@ function elementOf(values: Values): DeflateElement {
 /** The client's offer (RFC 7692 section 7.1). */
 export function offerDeflate(options: DeflateOptions): DeflateElement {
   const { clientMaxWindowBits = true } = options;
-  return elementOf({ ...options, ...askedOfServer(options), clientMaxWindowBits });
+  return elementOf({ __proto__: null, ...options, ...askedOfServer(options), clientMaxWindowBits } as Values);
 }
 
 /** The demands of a client on its server: the parameters of the options, or those for the memory of the options. */
@@ -227,7 +227,7 @@ export function agreeToDeflate(answer: DeflateElement, options: DeflateOptions):
   if (serverBits > ((asked.serverMaxWindowBits as number) || MAXIMUM_WINDOW_BITS)) {
     throw new Error('Missing or invalid parameter "server_max_window_bits"');
   }
-  if (asked.serverNoContextTakeover && !given.serverNoContextTakeover) {
+  if (asked.serverNoContextTakeover === true && !given.serverNoContextTakeover) {
     throw new Error('Missing parameter "server_no_context_takeover"');
   }
   return {
