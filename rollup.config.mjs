@@ -50,12 +50,27 @@ function ownImports(code, { fileName }, chunks) {
 
 const isFile = (id) => !id.startsWith('\0');
 
+/**
+ * The constants of all files of a chunk. A name with two values is an error: the code of other chunks names a constant without its file, so it would
+ * get the wrong one, as `metrics()` once got the state of a connection for the index of a counter.
+ */
+function constantsOfChunk(files) {
+  const constants = new Map();
+  for (const file of files) {
+    for (const [name, value] of constantsOf(file)) {
+      if ((constants.get(name) ?? value) !== value) throw new Error(`${name} of ${file} has another value in another file`);
+      constants.set(name, value);
+    }
+  }
+  return constants;
+}
+
 /** CommonJS with the constants of the chunks that it requires put in place. */
 function ownProperties(code, { fileName }, chunks) {
   let own = code;
   for (const [, variable, source] of code.matchAll(/^const (\w+) = require\('(\..*)'\);$/gm)) {
     const { moduleIds } = chunks[posix.join(posix.dirname(fileName), source)];
-    const constants = new Map(moduleIds.filter(isFile).flatMap((id) => [...constantsOf(id)]));
+    const constants = constantsOfChunk(moduleIds.filter(isFile));
     const properties = new RegExp(`\\b${variable}\\.([A-Z][A-Z0-9_]+)\\b`, 'g');
     own = own.replace(properties, (property, name) => constants.get(name) ?? property);
   }

@@ -8,7 +8,7 @@ import {
   COMPRESSED_OUT,
   DELIVERY_SUM,
   DELIVERY_TIME,
-  ENDED,
+  CONNECTIONS_ENDED,
   HANDSHAKE_SUM,
   HANDSHAKE_TIME,
   Meter,
@@ -144,7 +144,7 @@ function connectionMetrics(meter: Meter): ConnectionMetrics {
   const payloadIn = histogram(meter, LENGTHS, PAYLOAD_IN, BYTES_IN);
   const payloadOut = histogram(meter, LENGTHS, PAYLOAD_OUT, BYTES_OUT);
   return {
-    open: counts[OPENED] - counts[ENDED],
+    open: counts[OPENED] - counts[CONNECTIONS_ENDED],
     opened: counts[OPENED],
     messagesIn: payloadIn.count,
     messagesOut: payloadOut.count,

@@ -20,7 +20,7 @@ export const PAYLOAD_OUT = 26;
 export const DELIVERY_TIME = 43;
 const TOTALED = 60;
 export const OPENED = 60;
-export const ENDED = 61;
+export const CONNECTIONS_ENDED = 61;
 /** Milliseconds. */
 export const HANDSHAKE_SUM = 62;
 export const HANDSHAKE_TIME = 63;
@@ -252,7 +252,7 @@ export class Meter {
     if (error !== undefined) this.failed(session, error);
     this.watch.observer?.close(session, closeCode, reason, wasClean);
     session.websocket = undefined;
-    this.#count(ENDED, 1);
+    this.#count(CONNECTIONS_ENDED, 1);
     this.tally('closeCodes', closeCode);
     this.#leave(session);
   }
@@ -276,7 +276,7 @@ export class Meter {
 
   #leave(session: Measured): void {
     this.#own?.delete(session);
-    if (this.#total === null || this.counts[OPENED] > this.counts[ENDED]) return;
+    if (this.#total === null || this.counts[OPENED] > this.counts[CONNECTIONS_ENDED]) return;
     live.delete(this);
     this.#passOn();
   }

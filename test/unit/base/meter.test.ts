@@ -3,7 +3,7 @@ import {
   BYTES_IN,
   DELIVERY_SUM,
   DELIVERY_TIME,
-  ENDED,
+  CONNECTIONS_ENDED,
   HANDSHAKE_SUM,
   Meter,
   OPENED,
@@ -100,7 +100,7 @@ test('the process gets what grows with messages when the last connection ends, a
   meter.ended(other, 1006, NO_BYTES, true);
   expect(total.counts[BYTES_IN]).toBe(110);
   expect([...total.parts()]).toEqual([]);
-  expect([total.counts[OPENED], total.counts[ENDED]]).toEqual([2, 2]);
+  expect([total.counts[OPENED], total.counts[CONNECTIONS_ENDED]]).toEqual([2, 2]);
   expect([...total.tallies.closeCodes]).toEqual([
     [1000, 1],
     [1006, 1],
@@ -132,5 +132,5 @@ test('a connection that moves to another meter counts there alone', () => {
   expect([...total.sessions()]).toEqual([]);
   expect([total.counts[OPENED], meter.counts[OPENED]]).toEqual([1, 1]);
   meter.ended(one, 1000, NO_BYTES, true);
-  expect([total.counts[ENDED], meter.counts[ENDED]]).toEqual([1, 1]);
+  expect([total.counts[CONNECTIONS_ENDED], meter.counts[CONNECTIONS_ENDED]]).toEqual([1, 1]);
 });
