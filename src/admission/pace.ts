@@ -109,9 +109,8 @@ class Pace {
   between(sink: SessionSink): SessionSink {
     this.#sink = sink;
     return {
-      onMessage: (source, start, end, kind) => {
-        if (this.admits(end - start)) sink.onMessage(source, start, end, kind);
-      },
+      // The result says whether the program keeps a borrowed message.
+      onMessage: (source, start, end, kind) => this.admits(end - start) && sink.onMessage(source, start, end, kind),
       onFrame: (first, payload) => {
         if (this.admits(payload.length)) sink.onFrame?.(first, payload);
       },

@@ -243,8 +243,11 @@ describe.each(MODES)('borrowMessages: %s', (mode) => {
     }
   });
 
-  test('who needs the data longer keeps it: promises, once, iterators, streams, other types', async () => {
-    const pair = await connect({ borrowMessages: mode });
+  test.each([
+    ['without rates', {}],
+    ['with rates', { messageRate: 1_000_000, byteRate: 1e9 }],
+  ])('who needs the data longer keeps it: promises, once, iterators, streams, other types (%s)', async (_, rates) => {
+    const pair = await connect({ borrowMessages: mode, ...rates });
     const { client, server } = pair;
     const size = 20_000;
     const overwrite = async (): Promise<void> => {
