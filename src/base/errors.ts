@@ -50,10 +50,14 @@ export class ProtocolError extends RangeError {
 /** A peer exceeded one of our limits. */
 export class CapacityError extends RangeError {
   readonly code: ErrorCode;
-  /** Status code of the Close frame that answers it: 1009 for a message that is too large, else 1008. */
+  /** Status code of the Close frame that answers it: 1009 for a message that is too large, 1011 if the program's memory failed, else 1008. */
   readonly closeCode: number;
 
-  constructor(init: ViolationInit & { readonly closeCode?: typeof CLOSE_MESSAGE_TOO_BIG | typeof CLOSE_POLICY_VIOLATION }) {
+  constructor(
+    init: ViolationInit & {
+      readonly closeCode?: typeof CLOSE_MESSAGE_TOO_BIG | typeof CLOSE_POLICY_VIOLATION | typeof CLOSE_INTERNAL_ERROR;
+    },
+  ) {
     super(init.message);
     this.code = init.code;
     this.closeCode = init.closeCode ?? CLOSE_MESSAGE_TOO_BIG;

@@ -5,6 +5,8 @@
 // connection.
 
 import { Buffer } from 'node:buffer';
+import { CLOSE_INTERNAL_ERROR } from '../base/close-codes.ts';
+import { CapacityError } from '../base/errors.ts';
 import { ownTimer, type Timer } from '../clock.ts';
 import {
   MESSAGE_BORROWED,
@@ -93,13 +95,16 @@ export class ConnectionMemory implements MessageMemory {
     return new BorrowedAssembler(platform, this);
   }
 
-  /** Makes room for `length` bytes, of which the first `used` are kept. */
+  /** Makes room for `length` bytes, of which the first `used` are kept. @throws {CapacityError} if a program has transferred those. */
   reserve(length: number, used: number): void {
     if (length > this.#longest) this.#longest = length;
     if (length <= this.#bytes.length) return;
     const old = this.#bytes;
     // Empty if a program has transferred it, which is right for a message that it may still use.
-    if (old.length < used) throw new Error('A borrowed message was transferred after its listener had returned');
+    if (old.length < used) {
+      const message = 'The program transferred a borrowed message';
+      throw new CapacityError({ code: 'WS_ERR_USAGE', message, closeCode: CLOSE_INTERNAL_ERROR });
+    }
     let capacity = SMALLEST;
     while (capacity < length) capacity *= 2;
     this.#adopt(new ArrayBuffer(HEADROOM + capacity));

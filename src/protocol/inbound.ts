@@ -16,7 +16,7 @@ import {
   STATUS_MORE,
   STATUS_OK,
 } from '../../assembly/layout.ts';
-import { messageTooLarge, Utf8Error, type PeerError } from '../base/errors.ts';
+import { CapacityError, messageTooLarge, Utf8Error, type PeerError } from '../base/errors.ts';
 import { COMPRESSED_IN, type Meter } from '../base/meter.ts';
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT } from '../base/opcodes.ts';
 import { DecoderState } from '../codec/codec.ts';
@@ -331,7 +331,12 @@ export class Inbound {
     // Refused by the length in the header, before any byte is kept.
     const length = assembler.length + (end - start);
     if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
-    assembler.append(memory, start, end, expected, deliverFrames || (flags & RECORD_FIN) !== 0);
+    try {
+      assembler.append(memory, start, end, expected, deliverFrames || (flags & RECORD_FIN) !== 0);
+    } catch (error) {
+      if (error instanceof CapacityError) return this.#fail(error);
+      throw error;
+    }
     if (deliverFrames) return this.#deliverFrame(flags, assembler);
     if ((flags & RECORD_FRAME_END) !== 0) this.#noteFragmentEnd(length);
     if ((flags & RECORD_FRAME_END) === 0 || (flags & RECORD_FIN) === 0) return;

@@ -578,3 +578,21 @@ describe.each([
     }
   });
 });
+
+test('a program that transfers a message while the next one is joined in its memory loses the connection, and nothing else', async () => {
+  const { client, server } = await connect({ borrowMessages: true });
+  let kept: Buffer | undefined;
+  server.on('message', (data: Buffer) => void (kept = data));
+  client.send(new Uint8Array(8000));
+  await expect.poll(() => kept?.length, { timeout: 20_000 }).toBe(8000);
+  client.send(new Uint8Array(5000).fill(3), { fin: false });
+  client.ping();
+  await once(server as never, 'ping');
+  structuredClone(kept!.buffer, { transfer: [kept!.buffer as ArrayBuffer] });
+  const errors: unknown[] = [];
+  server.on('error', (error: Error & { code?: string }) => errors.push(error.code));
+  const closed = once(client as never, 'close') as Promise<[number]>;
+  client.send(new Uint8Array(5000).fill(4));
+  expect((await closed)[0]).toBe(1011);
+  expect(errors).toEqual(['WS_ERR_USAGE']);
+});

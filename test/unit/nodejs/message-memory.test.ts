@@ -104,7 +104,9 @@ describe('memory of a connection', () => {
     const assembler = memory.createAssembler(new ManualPlatform());
     assembler.append(pattern(30_000), 0, 20_000, 10_000, true);
     structuredClone(kept!.buffer, { transfer: [kept!.buffer as ArrayBuffer] });
-    expect(() => assembler.append(pattern(30_000), 20_000, 30_000, 0, true)).toThrow('was transferred after its listener');
+    expect(() => assembler.append(pattern(30_000), 20_000, 30_000, 0, true)).toThrow(
+      'The program transferred a borrowed message',
+    );
   });
 
   test("'checked' takes messages of any length away, unless the sink keeps them or throws", () => {
