@@ -1,11 +1,11 @@
 // Entry point on Bun: the W3C API.
 
+import { makeBorrowedEvent } from '../../src/api/w3c/borrowed.ts';
 import {
   accept,
   connectTo,
   createConnect,
   createWebSocketClass,
-  makeBorrowedEvent,
   type W3CWebSocket,
   type WebSocketConstructor,
 } from '../../src/api/w3c/index.ts';

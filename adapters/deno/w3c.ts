@@ -1,10 +1,10 @@
 // Entry point on Deno: the W3C API.
 
+import { makeBorrowedEvent } from '../../src/api/w3c/borrowed.ts';
 import {
   accept,
   createConnect,
   createWebSocketClass,
-  makeBorrowedEvent,
   type W3CWebSocket,
   type WebSocketConstructor,
 } from '../../src/api/w3c/index.ts';

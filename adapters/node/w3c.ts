@@ -2,12 +2,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { makeBorrowedEvent } from '../../src/api/w3c/borrowed.ts';
 import {
   accept,
   connectTo,
   createConnect,
   createWebSocketClass,
-  makeBorrowedEvent,
   type ClientRuntime,
   type W3CWebSocket,
   type WebSocketConstructor,

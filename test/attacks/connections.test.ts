@@ -276,7 +276,9 @@ describe.each(RUNTIMES)('%s: a client', (_, runtime) => {
 
   test.each(ANSWERS)('ends at %s', async (name, bound, options, answer) => {
     const victim = await Victim.start(runtime, 'client', {});
-    await victim.endures([`client: 20 ${name}`, bound], { memory: 64, cpu: 5000 }, async () => {
+    // The heads that node:http parses are garbage, and the faster the machine is the more of it there is between two collections.
+    const memory = name === 'endless interim responses' ? 128 : 64;
+    await victim.endures([`client: 20 ${name}`, bound], { memory, cpu: 5000 }, async () => {
       const sockets: Socket[] = [];
       const url = await victim.serve((socket, fieldKey) => {
         sockets.push(socket);

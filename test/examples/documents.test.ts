@@ -30,6 +30,7 @@ async function programsIn(name: string): Promise<string[]> {
 const AMBIENT = `declare const Bun: any;
 declare const Deno: any;
 declare module 'https-proxy-agent';
+declare module 'redis';
 `;
 
 const CONFIG = {

@@ -11,7 +11,7 @@ export type {
 } from './connect.ts';
 export type { ProtocolsOrOptions } from './arguments.ts';
 export type { BinaryType } from './body.ts';
-export { makeBorrowedEvent, type BorrowedMessageEvent } from './borrowed.ts';
+export type { BorrowedMessageEvent } from './borrowed.ts';
 export type { CloseEvent, FailureEvent, MessageEvent } from './events.ts';
 export type { ListenerOptions, W3CWebSocket, WebSocketConstructor, WebSocketEventMap } from './types.ts';
 export { createConnect, type ClientRuntime } from './opener.ts';
