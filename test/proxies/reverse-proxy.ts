@@ -3,12 +3,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificate, key } from '../support/certificates.ts';
 import { ROOT } from '../support/mini-runner/bundle.ts';
-import { freePort, sleep } from '../support/sockets.ts';
+import { answers, freePort, sleep } from '../support/sockets.ts';
 
 export type ProxyName = 'nginx' | 'haproxy' | 'caddy';
 
@@ -40,18 +39,6 @@ const KINDS: Readonly<Record<ProxyName, Kind>> = {
     command: (folder) => ['caddy', 'run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'],
   },
 };
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
 
 export class ReverseProxy {
   readonly url: string;

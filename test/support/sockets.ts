@@ -39,6 +39,19 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Whether a server listens on a port of the loopback interface. */
+export async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** What `promise` fulfils with, or a rejection that says what was being waited for. */
 export async function within<Value>(what: string, promise: Promise<Value>, milliseconds: number = 10_000): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
