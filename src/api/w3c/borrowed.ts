@@ -12,8 +12,6 @@ export interface BorrowedMessageEvent extends Event {
   keep(): string | ArrayBuffer;
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 class BorrowedMessage extends MessageEvent<Uint8Array<ArrayBuffer>> implements BorrowedMessageEvent {
   readonly isBinary: boolean;
 
@@ -23,7 +21,9 @@ class BorrowedMessage extends MessageEvent<Uint8Array<ArrayBuffer>> implements B
   }
 
   keep(): string | ArrayBuffer {
-    return this.isBinary ? new Uint8Array(this.data).buffer : decoder.decode(this.data);
+    if (this.isBinary) return new Uint8Array(this.data).buffer;
+    // Not made when the module is loaded: jsdom has no such class.
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.data);
   }
 }
 
