@@ -204,11 +204,11 @@ export class Client {
     if (this.readyState === OPEN) this.readyState = CONNECTING;
   }
 
-  #wait(milliseconds: number): void {
+  /** @param isLonger Whether it has waited for the network already: a browser may be wrong about it. */
+  #wait(milliseconds: number, isLonger: boolean = false): void {
     this.#timer = setTimer(() => {
       this.#timer = undefined;
-      // A browser may be wrong about it, so the wait is limited.
-      if (isOffline()) this.#wait(this.#settings.backoff.maximum);
+      if (isOffline() && !isLonger) this.#wait(this.#settings.backoff.maximum, true);
       else this.#retry();
     }, milliseconds);
     holdProcess(this.#timer);

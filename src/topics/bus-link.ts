@@ -63,10 +63,6 @@ export class BusLink {
     this.ready.catch((error: unknown) => events.onError(toError(error)));
   }
 
-  get hasHistory(): boolean {
-    return this.#bus.history !== undefined;
-  }
-
   /** Publishes, or queues while the bus is away. */
   async publish(topic: string, data: string | Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
     const envelope = encodeEnvelope(this.#id, data);
@@ -161,7 +157,7 @@ export class BusLink {
   async #catchUp(name: string, subscription: Subscription): Promise<void> {
     const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
     const { last } = subscription;
-    if (limits === undefined || !this.hasHistory || last === undefined) {
+    if (limits === undefined || last === undefined) {
       this.#events.onGap(name);
     } else {
       try {

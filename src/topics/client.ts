@@ -1,6 +1,9 @@
 // The client side of `wasock.topics.v1`, over a WebSocket that connects again. Runs in browsers too.
 
+import { setTimer } from '../clock.ts';
 import type { Position } from './messages.ts';
+import { isPattern } from './names.ts';
+import { PatternTrie } from './trie.ts';
 import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type WireData } from './protocol.ts';
 
 export { TOPICS_PROTOCOL } from './protocol.ts';
@@ -31,7 +34,7 @@ export interface ClientSubscribeOptions {
   readonly since?: Position | undefined;
   /** Messages may be missing: they are no longer kept, or the topic has no history. */
   readonly onGap?: (() => void) | undefined;
-  /** The server refuses the subscription, now or after another connection. It has ended then. */
+  /** The server refuses the subscription, now or after another connection. It has ended then. One that fails at the server is tried again. */
   readonly onError?: ((error: TopicError) => void) | undefined;
 }
 
@@ -91,6 +94,9 @@ class Subscription implements ClientSubscription {
   }
 }
 
+/** Milliseconds until a subscription that failed at the server is tried again. */
+const RETRY_INTERVAL = 1_000;
+
 /** A request that waits for its reply. */
 interface Pending {
   readonly onReply: (message: Record<string, unknown>) => void;
@@ -101,9 +107,12 @@ interface Pending {
 export class TopicClient {
   readonly #ws: ReconnectingLike;
   readonly #subscriptions: Map<string, Subscription> = new Map();
+  /** Those of them that are patterns. */
+  readonly #patterns: PatternTrie<Subscription> = new PatternTrie();
   readonly #pending: Map<number, Pending> = new Map();
   #lastId = 0;
   #isOpen = false;
+  #connections = 0;
 
   /** @param ws A ReconnectingWebSocket that offers the subprotocol {@link TOPICS_PROTOCOL}. Its messages belong to the client. */
   constructor(ws: ReconnectingLike) {
@@ -130,6 +139,7 @@ export class TopicClient {
     if (this.#subscriptions.has(topic)) throw new Error(`There is a subscription to ${JSON.stringify(topic)} already`);
     const subscription = new Subscription(topic, onMessage, options, (ended) => this.#unsubscribe(ended));
     this.#subscriptions.set(topic, subscription);
+    if (isPattern(topic)) this.#patterns.set(topic, subscription);
     if (this.#isOpen) this.#request(subscription);
     return subscription;
   }
@@ -155,6 +165,7 @@ export class TopicClient {
 
   #onOpen(): void {
     this.#isOpen = true;
+    this.#connections++;
     for (const subscription of this.#subscriptions.values()) this.#request(subscription);
   }
 
@@ -168,6 +179,7 @@ export class TopicClient {
 
   #request(subscription: Subscription): void {
     const { topic, position: since, options } = subscription;
+    const connection = this.#connections;
     this.#send(
       { type: 'subscribe', topic, ...(since && { since }) },
       {
@@ -182,7 +194,11 @@ export class TopicClient {
         onError: (error) => {
           // A lost connection says nothing: the next one asks again.
           if (!this.#isOpen || this.#subscriptions.get(topic) !== subscription) return;
-          this.#subscriptions.delete(topic);
+          if (error.reason === 'failed') {
+            setTimer(() => this.#requestAgain(subscription, connection), RETRY_INTERVAL);
+            return;
+          }
+          this.#forget(topic);
           subscription.refuse(error);
           options.onError?.(error);
         },
@@ -190,10 +206,21 @@ export class TopicClient {
     );
   }
 
+  /** The server could not subscribe, for example because its bus was away. A new connection asks by itself. */
+  #requestAgain(subscription: Subscription, connection: number): void {
+    const isCurrent = this.#isOpen && this.#connections === connection;
+    if (isCurrent && this.#subscriptions.get(subscription.topic) === subscription) this.#request(subscription);
+  }
+
   #unsubscribe(subscription: Subscription): void {
     if (this.#subscriptions.get(subscription.topic) !== subscription) return;
-    this.#subscriptions.delete(subscription.topic);
+    this.#forget(subscription.topic);
     if (this.#isOpen) this.#send({ type: 'unsubscribe', topic: subscription.topic }, { onReply() {}, onError() {} });
+  }
+
+  #forget(topic: string): void {
+    this.#subscriptions.delete(topic);
+    this.#patterns.delete(topic);
   }
 
   #send(message: Record<string, unknown>, pending: Pending): void {
@@ -236,19 +263,6 @@ export class TopicClient {
         own.onMessage(received);
       }
     }
-    for (const subscription of this.#subscriptions.values()) {
-      if (subscription !== own && matches(subscription.topic, topic)) subscription.onMessage(received);
-    }
+    this.#patterns.match(topic, (subscription) => subscription.onMessage(received));
   }
-}
-
-/** Whether a pattern matches a topic. */
-function matches(pattern: string, topic: string): boolean {
-  const tokens = topic.split('.');
-  const expected = pattern.split('.');
-  const isRest = expected.at(-1) === '>';
-  if (isRest ? tokens.length < expected.length : tokens.length !== expected.length) return false;
-  return expected.every(
-    (token, index) => token === '*' || (token === '>' && index === expected.length - 1) || token === tokens[index],
-  );
 }

@@ -47,6 +47,8 @@ export class Member {
   readonly id: string;
   /** Names that it subscribed to. */
   readonly names: Set<string> = new Set();
+  /** Called when messages of a name may be missing. */
+  onGap: ((name: string) => void) | null = null;
   /** Whether `broadcast` knows its class. */
   readonly isShared: boolean;
   /** Messages of topics that are being recovered, by topic: they wait for the older ones. */

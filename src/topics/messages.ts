@@ -22,8 +22,3 @@ export interface Recovery {
   readonly messages: readonly TopicMessage[] | undefined;
   readonly position: Position;
 }
-
-/** Bytes of data; text counts by its UTF-16 units. */
-export function sizeOf(data: string | Uint8Array): number {
-  return data.length;
-}

@@ -39,6 +39,8 @@ redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], offset .. '-0', 'd', ARGV[1], 't'
 if tonumber(ARGV[3]) > 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3] * 10 + 86400000)
+else
+  redis.call('PERSIST', KEYS[2])
 end
 redis.call(ARGV[6], ARGV[4], offset .. ':' .. epoch .. ':' .. ARGV[1])
 return {epoch, tostring(offset)}`;

@@ -2,7 +2,7 @@
 
 import { toError } from '../base/realms.ts';
 import { OPEN } from '../base/states.ts';
-import type { Encoder, TopicSocket } from './member.ts';
+import type { Encoder, Member, TopicSocket } from './member.ts';
 import {
   fromWire,
   parseObject,
@@ -76,6 +76,7 @@ class Service<Context> {
   readonly #topics: Topics;
   readonly #socket: ServedSocket;
   readonly #options: ServeOptions<Context>;
+  readonly #member: Member;
   #waiting = 0;
   #last: Promise<void> = Promise.resolve();
 
@@ -83,12 +84,8 @@ class Service<Context> {
     this.#topics = topics;
     this.#socket = socket;
     this.#options = options;
-    const member = topics.memberOf(socket, encodeMessage);
-    const onGap = (name: string): void => {
-      if (member.names.has(name)) this.#send({ type: 'gap', topic: name });
-    };
-    topics.on('gap', onGap);
-    socket.addEventListener('close', () => topics.off('gap', onGap));
+    this.#member = topics.memberOf(socket, encodeMessage);
+    this.#member.onGap = (topic) => this.#send({ type: 'gap', topic });
   }
 
   receive(data: unknown): void {
@@ -121,8 +118,7 @@ class Service<Context> {
     await this.#authorize(topic, 'subscribe');
     const since = given === undefined ? undefined : parsePosition(given);
     if (given !== undefined && since === undefined) throw new Refusal('invalid', '"since" is no position');
-    const member = this.#topics.memberOf(this.#socket, encodeMessage);
-    await this.#topics.join(member, topic, { since }, ({ recovered, position }) => {
+    await this.#topics.join(this.#member, topic, { since }, ({ recovered, position }) => {
       this.#send({ type: 'subscribed', id, recovered, ...(position && { position }) });
     });
   }

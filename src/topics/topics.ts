@@ -94,6 +94,16 @@ interface Topic {
   readonly history: History | undefined;
 }
 
+type OnJoined = (subscribed: Subscribed) => void;
+
+/** Tells how a subscription has begun, and then sends what was missed. */
+function passOn(member: Member, recovery: Recovery | undefined, onJoined: OnJoined): Subscribed {
+  const subscribed = { recovered: recovery?.messages !== undefined, position: recovery?.position };
+  onJoined(subscribed);
+  for (const message of recovery?.messages ?? []) member.send(message);
+  return subscribed;
+}
+
 /** A random id: 16 characters. */
 function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
@@ -138,8 +148,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     for (const name of ['maxLag', 'maxSubscriptions', 'maxQueued'] as const) checkLimit(name, given[name]);
     if (typeof given.slow !== 'function' && given.slow !== undefined) checkPolicy(given.slow);
     if (typeof given.history !== 'function' && given.history !== undefined) checkHistory(given.history);
+    const { bus, history, maxQueued } = given;
+    if (bus !== undefined && bus.history === undefined && history !== undefined) {
+      throw new TypeError('The "history" option needs a bus that keeps messages: this one has no history');
+    }
     this.#options = given;
-    const { bus, maxQueued } = given;
     this.#link = bus === undefined ? null : new BusLink(bus, this.#id, maxQueued, this.#receiver());
   }
 
@@ -163,7 +176,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
    * @throws {Error} if the socket is closed, or the bus cannot subscribe.
    */
   async subscribe(socket: TopicSocket, name: string, options?: SubscribeOptions): Promise<Subscribed> {
-    return this.join(this.#memberOf(socket, plain), name, options);
+    return this.join(this.memberOf(socket, plain), name, options);
   }
 
   /** Ends a subscription. Returns whether there was one. */
@@ -209,7 +222,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const own = ownData(data, binary);
     const limits = this.#historyOf(topic);
     const link = this.#link;
-    if (link !== null && limits !== undefined && link.hasHistory) {
+    if (link !== null && limits !== undefined) {
       if (except !== undefined) throw new TypeError('The "except" option does not work with a history on a bus');
       const local = this.#receivers(topic).length;
       const position = await link.publish(topic, own, limits);
@@ -227,11 +240,14 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimer(this.#sweep);
-    const names = new Set<Member>();
-    for (const { members } of this.#topics.values()) for (const member of members) names.add(member);
-    for (const member of names) this.#forget(member);
+    // First, so that the bus is not asked to unsubscribe from each name.
+    const closed = this.#link?.close();
+    const members = new Set<Member>();
+    for (const topic of this.#topics.values()) for (const member of topic.members) members.add(member);
+    for (const set of this.#patterns.values()) for (const member of set) members.add(member);
+    for (const member of members) this.#forget(member);
     this.#topics.clear();
-    await this.#link?.close();
+    await closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -244,12 +260,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
    * @internal
    * @param onJoined Called before messages that were missed are delivered.
    */
-  async join(
-    member: Member,
-    name: string,
-    options?: SubscribeOptions,
-    onJoined: (subscribed: Subscribed) => void = () => {},
-  ): Promise<Subscribed> {
+  async join(member: Member, name: string, options?: SubscribeOptions, onJoined: OnJoined = () => {}): Promise<Subscribed> {
     checkName(name);
     const { since } = ownOptions(options);
     if (since !== undefined) checkSince(name, since);
@@ -259,53 +270,37 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (!member.names.has(name) && maxSubscriptions > 0 && member.names.size >= maxSubscriptions) {
       throw new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`);
     }
+    if (member.held?.has(name)) throw new Error(`A subscription to ${name} is under way`);
     this.#enter(member, name);
-    const link = this.#link;
     const limits = isPattern(name) ? undefined : this.#historyOf(name);
-    if (link === null || limits === undefined || !link.hasHistory) {
-      const recovery = limits && this.#recoverHere(name, since);
-      const subscribed = { recovered: recovery?.messages !== undefined && since !== undefined, position: recovery?.position };
-      if (link !== null) await link.subscribe(name);
-      onJoined(subscribed);
-      for (const message of subscribed.recovered ? recovery!.messages! : []) member.send(message);
-      return subscribed;
-    }
-    return this.#joinWithBus(member, name, since, limits, onJoined);
-  }
-
-  /**
-   * The member for a socket.
-   *
-   * @internal
-   */
-  memberOf(socket: TopicSocket, encode: Encoder): Member {
-    return this.#memberOf(socket, encode);
+    const link = this.#link;
+    if (link !== null) return this.#joinWithBus(link, member, name, { since, limits, onJoined });
+    const recovery = limits && this.#recoverHere(name, since);
+    return passOn(member, recovery, onJoined);
   }
 
   /** Keeps newer messages back until those of the bus's history are there. */
   async #joinWithBus(
+    link: BusLink,
     member: Member,
     name: string,
-    since: Position | undefined,
-    limits: HistoryLimits,
-    onJoined: (subscribed: Subscribed) => void,
+    { since, limits, onJoined }: { since: Position | undefined; limits: HistoryLimits | undefined; onJoined: OnJoined },
   ): Promise<Subscribed> {
     const held: TopicMessage[] = [];
-    (member.held ??= new Map()).set(name, held);
-    let recovery: Recovery;
+    if (limits !== undefined) (member.held ??= new Map()).set(name, held);
+    let recovery: Recovery | undefined;
     try {
-      await this.#link!.subscribe(name);
-      recovery = await this.#link!.recover(name, since, limits);
+      await link.subscribe(name);
+      recovery = limits && (await link.recover(name, since, limits));
     } catch (error) {
-      member.held.delete(name);
       if (member.names.delete(name)) this.#leave(member, name);
       throw error;
     }
-    const subscribed = { recovered: since !== undefined && recovery.messages !== undefined, position: recovery.position };
-    onJoined(subscribed);
-    for (const message of subscribed.recovered ? recovery.messages! : []) member.send(message);
-    member.held.delete(name);
-    const { epoch, offset } = recovery.position;
+    // It may have been unsubscribed meanwhile.
+    if (!member.names.has(name)) return { recovered: false, position: recovery?.position };
+    const subscribed = passOn(member, recovery, onJoined);
+    member.held?.delete(name);
+    const { epoch, offset } = recovery?.position ?? { epoch: '', offset: 0 };
     for (const message of held) {
       if (message.position?.epoch !== epoch || message.position.offset > offset) member.send(message);
     }
@@ -317,7 +312,13 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     return since === undefined ? { messages: undefined, position: history.position } : history.recover(since);
   }
 
-  #memberOf(socket: TopicSocket, encode: Encoder): Member {
+  /**
+   * The member for a socket, made if there is none.
+   *
+   * @internal
+   * @throws {TypeError} if it has another encoder, or cannot be a member.
+   */
+  memberOf(socket: TopicSocket, encode: Encoder): Member {
     const known = this.#members.get(socket);
     if (known !== undefined) {
       if (known.encode !== encode)
@@ -372,7 +373,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #topicOf(name: string): Topic {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
-    const limits = this.#link?.hasHistory ? undefined : this.#historyOf(name);
+    const limits = this.#link === null ? this.#historyOf(name) : undefined;
     const topic = { members: new Set<Member>(), history: limits && new History(limits, this.#id) };
     this.#topics.set(name, topic);
     if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, Math.min(limits.ttl, SWEEP_INTERVAL));
@@ -436,7 +437,10 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #receiver(): ConstructorParameters<typeof BusLink>[3] {
     return {
       onMessage: (message) => void this.#fanOut(message),
-      onGap: (name) => this.emit('gap', name),
+      onGap: (name) => {
+        this.emit('gap', name);
+        for (const member of this.#setOf(name)) member.onGap?.(name);
+      },
       onError: (error) => void this.emit('busError', toError(error)),
       historyOf: (topic) => this.#historyOf(topic),
     };

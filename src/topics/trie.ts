@@ -40,6 +40,12 @@ export class PatternTrie<Value> {
     if (this.size > 0) visitMatches(this.#root, topic.split('.'), 0, visit);
   }
 
+  /** All values. */
+  *values(node: Node<Value> = this.#root): Generator<Value, void> {
+    if (node.value !== undefined) yield node.value;
+    for (const child of node.children.values()) yield* this.values(child);
+  }
+
   #delete(node: Node<Value>, tokens: readonly string[], depth: number): void {
     if (depth === tokens.length) {
       if (node.value !== undefined) this.size--;

@@ -7,6 +7,7 @@ import type * as NodeWs from '../../adapters/node/index.ts';
 import type * as NodeReconnecting from '../../adapters/node/reconnecting.ts';
 import { TopicClient, type ClientTopicMessage, type TopicError } from '../../src/topics/client.ts';
 import { Topics, TOPICS_PROTOCOL, type TopicsOptions } from '../../src/topics/index.ts';
+import { MemoryBus, MemoryEngine } from '../support/memory-bus.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -259,6 +260,36 @@ describe('wasock.topics.v1', () => {
     await topics.publish('t', '6');
     await happens(() => log.includes('6'));
     expect(log).toEqual(['1', 'gap', '6']);
+  });
+
+  test('asks again when the server could not subscribe', async () => {
+    const engine = new MemoryEngine();
+    const bus = new MemoryBus(engine, { keeps: true });
+    const topics = create({ bus, ...HISTORY });
+    await topics.ready;
+    serve(topics);
+    bus.leave();
+    const { client } = createClient();
+    const received: string[] = [];
+    const { ready } = client.subscribe('t', ({ data }) => received.push(data as string));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    bus.comeBack();
+    await ready;
+    await topics.publish('t', 'here');
+    await happens(() => received.length === 1);
+  });
+
+  test('tells many clients of a gap without a listener for each', async () => {
+    const bus = new MemoryBus(new MemoryEngine(), { keeps: false });
+    const topics = create({ bus });
+    serve(topics);
+    let gaps = 0;
+    const clients = Array.from({ length: 15 }, () => createClient().client);
+    await Promise.all(clients.map((client) => client.subscribe('t', () => {}, { onGap: () => gaps++ }).ready));
+    expect(topics.listenerCount('gap')).toBe(0);
+    bus.leave();
+    bus.comeBack();
+    await happens(() => gaps === 15);
   });
 
   test('carries text and bytes both ways, and patterns', async () => {

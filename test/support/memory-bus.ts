@@ -8,21 +8,20 @@ import { isPattern } from '../../src/topics/names.ts';
 /** The engine that the buses of all processes use. */
 export class MemoryEngine {
   readonly buses: Set<MemoryBus> = new Set();
-  readonly histories: Map<string, { history: History; envelopes: Uint8Array[] }> = new Map();
+  readonly histories: Map<string, History> = new Map();
   epoch = 'engine-1';
 
   publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Position | undefined {
     let position: Position | undefined;
     if (limits !== undefined) {
-      const kept = this.#historyOf(topic, limits);
-      position = kept.history.add(topic, envelope).position;
+      ({ position } = this.#historyOf(topic, limits).add(topic, envelope));
     }
     for (const bus of this.buses) bus.receive(topic, envelope, position);
     return position;
   }
 
   recover(topic: string, since: Position | undefined, limits: HistoryLimits): BusRecovery {
-    const { history } = this.#historyOf(topic, limits);
+    const history = this.#historyOf(topic, limits);
     const { messages, position } = since ? history.recover(since) : { messages: undefined, position: history.position };
     const envelopes = messages?.map(({ data, position: at }) => ({ envelope: data as Uint8Array, position: at! }));
     return { envelopes, position };
@@ -34,13 +33,10 @@ export class MemoryEngine {
     this.epoch += '+';
   }
 
-  #historyOf(topic: string, limits: HistoryLimits): { history: History; envelopes: Uint8Array[] } {
-    let kept = this.histories.get(topic);
-    if (kept === undefined) {
-      kept = { history: new History(limits, this.epoch), envelopes: [] };
-      this.histories.set(topic, kept);
-    }
-    return kept;
+  #historyOf(topic: string, limits: HistoryLimits): History {
+    let history = this.histories.get(topic);
+    if (history === undefined) this.histories.set(topic, (history = new History(limits, this.epoch)));
+    return history;
   }
 }
 
@@ -84,6 +80,7 @@ export class MemoryBus implements Bus {
 
   async subscribe(name: string): Promise<void> {
     await turn();
+    this.#check();
     this.names.add(name);
   }
 

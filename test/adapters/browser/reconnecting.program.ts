@@ -52,6 +52,20 @@ async function comeBackWhenShown(url: string): Promise<number> {
   return readyState;
 }
 
+/** Tries although the browser says that it is offline, after a longer wait. */
+async function tryOffline(url: string): Promise<number> {
+  const ws = new ReconnectingWebSocket(url, { backoff: { initial: 1, maximum: 50, resetAfter: 0 } });
+  await happens(() => ws.readyState === 1);
+  surroundings.online = false;
+  ws.send('end this');
+  await happens(() => ws.readyState === 0);
+  await happens(() => ws.readyState === 1);
+  surroundings.online = true;
+  const { readyState } = ws;
+  ws.close();
+  return readyState;
+}
+
 /** The errors for options that a native WebSocket cannot have. */
 function refusals(): string[] {
   return [{ headers: () => ({}) }, { maxPayload: 5 }, { heartbeat: true }].map((options) => {
@@ -63,4 +77,4 @@ function refusals(): string[] {
   });
 }
 
-Object.assign(globalThis, { program: { comeBack, comeBackWhenShown, refusals } });
+Object.assign(globalThis, { program: { comeBack, comeBackWhenShown, tryOffline, refusals } });

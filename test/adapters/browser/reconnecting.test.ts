@@ -29,6 +29,7 @@ describe.runIf(hasChromium)('wasock/reconnecting in a page', () => {
         'close 3000 false',
       ]);
       expect(await page.evaluate(`program.comeBackWhenShown('${url}')`)).toBe(1);
+      expect(await page.evaluate(`program.tryOffline('${url}')`)).toBe(1);
       expect(await page.evaluate('program.refusals()')).toEqual([
         expect.stringContaining('A native WebSocket takes no headers: pass a token as a subprotocol'),
         expect.stringContaining('A native WebSocket takes no maxPayload'),

@@ -156,6 +156,50 @@ describe('recovery over a bus', () => {
   });
 });
 
+test('what is unsubscribed or closed during a recovery gets nothing of it', async () => {
+  const engine = new MemoryEngine();
+  const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+  const { position } = await one.topics.subscribe(new FakeSocket(), 't');
+  await two.topics.publish('t', 'missed');
+  const [a, b] = [new FakeSocket(), new FakeSocket()];
+  const pending = [a, b].map((socket) => one.topics.subscribe(socket, 't', { since: position }));
+  await expect(one.topics.subscribe(a, 't', { since: position })).rejects.toThrow('under way');
+  one.topics.unsubscribe(a, 't');
+  b.close();
+  expect(await Promise.all(pending)).toEqual([
+    expect.objectContaining({ recovered: false }),
+    expect.objectContaining({ recovered: false }),
+  ]);
+  await settle();
+  expect([a.received, b.received]).toEqual([[], []]);
+});
+
+test.each([
+  ['without a history', false, {}],
+  ['with a history', true, HISTORY],
+] as const)('a subscription that the bus refuses is none, %s', async (_, keeps, options) => {
+  const one = start(new MemoryEngine(), keeps, options);
+  await one.topics.ready;
+  one.bus.leave();
+  const a = new FakeSocket();
+  await expect(one.topics.subscribe(a, 't')).rejects.toThrow('away');
+  expect([one.topics.of(a), one.topics.subscribers('t')]).toEqual([[], []]);
+});
+
+test('a history needs a bus that keeps messages', () => {
+  expect(() => new Topics({ bus: new MemoryBus(new MemoryEngine(), { keeps: false }), ...HISTORY })).toThrow(TypeError);
+});
+
+test('close() ends subscriptions to patterns as well, and tells no error', async () => {
+  const one = start(new MemoryEngine(), false);
+  const a = new FakeSocket();
+  await one.topics.subscribe(a, 'p.*');
+  await one.topics.subscribe(a, 't');
+  await one.topics.close();
+  await settle();
+  expect([one.topics.of(a), one.errors]).toEqual([[], []]);
+});
+
 test('a message of an unknown version is an error, and nothing else', async () => {
   const engine = new MemoryEngine();
   const one = start(engine, false);
