@@ -5,6 +5,7 @@ import { decodeEnvelope, encodeEnvelope, type Bus } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position, Recovery, TopicMessage } from './messages.ts';
 import { isPattern } from './names.ts';
+import { PresenceAnnouncer, type PresenceSource } from './presence.ts';
 
 /** Where a link reports. */
 export interface LinkEvents {
@@ -14,6 +15,8 @@ export interface LinkEvents {
   onGap(name: string): void;
   onError(error: Error): void;
   historyOf(topic: string): HistoryLimits | undefined;
+  /** The subscribers of `name` in this process. */
+  idsOf(name: string): readonly string[];
 }
 
 /** A name that the bus is subscribed to. */
@@ -35,7 +38,7 @@ interface Queued {
   readonly reject: (error: Error) => void;
 }
 
-export class BusLink {
+export class BusLink implements PresenceSource {
   readonly #bus: Bus;
   readonly #id: string;
   readonly #events: LinkEvents;
@@ -43,8 +46,11 @@ export class BusLink {
   readonly #subscriptions: Map<string, Subscription> = new Map();
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
+  #isConnected = false;
   #isAway = false;
   readonly ready: Promise<void>;
+  /** Undefined if the bus has no presence. */
+  readonly presence: PresenceAnnouncer | undefined;
 
   constructor(bus: Bus, id: string, maxQueued: number, events: LinkEvents) {
     this.#bus = bus;
@@ -60,7 +66,11 @@ export class BusLink {
       onRestored: () => void this.#restore(),
     });
     // The program may not look at it: then subscribing and publishing tell.
-    this.ready.catch((error: unknown) => events.onError(toError(error)));
+    this.ready.then(
+      () => (this.#isConnected = true),
+      (error: unknown) => events.onError(toError(error)),
+    );
+    this.presence = bus.presence && new PresenceAnnouncer(bus.presence, this);
   }
 
   /** Publishes, or queues while the bus is away. */
@@ -111,9 +121,22 @@ export class BusLink {
     return { messages, position };
   }
 
+  get isAway(): boolean {
+    return this.#isAway || !this.#isConnected;
+  }
+
+  idsOf(name: string): readonly string[] {
+    return this.#events.idsOf(name);
+  }
+
+  onError(error: Error): void {
+    this.#events.onError(error);
+  }
+
   async close(): Promise<void> {
     for (const { reject } of this.#queue.splice(0)) reject(new Error('The topics are closed'));
     this.#subscriptions.clear();
+    await this.presence?.close();
     await this.#bus.close();
   }
 
@@ -147,6 +170,7 @@ export class BusLink {
   /** The bus is back: fetches what was missed, and publishes what waits. */
   async #restore(): Promise<void> {
     this.#isAway = false;
+    this.presence?.restore();
     const names = [...this.#subscriptions].filter(([, { isWanted }]) => isWanted);
     // All are held first, so that no newer message comes before an older one.
     for (const [, subscription] of names) subscription.held ??= [];

@@ -26,6 +26,20 @@ export interface BusRecovery {
   readonly position: Position;
 }
 
+/** Tells processes who is subscribed in the others. */
+export interface BusPresence {
+  /**
+   * Says who is subscribed to a topic or a pattern in this process, in place of all that it has said of this name before.
+   *
+   * @param ids Opaque, 16 characters of ASCII without a space each. None: the entry goes at once.
+   * @param ttl Whole milliseconds after which the entry goes, unless there is another call: its process may have died. Topics call in time, and withdraw all
+   *   entries before they close the bus.
+   */
+  announce(name: string, ids: readonly string[], ttl: number): Promise<void>;
+  /** The ids that all other processes have announced, and that have not expired, in any order. Rejects when the bus is away. */
+  others(name: string): Promise<readonly string[]>;
+}
+
 /** Carries messages between processes. Topics own it, and close it. */
 export interface Bus {
   /**
@@ -47,6 +61,8 @@ export interface Bus {
   unsubscribe(name: string): Promise<void>;
   /** The messages since a position; without one, the position of now alone. Left out by a bus that keeps nothing. */
   readonly history?: ((topic: string, since: Position | undefined, limits: HistoryLimits) => Promise<BusRecovery>) | undefined;
+  /** Left out by a bus that cannot tell. */
+  readonly presence?: BusPresence | undefined;
   close(): Promise<void>;
 }
 

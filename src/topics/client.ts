@@ -2,12 +2,13 @@
 
 import { setTimer } from '../clock.ts';
 import type { Position } from './messages.ts';
+import type { Presence } from './presence.ts';
 import { isPattern } from './names.ts';
 import { PatternTrie } from './trie.ts';
 import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type WireData } from './protocol.ts';
 
 export { TOPICS_PROTOCOL } from './protocol.ts';
-export type { Position };
+export type { Position, Presence };
 
 /** The members of a ReconnectingWebSocket that are used. */
 export interface ReconnectingLike {
@@ -150,16 +151,26 @@ export class TopicClient {
    * @returns Its number in the history, if the topic has one. Rejects if the server refuses, if there is no connection, and if that is lost before
    *   the reply: the message may be published or not.
    */
-  publish(topic: string, data: string | Uint8Array): Promise<{ readonly offset: number | undefined }> {
+  async publish(topic: string, data: string | Uint8Array): Promise<{ readonly offset: number | undefined }> {
+    const { offset } = await this.#ask({ type: 'publish', topic, ...toWire(data) });
+    return { offset: offset as number | undefined };
+  }
+
+  /**
+   * The subscribers to exactly this topic or pattern, on all servers.
+   *
+   * @returns Rejects if the server refuses, or cannot tell, and if there is no connection or it is lost before the reply.
+   */
+  async presence(topic: string): Promise<Presence> {
+    const { count, ids } = await this.#ask({ type: 'presence', topic });
+    return { count, ids } as Presence;
+  }
+
+  /** Sends a request. @returns The reply. */
+  #ask(request: Record<string, unknown>): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      if (!this.#isOpen) return reject(new TopicError('failed', 'There is no connection'));
-      this.#send(
-        { type: 'publish', topic, ...toWire(data) },
-        {
-          onReply: ({ offset }) => resolve({ offset: offset as number | undefined }),
-          onError: reject,
-        },
-      );
+      if (this.#isOpen) this.#send(request, { onReply: resolve, onError: reject });
+      else reject(new TopicError('failed', 'There is no connection'));
     });
   }
 

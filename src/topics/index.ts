@@ -6,21 +6,14 @@ import type { PublishOptions, Published, Subscribed, SubscribeOptions } from './
 import { Topics as BaseTopics } from './topics.ts';
 import type { TopicSocket } from './member.ts';
 
-export type { Bus, BusEvents, BusRecovery } from './bus.ts';
+export type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 export type { HistoryLimits } from './history.ts';
 export type { Counts, SlowPolicy, TopicSocket } from './member.ts';
 export type { Position } from './messages.ts';
+export type { Presence, PresenceLimits } from './presence.ts';
 export { TOPICS_PROTOCOL } from './protocol.ts';
 export type { ServedSocket, ServeOptions, TopicAction } from './serve.ts';
-export type {
-  Presence,
-  PublishOptions,
-  Published,
-  Subscribed,
-  SubscribeOptions,
-  TopicsEvents,
-  TopicsOptions,
-} from './topics.ts';
+export type { PublishOptions, Published, Subscribed, SubscribeOptions, TopicsEvents, TopicsOptions } from './topics.ts';
 
 /** The members that {@link Topics.extend} gives to a socket. */
 export interface TopicMembers {

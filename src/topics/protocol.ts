@@ -12,6 +12,7 @@ export type WireData = { readonly text: string } | { readonly base64: string };
 export type ClientMessage =
   | { readonly type: 'subscribe'; readonly id: number; readonly topic: string; readonly since?: Position }
   | { readonly type: 'unsubscribe'; readonly id: number; readonly topic: string }
+  | { readonly type: 'presence'; readonly id: number; readonly topic: string }
   | ({ readonly type: 'publish'; readonly id: number; readonly topic: string } & WireData);
 
 /** Reasons of an `error`. */
@@ -22,6 +23,7 @@ export type ServerMessage =
   | { readonly type: 'subscribed'; readonly id: number; readonly recovered: boolean; readonly position?: Position }
   | { readonly type: 'unsubscribed'; readonly id: number }
   | { readonly type: 'published'; readonly id: number; readonly offset?: number }
+  | { readonly type: 'presence'; readonly id: number; readonly count: number; readonly ids: readonly string[] }
   | { readonly type: 'error'; readonly id: number; readonly reason: ErrorReason; readonly message: string }
   | ({ readonly type: 'message'; readonly topic: string; readonly position?: Position } & WireData)
   | { readonly type: 'gap'; readonly topic: string };

@@ -15,14 +15,14 @@ import {
 import type { Topics } from './topics.ts';
 
 /** An action of a client. */
-export type TopicAction = 'subscribe' | 'publish';
+export type TopicAction = 'subscribe' | 'publish' | 'presence';
 
 /** Options of {@link serveTopics}. */
 export interface ServeOptions<Context = undefined> {
   /**
    * Decides whether a client may do something. Whatever is not true, or an exception, is a refusal.
    *
-   * @param topic Checked: a valid topic, or, to subscribe, a pattern.
+   * @param topic Checked: a valid topic, or, to subscribe and for presence, a pattern.
    */
   readonly authorize: (topic: string, action: TopicAction, context: Context) => boolean | Promise<boolean>;
   /** Passed to `authorize`: for example who the client is. */
@@ -107,6 +107,7 @@ class Service<Context> {
       if (type === 'subscribe') await this.#subscribe(id, topic, request['since']);
       else if (type === 'unsubscribe') this.#unsubscribe(id, topic);
       else if (type === 'publish') await this.#publish(id, topic, request);
+      else if (type === 'presence') await this.#presence(id, topic);
       else throw new Refusal('invalid', 'An unknown type of request');
     } catch (error) {
       const { message } = toError(error);
@@ -141,6 +142,11 @@ class Service<Context> {
     }
     const { offset } = await this.#topics.publish(topic, data);
     this.#send({ type: 'published', id, ...(offset !== undefined && { offset }) });
+  }
+
+  async #presence(id: number, topic: string): Promise<void> {
+    await this.#authorize(topic, 'presence');
+    this.#send({ type: 'presence', id, ...(await this.#topics.presence(topic)) });
   }
 
   async #authorize(topic: string, action: TopicAction): Promise<void> {

@@ -1,7 +1,7 @@
 // Topics: which WebSocket gets which messages, in this process and, over a bus, in others.
 
 import { TypedEmitter } from '../api/ws/emitter.ts';
-import { checkFlag, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
+import { checkFlag, checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { isArrayBuffer, toError } from '../base/realms.ts';
 import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import type { Bus } from './bus.ts';
@@ -10,6 +10,7 @@ import { History, type HistoryLimits } from './history.ts';
 import { deliver, Member, plain, type Counts, type Encoder, type SlowPolicy, type TopicSocket } from './member.ts';
 import type { Position, Recovery, TopicMessage } from './messages.ts';
 import { checkName, checkTopic, isPattern } from './names.ts';
+import type { Presence, PresenceLimits } from './presence.ts';
 import { PatternTrie } from './trie.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -24,6 +25,11 @@ export interface TopicsOptions {
   readonly history?: HistoryLimits | ((topic: string) => HistoryLimits | undefined) | undefined;
   /** For a subscriber that lags. A function decides by topic. Default `'send'`. */
   readonly slow?: SlowPolicy | ((topic: string) => SlowPolicy) | undefined;
+  /**
+   * With a bus: tells other processes who is subscribed, for `presence()`. It costs the bus an announcement when subscribers of a topic come or go, at most ten a second, and
+   * each third of the `ttl`. A function decides by topic or pattern. Default: none.
+   */
+  readonly presence?: PresenceLimits | ((name: string) => PresenceLimits | undefined) | undefined;
   /** Bytes waiting for a subscriber from which on it is slow. Default 64 KiB. */
   readonly maxLag?: number | undefined;
   /** Most names that one socket may subscribe to; 0 for no limit. Default 1,000. */
@@ -62,13 +68,6 @@ export interface Published {
   readonly local: number;
   /** Number of the message in the history of its topic, if it has one. */
   readonly offset: number | undefined;
-}
-
-/** Who is there. */
-export interface Presence {
-  readonly count: number;
-  /** One for each subscriber, opaque. */
-  readonly ids: readonly string[];
 }
 
 /** The events of {@link Topics}. */
@@ -148,9 +147,13 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     for (const name of ['maxLag', 'maxSubscriptions', 'maxQueued'] as const) checkLimit(name, given[name]);
     if (typeof given.slow !== 'function' && given.slow !== undefined) checkPolicy(given.slow);
     if (typeof given.history !== 'function' && given.history !== undefined) checkHistory(given.history);
-    const { bus, history, maxQueued } = given;
+    const { bus, history, presence, maxQueued } = given;
     if (bus !== undefined && bus.history === undefined && history !== undefined) {
       throw new TypeError('The "history" option needs a bus that keeps messages: this one has no history');
+    }
+    if (typeof presence !== 'function' && presence !== undefined) checkPresence(presence);
+    if (bus !== undefined && bus.presence === undefined && presence !== undefined) {
+      throw new TypeError('The "presence" option needs a bus that tells who is subscribed: this one has no presence');
     }
     this.#options = given;
     this.#link = bus === undefined ? null : new BusLink(bus, this.#id, maxQueued, this.#receiver());
@@ -201,9 +204,26 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     return [...this.#setOf(name)].map(({ socket }) => socket);
   }
 
-  /** The subscribers in this process to exactly this topic or pattern. */
-  presence(name: string): Presence {
-    const ids = [...this.#setOf(name)].map(({ id }) => id);
+  /**
+   * The subscribers to exactly this topic or pattern, in all processes. Those of a process that died are there until the `ttl` of the option `presence` is over.
+   *
+   * @throws {TypeError} (as a rejection) for an invalid name; with a bus, if that has no presence, or the option `presence` leaves the topic out.
+   * @throws {Error} (as a rejection) if the bus is away.
+   */
+  async presence(name: string): Promise<Presence> {
+    checkName(name);
+    if (this.#isClosed) throw new Error('The topics are closed');
+    const link = this.#link;
+    if (link !== null && link.presence === undefined) {
+      throw new TypeError(
+        'This bus does not tell who is subscribed in other processes: subscribers() has the sockets of this one',
+      );
+    }
+    if (link !== null && this.#presenceOf(name) === undefined) {
+      throw new TypeError('presence() over a bus needs the "presence" option: subscribers() has the sockets of this process');
+    }
+    const others = (await link?.presence?.others(name)) ?? [];
+    const ids = [...this.#idsOf(name), ...others];
     return { count: ids.length, ids };
   }
 
@@ -351,6 +371,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
       set = this.#topicOf(name).members;
     }
     set.add(member);
+    this.#announce(name);
     if (set.size === 1) this.emit('subscribed', name);
   }
 
@@ -358,6 +379,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const set = this.#setOf(name);
     set.delete(member);
     member.held?.delete(name);
+    this.#announce(name);
     if (set.size > 0) return;
     if (isPattern(name)) this.#patterns.delete(name);
     else if (this.#topics.get(name)?.history === undefined) this.#topics.delete(name);
@@ -397,6 +419,25 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const limits = history(topic);
     if (limits !== undefined) checkHistory(limits);
     return limits;
+  }
+
+  #presenceOf(name: string): PresenceLimits | undefined {
+    const { presence } = this.#options;
+    if (typeof presence !== 'function') return presence;
+    const limits = presence(name);
+    if (limits !== undefined) checkPresence(limits);
+    return limits;
+  }
+
+  /** Tells other processes that subscribers have come or gone. */
+  #announce(name: string): void {
+    const announcer = this.#link?.presence;
+    const limits = announcer && !this.#isClosed ? this.#presenceOf(name) : undefined;
+    if (limits !== undefined) announcer!.change(name, limits.ttl);
+  }
+
+  #idsOf(name: string): string[] {
+    return [...this.#setOf(name)].map(({ id }) => id);
   }
 
   #policyOf(topic: string): SlowPolicy {
@@ -443,6 +484,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
       },
       onError: (error) => void this.emit('busError', toError(error)),
       historyOf: (topic) => this.#historyOf(topic),
+      idsOf: (name) => this.#idsOf(name),
     };
   }
 }
@@ -456,6 +498,11 @@ function checkHistory(limits: HistoryLimits): void {
   if (Object(limits) !== limits) refuse(TypeError, 'history', 'an object or a function', limits);
   checkLimit('history.size', limits.size);
   checkTime('history.ttl', limits.ttl);
+}
+
+function checkPresence(limits: PresenceLimits): void {
+  if (Object(limits) !== limits) refuse(TypeError, 'presence', 'an object or a function', limits);
+  checkInteger('presence.ttl', limits.ttl, 1_000, 86_400_000);
 }
 
 function checkSince(name: string, since: Position): void {

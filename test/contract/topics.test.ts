@@ -127,9 +127,9 @@ describe('subscribers', () => {
     const [one, two] = [await connect(), await connect()];
     await topics.subscribe(one.peer, 'room');
     await topics.subscribe(two.peer, 'room');
-    const { count, ids } = topics.presence('room');
+    const { count, ids } = await topics.presence('room');
     expect([count, new Set(ids).size]).toEqual([2, 2]);
-    expect(topics.presence('other')).toEqual({ count: 0, ids: [] });
+    expect(await topics.presence('other')).toEqual({ count: 0, ids: [] });
   });
 });
 
@@ -305,6 +305,22 @@ describe('wasock.topics.v1', () => {
       ['a.b', 'text \ud83d\ude00'],
       ['a.c', [0, 128, 255]],
     ]);
+  });
+
+  test('tells who is there, if `authorize` allows it', async () => {
+    const topics = create();
+    const log: string[] = [];
+    serve(topics, log);
+    const [one, two] = [createClient(), createClient()];
+    await Promise.all([one, two].map(({ client }) => client.subscribe('room', () => {}).ready));
+    const { count, ids } = await one.client.presence('room');
+    expect([count, ids]).toEqual([2, (await topics.presence('room')).ids]);
+    expect(log).toContain('presence room me');
+    expect(await one.client.presence('room.*')).toEqual({ count: 0, ids: [] });
+    await expect(one.client.presence('secret')).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(one.client.presence('a..b')).rejects.toMatchObject({ reason: 'invalid' });
+    two.ws.close();
+    await happens(async () => (await one.client.presence('room')).count === 1);
   });
 
   test('allows nothing that `authorize` does not', async () => {

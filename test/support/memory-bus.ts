@@ -1,6 +1,6 @@
 // A bus in memory: several `Topics` in one process, as if they were in several. It can go away and lose messages.
 
-import type { Bus, BusEvents, BusRecovery } from '../../src/topics/bus.ts';
+import type { Bus, BusEvents, BusPresence, BusRecovery } from '../../src/topics/bus.ts';
 import { History, type HistoryLimits } from '../../src/topics/history.ts';
 import type { Position } from '../../src/topics/messages.ts';
 import { isPattern } from '../../src/topics/names.ts';
@@ -10,6 +10,8 @@ export class MemoryEngine {
   readonly buses: Set<MemoryBus> = new Set();
   readonly histories: Map<string, History> = new Map();
   epoch = 'engine-1';
+  /** By name and process. */
+  readonly presence: Map<string, Map<string, { readonly ids: readonly string[]; readonly expires: number }>> = new Map();
 
   publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Position | undefined {
     let position: Position | undefined;
@@ -30,6 +32,7 @@ export class MemoryEngine {
   /** Forgets everything, as an engine that was started anew. */
   reset(): void {
     this.histories.clear();
+    this.presence.clear();
     this.epoch += '+';
   }
 
@@ -53,10 +56,17 @@ export class MemoryBus implements Bus {
   readonly names: Set<string> = new Set();
   #events: BusEvents | undefined;
   #isAway = false;
+  #id = '';
+  /** Announcements that have arrived. */
+  announcements = 0;
+  readonly presence: BusPresence | undefined;
   readonly history: Bus['history'];
 
-  constructor(engine: MemoryEngine, { keeps }: { readonly keeps: boolean }) {
+  constructor(engine: MemoryEngine, { keeps, tells = true }: { readonly keeps: boolean; readonly tells?: boolean }) {
     this.#engine = engine;
+    this.presence = tells
+      ? { announce: (...values) => this.#announce(...values), others: (name) => this.#others(name) }
+      : undefined;
     if (keeps) {
       this.history = async (topic, since, limits) => {
         await turn();
@@ -66,7 +76,8 @@ export class MemoryBus implements Bus {
     }
   }
 
-  async connect(_id: string, events: BusEvents): Promise<void> {
+  async connect(id: string, events: BusEvents): Promise<void> {
+    this.#id = id;
     this.#events = events;
     await turn();
     this.#engine.buses.add(this);
@@ -109,6 +120,23 @@ export class MemoryBus implements Bus {
   comeBack(): void {
     this.#isAway = false;
     this.#events!.onRestored();
+  }
+
+  async #announce(name: string, ids: readonly string[], ttl: number): Promise<void> {
+    await turn();
+    this.#check();
+    this.announcements++;
+    const entries = this.#engine.presence.get(name) ?? new Map();
+    this.#engine.presence.set(name, entries);
+    if (ids.length === 0) entries.delete(this.#id);
+    else entries.set(this.#id, { ids, expires: performance.now() + ttl });
+  }
+
+  async #others(name: string): Promise<readonly string[]> {
+    await turn();
+    this.#check();
+    const entries = [...(this.#engine.presence.get(name) ?? [])].filter(([process]) => process !== this.#id);
+    return entries.flatMap(([, { ids, expires }]) => (expires > performance.now() ? ids : []));
   }
 
   #check(): void {
