@@ -5,13 +5,19 @@ import { History, type HistoryLimits } from '../../src/topics/history.ts';
 import type { Position } from '../../src/topics/messages.ts';
 import { isPattern } from '../../src/topics/names.ts';
 
+/** The subscribers of a process. */
+interface Announcement {
+  readonly ids: readonly string[];
+  readonly expires: number;
+}
+
 /** The engine that the buses of all processes use. */
 export class MemoryEngine {
   readonly buses: Set<MemoryBus> = new Set();
   readonly histories: Map<string, History> = new Map();
   epoch = 'engine-1';
   /** By name and process. */
-  readonly presence: Map<string, Map<string, { readonly ids: readonly string[]; readonly expires: number }>> = new Map();
+  readonly presence: Map<string, Map<string, Announcement>> = new Map();
 
   publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Position | undefined {
     let position: Position | undefined;
@@ -126,7 +132,7 @@ export class MemoryBus implements Bus {
     await turn();
     this.#check();
     this.announcements++;
-    const entries = this.#engine.presence.get(name) ?? new Map();
+    const entries = this.#engine.presence.get(name) ?? new Map<string, Announcement>();
     this.#engine.presence.set(name, entries);
     if (ids.length === 0) entries.delete(this.#id);
     else entries.set(this.#id, { ids, expires: performance.now() + ttl });
