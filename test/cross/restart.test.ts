@@ -90,6 +90,7 @@ class Client {
   readonly codes: number[] = [];
   readonly failures: string[] = [];
   sent = 0;
+  isOpen = false;
   readonly #url: string;
   readonly #name: number;
   #isOver = false;
@@ -130,14 +131,14 @@ class Client {
       this.acknowledged.add(message);
       setTimeout(send, 2);
     });
-    let isOpen = false;
-    ws.on('open', () => (isOpen = true));
+    ws.on('open', () => (this.isOpen = true));
     // An opening handshake that meets the shutdown fails: 503, or a reset. Nothing was sent then.
     ws.on('error', ({ message }) => {
-      if (isOpen) this.failures.push(message);
+      if (this.isOpen) this.failures.push(message);
     });
     const code = await new Promise<number>((resolve) => void ws.on('close', resolve));
-    if (isOpen) this.codes.push(code);
+    if (this.isOpen) this.codes.push(code);
+    this.isOpen = false;
     for (const message of waiting) this.unknown.add(message);
   }
 }
@@ -155,7 +156,9 @@ describe.each<ProgramRuntime>(['node', 'deno', 'bun'])('servers on %s', (runtime
     for (let restart = 0; restart < RESTARTS; restart++) {
       const next = await ServerProcess.start(onTestFinished, runtime);
       const count = (): number => clients.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
-      for (const goal = count() + LOAD; count() < goal;) await new Promise((resolve) => void setTimeout(resolve, 10));
+      // A client between two connections would not see the restart.
+      for (const goal = count() + LOAD; count() < goal || !clients.every(({ isOpen }) => isOpen);)
+        await new Promise((resolve) => void setTimeout(resolve, 10));
       front.port = next.port;
       accounts.push(await server.stop());
       server = next;

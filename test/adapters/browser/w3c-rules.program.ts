@@ -11,6 +11,10 @@ interface Program {
 }
 
 const program: Program = {
-  run: (url) => runTests(() => describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true })),
+  run: (url) =>
+    runTests(() =>
+      // Chromium's own class loses 'a,b,c' in one of 300 connections that are reset and send, on a machine with more work than cores.
+      describeRules({ name: 'W3C class', WebSocket, url, isNative: true, deflates: true, dropsOnFailedWrite: true }),
+    ),
 };
 Object.assign(globalThis, { program });
