@@ -1,11 +1,15 @@
 // The way of messages to a bus and from it: subscriptions in order, messages that wait while the bus is away, and those that were missed.
 
 import { toError } from '../base/realms.ts';
+import { setTimer } from '../clock.ts';
 import { decodeEnvelope, encodeEnvelope, type Bus } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position, Recovery, TopicMessage } from './messages.ts';
 import { isPattern } from './names.ts';
 import { PresenceAnnouncer, type PresenceSource } from './presence.ts';
+
+/** Milliseconds until messages that could not be fetched are asked for again. */
+const CATCH_UP_INTERVAL = 1000;
 
 /** Where a link reports. */
 export interface LinkEvents {
@@ -48,6 +52,8 @@ export class BusLink implements PresenceSource {
   #queuedBytes = 0;
   #isConnected = false;
   #isAway = false;
+  /** How often the bus went away. */
+  #losses = 0;
   readonly ready: Promise<void>;
   /** Undefined if the bus has no presence. */
   readonly presence: PresenceAnnouncer | undefined;
@@ -61,6 +67,9 @@ export class BusLink implements PresenceSource {
       deliver: (topic, envelope, position) => this.#receive(topic, envelope, position),
       onLost: (error) => {
         this.#isAway = true;
+        this.#losses++;
+        // The bus may bring newer messages before it reports that all subscriptions are back.
+        for (const subscription of this.#subscriptions.values()) subscription.held ??= [];
         events.onError(error);
       },
       onRestored: () => void this.#restore(),
@@ -171,14 +180,19 @@ export class BusLink implements PresenceSource {
   async #restore(): Promise<void> {
     this.#isAway = false;
     this.presence?.restore();
-    const names = [...this.#subscriptions].filter(([, { isWanted }]) => isWanted);
-    // All are held first, so that no newer message comes before an older one.
-    for (const [, subscription] of names) subscription.held ??= [];
-    await Promise.all(names.map(([name, subscription]) => this.#catchUp(name, subscription)));
+    const steps: Promise<void>[] = [];
+    for (const [name, subscription] of this.#subscriptions) {
+      if (subscription.isWanted) steps.push(this.#catchUp(name, subscription, this.#losses));
+      else subscription.held = null;
+    }
+    await Promise.all(steps);
     await this.#flush();
   }
 
-  async #catchUp(name: string, subscription: Subscription): Promise<void> {
+  /** @param losses As many as when the bus was restored: if there are more now, the next time that it is restored goes on. */
+  async #catchUp(name: string, subscription: Subscription, losses: number): Promise<void> {
+    if (this.#subscriptions.get(name) !== subscription) return;
+    subscription.held ??= [];
     const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
     const { last } = subscription;
     if (limits === undefined || last === undefined) {
@@ -192,11 +206,13 @@ export class BusLink implements PresenceSource {
         }
         for (const message of messages ?? []) this.#pass(subscription, message);
       } catch (error) {
-        // The next time that the bus is restored tries again, from the same position.
         this.#events.onError(toError(error));
+        // From the same position.
+        if (this.#losses === losses) setTimer(() => void this.#catchUp(name, subscription, losses), CATCH_UP_INTERVAL);
         return;
       }
     }
+    if (this.#losses !== losses) return;
     const held = subscription.held ?? [];
     subscription.held = null;
     for (const message of held) this.#pass(subscription, message);

@@ -62,6 +62,7 @@ export class MemoryBus implements Bus {
   readonly names: Set<string> = new Set();
   #events: BusEvents | undefined;
   #isAway = false;
+  #historyFails = false;
   #id = '';
   /** Announcements that have arrived. */
   announcements = 0;
@@ -77,6 +78,10 @@ export class MemoryBus implements Bus {
       this.history = async (topic, since, limits) => {
         await turn();
         this.#check();
+        if (this.#historyFails) {
+          this.#historyFails = false;
+          throw new Error('The engine is busy');
+        }
         return engine.recover(topic, since, limits);
       };
     }
@@ -123,9 +128,19 @@ export class MemoryBus implements Bus {
     this.#events!.onLost(new Error('The engine is away'));
   }
 
+  /** Messages come again, before the bus says that it is back. */
+  reconnect(): void {
+    this.#isAway = false;
+  }
+
   comeBack(): void {
     this.#isAway = false;
     this.#events!.onRestored();
+  }
+
+  /** The next reading of the history fails, though the engine is there. */
+  failHistory(): void {
+    this.#historyFails = true;
   }
 
   async #announce(name: string, ids: readonly string[], ttl: number): Promise<void> {

@@ -80,6 +80,43 @@ describe('a bus that goes away', () => {
     expect([one.gaps, one.errors]).toEqual([[], ['The engine is away']]);
   });
 
+  test('may bring newer messages before it says that it is back', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    await two.topics.publish('t', '1');
+    one.bus.leave();
+    await two.topics.publish('t', '2');
+    one.bus.reconnect();
+    await two.topics.publish('t', '3');
+    expect(a.received).toEqual(['1']);
+    one.bus.comeBack();
+    // It goes away again before it has sent what was missed.
+    one.bus.leave();
+    await settle();
+    one.bus.reconnect();
+    await two.topics.publish('t', '4');
+    one.bus.comeBack();
+    await expect.poll(() => a.received).toEqual(['1', '2', '3', '4']);
+    expect(one.gaps).toEqual([]);
+  });
+
+  test('is asked again if it cannot tell what was missed', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    one.bus.leave();
+    await two.topics.publish('t', '1');
+    one.bus.failHistory();
+    one.bus.comeBack();
+    await settle();
+    await two.topics.publish('t', '2');
+    await expect.poll(() => a.received, { timeout: 20_000 }).toEqual(['1', '2']);
+    expect([one.gaps, one.errors]).toEqual([[], ['The engine is away', 'The engine is busy']]);
+  });
+
   test('is a gap if it keeps nothing, or has forgotten', async () => {
     const engine = new MemoryEngine();
     const one = start(engine, false);
