@@ -4,7 +4,7 @@ import { toError } from '../base/realms.ts';
 import { setTimer } from '../clock.ts';
 import { decodeEnvelope, encodeEnvelope, type Bus } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
-import type { Position, Recovery, TopicMessage } from './messages.ts';
+import { isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
 import { isPattern } from './names.ts';
 import { PresenceAnnouncer, type PresenceSource } from './presence.ts';
 
@@ -130,6 +130,12 @@ export class BusLink implements PresenceSource {
     return { messages, position };
   }
 
+  /** Whether the bus may still bring messages up to `position` as new ones. */
+  isBehind(topic: string, position: Position): boolean {
+    const last = this.#subscriptions.get(topic)?.last;
+    return last !== undefined && isAfter(position, last);
+  }
+
   get isAway(): boolean {
     return this.#isAway || !this.#isConnected;
   }
@@ -159,18 +165,21 @@ export class BusLink implements PresenceSource {
     } catch (error) {
       return this.#events.onError(toError(error));
     }
-    const subscription = this.#subscriptions.get(topic);
-    if (subscription?.held) subscription.held.push(message);
-    else this.#pass(subscription, message);
+    this.#pass(this.#subscriptions.get(topic), message);
   }
 
-  /** Passes a message on, unless it was passed on before. */
+  /** Passes a message on, unless it was passed on before. If messages before it are missing, it waits for them. */
   #pass(subscription: Subscription | undefined, message: TopicMessage): void {
-    const { position } = message;
+    if (subscription?.held) return void subscription.held.push(message);
+    const { topic, position } = message;
     if (subscription !== undefined && position !== undefined) {
       const { last } = subscription;
-      if (last?.epoch === position.epoch && position.offset <= last.offset) return;
-      if (last !== undefined && last.epoch !== position.epoch) this.#events.onGap(message.topic);
+      if (last !== undefined && !isAfter(position, last)) return;
+      if (last?.epoch === position.epoch && position.offset > last.offset + 1) {
+        subscription.held = [message];
+        return void this.#catchUp(topic, subscription, this.#losses);
+      }
+      if (last !== undefined && last.epoch !== position.epoch) this.#events.onGap(topic);
       subscription.last = position;
     }
     this.#events.onMessage(message);
@@ -189,32 +198,33 @@ export class BusLink implements PresenceSource {
     await this.#flush();
   }
 
-  /** @param losses As many as when the bus was restored: if there are more now, the next time that it is restored goes on. */
+  /**
+   * Fetches the messages since the last one, and then releases those that were held meanwhile.
+   *
+   * @param losses As many as when it began: if there are more now, the next time that the bus is restored goes on, from the same position.
+   */
   async #catchUp(name: string, subscription: Subscription, losses: number): Promise<void> {
     if (this.#subscriptions.get(name) !== subscription) return;
     subscription.held ??= [];
     const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
     const { last } = subscription;
-    if (limits === undefined || last === undefined) {
-      this.#events.onGap(name);
-    } else {
-      try {
-        const { messages, position } = await this.recover(name, last, limits);
-        if (messages === undefined) {
-          subscription.last = position;
-          this.#events.onGap(name);
-        }
-        for (const message of messages ?? []) this.#pass(subscription, message);
-      } catch (error) {
-        this.#events.onError(toError(error));
-        // From the same position.
-        if (this.#losses === losses) setTimer(() => void this.#catchUp(name, subscription, losses), CATCH_UP_INTERVAL);
-        return;
-      }
+    let recovery: Recovery | undefined;
+    try {
+      if (limits !== undefined && last !== undefined) recovery = await this.recover(name, last, limits);
+    } catch (error) {
+      this.#events.onError(toError(error));
+      // From the same position.
+      if (this.#losses === losses) setTimer(() => void this.#catchUp(name, subscription, losses), CATCH_UP_INTERVAL);
+      return;
     }
     if (this.#losses !== losses) return;
     const held = subscription.held ?? [];
     subscription.held = null;
+    if (recovery?.messages === undefined) {
+      subscription.last = recovery?.position;
+      this.#events.onGap(name);
+    }
+    for (const message of recovery?.messages ?? []) this.#pass(subscription, message);
     for (const message of held) this.#pass(subscription, message);
   }
 

@@ -5,7 +5,7 @@ import { findCore } from '../api/ws/core.ts';
 import type { WebSocketBase } from '../api/ws/websocket.ts';
 import { OPEN } from '../base/states.ts';
 import { setTimer } from '../clock.ts';
-import type { TopicMessage } from './messages.ts';
+import { isAfter, type Position, type TopicMessage } from './messages.ts';
 
 /** The members of a WebSocket that topics use: those of each class of this library, and of a runtime's own. */
 export interface TopicSocket {
@@ -51,8 +51,10 @@ export class Member {
   onGap: ((name: string) => void) | null = null;
   /** Whether `broadcast` knows its class. */
   readonly isShared: boolean;
-  /** Messages of topics that are being recovered, by topic: they wait for the older ones. */
-  held: Map<string, TopicMessage[]> | null = null;
+  /**
+   * By topic: messages that wait while older ones are fetched, or the position up to which it has all of them, since the bus may bring the last of those as new ones.
+   */
+  held: Map<string, TopicMessage[] | Position> | null = null;
   /** The newest message of each topic, while the socket is slow. */
   #conflated: Map<string, TopicMessage> | null = null;
   readonly #counts: Counts;
@@ -74,9 +76,13 @@ export class Member {
   /** Whether `message` shall be sent now. If not, it is kept for later, or given up. */
   accepts(message: TopicMessage, policy: SlowPolicy): boolean {
     const held = this.held?.get(message.topic);
-    if (held !== undefined) {
+    if (Array.isArray(held)) {
       held.push(message);
       return false;
+    }
+    if (held !== undefined) {
+      if (!isAfter(message.position, held)) return false;
+      this.held!.delete(message.topic);
     }
     if (policy === 'send' || (this.socket.bufferedAmount <= this.#maxLag && !this.#conflated?.has(message.topic))) return true;
     if (policy === 'conflate') this.#conflate(message);

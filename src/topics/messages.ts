@@ -22,3 +22,8 @@ export interface Recovery {
   readonly messages: readonly TopicMessage[] | undefined;
   readonly position: Position;
 }
+
+/** Whether a message at `position` comes after `known`. True if it is of another epoch, or has no position. */
+export function isAfter(position: Position | undefined, known: Position): boolean {
+  return position?.epoch !== known.epoch || position.offset > known.offset;
+}

@@ -8,7 +8,7 @@ import type { Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
 import { History, type HistoryLimits } from './history.ts';
 import { deliver, Member, plain, type Counts, type Encoder, type SlowPolicy, type TopicSocket } from './member.ts';
-import type { Position, Recovery, TopicMessage } from './messages.ts';
+import { isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
 import { checkName, checkTopic, isPattern } from './names.ts';
 import type { Presence, PresenceLimits } from './presence.ts';
 import { PatternTrie } from './trie.ts';
@@ -290,7 +290,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (!member.names.has(name) && maxSubscriptions > 0 && member.names.size >= maxSubscriptions) {
       throw new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`);
     }
-    if (member.held?.has(name)) throw new Error(`A subscription to ${name} is under way`);
+    if (Array.isArray(member.held?.get(name))) throw new Error(`A subscription to ${name} is under way`);
     this.#enter(member, name);
     const limits = isPattern(name) ? undefined : this.#historyOf(name);
     const link = this.#link;
@@ -319,11 +319,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     // It may have been unsubscribed meanwhile.
     if (!member.names.has(name)) return { recovered: false, position: recovery?.position };
     const subscribed = passOn(member, recovery, onJoined);
-    member.held?.delete(name);
-    const { epoch, offset } = recovery?.position ?? { epoch: '', offset: 0 };
-    for (const message of held) {
-      if (message.position?.epoch !== epoch || message.position.offset > offset) member.send(message);
-    }
+    if (recovery === undefined) return subscribed;
+    const { position } = recovery;
+    if (link.isBehind(name, position)) member.held!.set(name, position);
+    else member.held!.delete(name);
+    for (const message of held) if (isAfter(message.position, position)) member.send(message);
     return subscribed;
   }
 

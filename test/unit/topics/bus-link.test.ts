@@ -166,6 +166,57 @@ describe('a bus that goes away', () => {
   });
 });
 
+describe('a bus that loses messages, and is not away', () => {
+  /** A process, and a function that publishes messages of which the bus brings the last one only. */
+  async function startLossy(): Promise<Process & { publish(...texts: string[]): Promise<void>; received: unknown[] }> {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    const publish = async (...texts: string[]): Promise<void> => {
+      for (const [index, text] of texts.entries()) {
+        if (index < texts.length - 1) engine.buses.delete(one.bus);
+        else engine.buses.add(one.bus);
+        await two.topics.publish('t', text);
+      }
+    };
+    return { ...one, publish, received: a.received };
+  }
+
+  test('has them delivered from its history, before newer ones', async () => {
+    const { publish, received, gaps, errors } = await startLossy();
+    await publish('1', '2', '3');
+    await publish('4');
+    await settle();
+    await publish('5', '6');
+    await publish('7', '8');
+    await settle();
+    expect(received).toEqual(['1', '2', '3', '4', '5', '6', '7', '8']);
+    expect([gaps, errors]).toEqual([[], []]);
+  });
+
+  test('is a gap if they are gone', async () => {
+    const { publish, received, gaps } = await startLossy();
+    await publish(...Array.from({ length: 102 }, (_, number) => String(number)));
+    await publish('end');
+    await settle();
+    expect([received, gaps]).toEqual([['end'], ['t']]);
+  });
+
+  test('is asked again while its history fails', async () => {
+    const { bus, publish, received, gaps, errors } = await startLossy();
+    const { history } = bus;
+    (bus as { history: unknown }).history = () => Promise.reject(new Error('no history now'));
+    await publish('1', '2', '3');
+    await expect.poll(() => errors, { timeout: 10_000 }).toEqual(['no history now']);
+    (bus as { history: unknown }).history = history;
+    await publish('4');
+    expect(received).toEqual([]);
+    await expect.poll(() => received, { timeout: 10_000 }).toEqual(['1', '2', '3', '4']);
+    expect(gaps).toEqual([]);
+  });
+});
+
 describe('recovery over a bus', () => {
   test('delivers what was missed before what comes meanwhile', async () => {
     const engine = new MemoryEngine();
@@ -183,6 +234,30 @@ describe('recovery over a bus', () => {
     expect((await subscribed).recovered).toBe(true);
     await settle();
     expect(b.received).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('delivers no message again that the bus brings after its history', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const { position } = await one.topics.subscribe(new FakeSocket(), 't');
+    const late: Parameters<MemoryBus['receive']>[] = [];
+    const { receive } = one.bus;
+    one.bus.receive = (...message) => void late.push(message);
+    for (const text of ['1', '2', '3']) await two.topics.publish('t', text);
+    const [a, b] = [new FakeSocket(), new FakeSocket()];
+    expect((await one.topics.subscribe(a, 't', { since: position })).recovered).toBe(true);
+    expect((await one.topics.subscribe(b, 't')).position?.offset).toBe(3);
+    expect([a.received, b.received]).toEqual([['1', '2', '3'], []]);
+    await two.topics.publish('t', '4');
+    for (const message of late) receive.apply(one.bus, message);
+    expect([a.received, b.received]).toEqual([['1', '2', '3', '4'], ['4']]);
+    one.topics.unsubscribe(a, 't');
+    one.bus.receive = receive;
+    await two.topics.publish('t', '5');
+    expect([a.received, b.received]).toEqual([
+      ['1', '2', '3', '4'],
+      ['4', '5'],
+    ]);
   });
 
   test('says that it cannot', async () => {
