@@ -1,27 +1,31 @@
-// Four server processes on three runtimes behind one Redis, with clients that come back: every message, once and in order, while servers and Redis are
-// killed, connections are cut and all servers are restarted one after the other.
+// Four server processes on three runtimes behind one engine, with clients that come back: every message, once and in order, while servers and the engine
+// are killed, connections are cut and all servers are restarted one after the other.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { ReconnectingWebSocket } from '../../adapters/node/reconnecting.ts';
 import { TopicClient, TOPICS_PROTOCOL } from '../../src/topics/client.ts';
 import { startProgram, type Program, type ProgramRuntime } from '../support/programs.ts';
 import { freePort, sleep } from '../support/sockets.ts';
-import { Engine, REDIS } from './engine.ts';
+import { Engine } from './engine.ts';
+import { KINDS, type KindName } from './kinds.ts';
 
 const RUNTIMES: readonly ProgramRuntime[] = ['node', 'node-24', 'deno', 'bun'];
 const CLIENTS = 120;
-const redisPackage = import.meta.url;
+/** One kind for each engine that can be killed and keeps messages. */
+const NAMES: readonly KindName[] = ['redis'];
 
 /** A server process that can be started again on its port. */
 class Server {
   readonly runtime: ProgramRuntime;
-  readonly #redisPort: number;
+  readonly #kind: KindName;
+  readonly #enginePort: number;
   #port = 0;
   #program: Program | undefined;
 
-  constructor(runtime: ProgramRuntime, redisPort: number) {
+  constructor(runtime: ProgramRuntime, kind: KindName, enginePort: number) {
     this.runtime = runtime;
-    this.#redisPort = redisPort;
+    this.#kind = kind;
+    this.#enginePort = enginePort;
   }
 
   get url(): string {
@@ -30,7 +34,7 @@ class Server {
 
   async start(): Promise<void> {
     this.#port ||= await freePort();
-    const options = { port: this.#port, redisPort: this.#redisPort, redisPackage };
+    const options = { port: this.#port, kind: this.#kind, enginePort: this.#enginePort, packages: import.meta.url };
     this.#program = await startProgram('test/buses/topic-server.ts', this.runtime, options);
     await this.#program.line();
   }
@@ -79,80 +83,83 @@ class Subscriber {
 }
 
 let engine: Engine;
-let servers: Server[];
-beforeAll(async () => {
-  engine = await Engine.start(REDIS);
-  servers = RUNTIMES.map((runtime) => new Server(runtime, engine.port));
-  await Promise.all(servers.map((server) => server.start()));
-}, 60_000);
-afterAll(async () => {
+let servers: Server[] = [];
+afterEach(async () => {
   await Promise.all(servers.map((server) => server.close()));
+  servers = [];
   await engine.remove();
 });
 
-test('every subscriber gets every message once and in order, whatever is killed', { timeout: 120_000 }, async () => {
-  const urls = servers.map(({ url }) => url);
-  const subscribers = Array.from({ length: CLIENTS }, (_, index) => new Subscriber(urls, 'stream', index));
-  await Promise.all(subscribers.map(({ ready }) => ready));
+test.each(NAMES)(
+  '%s: every subscriber gets every message once and in order, whatever is killed',
+  { timeout: 180_000 },
+  async (kind) => {
+    engine = await Engine.start(KINDS[kind].engine);
+    servers = RUNTIMES.map((runtime) => new Server(runtime, kind, engine.port));
+    await Promise.all(servers.map((server) => server.start()));
+    const urls = servers.map(({ url }) => url);
+    const subscribers = Array.from({ length: CLIENTS }, (_, index) => new Subscriber(urls, 'stream', index));
+    await Promise.all(subscribers.map(({ ready }) => ready));
 
-  // Publishers on all servers. A message whose publication is not confirmed may arrive or not.
-  const confirmed: string[][] = [];
-  const unsure = new Set<string>();
-  let isOver = false;
-  const publishers = urls.map(async (_, index) => {
-    const { ws, topics } = new Subscriber(urls, undefined, index);
-    const own: string[] = [];
-    confirmed.push(own);
-    for (let number = 0; !isOver; number++) {
-      const text = `${index} ${number}`;
-      await topics.publish('stream', text).then(
-        () => own.push(text),
-        () => unsure.add(text),
-      );
-      await sleep(10);
+    // Publishers on all servers. A message whose publication is not confirmed may arrive or not.
+    const confirmed: string[][] = [];
+    const unsure = new Set<string>();
+    let isOver = false;
+    const publishers = urls.map(async (_, index) => {
+      const { ws, topics } = new Subscriber(urls, undefined, index);
+      const own: string[] = [];
+      confirmed.push(own);
+      for (let number = 0; !isOver; number++) {
+        const text = `${index} ${number}`;
+        await topics.publish('stream', text).then(
+          () => own.push(text),
+          () => unsure.add(text),
+        );
+        await sleep(10);
+      }
+      ws.close();
+    });
+
+    await sleep(500);
+    // A server dies, and another one with it: half of the clients go elsewhere.
+    await Promise.all([servers[0].kill(), servers[2].kill()]);
+    await sleep(300);
+    await Promise.all([servers[0].start(), servers[2].start()]);
+    // The engine dies.
+    await engine.kill();
+    await sleep(300);
+    await engine.restart();
+    await sleep(500);
+    // The clients' network breaks off: what they had received last may be anything.
+    for (const { ws } of subscribers) ws.reconnect();
+    await sleep(300);
+    // A rolling restart.
+    for (const server of servers) {
+      expect(await server.shutdown()).toBe(0);
+      await server.start();
     }
-    ws.close();
-  });
+    await sleep(500);
+    isOver = true;
+    await Promise.all(publishers);
 
-  await sleep(500);
-  // A server dies, and another one with it: half of the clients go elsewhere.
-  await Promise.all([servers[0].kill(), servers[2].kill()]);
-  await sleep(300);
-  await Promise.all([servers[0].start(), servers[2].start()]);
-  // Redis dies.
-  await engine.kill();
-  await sleep(300);
-  await engine.restart();
-  await sleep(500);
-  // The clients' network breaks off: what they had received last may be anything.
-  for (const { ws } of subscribers) ws.reconnect();
-  await sleep(300);
-  // A rolling restart.
-  for (const server of servers) {
-    expect(await server.shutdown()).toBe(0);
-    await server.start();
-  }
-  await sleep(500);
-  isOver = true;
-  await Promise.all(publishers);
+    const all = confirmed.flat();
+    expect(all.length).toBeGreaterThan(100);
+    const last = new Set(confirmed.map((own) => own.at(-1)!));
+    const isComplete = ({ received }: Subscriber): boolean => [...last].every((text) => received.includes(text));
+    await expect.poll(() => subscribers.every(isComplete), { timeout: 30_000, interval: 50 }).toBe(true);
 
-  const all = confirmed.flat();
-  expect(all.length).toBeGreaterThan(100);
-  const last = new Set(confirmed.map((own) => own.at(-1)!));
-  const isComplete = ({ received }: Subscriber): boolean => [...last].every((text) => received.includes(text));
-  await expect.poll(() => subscribers.every(isComplete), { timeout: 30_000, interval: 50 }).toBe(true);
-
-  // One order for all of them.
-  const [{ received: order }] = subscribers;
-  expect(new Set(order).size).toBe(order.length);
-  for (const { received, gaps } of subscribers) {
-    expect(received.length).toBe(order.length);
-    expect(received.findIndex((text, index) => text !== order[index])).toBe(-1);
-    expect(gaps).toBe(0);
-  }
-  for (const own of confirmed) {
-    const prefix = `${own[0].split(' ')[0]} `;
-    expect(order.filter((text) => text.startsWith(prefix) && !unsure.has(text))).toEqual(own);
-  }
-  for (const { ws } of subscribers) ws.close();
-});
+    // One order for all of them.
+    const [{ received: order }] = subscribers;
+    expect(new Set(order).size).toBe(order.length);
+    for (const { received, gaps } of subscribers) {
+      expect(received.length).toBe(order.length);
+      expect(received.findIndex((text, index) => text !== order[index])).toBe(-1);
+      expect(gaps).toBe(0);
+    }
+    for (const own of confirmed) {
+      const prefix = `${own[0].split(' ')[0]} `;
+      expect(order.filter((text) => text.startsWith(prefix) && !unsure.has(text))).toEqual(own);
+    }
+    for (const { ws } of subscribers) ws.close();
+  },
+);

@@ -1,0 +1,71 @@
+// The buses that these tests run over. A bus has the capabilities that its kind says, and the suite goes by those, never by names.
+
+import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
+import type { Bus } from '../../src/topics/index.ts';
+import { REDIS, type EngineKind } from './engine.ts';
+
+/** A bus with the client that it was given. */
+export interface MadeBus {
+  readonly bus: Bus;
+  /** Ends the client, after the bus was closed. */
+  close(): Promise<void>;
+}
+
+/** A kind of bus. */
+export interface BusKind {
+  readonly name: string;
+  /** Left out by a bus that needs none: nothing can be killed. */
+  readonly engine?: EngineKind;
+  /** Whether it keeps messages. */
+  readonly keeps: boolean;
+  /** Whether it has patterns. */
+  readonly patterns: boolean;
+  /**
+   * Makes a bus, with a client of its own.
+   *
+   * @param port Of the engine, or 0.
+   * @param load `require()` for packages of test/buses. They are installed for these tests alone, so types are not taken from there.
+   */
+  create(port: number, load: (name: string) => unknown): Promise<MadeBus>;
+}
+
+interface NodeRedis extends RedisClient {
+  on(event: string, listener: () => void): unknown;
+  connect(): Promise<unknown>;
+  destroy(): void;
+}
+interface IoRedis extends RedisClient {
+  on(event: string, listener: () => void): unknown;
+  disconnect(): void;
+}
+
+/** By the argument that a server program is given. */
+export const KINDS = {
+  redis: {
+    name: 'Redis, by the package redis',
+    engine: REDIS,
+    keeps: true,
+    patterns: true,
+    async create(port, load) {
+      const { createClient } = load('redis') as { createClient(options: object): NodeRedis };
+      const client = createClient({ socket: { host: '127.0.0.1', port, reconnectStrategy: 50 } });
+      client.on('error', () => {});
+      await client.connect();
+      return { bus: redisBus(client), close: () => Promise.resolve(client.destroy()) };
+    },
+  },
+  ioredis: {
+    name: 'Redis, by the package ioredis',
+    engine: REDIS,
+    keeps: true,
+    patterns: true,
+    create(port, load) {
+      const { Redis } = load('ioredis') as { readonly Redis: new (options: object) => IoRedis };
+      const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 50 });
+      client.on('error', () => {});
+      return Promise.resolve({ bus: redisBus(client), close: () => Promise.resolve(client.disconnect()) });
+    },
+  },
+} satisfies Record<string, BusKind>;
+
+export type KindName = keyof typeof KINDS;
