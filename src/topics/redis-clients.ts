@@ -19,7 +19,7 @@ export interface RedisLinkEvents {
   onReady(): void;
 }
 
-/** Two connections to Redis: one for commands, one for subscriptions. */
+/** Connections to Redis: one for commands, one for subscriptions. */
 export interface RedisLink {
   readonly isReady: boolean;
   /** Bytes of replies are Uint8Arrays. */
@@ -141,10 +141,18 @@ async function linkNodeRedis(client: NodeRedis, events: RedisLinkEvents): Promis
   };
 }
 
+/** A connection of `ioredis` sends commands again after it was lost, also those that Redis has carried out: messages would come twice. This is for one that does not. */
+const SENDS_ONCE = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false };
+
+function whenReady(client: IoRedis): Promise<void> {
+  return new Promise((resolve) => void client.on('ready', resolve));
+}
+
 async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Promise<RedisLink> {
+  const commands = client.duplicate({ lazyConnect: false, ...SENDS_ONCE });
   const subscriber = client.duplicate({ lazyConnect: false });
   const isReady = watch(
-    [client, subscriber].map((one) => ({ client: one, isReady: () => one.status === 'ready' })),
+    [commands, subscriber].map((one) => ({ client: one, isReady: () => one.status === 'ready' })),
     events,
   );
   const on = (event: string, listener: (...values: Buffer[]) => void): unknown =>
@@ -152,20 +160,20 @@ async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Promise<Re
   on('messageBuffer', (channel, message) => events.onMessage(channel.toString(), message, false));
   on('smessageBuffer', (channel, message) => events.onMessage(channel.toString(), message, false));
   on('pmessageBuffer', (_glob, channel, message) => events.onMessage(channel.toString(), message, true));
-  // Waits for both connections.
-  await Promise.all([client.ping(), subscriber.ping()]);
+  await Promise.all([commands, subscriber].map(whenReady));
   const done = async (reply: Promise<unknown>): Promise<void> => void (await reply);
   return {
     get isReady() {
       return isReady();
     },
-    command: (values) => client.callBuffer(...values.map(toArgument)),
+    command: (values) => commands.callBuffer(...values.map(toArgument)),
     subscribe: (channel, isSharded) => done(isSharded ? subscriber.ssubscribe(channel) : subscriber.subscribe(channel)),
     unsubscribe: (channel, isSharded) => done(isSharded ? subscriber.sunsubscribe(channel) : subscriber.unsubscribe(channel)),
     subscribePattern: (glob) => done(subscriber.psubscribe(glob)),
     unsubscribePattern: (glob) => done(subscriber.punsubscribe(glob)),
     ping: () => done(subscriber.ping()),
     close() {
+      commands.disconnect();
       subscriber.disconnect();
       return Promise.resolve();
     },

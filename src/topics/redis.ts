@@ -1,12 +1,14 @@
 // A bus over Redis or Valkey: Pub/Sub between processes, and a stream for the history of each topic. With a client of the program, of the packages
 // `redis` 5 and later or `ioredis` 5 and later.
 
+import { toError } from '../base/realms.ts';
 import { immediate, setTimer } from '../clock.ts';
-import type { Bus, BusEvents, BusRecovery } from './bus.ts';
+import type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { isPattern } from './names.ts';
 import { connectRedis, type RedisClient, type RedisLink } from './redis-clients.ts';
+import { ANNOUNCE, OTHERS, PUBLISH, RECOVER, type Script } from './redis-scripts.ts';
 import { PatternTrie } from './trie.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
@@ -20,59 +22,11 @@ export interface RedisBusOptions {
   readonly sharded?: boolean | undefined;
 }
 
-/**
- * Publishes with a history, in one step: the number of the message, its entry, and the message itself have one order.
- *
- * KEYS: stream, meta. ARGV: envelope, size, ttl in ms, channel, epoch if there is none, the command. Entries have the ids `offset-0`. The meta data live
- * longer than the stream, so a topic keeps its epoch while it is silent.
- */
-const PUBLISH = `
-local epoch = redis.call('HGET', KEYS[2], 'e')
-if not epoch then
-  epoch = ARGV[5]
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'e', epoch)
-end
-local offset = redis.call('HINCRBY', KEYS[2], 'o', 1)
-local time = redis.call('TIME')
-redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], offset .. '-0', 'd', ARGV[1], 't', time[1] * 1000 + math.floor(time[2] / 1000))
-if tonumber(ARGV[3]) > 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3] * 10 + 86400000)
-else
-  redis.call('PERSIST', KEYS[2])
-end
-redis.call(ARGV[6], ARGV[4], offset .. ':' .. epoch .. ':' .. ARGV[1])
-return {epoch, tostring(offset)}`;
-
-/**
- * Reads a history. KEYS: stream, meta. ARGV: offset, epoch if there is none. Returns epoch, offset, time, and for each entry after the offset its offset, time and
- * envelope. A topic without an epoch gets one, so that its position means something.
- */
-const RECOVER = `
-local epoch = redis.call('HGET', KEYS[2], 'e')
-if not epoch then
-  epoch = ARGV[2]
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'e', epoch, 'o', 0)
-  redis.call('PEXPIRE', KEYS[2], 86400000)
-end
-local offset = redis.call('HGET', KEYS[2], 'o') or '0'
-local time = redis.call('TIME')
-local result = {epoch, offset, tostring(time[1] * 1000 + math.floor(time[2] / 1000))}
-if ARGV[1] ~= '' then
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-0', '+')) do
-    local fields = entry[2]
-    table.insert(result, (string.gsub(entry[1], '-0$', '')))
-    table.insert(result, fields[4])
-    table.insert(result, fields[2])
-  end
-end
-return result`;
-
 const COLON = 0x3a;
 /** Milliseconds between two pings to an engine that loads its data. */
 const CONFIRM_INTERVAL = 100;
+/** Most topics that are remembered as {@link RedisBus.#scripted}. */
+const MOST_SCRIPTED = 10_000;
 
 /**
  * Makes a bus over Redis.
@@ -96,6 +50,12 @@ class RedisBus implements Bus {
   readonly #globs: Map<string, Set<string>> = new Map();
   readonly #patterns: PatternTrie<true> = new PatternTrie();
   #published = 0;
+  /**
+   * Topics whose node of Redis has the script for publishing, by its SHA, since this connection was made. Other topics bring the text, once: if it was missing for one message
+   * and not for the next one, because another process brought it between them, that one would be first.
+   */
+  readonly #scripted: Set<string> = new Set();
+  readonly #shas: Map<Script, string> = new Map();
   #isLost = false;
   /** Whether a ping is under way after the connection was lost. */
   #isConfirming = false;
@@ -111,11 +71,13 @@ class RedisBus implements Bus {
   async connect(id: string, events: BusEvents): Promise<void> {
     this.#id = id;
     this.#events = events;
+    for (const script of [PUBLISH, RECOVER, ANNOUNCE, OTHERS]) this.#shas.set(script, await script.sha());
     this.#link = await connectRedis(this.#client, {
       onMessage: (channel, message, isByPattern) => this.#receive(channel, message, isByPattern),
       onLost: (error) => {
         if (this.#isLost) return;
         this.#isLost = true;
+        this.#scripted.clear();
         events.onLost(error);
       },
       // In a later turn: the client subscribes again by itself, and what follows on that connection comes after it.
@@ -155,14 +117,18 @@ class RedisBus implements Bus {
     const ttl = limits.ttl < Infinity ? String(Math.max(1, Math.ceil(limits.ttl))) : '0';
     const size = String(limits.size < Infinity ? limits.size : Number.MAX_SAFE_INTEGER);
     const values = [envelope, size, ttl, channel, this.#newEpoch(), command];
-    const reply = await link.command(['EVAL', PUBLISH, '2', ...this.#keys(topic), ...values]);
+    const reply = await (this.#scripted.has(topic)
+      ? this.#run(PUBLISH, this.#keys(topic), values)
+      : this.#bring(PUBLISH, this.#keys(topic), values));
+    if (this.#scripted.size >= MOST_SCRIPTED) this.#scripted.clear();
+    if (!this.#isLost) this.#scripted.add(topic);
     const [epoch, offset] = (reply as Uint8Array[]).map(toText);
     return { epoch, offset: Number(offset) };
   }
 
   readonly history = async (topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> => {
     const from = since === undefined ? '' : String(since.offset);
-    const reply = await this.#usableLink().command(['EVAL', RECOVER, '2', ...this.#keys(topic), from, this.#newEpoch()]);
+    const reply = await this.#run(RECOVER, this.#keys(topic), [from, this.#newEpoch()]);
     const [epoch, last, time, ...entries] = reply as Uint8Array[];
     const position: Position = { epoch: toText(epoch), offset: Number(toText(last)) };
     if (since === undefined || since.epoch !== position.epoch || since.offset > position.offset) {
@@ -179,6 +145,16 @@ class RedisBus implements Bus {
     }
     const kept = envelopes.slice(-limits.size);
     return { envelopes: kept.length === position.offset - since.offset ? kept : undefined, position };
+  };
+
+  readonly presence: BusPresence = {
+    announce: async (name, ids, ttl) => {
+      await this.#run(ANNOUNCE, this.#keys(name, 'p', 'i'), [this.#id, ids.join(' '), String(ttl)]);
+    },
+    others: async (name) => {
+      const processes = await this.#run(OTHERS, this.#keys(name, 'p', 'i'), [this.#id]);
+      return (processes as Uint8Array[]).flatMap((ids) => toText(ids).split(' '));
+    },
   };
 
   async subscribe(name: string): Promise<void> {
@@ -215,10 +191,24 @@ class RedisBus implements Bus {
     return this.#link;
   }
 
-  /** Both keys in one slot of a cluster, and in that of the channel. */
-  #keys(topic: string): readonly [string, string] {
+  /** Runs a script by its SHA, or by its text if Redis does not know it. */
+  async #run(script: Script, keys: readonly string[], values: readonly (string | Uint8Array)[]): Promise<unknown> {
+    try {
+      return await this.#usableLink().command(['EVALSHA', this.#shas.get(script)!, String(keys.length), ...keys, ...values]);
+    } catch (error) {
+      if (!toError(error).message.startsWith('NOSCRIPT')) throw error;
+      return this.#bring(script, keys, values);
+    }
+  }
+
+  async #bring({ text }: Script, keys: readonly string[], values: readonly (string | Uint8Array)[]): Promise<unknown> {
+    return this.#usableLink().command(['EVAL', text, String(keys.length), ...keys, ...values]);
+  }
+
+  /** Keys in one slot of a cluster. */
+  #keys(topic: string, ...kinds: readonly string[]): string[] {
     const tagged = `${this.#prefix}{${this.#prefix}${topic}}`;
-    return [`${tagged}:s`, `${tagged}:m`];
+    return (kinds.length > 0 ? kinds : ['s', 'm']).map((kind) => `${tagged}:${kind}`);
   }
 
   #newEpoch(): string {

@@ -2,27 +2,29 @@
 
 import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
+import { Topics, type Bus, type TopicsOptions } from '../../src/topics/index.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { Engine } from './engine.ts';
 import type { BusKind } from './kinds.ts';
+import { testPresence } from './presence-rules.ts';
 
 const HISTORY: TopicsOptions = { history: { size: 1000, ttl: 600_000 } };
 const load = createRequire(import.meta.url);
 
-interface Process {
+export interface Process {
   readonly topics: Topics;
   readonly gaps: string[];
   readonly errors: Error[];
 }
 
 /** What the tests of a kind share. */
-interface Context {
+export interface Context {
   readonly kind: BusKind;
   /** Without a history, and with one if the bus keeps messages. */
   readonly modes: readonly (readonly [name: string, options: TopicsOptions])[];
   readonly engine: () => Engine;
-  start(options?: TopicsOptions): Promise<Process>;
+  /** @param adapt Changes the bus. */
+  start(options?: TopicsOptions, adapt?: (bus: Bus) => Bus): Promise<Process>;
 }
 
 let lastTopic = 0;
@@ -48,8 +50,9 @@ export function describeBus(kind: BusKind): void {
     });
     afterAll(() => engine?.remove());
 
-    async function start(options: TopicsOptions = {}): Promise<Process> {
-      const { bus, close } = await kind.create(engine?.port ?? 0, load);
+    async function start(options: TopicsOptions = {}, adapt: (bus: Bus) => Bus = (bus) => bus): Promise<Process> {
+      const { bus: own, close } = await kind.create(engine?.port ?? 0, load);
+      const bus = adapt(own);
       const topics = new Topics({ bus, ...options });
       open.push(async () => {
         await topics.close();
@@ -69,6 +72,7 @@ export function describeBus(kind: BusKind): void {
     testNames(context);
     if (kind.patterns) testPatterns(context);
     if (kind.keeps) testHistory(context);
+    if (kind.presence) testPresence(context);
     if (kind.engine) testLoss(context);
     if (kind.engine && kind.keeps) testRecoveryFromLoss(context);
   });

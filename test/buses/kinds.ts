@@ -20,6 +20,8 @@ export interface BusKind {
   readonly keeps: boolean;
   /** Whether it has patterns. */
   readonly patterns: boolean;
+  /** Whether it tells who is subscribed in other processes. */
+  readonly presence?: boolean;
   /**
    * Makes a bus, with a client of its own.
    *
@@ -46,6 +48,7 @@ export const KINDS = {
     engine: REDIS,
     keeps: true,
     patterns: true,
+    presence: true,
     async create(port, load) {
       const { createClient } = load('redis') as { createClient(options: object): NodeRedis };
       const client = createClient({ socket: { host: '127.0.0.1', port, reconnectStrategy: 50 } });
@@ -59,6 +62,7 @@ export const KINDS = {
     engine: REDIS,
     keeps: true,
     patterns: true,
+    presence: true,
     create(port, load) {
       const { Redis } = load('ioredis') as { readonly Redis: new (options: object) => IoRedis };
       const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 50 });

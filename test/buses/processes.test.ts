@@ -7,7 +7,7 @@ import { TopicClient, TOPICS_PROTOCOL } from '../../src/topics/client.ts';
 import { startProgram, type Program, type ProgramRuntime } from '../support/programs.ts';
 import { freePort, sleep } from '../support/sockets.ts';
 import { Engine } from './engine.ts';
-import { KINDS, type KindName } from './kinds.ts';
+import { KINDS, type BusKind, type KindName } from './kinds.ts';
 
 const RUNTIMES: readonly ProgramRuntime[] = ['node', 'node-24', 'deno', 'bun'];
 const CLIENTS = 120;
@@ -90,13 +90,17 @@ afterEach(async () => {
   await engine.remove();
 });
 
+async function startServers(kind: KindName): Promise<void> {
+  engine = await Engine.start(KINDS[kind].engine);
+  servers = RUNTIMES.map((runtime) => new Server(runtime, kind, engine.port));
+  await Promise.all(servers.map((server) => server.start()));
+}
+
 test.each(NAMES)(
   '%s: every subscriber gets every message once and in order, whatever is killed',
   { timeout: 180_000 },
   async (kind) => {
-    engine = await Engine.start(KINDS[kind].engine);
-    servers = RUNTIMES.map((runtime) => new Server(runtime, kind, engine.port));
-    await Promise.all(servers.map((server) => server.start()));
+    await startServers(kind);
     const urls = servers.map(({ url }) => url);
     const subscribers = Array.from({ length: CLIENTS }, (_, index) => new Subscriber(urls, 'stream', index));
     await Promise.all(subscribers.map(({ ready }) => ready));
@@ -161,5 +165,43 @@ test.each(NAMES)(
       expect(order.filter((text) => text.startsWith(prefix) && !unsure.has(text))).toEqual(own);
     }
     for (const { ws } of subscribers) ws.close();
+  },
+);
+
+test.each(NAMES.filter((name) => (KINDS[name] as BusKind).presence))(
+  '%s: every server knows who is there, and forgets the clients of a server that was killed',
+  { timeout: 180_000 },
+  async (kind) => {
+    await startServers(kind);
+    const clients = servers.map(({ url }) => [0, 1, 2].map(() => new Subscriber([url], 'room', 0)));
+    await Promise.all(clients.flat().map(({ ready }) => ready));
+    const counts = async (expected: number, alive: readonly number[]): Promise<void> => {
+      const ask = (): Promise<number[]> =>
+        Promise.all(
+          alive.map((index) =>
+            clients[index][0].topics.presence('room').then(
+              ({ count }) => count,
+              () => -1,
+            ),
+          ),
+        );
+      await expect.poll(ask, { timeout: 30_000, interval: 50 }).toEqual(alive.map(() => expected));
+    };
+    await counts(12, [0, 1, 2, 3]);
+    const presences = await Promise.all(clients.map(([{ topics }]) => topics.presence('room')));
+    const [{ ids: same }] = presences;
+    expect(new Set(same).size).toBe(12);
+    for (const { ids } of presences) expect(ids.toSorted()).toEqual(same.toSorted());
+    // Without a warning: its clients expire. Another one shuts down in order, and the last one loses clients.
+    await servers[1].kill();
+    await counts(9, [0, 2, 3]);
+    expect(await servers[2].shutdown()).toBe(0);
+    await counts(6, [0, 3]);
+    for (const { ws } of clients[3].slice(1)) ws.close();
+    await counts(4, [0, 3]);
+    // They come back.
+    await Promise.all([servers[1].start(), servers[2].start()]);
+    await counts(10, [0, 1, 2, 3]);
+    for (const { ws } of clients.flat()) ws.close();
   },
 );

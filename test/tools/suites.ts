@@ -54,6 +54,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/reconnecting/', 'test/adapters/'],
   ['src/topics/redis.ts', 'test/buses/'],
   ['src/topics/redis-clients.ts', 'test/buses/'],
+  ['src/topics/redis-scripts.ts', 'test/buses/'],
   ['src/topics/', 'test/contract/topics'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
