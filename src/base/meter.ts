@@ -77,6 +77,8 @@ export interface Handshake {
   readonly socket?: object | null | undefined;
   /** The address; of a client only. */
   readonly url?: string;
+  /** The response, as its backend has it; of a client only, once it has come. */
+  response?: unknown;
   /** Of a server: once there is one. */
   websocket?: object | undefined;
   /** Why a server has refused it. */

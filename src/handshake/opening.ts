@@ -186,6 +186,7 @@ export class OpeningState<Socket, Request, Response> {
   upgrade(response: Response, fields: HandshakeResponse, socket: Socket, rest: Uint8Array): void {
     // The backend may have reported while it was being told to stop.
     if (this.#events === null) return this.#resources.drop();
+    this.#observed!.response = response;
     if (!this.#events.onUpgrade(response, socket)) return this.abort();
     const { protocols, deflate } = this.#plan;
     const expected = { key: this.handshake.key, protocols, offeredExtensions: deflate !== undefined };
@@ -207,7 +208,9 @@ export class OpeningState<Socket, Request, Response> {
 
   /** Another response came. @param retryAfter Its Retry-After field. */
   respond(request: Request, response: Response, status: number, retryAfter: string | undefined): void {
-    if (this.#events === null || this.#events.onResponse(request, response)) return;
+    if (this.#events === null) return;
+    this.#observed!.response = response;
+    if (this.#events.onResponse(request, response)) return;
     const error: RefusalError = Object.assign(new Error(`Unexpected server response: ${status}`), { status, retryAfter });
     this.fail(error);
   }

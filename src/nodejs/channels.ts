@@ -7,6 +7,7 @@ import dc from 'node:diagnostics_channel';
 import { clientMeter, serverMeter } from '../admission/meters.ts';
 import type { Handshake, Measured, Observer, Watch } from '../base/meter.ts';
 import { MESSAGE_TEXT } from '../platform.ts';
+import { NetworkPanel } from './inspector.ts';
 
 type Channel = ReturnType<typeof dc.channel>;
 
@@ -27,6 +28,8 @@ class ChannelObserver implements Observer {
   readonly #tracing: ReturnType<typeof dc.tracingChannel>;
   /** Handshakes whose begin was traced. */
   readonly #traced: WeakSet<Handshake> = new WeakSet();
+  /** Of clients only: DevTools has no servers. */
+  readonly #panel: NetworkPanel | null;
 
   constructor(role: 'client' | 'server') {
     const channel = (name: string): Channel => dc.channel(`wasock:${role}:${name}`);
@@ -36,10 +39,12 @@ class ChannelObserver implements Observer {
     this.#open = channel('open');
     this.#close = channel('close');
     this.#error = channel('error');
+    this.#panel = role === 'client' ? new NetworkPanel() : null;
     this.#tracing = dc.tracingChannel(`wasock:${role}:handshake`);
   }
 
   begin(handshake: Handshake, run: () => void): void {
+    this.#panel?.begin(handshake);
     if (this.#upgrade.hasSubscribers) this.#upgrade.publish(handshake);
     const { start, end, asyncStart, asyncEnd, error } = this.#tracing;
     // `hasSubscribers` of a tracing channel is newer than Node.js 20.
@@ -55,8 +60,9 @@ class ChannelObserver implements Observer {
   }
 
   end(handshake: Handshake): void {
-    const isRefused = handshake.reason !== undefined || handshake.error !== undefined;
-    if (isRefused && this.#refused.hasSubscribers) this.#refused.publish(handshake);
+    const hasFailed = handshake.reason !== undefined || handshake.error !== undefined;
+    this.#panel?.end(handshake, hasFailed);
+    if (hasFailed && this.#refused.hasSubscribers) this.#refused.publish(handshake);
     if (!this.#traced.delete(handshake)) return;
     const { asyncStart, asyncEnd, error } = this.#tracing;
     if (handshake.error !== undefined) error.publish(handshake);
@@ -64,7 +70,9 @@ class ChannelObserver implements Observer {
     asyncEnd.publish(handshake);
   }
 
-  open({ websocket }: Measured, handshake: Handshake | undefined): void {
+  open(session: Measured, handshake: Handshake | undefined): void {
+    const { websocket } = session;
+    this.#panel?.open(session);
     if (handshake !== undefined) {
       handshake.websocket = websocket;
       this.end(handshake);
@@ -82,7 +90,9 @@ class ChannelObserver implements Observer {
     if (this.#error.hasSubscribers) this.#error.publish({ websocket, socket: socketOf(websocket), error });
   }
 
-  close({ websocket }: Measured, code: number, reason: Uint8Array, wasClean: boolean): void {
+  close(session: Measured, code: number, reason: Uint8Array, wasClean: boolean): void {
+    const { websocket } = session;
+    this.#panel?.close(session);
     if (!this.#close.hasSubscribers) return;
     this.#close.publish({ websocket, socket: socketOf(websocket), code, reason: Buffer.from(reason), wasClean });
   }

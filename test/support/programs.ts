@@ -38,8 +38,8 @@ async function bundleProgram(entry: string, adapter: string): Promise<string> {
   const choice: Plugin = {
     name: 'adapter',
     setup(program) {
-      program.onResolve({ filter: /\/adapters\/node\/index\.ts$/ }, () => ({
-        path: join(ROOT, `adapters/${adapter}/index.ts`),
+      program.onResolve({ filter: /\/adapters\/node\/(index|w3c)\.ts$/ }, ({ path }) => ({
+        path: join(ROOT, `adapters/${adapter}`, basename(path)),
       }));
     },
   };
@@ -67,8 +67,13 @@ export interface Program {
   close(): Promise<void>;
 }
 
-/** Starts `entry`, a path in the repository, on `runtime`. `argument` is given to it as JSON. */
-export async function startProgram(entry: string, runtime: ProgramRuntime, argument: object): Promise<Program> {
+/** Starts `entry`, a path in the repository, on `runtime`. `argument` is given to it as JSON. @param flags Of the runtime. */
+export async function startProgram(
+  entry: string,
+  runtime: ProgramRuntime,
+  argument: object,
+  flags: readonly string[] = [],
+): Promise<Program> {
   const { adapter, binary, args } = RUNTIMES[runtime];
   const path = binary();
   if (!existsSync(path))
@@ -76,7 +81,7 @@ export async function startProgram(entry: string, runtime: ProgramRuntime, argum
   const folder = await mkdtemp(join(tmpdir(), 'wasock-program-'));
   const file = join(folder, 'program.mjs');
   await writeFile(file, await bundled(entry, adapter));
-  const child: ChildProcess = spawn(path, [...args, file, JSON.stringify(argument)], { cwd: folder, stdio: 'pipe' });
+  const child: ChildProcess = spawn(path, [...args, ...flags, file, JSON.stringify(argument)], { cwd: folder, stdio: 'pipe' });
   let errors = '';
   child.stderr!.on('data', (chunk: Uint8Array) => (errors += new TextDecoder().decode(chunk)));
   child.stdin!.on('error', () => {});
