@@ -83,6 +83,7 @@ const JOINED = [
   '/reconnecting',
   '/topics',
   '/topics/client',
+  '/topics/local',
   '/topics/redis',
   '/websocket',
   '/websocket/lib/browser',

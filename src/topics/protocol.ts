@@ -40,7 +40,7 @@ export function fromWire(data: WireData): string | Uint8Array<ArrayBuffer> {
 /** Bytes converted at a time: as many arguments as every runtime takes. */
 const PIECE = 8192;
 
-function encodeBase64(bytes: Uint8Array): string {
+export function encodeBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let start = 0; start < bytes.length; start += PIECE) {
     binary += String.fromCharCode(...bytes.subarray(start, start + PIECE));
@@ -48,7 +48,7 @@ function encodeBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 

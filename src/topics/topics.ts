@@ -136,6 +136,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   readonly #counts: Counts = { delivered: 0, dropped: 0, conflated: 0 };
   readonly #link: BusLink | null;
   #sweep: Timer | undefined;
+  #histories = 0;
   #isClosed = false;
 
   /**
@@ -396,10 +397,15 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const limits = this.#link === null ? this.#historyOf(name) : undefined;
-    const topic = { members: new Set<Member>(), history: limits && new History(limits, this.#id) };
+    const topic = { members: new Set<Member>(), history: limits && this.#newHistory(limits) };
     this.#topics.set(name, topic);
     if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, Math.min(limits.ttl, SWEEP_INTERVAL));
     return topic;
+  }
+
+  #newHistory(limits: HistoryLimits): History {
+    // A history that was forgotten and begins anew has other offsets, so another epoch.
+    return new History(limits, `${this.#id}${(this.#histories++).toString(36)}`);
   }
 
   readonly #onSweep = (): void => {

@@ -1,5 +1,6 @@
 // The buses that these tests run over. A bus has the capabilities that its kind says, and the suite goes by those, never by names.
 
+import { localBus, localHub, type LocalHub } from '../../src/topics/local.ts';
 import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
 import type { Bus } from '../../src/topics/index.ts';
 import { REDIS, type EngineKind } from './engine.ts';
@@ -41,6 +42,9 @@ interface IoRedis extends RedisClient {
   disconnect(): void;
 }
 
+/** The hub of this process, which stands for its machine. */
+let hub: LocalHub | undefined;
+
 /** By the argument that a server program is given. */
 export const KINDS = {
   redis: {
@@ -68,6 +72,26 @@ export const KINDS = {
       const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 50 });
       client.on('error', () => {});
       return Promise.resolve({ bus: redisBus(client), close: () => Promise.resolve(client.disconnect()) });
+    },
+  },
+  threads: {
+    name: 'one machine, by a BroadcastChannel',
+    keeps: true,
+    patterns: true,
+    presence: true,
+    create() {
+      hub ??= localHub();
+      return Promise.resolve({ bus: localBus(), close: () => Promise.resolve() });
+    },
+  },
+  hub: {
+    name: 'one machine, in the thread of the hub',
+    keeps: true,
+    patterns: true,
+    presence: true,
+    create() {
+      hub ??= localHub();
+      return Promise.resolve({ bus: hub.bus(), close: () => Promise.resolve() });
     },
   },
 } satisfies Record<string, BusKind>;

@@ -91,7 +91,7 @@ afterEach(async () => {
 });
 
 async function startServers(kind: KindName): Promise<void> {
-  engine = await Engine.start(KINDS[kind].engine);
+  engine = await Engine.start((KINDS[kind] as BusKind).engine!);
   servers = RUNTIMES.map((runtime) => new Server(runtime, kind, engine.port));
   await Promise.all(servers.map((server) => server.start()));
 }

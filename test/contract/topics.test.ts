@@ -158,6 +158,23 @@ describe('a history', () => {
   });
 });
 
+test('a history that was forgotten is another one when it begins again', async () => {
+  const topics = create({ history: { size: 100, ttl: 20 } });
+  const { peer } = await connect();
+  for (const text of ['1', '2', '3']) await topics.publish('t', text);
+  const { position: before } = await topics.subscribe(peer, 't');
+  await happens(async () => {
+    topics.unsubscribe(peer, 't');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { position } = await topics.subscribe(peer, 't');
+    return position!.epoch !== before!.epoch;
+  });
+  for (const text of ['a', 'b', 'c', 'd']) await topics.publish('t', text);
+  topics.unsubscribe(peer, 't');
+  // The offset is there, and it means another message.
+  expect(await topics.subscribe(peer, 't', { since: before })).toMatchObject({ recovered: false, position: { offset: 4 } });
+});
+
 describe('a slow subscriber', () => {
   /** A connection whose client does not read, with more waiting than `maxLag`. */
   async function stall(topics: Topics): Promise<Awaited<ReturnType<typeof connect>>> {
