@@ -84,6 +84,7 @@ const JOINED = [
   '/topics',
   '/topics/client',
   '/topics/local',
+  '/topics/nats',
   '/topics/redis',
   '/websocket',
   '/websocket/lib/browser',

@@ -23,6 +23,12 @@ export const REDIS: EngineKind = {
   args: (port, folder) => [`--port ${port}`, '--bind 127.0.0.1', `--dir ${folder}`, '--appendonly yes', '--appendfsync always'],
 };
 
+export const NATS: EngineKind = {
+  binary: '/usr/sbin/nats-server',
+  install: 'nats-server',
+  args: (port, folder) => ['-a 127.0.0.1', `-p ${port}`, '-js', `-sd ${folder}`],
+};
+
 export class Engine {
   readonly port: number;
   readonly #kind: EngineKind;

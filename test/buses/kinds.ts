@@ -1,9 +1,12 @@
 // The buses that these tests run over. A bus has the capabilities that its kind says, and the suite goes by those, never by names.
 
 import { localBus, localHub, type LocalHub } from '../../src/topics/local.ts';
+import { natsBus, type NatsConnection, type NatsJetStream } from '../../src/topics/nats.ts';
 import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
 import type { Bus } from '../../src/topics/index.ts';
-import { REDIS, type EngineKind } from './engine.ts';
+import { NATS, REDIS, type EngineKind } from './engine.ts';
+
+type Load = (name: string) => unknown;
 
 /** A bus with the client that it was given. */
 export interface MadeBus {
@@ -29,7 +32,7 @@ export interface BusKind {
    * @param port Of the engine, or 0.
    * @param load `require()` for packages of test/buses. They are installed for these tests alone, so types are not taken from there.
    */
-  create(port: number, load: (name: string) => unknown): Promise<MadeBus>;
+  create(port: number, load: Load): Promise<MadeBus>;
 }
 
 interface NodeRedis extends RedisClient {
@@ -44,6 +47,30 @@ interface IoRedis extends RedisClient {
 
 /** The hub of this process, which stands for its machine. */
 let hub: LocalHub | undefined;
+
+/** A connection of `@nats-io/transport-node`. */
+export interface Nats extends NatsConnection {
+  request(subject: string, payload: Uint8Array, options: object): Promise<unknown>;
+  reconnect(): Promise<void>;
+  close(): Promise<void>;
+}
+interface Nats2 extends Nats {
+  jetstream(): NatsJetStream;
+}
+interface NatsPackage<Connection> {
+  connect(options: object): Promise<Connection>;
+}
+
+function natsOptions(port: number): object {
+  return { servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1, reconnectTimeWait: 50 };
+}
+
+export async function connectNats(port: number, load: Load): Promise<{ connection: Nats; jetstream: NatsJetStream }> {
+  const { connect } = load('@nats-io/transport-node') as NatsPackage<Nats>;
+  const { jetstream } = load('@nats-io/jetstream') as { jetstream(connection: Nats): NatsJetStream };
+  const connection = await connect(natsOptions(port));
+  return { connection, jetstream: jetstream(connection) };
+}
 
 /** By the argument that a server program is given. */
 export const KINDS = {
@@ -92,6 +119,37 @@ export const KINDS = {
     create() {
       hub ??= localHub();
       return Promise.resolve({ bus: hub.bus(), close: () => Promise.resolve() });
+    },
+  },
+  nats: {
+    name: 'NATS, by the package @nats-io/transport-node',
+    engine: NATS,
+    keeps: true,
+    patterns: true,
+    async create(port, load) {
+      const { connection, jetstream } = await connectNats(port, load);
+      return { bus: natsBus(connection, { jetstream }), close: () => connection.close() };
+    },
+  },
+  natsCore: {
+    name: 'NATS without JetStream',
+    engine: NATS,
+    keeps: false,
+    patterns: true,
+    async create(port, load) {
+      const { connection } = await connectNats(port, load);
+      return { bus: natsBus(connection), close: () => connection.close() };
+    },
+  },
+  nats2: {
+    name: 'NATS, by the package nats',
+    engine: NATS,
+    keeps: true,
+    patterns: true,
+    async create(port, load) {
+      const { connect } = load('nats') as NatsPackage<Nats2>;
+      const connection = await connect(natsOptions(port));
+      return { bus: natsBus(connection, { jetstream: connection.jetstream() }), close: () => connection.close() };
     },
   },
 } satisfies Record<string, BusKind>;

@@ -57,6 +57,8 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/topics/local-hub.ts', 'test/buses/'],
   ['src/topics/local-links.ts', 'test/buses/'],
   ['src/topics/local-messages.ts', 'test/buses/'],
+  ['src/topics/nats.ts', 'test/buses/'],
+  ['src/topics/nats-history.ts', 'test/buses/'],
   ['src/topics/redis.ts', 'test/buses/'],
   ['src/topics/redis-clients.ts', 'test/buses/'],
   ['src/topics/redis-scripts.ts', 'test/buses/'],
