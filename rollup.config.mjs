@@ -170,7 +170,7 @@ const commonJsEntry = {
     if (!id.startsWith('\0cjs:')) return null;
     const path = id.slice('\0cjs:'.length);
     const source = JSON.stringify(posix.join(ROOT, `${path}.ts`));
-    const hasDefault = readFileSync(posix.join(ROOT, `${path}.ts`), 'utf8').includes('default');
+    const hasDefault = /^export (?:default\b|\{[^}]*\bdefault\b)/m.test(readFileSync(posix.join(ROOT, `${path}.ts`), 'utf8'));
     if (!isClassRequired(path)) return `export * from ${source};${hasDefault ? ` export { default } from ${source};` : ''}`;
     return `import * as all from ${source}; const { default: main, ...named } = all; ${COMPLETE} export default main;`;
   },

@@ -137,7 +137,7 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimer(resolve, milliseconds));
 }
 
-/** What a history needs of its bus. */
+/** Options of {@link NatsHistory}. */
 export interface NatsHistoryOptions {
   readonly prefix: string;
   /** Id of the process. */

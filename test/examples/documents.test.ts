@@ -30,6 +30,8 @@ async function programsIn(name: string): Promise<string[]> {
 const AMBIENT = `declare const Bun: any;
 declare const Deno: any;
 declare module 'https-proxy-agent';
+declare module '@nats-io/jetstream';
+declare module '@nats-io/transport-node';
 declare module 'redis';
 `;
 
