@@ -86,6 +86,7 @@ const JOINED = [
   '/topics/local',
   '/topics/nats',
   '/topics/redis',
+  '/topics/postgres',
   '/websocket',
   '/websocket/lib/browser',
   '/classic',

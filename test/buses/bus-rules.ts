@@ -104,6 +104,17 @@ function testMessages({ modes, start }: Context): void {
     expect(a.received).toEqual(expected);
   });
 
+  test.each(modes)('brings equal messages as often as they were published, %s', async (_, options) => {
+    const [one, two] = [await start(options), await start(options)];
+    const a = new FakeSocket();
+    const topic = newTopic();
+    await one.topics.subscribe(a, topic);
+    await Promise.all(Array.from({ length: 200 }, () => two.topics.publish(topic, 'the same')));
+    await two.topics.publish(topic, 'end');
+    await happens(() => a.received.includes('end'));
+    expect(a.received).toEqual([...Array.from({ length: 200 }, () => 'the same'), 'end']);
+  });
+
   test.each(modes)('brings all bytes, and text of every width, %s', async (_, options) => {
     const [one, two] = [await start(options), await start(options)];
     const a = new FakeSocket();

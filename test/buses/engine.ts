@@ -1,11 +1,12 @@
 // Engines from Debian packages, started by the tests on free ports of the loopback.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { answers, freePort, sleep } from '../support/sockets.ts';
 
 /** A kind of engine. */
@@ -15,7 +16,17 @@ export interface EngineKind {
   readonly install: string;
   /** Arguments of the program. @param folder Its data, which outlive a restart. */
   args(port: number, folder: string): readonly string[];
+  /** A program that makes the data before the first start, with its arguments. */
+  prepare?(folder: string): readonly string[];
+  /** A program that succeeds once the engine can be used, with its arguments. Default: it can once it listens. */
+  ready?(port: number): readonly string[];
+  /** The user to run it as if these tests run as root, which it refuses. */
+  readonly user?: string;
+  /** The signal that ends it with all its processes. Default `'SIGKILL'`. */
+  readonly stop?: NodeJS.Signals;
 }
+
+const run = promisify(execFile);
 
 export const REDIS: EngineKind = {
   binary: '/usr/bin/redis-server',
@@ -29,49 +40,120 @@ export const NATS: EngineKind = {
   args: (port, folder) => ['-a 127.0.0.1', `-p ${port}`, '-js', `-sd ${folder}`],
 };
 
+/** The newest PostgreSQL: Debian has a folder for the programs of each version. */
+function postgresFolder(): string {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root) : [];
+  const installed = versions.filter((version) => existsSync(join(root, version, 'bin/postgres')));
+  return join(root, String(Math.max(...installed.map(Number), 0)), 'bin');
+}
+const POSTGRES_FOLDER = postgresFolder();
+
+export const POSTGRES: EngineKind = {
+  binary: join(POSTGRES_FOLDER, 'postgres'),
+  install: 'postgresql',
+  user: 'postgres',
+  stop: 'SIGQUIT',
+  // What a process has written outlives the process without fsync.
+  args: (port, folder) => [
+    `-D ${folder}`,
+    `-p ${port}`,
+    '-c listen_addresses=127.0.0.1',
+    '-c unix_socket_directories=',
+    '-c fsync=off',
+    '-c dynamic_shared_memory_type=mmap',
+  ],
+  prepare: (folder) => [
+    join(POSTGRES_FOLDER, 'initdb'),
+    '-D',
+    folder,
+    '--username=wasock',
+    '--auth=trust',
+    '--encoding=UTF8',
+    '--no-locale',
+    '--no-sync',
+  ],
+  ready: (port) => [join(POSTGRES_FOLDER, 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', String(port)],
+};
+
 export class Engine {
   readonly port: number;
   readonly #kind: EngineKind;
   readonly #folder: string;
+  readonly #owner: { readonly uid?: number; readonly gid?: number };
   #process: ChildProcess | undefined;
 
-  private constructor(kind: EngineKind, port: number, folder: string) {
+  private constructor(kind: EngineKind, port: number, folder: string, owner: { readonly uid?: number; readonly gid?: number }) {
     this.#kind = kind;
     this.port = port;
     this.#folder = folder;
+    this.#owner = owner;
   }
 
   static async start(kind: EngineKind): Promise<Engine> {
     if (!existsSync(kind.binary)) throw new Error(`${kind.binary} is missing: apt-get install ${kind.install}`);
-    const engine = new Engine(kind, await freePort(), await mkdtemp(join(tmpdir(), 'wasock-engine-')));
+    const folder = await mkdtemp(join(tmpdir(), 'wasock-engine-'));
+    const engine = new Engine(kind, await freePort(), folder, await ownerOf(folder, kind));
+    if (kind.prepare !== undefined) {
+      const [program, ...args] = kind.prepare(folder);
+      await run(program, args, { cwd: folder, ...engine.#owner });
+    }
     await engine.restart();
     return engine;
   }
 
   /** Starts it with the data of before. */
   async restart(): Promise<void> {
-    const { binary, args } = this.#kind;
-    this.#process = spawn(
-      binary,
-      args(this.port, this.#folder).flatMap((arg) => arg.split(' ')),
-      { stdio: 'ignore' },
-    );
     for (let tries = 0; tries < 400; tries++) {
-      if (await answers(this.port)) return;
+      // It may refuse to start while processes of the one that was killed are there.
+      if (!this.#isRunning) this.#spawn();
       await sleep(50);
+      if (this.#isRunning && (await this.#isReady())) return;
     }
-    throw new Error(`${binary} does not listen`);
+    throw new Error(`${this.#kind.binary} does not listen`);
   }
 
   /** Ends it without a warning. */
   async kill(): Promise<void> {
-    const ended = once(this.#process!, 'exit');
-    this.#process!.kill('SIGKILL');
-    await ended;
+    await this.#end('SIGKILL');
   }
 
   async remove(): Promise<void> {
-    if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.kill();
+    if (this.#isRunning) await this.#end(this.#kind.stop ?? 'SIGKILL');
     await rm(this.#folder, { recursive: true, force: true });
   }
+
+  get #isRunning(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
+  #spawn(): void {
+    const { binary, args } = this.#kind;
+    const words = args(this.port, this.#folder).flatMap((arg) => arg.split(' '));
+    this.#process = spawn(binary, words, { stdio: 'ignore', cwd: this.#folder, ...this.#owner });
+  }
+
+  async #isReady(): Promise<boolean> {
+    const { ready } = this.#kind;
+    if (ready === undefined) return answers(this.port);
+    const [program, ...args] = ready(this.port);
+    return run(program, args).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const ended = once(this.#process!, 'exit');
+    this.#process!.kill(signal);
+    await ended;
+  }
+}
+
+/** Gives the folder to the user of the engine. @returns The user, if it is not that of these tests. */
+async function ownerOf(folder: string, { user }: EngineKind): Promise<{ readonly uid?: number; readonly gid?: number }> {
+  if (user === undefined || process.getuid?.() !== 0) return {};
+  const [uid, gid] = await Promise.all(['-u', '-g'].map(async (kind) => Number((await run('id', [kind, user])).stdout)));
+  await chown(folder, uid, gid);
+  return { uid, gid };
 }

@@ -2,9 +2,10 @@
 
 import { localBus, localHub, type LocalHub } from '../../src/topics/local.ts';
 import { natsBus, type NatsConnection, type NatsJetStream } from '../../src/topics/nats.ts';
+import { postgresBus, type PostgresPool } from '../../src/topics/postgres.ts';
 import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
 import type { Bus } from '../../src/topics/index.ts';
-import { NATS, REDIS, type EngineKind } from './engine.ts';
+import { NATS, POSTGRES, REDIS, type EngineKind } from './engine.ts';
 
 type Load = (name: string) => unknown;
 
@@ -43,6 +44,10 @@ interface NodeRedis extends RedisClient {
 interface IoRedis extends RedisClient {
   on(event: string, listener: () => void): unknown;
   disconnect(): void;
+}
+interface PgPool extends PostgresPool {
+  on(event: string, listener: () => void): unknown;
+  end(): Promise<void>;
 }
 
 /** The hub of this process, which stands for its machine. */
@@ -150,6 +155,19 @@ export const KINDS = {
       const { connect } = load('nats') as NatsPackage<Nats2>;
       const connection = await connect(natsOptions(port));
       return { bus: natsBus(connection, { jetstream: connection.jetstream() }), close: () => connection.close() };
+    },
+  },
+  postgres: {
+    name: 'PostgreSQL, by the package pg',
+    engine: POSTGRES,
+    keeps: true,
+    patterns: true,
+    presence: true,
+    create(port, load) {
+      const { Pool } = load('pg') as { readonly Pool: new (options: object) => PgPool };
+      const pool = new Pool({ host: '127.0.0.1', port, user: 'wasock', database: 'postgres', max: 4 });
+      pool.on('error', () => {});
+      return Promise.resolve({ bus: postgresBus(pool, { create: true }), close: () => pool.end() });
     },
   },
 } satisfies Record<string, BusKind>;

@@ -12,7 +12,7 @@ import { KINDS, type BusKind, type KindName } from './kinds.ts';
 const RUNTIMES: readonly ProgramRuntime[] = ['node', 'node-24', 'deno', 'bun'];
 const CLIENTS = 120;
 /** One kind for each engine that can be killed and keeps messages. */
-const NAMES: readonly KindName[] = ['redis', 'nats'];
+const NAMES: readonly KindName[] = ['redis', 'nats', 'postgres'];
 
 /** A server process that can be started again on its port. */
 class Server {
