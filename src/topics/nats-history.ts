@@ -9,13 +9,14 @@ import type { BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { decodeStored, encodeStored, subjectOf, type Stored } from './nats-messages.ts';
-
-/** A client of JetStream: `jetstream(connection)` of the package `@nats-io/jetstream`, or `connection.jetstream()` of `nats` 2. */
-export interface NatsJetStream {
-  publish(subject: string, payload?: Uint8Array, options?: object): Promise<{ readonly seq: number }>;
-  jetstreamManager(checkApi?: boolean): Promise<object>;
-  readonly consumers: object;
-}
+import {
+  isWrongSequence,
+  NatsStream,
+  type NatsJetStream,
+  type StreamMessage,
+  type StreamPart,
+  type UntilLost,
+} from './nats-stream.ts';
 
 /** The stream that {@link natsBus} keeps messages in. */
 export interface NatsStreamOptions {
@@ -32,62 +33,13 @@ export interface NatsStreamOptions {
   readonly keep?: number | undefined;
 }
 
-/** The members that are used of the objects of both packages. */
-interface StreamConfig {
-  readonly name: string;
-  readonly subjects: readonly string[];
-  readonly republish?: { readonly src: string; readonly dest: string };
-  /** -1 for no limit. */
-  readonly max_msgs_per_subject: number;
-  /** Nanoseconds; 0 for no limit. */
-  readonly max_age: number;
-  readonly storage: string;
-  readonly num_replicas: number;
-}
-interface StoredMessage {
-  readonly seq: number;
-  readonly data: Uint8Array;
-  readonly time: Date;
-}
-interface StreamMessage {
-  readonly data: Uint8Array;
-  readonly info: { readonly timestampNanos: number };
-}
-interface Manager {
-  readonly streams: {
-    info(name: string): Promise<{ readonly config: StreamConfig }>;
-    add(config: StreamConfig): Promise<unknown>;
-    update(name: string, config: Partial<StreamConfig>): Promise<unknown>;
-    getMessage(name: string, query: { readonly last_by_subj: string }): Promise<StoredMessage | null>;
-  };
-  readonly consumers: {
-    add(stream: string, config: object): Promise<{ readonly name: string; readonly num_pending: number }>;
-    delete(stream: string, name: string): Promise<boolean>;
-  };
-}
-interface Consumers {
-  get(stream: string, name: string): Promise<{ fetch(options: object): Promise<AsyncIterable<StreamMessage>> }>;
-}
-
-/** Codes of errors of JetStream. */
-const NO_MESSAGE = 10037;
-const STREAM_EXISTS = 10058;
-const NO_STREAM = 10059;
-const WRONG_SEQUENCE = 10071;
-
-const NANOSECONDS = 1e6;
 const DEFAULT_KEEP = 3_600_000;
-/** NATS takes no shorter one. */
-const SHORTEST_AGE = 100;
 /** Most milliseconds that a message may take to be stored while others publish to its topic. */
 const PUBLISH_TIMEOUT = 5000;
 /** Most milliseconds between two attempts. */
 const LONGEST_PAUSE = 64;
 /** Most bytes of messages that are stored as one. */
 const BATCH_BYTES = 65_536;
-/** Most messages that are asked for at a time: NATS ends connections that take too many bytes too slowly. */
-const FETCH_COUNT = 128;
-const FETCH_TIMEOUT = 2000;
 /** Most topics whose last message is remembered, so that publishing need not ask for it. */
 const MOST_WRITERS = 4096;
 
@@ -99,10 +51,11 @@ interface Last {
   readonly offset: number;
 }
 
-interface Kept {
-  readonly stored: Stored;
-  /** In milliseconds. */
-  readonly time: number;
+interface End extends Last {
+  /** Offset before the last message of the stream, which may be several of the topic. */
+  readonly base: number;
+  /** That message, if there is one. */
+  readonly messages: readonly StreamMessage[];
 }
 
 interface Waiting {
@@ -114,23 +67,11 @@ interface Waiting {
 /** Publishes the messages of one topic, one batch after the other. */
 interface Writer {
   readonly queue: Waiting[];
+  /** The end of the topic as it was known last. */
   last: Last | undefined;
+  /** Whether nothing says that it is another one now. */
+  isCurrent: boolean;
   isBusy: boolean;
-}
-
-/** The code of an error of either package. */
-function codeOf(error: unknown): number | undefined {
-  const { api_error: old, apiError } = Object(error) as {
-    api_error?: { err_code: number };
-    apiError?: () => { err_code: number };
-  };
-  return (typeof apiError === 'function' ? apiError.call(error) : old)?.err_code;
-}
-
-/** Whether nothing in the server listens to the subject of a stream: it is not there. */
-function isUnheard(error: unknown): boolean {
-  const { name, code } = Object(error) as { name?: string; code?: unknown };
-  return name === 'JetStreamNotEnabled' || code === '503' || codeOf(error) === NO_STREAM;
 }
 
 function pause(milliseconds: number): Promise<void> {
@@ -143,43 +84,41 @@ export interface NatsHistoryOptions {
   /** Id of the process. */
   readonly id: string;
   readonly stream: NatsStreamOptions;
-  /** Settles as a promise does, or rejects at once when the connection is lost. @throws {Error} if it is lost. */
-  readonly untilLost: <Value>(start: () => Promise<Value>) => Promise<Value>;
+  readonly untilLost: UntilLost;
 }
 
 export class NatsHistory {
-  readonly #jetstream: NatsJetStream;
-  readonly #options: NatsHistoryOptions;
-  readonly #name: string;
+  readonly #stream: NatsStream;
   /** In front of the subjects of stored messages. */
-  readonly #subject: string;
-  #manager: Manager | undefined;
-  /** Limits that the stream must have: the largest of all topics. */
-  readonly #needed: { size: number; age: number };
-  /** Limits that it has; undefined if it must be looked at. */
-  #known: { readonly size: number; readonly age: number } | undefined;
-  #preparing: Promise<void> | undefined;
+  readonly #prefix: string;
+  readonly #id: string;
   readonly #writers: Map<string, Writer> = new Map();
-  readonly #running: Map<string, Promise<Kept[]>> = new Map();
-  readonly #next: Map<string, Promise<Kept[]>> = new Map();
+  readonly #running: Map<string, Promise<StreamPart>> = new Map();
+  readonly #next: Map<string, Promise<StreamPart>> = new Map();
 
-  constructor(jetstream: NatsJetStream, options: NatsHistoryOptions) {
-    this.#jetstream = jetstream;
-    this.#options = options;
-    this.#name = options.stream.name ?? `${options.prefix.replaceAll('.', '-')}-history`;
-    this.#subject = `${options.prefix}.history.`;
-    this.#needed = { size: 1, age: options.stream.keep ?? DEFAULT_KEEP };
+  constructor(jetstream: NatsJetStream, { prefix, id, stream, untilLost }: NatsHistoryOptions) {
+    this.#prefix = `${prefix}.history.`;
+    this.#id = id;
+    const subject = `${this.#prefix}>`;
+    const settings = {
+      name: stream.name ?? `${prefix.replaceAll('.', '-')}-history`,
+      subjects: [subject],
+      republish: { src: subject, dest: `${prefix}.topics.>` },
+      storage: stream.storage ?? 'file',
+      num_replicas: stream.replicas ?? 1,
+    };
+    this.#stream = new NatsStream(jetstream, settings, stream.keep ?? DEFAULT_KEEP, untilLost);
   }
 
   /** Looks whether the stream is there, and makes it if not. */
   async open(): Promise<void> {
-    this.#known = undefined;
-    await this.#prepare();
+    this.#stream.reset();
+    await this.#stream.prepare();
   }
 
   /** Publishes a message. Messages that wait for another one of their topic are stored together. */
   publish(topic: string, envelope: Uint8Array, limits: HistoryLimits): Promise<Position> {
-    this.#require(limits);
+    this.#stream.require(limits.size, limits.ttl);
     const writer = this.#writerOf(topic);
     return new Promise((resolve, reject) => {
       writer.queue.push({ envelope, resolve, reject });
@@ -189,18 +128,19 @@ export class NatsHistory {
 
   /** The messages since a position. */
   async recover(topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> {
-    this.#require(limits);
-    await this.#prepare();
-    const { epoch, offset, kept: newest } = await this.#lastOrFirst(topic);
+    this.#stream.require(limits.size, limits.ttl);
+    await this.#stream.prepare();
+    const { epoch, offset, base, messages: newest } = await this.#lastOrFirst(topic);
     const position: Position = { epoch, offset };
     const missed = offset - (since?.offset ?? 0);
     if (since?.epoch !== epoch || missed < 0) return { envelopes: undefined, position };
-    const isNewest = newest !== undefined && since.offset >= newest.stored.base;
-    const all = missed === 0 ? [] : isNewest ? [newest] : await this.#readAll(topic);
-    const oldest = now() - limits.ttl;
+    const { messages, now: end } =
+      missed === 0 || since.offset >= base ? { messages: newest, now: now() } : await this.#readAll(topic);
+    const oldest = end - limits.ttl;
     const envelopes: { envelope: Uint8Array; position: Position }[] = [];
-    for (const { stored, time } of all) {
-      if (stored.epoch !== epoch || time < oldest) continue;
+    for (const { data, time } of messages) {
+      const stored = decodeStored(data);
+      if (stored?.epoch !== epoch || time < oldest) continue;
       for (const [index, envelope] of stored.envelopes.entries()) {
         const own = stored.base + 1 + index;
         if (own > since.offset && own <= offset) envelopes.push({ envelope, position: { epoch, offset: own } });
@@ -219,7 +159,7 @@ export class NatsHistory {
   #writerOf(topic: string): Writer {
     let writer = this.#writers.get(topic);
     if (writer === undefined) {
-      writer = { queue: [], last: undefined, isBusy: false };
+      writer = { queue: [], last: undefined, isCurrent: false, isBusy: false };
       this.#writers.set(topic, writer);
       for (const [other, { isBusy }] of this.#writers) {
         if (this.#writers.size <= MOST_WRITERS) break;
@@ -253,16 +193,16 @@ export class NatsHistory {
     const end = elapsed() + PUBLISH_TIMEOUT;
     for (let failures = 0; ; failures++) {
       try {
-        if (!this.#isPrepared) await this.#prepare();
-        const last = writer.last ?? (await this.#last(topic));
+        if (!this.#stream.isPrepared) await this.#stream.prepare();
+        const last = writer.isCurrent ? writer.last! : await this.#lastAfter(topic, writer.last);
         const seq = await this.#store(topic, last, envelopes);
         writer.last = { seq, epoch: last.epoch, offset: last.offset + envelopes.length };
+        writer.isCurrent = true;
         return last;
       } catch (error) {
         // If it is not known whether they are stored, the next message will see it.
-        writer.last = undefined;
-        if (isUnheard(error)) this.#known = undefined;
-        if (codeOf(error) !== WRONG_SEQUENCE) throw error;
+        writer.isCurrent = false;
+        if (!isWrongSequence(error)) throw error;
         if (elapsed() > end) throw new Error('Too many processes publish to this topic', { cause: error });
       }
       if (failures > 0) await pause(Math.random() * Math.min(2 ** failures, LONGEST_PAUSE));
@@ -270,55 +210,51 @@ export class NatsHistory {
   }
 
   /** Stores messages after `last`. @returns Their number in the stream. */
-  async #store(topic: string, last: Last, envelopes: readonly Uint8Array[]): Promise<number> {
-    const payload = encodeStored({ epoch: last.epoch, base: last.offset, envelopes });
-    const options = { expect: { lastSubjectSequence: last.seq } };
-    const subject = this.#subject + subjectOf(topic);
-    const { seq } = await this.#options.untilLost(() => this.#jetstream.publish(subject, payload, options));
-    return seq;
+  #store(topic: string, { epoch, offset, seq }: Last, envelopes: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.publish(this.#subjectOf(topic), encodeStored({ epoch, base: offset, envelopes }), seq);
   }
 
   /** The end of a topic. One without an epoch gets one, so that its position means something. */
-  async #lastOrFirst(topic: string): Promise<Last & { readonly kept?: Kept | undefined }> {
+  async #lastOrFirst(topic: string): Promise<End> {
     for (;;) {
       const last = await this.#last(topic);
-      if (last.kept !== undefined) return last;
+      if (last.messages.length > 0) return last;
       try {
-        return { ...last, seq: await this.#store(topic, last, []) };
+        await this.#store(topic, last, []);
+        return last;
       } catch (error) {
-        if (isUnheard(error)) this.#known = undefined;
-        if (codeOf(error) !== WRONG_SEQUENCE) throw error;
+        if (!isWrongSequence(error)) throw error;
       }
     }
   }
 
-  /** The end of a topic with its last message, or of a new epoch if there is none. */
-  async #last(topic: string): Promise<Last & { readonly kept: Kept | undefined }> {
-    const query = { last_by_subj: this.#subject + subjectOf(topic) };
-    let message: StoredMessage | null = null;
-    try {
-      message = await this.#options.untilLost(() => this.#manager!.streams.getMessage(this.#name, query));
-    } catch (error) {
-      if (isUnheard(error)) this.#known = undefined;
-      if (codeOf(error) !== NO_MESSAGE) throw error;
-    }
+  /** The end of a topic, or of a new epoch if messages are gone that were there: NATS may lose the last ones when its machine fails. */
+  async #lastAfter(topic: string, known: Last | undefined): Promise<Last> {
+    const last = await this.#last(topic);
+    const isShorter = known?.epoch === last.epoch && known.offset > last.offset;
+    return isShorter ? { seq: last.seq, epoch: this.#newEpoch(), offset: 0 } : last;
+  }
+
+  /** The end of a topic, or of a new epoch if it has none. */
+  async #last(topic: string): Promise<End> {
+    const message = await this.#stream.last(this.#subjectOf(topic));
     const stored = message && decodeStored(message.data);
-    if (!stored) return { seq: message?.seq ?? 0, epoch: this.#newEpoch(), offset: 0, kept: undefined };
-    const { epoch, base, envelopes } = stored;
-    return { seq: message!.seq, epoch, offset: base + envelopes.length, kept: { stored, time: message!.time.getTime() } };
+    if (!stored) return { seq: message?.seq ?? 0, epoch: this.#newEpoch(), offset: 0, base: 0, messages: [] };
+    const { base, envelopes, epoch } = stored;
+    return { seq: message.seq, epoch, offset: base + envelopes.length, base, messages: [message] };
   }
 
   /** All messages of a topic, for all that ask for them before they are asked for. */
-  #readAll(topic: string): Promise<Kept[]> {
+  #readAll(topic: string): Promise<StreamPart> {
     const running = this.#running.get(topic);
     if (running === undefined) {
-      const fetched = this.#options.untilLost(() => this.#fetch(topic)).finally(() => this.#running.delete(topic));
-      this.#running.set(topic, fetched);
-      return fetched;
+      const read = this.#stream.read(this.#subjectOf(topic), 'all').finally(() => this.#running.delete(topic));
+      this.#running.set(topic, read);
+      return read;
     }
     let next = this.#next.get(topic);
     if (next === undefined) {
-      const start = (): Promise<Kept[]> => {
+      const start = (): Promise<StreamPart> => {
         this.#next.delete(topic);
         return this.#readAll(topic);
       };
@@ -328,110 +264,12 @@ export class NatsHistory {
     return next;
   }
 
-  async #fetch(topic: string): Promise<Kept[]> {
-    const { consumers } = this.#manager!;
-    const { name, num_pending: count } = await consumers.add(this.#name, {
-      filter_subject: this.#subject + subjectOf(topic),
-      deliver_policy: 'all',
-      ack_policy: 'none',
-      inactive_threshold: 10_000 * NANOSECONDS,
-      mem_storage: true,
-      num_replicas: 1,
-    });
-    const all: Kept[] = [];
-    try {
-      const consumer = await (this.#jetstream.consumers as Consumers).get(this.#name, name);
-      while (all.length < count) {
-        const wanted = Math.min(count - all.length, FETCH_COUNT);
-        const before = all.length;
-        for await (const { data, info } of await consumer.fetch({ max_messages: wanted, expires: FETCH_TIMEOUT })) {
-          const stored = decodeStored(data);
-          if (stored !== undefined) all.push({ stored, time: info.timestampNanos / NANOSECONDS });
-        }
-        // Some are gone meanwhile.
-        if (all.length < before + wanted) break;
-      }
-    } finally {
-      // It ends by itself if this fails.
-      consumers.delete(this.#name, name).catch(() => {});
-    }
-    return all;
-  }
-
   #newEpoch(): string {
     // Unique as the process's id is: two epochs of a process differ in time.
-    return `${this.#options.id}${now().toString(36)}`;
+    return `${this.#id}${now().toString(36)}`;
   }
 
-  #require({ size, ttl }: HistoryLimits): void {
-    this.#needed.size = Math.max(this.#needed.size, size);
-    this.#needed.age = Math.max(this.#needed.age, ttl);
-  }
-
-  get #isPrepared(): boolean {
-    return this.#known !== undefined && this.#known.size >= this.#needed.size && this.#known.age >= this.#needed.age;
-  }
-
-  async #prepare(): Promise<void> {
-    while (!this.#isPrepared) {
-      this.#preparing ??= this.#options.untilLost(() => this.#makeStream()).finally(() => (this.#preparing = undefined));
-      await this.#preparing;
-    }
-  }
-
-  /** Makes the stream, or gives it larger limits. */
-  async #makeStream(): Promise<void> {
-    const { prefix, stream } = this.#options;
-    this.#manager ??= (await this.#jetstream.jetstreamManager(false)) as Manager;
-    const { streams } = this.#manager;
-    const { size, age } = { ...this.#needed };
-    const limits = {
-      max_msgs_per_subject: size < Infinity ? size : -1,
-      max_age: age < Infinity ? Math.max(SHORTEST_AGE, Math.ceil(age)) * NANOSECONDS : 0,
-    };
-    const wanted: StreamConfig = {
-      name: this.#name,
-      subjects: [`${this.#subject}>`],
-      republish: { src: `${this.#subject}>`, dest: `${prefix}.topics.>` },
-      storage: stream.storage ?? 'file',
-      num_replicas: stream.replicas ?? 1,
-      ...limits,
-    };
-    let config: StreamConfig;
-    try {
-      ({ config } = await streams.info(this.#name));
-    } catch (error) {
-      if (codeOf(error) !== NO_STREAM) throw error;
-      try {
-        await streams.add(wanted);
-      } catch (reason) {
-        // Another process has made it: look again.
-        if (codeOf(reason) !== STREAM_EXISTS) throw reason;
-        return;
-      }
-      this.#known = { size, age };
-      return;
-    }
-    const { republish, subjects } = config;
-    if (
-      subjects.join() !== wanted.subjects.join() ||
-      republish?.src !== wanted.republish!.src ||
-      republish.dest !== wanted.republish!.dest
-    ) {
-      throw new TypeError(
-        `The stream "${this.#name}" is another one: it must have the subject "${this.#subject}>", republished as "${prefix}.topics.>"`,
-      );
-    }
-    const known = {
-      size: config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity,
-      age: config.max_age > 0 ? config.max_age / NANOSECONDS : Infinity,
-    };
-    if (known.size < size || known.age < age) {
-      await streams.update(this.#name, {
-        ...(known.size < size && { max_msgs_per_subject: limits.max_msgs_per_subject }),
-        ...(known.age < age && { max_age: limits.max_age }),
-      });
-    }
-    this.#known = { size: Math.max(known.size, size), age: Math.max(known.age, age) };
+  #subjectOf(topic: string): string {
+    return this.#prefix + subjectOf(topic);
   }
 }

@@ -89,16 +89,22 @@ export function decodeStored(bytes: Uint8Array): Stored | undefined {
   return at === bytes.length && Number.isSafeInteger(base) && base >= 0 ? { epoch, base, envelopes } : undefined;
 }
 
-/** The tokens of a topic or a pattern as NATS takes them: other characters than these, and wildcards that are none, as in an URL. */
+/** The tokens of a topic or a pattern as NATS takes them: other characters than these, and wildcards that are none, as in a URL. */
 export function subjectOf(name: string): string {
   const tokens = name.split('.');
   const last = tokens.length - 1;
   return tokens
-    .map((token, index) => {
-      if (/^[\w-]+$/.test(token) || token === '*' || (token === '>' && index === last)) return token;
-      return encodeURIComponent(token).replaceAll('*', '%2A');
-    })
+    .map((token, index) => (token === '*' || (token === '>' && index === last) ? token : encodeToken(token)))
     .join('.');
+}
+
+/** The same, but a pattern is a name like others: it has no wildcards. */
+export function subjectOfName(name: string): string {
+  return name.split('.').map(encodeToken).join('.');
+}
+
+function encodeToken(token: string): string {
+  return /^[\w-]+$/.test(token) ? token : encodeURIComponent(token).replaceAll('*', '%2A');
 }
 
 /** The topic of a subject. Undefined if it is none. */

@@ -5,12 +5,14 @@ import { guard } from '../base/guard.ts';
 import { checkInteger, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
 import { defer, setTimer } from '../clock.ts';
-import type { Bus, BusEvents, BusRecovery } from './bus.ts';
+import type { Bus, BusEvents } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { isPattern } from './names.ts';
-import { NatsHistory, type NatsJetStream, type NatsStreamOptions } from './nats-history.ts';
+import { NatsHistory, type NatsStreamOptions } from './nats-history.ts';
 import { decodePayload, encodeLive, keyOf, subjectOf, topicOf } from './nats-messages.ts';
+import { NatsPresence } from './nats-presence.ts';
+import type { NatsJetStream, UntilLost } from './nats-stream.ts';
 import { PatternTrie } from './trie.ts';
 
 export type { Bus, NatsJetStream, NatsStreamOptions };
@@ -37,7 +39,7 @@ export interface NatsConnection {
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
-  /** Keeps the history of topics. Left out: there is none. */
+  /** Keeps the history of topics, and their presence. Left out: there is neither. */
   readonly jetstream?: NatsJetStream | undefined;
   /** In front of all subjects: words of letters, digits, `-` and `_`, with points between them. Default `'wasock'`. */
   readonly prefix?: string | undefined;
@@ -88,6 +90,7 @@ class NatsBus implements Bus {
   readonly #stream: NatsStreamOptions;
   #events: BusEvents | undefined;
   #stored: NatsHistory | undefined;
+  #announced: NatsPresence | undefined;
   readonly #subscriptions: Map<string, { unsubscribe(): void }> = new Map();
   readonly #patterns: PatternTrie<true> = new PatternTrie();
   /** Keys of the last messages that several subscriptions match: NATS brings one for each. */
@@ -102,6 +105,7 @@ class NatsBus implements Bus {
   #isConfirming = false;
   #isClosed = false;
   readonly history: Bus['history'];
+  readonly presence: Bus['presence'];
 
   constructor(connection: NatsConnection, options?: NatsBusOptions) {
     const given = ownOptions(options);
@@ -110,7 +114,12 @@ class NatsBus implements Bus {
     this.#connection = connection;
     this.#prefix = given.prefix ?? 'wasock';
     this.#jetstream = given.jetstream;
-    this.history = this.#jetstream && ((topic, since, limits) => this.#recover(topic, since, limits));
+    if (this.#jetstream === undefined) return;
+    this.history = async (topic, since, limits) => this.#stored!.recover(topic, since, limits);
+    this.presence = {
+      announce: async (name, ids, ttl) => this.#announced!.announce(name, ids, ttl),
+      others: async (name) => this.#announced!.others(name),
+    };
   }
 
   async connect(id: string, events: BusEvents): Promise<void> {
@@ -121,8 +130,9 @@ class NatsBus implements Bus {
     this.#watch().catch(() => {});
     void connection.closed().then((error) => this.#lose(error ?? new Error('The connection to NATS was closed')));
     if (this.#jetstream !== undefined) {
-      const untilLost = <Value>(start: () => Promise<Value>): Promise<Value> => this.#untilLost(start);
+      const untilLost: UntilLost = (start) => this.#untilLost(start);
       this.#stored = new NatsHistory(this.#jetstream, { prefix: this.#prefix, id, stream: this.#stream, untilLost });
+      this.#announced = new NatsPresence(this.#jetstream, this.#prefix, id, untilLost);
       await this.#stored.open();
     } else {
       await this.#flush();
@@ -169,11 +179,6 @@ class NatsBus implements Bus {
     for (const name of this.#subscriptions.keys()) this.#drop(name);
     this.#rejectPending(new Error('The bus is closed'));
     return Promise.resolve();
-  }
-
-  async #recover(topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> {
-    this.#check();
-    return this.#stored!.recover(topic, since, limits);
   }
 
   #drop(name: string): void {
@@ -250,6 +255,7 @@ class NatsBus implements Bus {
       try {
         await this.#connection.flush();
         this.#isLost = false;
+        this.#announced?.reset();
         await this.#stored?.open();
       } catch {
         this.#isLost = true;

@@ -131,6 +131,7 @@ export const KINDS = {
     engine: NATS,
     keeps: true,
     patterns: true,
+    presence: true,
     async create(port, load) {
       const { connection, jetstream } = await connectNats(port, load);
       return { bus: natsBus(connection, { jetstream }), close: () => connection.close() };
@@ -151,6 +152,7 @@ export const KINDS = {
     engine: NATS,
     keeps: true,
     patterns: true,
+    presence: true,
     async create(port, load) {
       const { connect } = load('nats') as NatsPackage<Nats2>;
       const connection = await connect(natsOptions(port));

@@ -22,6 +22,7 @@ interface StreamManager {
     info(name: string): Promise<{ config: Record<string, unknown>; state: { messages: number } }>;
     purge(name: string): Promise<unknown>;
     delete(name: string): Promise<unknown>;
+    deleteMessage(name: string, number: number): Promise<unknown>;
   };
 }
 
@@ -216,6 +217,21 @@ describe('NATS', () => {
     await happens(() => a.received.length === 2);
     expect([a.received, gaps]).toEqual([['1', '2'], ['t']]);
     const late = await topics.subscribe(new FakeSocket(), 't', { since: position });
+    expect([late.recovered, late.position!.offset, late.position!.epoch === position!.epoch]).toEqual([false, 1, false]);
+  });
+
+  test('a topic that has lost its last messages has another epoch', async () => {
+    const [one, two] = [await start(), await start()];
+    const a = new FakeSocket();
+    const { position } = await two.topics.subscribe(a, 't');
+    for (const text of ['1', '2', '3']) await one.topics.publish('t', text);
+    await happens(() => a.received.length === 3);
+    // The messages 1 to 3 have the numbers 2 to 4.
+    for (const number of [3, 4]) await one.manager.streams.deleteMessage(streamName(), number);
+    await one.topics.publish('t', '4');
+    await happens(() => a.received.length === 4);
+    expect([a.received, two.gaps]).toEqual([['1', '2', '3', '4'], ['t']]);
+    const late = await two.topics.subscribe(new FakeSocket(), 't', { since: { ...position!, offset: 3 } });
     expect([late.recovered, late.position!.offset, late.position!.epoch === position!.epoch]).toEqual([false, 1, false]);
   });
 

@@ -59,6 +59,8 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/topics/local-messages.ts', 'test/buses/'],
   ['src/topics/nats.ts', 'test/buses/'],
   ['src/topics/nats-history.ts', 'test/buses/'],
+  ['src/topics/nats-presence.ts', 'test/buses/'],
+  ['src/topics/nats-stream.ts', 'test/buses/'],
   ['src/topics/redis.ts', 'test/buses/'],
   ['src/topics/redis-clients.ts', 'test/buses/'],
   ['src/topics/redis-scripts.ts', 'test/buses/'],

@@ -7,6 +7,7 @@ import {
   encodeStored,
   keyOf,
   subjectOf,
+  subjectOfName,
   topicOf,
 } from '../../../src/topics/nats-messages.ts';
 
@@ -57,6 +58,10 @@ test.each([
   ['ä.\u{1f600}', '%C3%A4.%F0%9F%98%80'],
 ])('%s is the subject %s', (name, subject) => {
   expect(subjectOf(name)).toBe(subject);
+});
+
+test('a pattern as a name has no wildcards', () => {
+  expect(['a.*', 'a.>', '>', 'ä.b'].map(subjectOfName)).toEqual(['a.%2A', 'a.%3E', '%3E', '%C3%A4.b']);
 });
 
 test('each topic has a subject of its own, and each subject its topic', () => {
