@@ -58,7 +58,7 @@ function startConnecting(
 }
 
 /** @throws {TypeError} that names the unsupported option. */
-function checkPlan({ path, tls, host }: ConnectPlan): void {
+export function checkPlan({ path, tls, host }: ConnectPlan): void {
   if (path !== undefined) throw new TypeError('A worker has no Unix domain sockets');
   if (tls === undefined) return;
   const { rejectUnauthorized, servername, ...others } = tls;

@@ -14,12 +14,14 @@ export interface EdgeSocket {
   readonly opened: Promise<unknown>;
   readonly closed: Promise<unknown>;
   close(): Promise<void>;
+  /** TLS over this socket, which nothing may be reading or writing, and which was made with `starttls`. */
+  startTls?(options: { readonly expectedServerHostname: string }): EdgeSocket;
 }
 
 /** `connect` of `cloudflare:sockets`. */
 export type SocketConnect = (
   address: { readonly hostname: string; readonly port: number },
-  options: { readonly secureTransport: 'on' | 'off'; readonly allowHalfOpen: boolean },
+  options: { readonly secureTransport: 'on' | 'off' | 'starttls'; readonly allowHalfOpen: boolean },
 ) => EdgeSocket;
 
 /** Longest batch that is copied together. */

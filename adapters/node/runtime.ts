@@ -9,6 +9,7 @@ import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { checkDispatcher } from '../../src/nodejs/dispatcher.ts';
 import { startOpening } from '../../src/nodejs/opening.ts';
 import { platform } from '../../src/nodejs/platform.ts';
+import { checkProxy } from '../../src/nodejs/proxies.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { shortenUpgrades } from '../../src/nodejs/short-upgrade.ts';
 import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
@@ -25,7 +26,10 @@ export const runtime: ServerRuntime = {
   createSession: (socket, options, generateMask) => createSession(socket, options, withMasks(platform, generateMask)),
   deflateEngine,
   checkDeflateOptions,
-  checkClientOptions: (options, target) => checkDispatcher(options.dispatcher, { ...options }, target),
+  checkClientOptions(options, target) {
+    checkDispatcher(options.dispatcher, { ...options }, target);
+    checkProxy({ ...options });
+  },
   createHttpServer({ tls, headersTimeout = DEFAULT_HEADERS_TIMEOUT }) {
     // node:http takes integers, and refuses a limit for the head that is longer than that for the whole request.
     const limit = Math.min(Math.ceil(headersTimeout), LONGEST_TIME);

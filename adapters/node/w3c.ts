@@ -15,6 +15,7 @@ import {
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { startOpening } from '../../src/nodejs/opening.ts';
 import { platform } from '../../src/nodejs/platform.ts';
+import { checkProxy } from '../../src/nodejs/proxies.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts';
 
@@ -27,7 +28,7 @@ const runtime: ClientRuntime<Duplex> = {
   createSession,
   findDeflateEngine: () => deflateEngine,
   // A dispatcher has been checked by the constructor, and node:tls checks the rest.
-  checkOptions() {},
+  checkOptions: (options) => checkProxy({ ...options }),
 };
 
 /** The WebSocket of the WHATWG standard on Node.js. */

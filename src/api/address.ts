@@ -1,6 +1,7 @@
 // Where a client connects to: the URL schemes of ws 8, taken apart.
 
 import type { Target } from '../handshake/opening.ts';
+import { percentDecode } from '../handshake/percent-encoding.ts';
 
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:' };
 
@@ -40,26 +41,6 @@ export function parseAddress(address: string | URL): Target {
     defaultPort,
     path: isUnix ? (colon === -1 ? '/' : path.slice(colon + 1) || '/') : path,
     socketPath,
-    auth: url.username || url.password ? `${unescape(url.username)}:${unescape(url.password)}` : undefined,
+    auth: url.username || url.password ? `${percentDecode(url.username)}:${percentDecode(url.password)}` : undefined,
   };
-}
-
-/** Undoes percent-encoding byte by byte, as HTTP clients do; bytes that are not UTF-8 become U+FFFD. */
-function unescape(text: string): string {
-  const escaped = new TextEncoder().encode(text);
-  const bytes = new Uint8Array(escaped.length);
-  let length = 0;
-  for (let at = 0; at < escaped.length; at++) {
-    const digits = String.fromCharCode(escaped[at + 1], escaped[at + 2]);
-    const isEscape = escaped[at] === PERCENT && isHexadecimal(digits[0]) && isHexadecimal(digits[1]);
-    bytes[length++] = isEscape ? Number.parseInt(digits, 16) : escaped[at];
-    if (isEscape) at += 2;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, length));
-}
-
-const PERCENT = 0x25;
-
-function isHexadecimal(digit: string): boolean {
-  return '0123456789abcdefABCDEF'.includes(digit);
 }

@@ -129,7 +129,7 @@ export function ownOptions<Options extends object>(given: Options | null | undef
  * The options that a program gave: {@link ownOptions}, checked.
  *
  * @throws {RangeError} that names an invalid limit or time.
- * @throws {TypeError} for an unknown `bufferPolicy` or `borrowMessages`.
+ * @throws {TypeError} for an unknown `bufferPolicy` or `borrowMessages`, and a `proxy` that is none.
  */
 export function readOptions<Options extends object>(given: Options | null | undefined): Options {
   const options = ownOptions(given);
@@ -140,6 +140,10 @@ export function readOptions<Options extends object>(given: Options | null | unde
     }
     if (name === 'borrowMessages' && typeof value !== 'boolean' && value !== 'checked') {
       refuse(TypeError, name, "true, false or 'checked'", value);
+    }
+    // Without the value, which may have a password.
+    if (name === 'proxy' && typeof (value as { connect?: unknown }).connect !== 'function') {
+      throw new TypeError('The "proxy" option must be of createProxy() of wasock/proxy');
     }
   }
   return options;

@@ -108,10 +108,11 @@ export interface Network {
   /**
    * Connects. Events come after this has returned, and none after `abort()`.
    *
+   * @param direct For a {@link ProxyConnector} in the place of a network: the network.
    * @throws {TypeError} that names an option which the runtime does not support.
    * @returns A function that aborts.
    */
-  connect(plan: ConnectPlan, events: ConnectEvents): { abort(): void };
+  connect(plan: ConnectPlan, events: ConnectEvents, direct?: Network): { abort(): void };
   /** Whether clients demand a trusted certificate by default. Undefined: they do. */
   isTrustDemanded?(): boolean;
 }

@@ -90,9 +90,11 @@ export class HttpOpening implements Opening<HttpOpening> {
     this.headers = withCredentials(platform, plan.headers as HeaderValues, credentialsOf(plan));
     this.#head = this.#format(this.headers);
     const tls = readClientTls(plan.options, network.isTrustDemanded?.());
-    this.#connecting = network.connect(
+    const way = (plan.options['proxy'] ?? network) as Network;
+    this.#connecting = way.connect(
       { host: target.host, port: target.port, path: target.socketPath, tls: target.isSecure ? tls : undefined },
       { onConnect: (transport) => this.#onConnect(transport), onError: (error) => guard(platform, () => this.fail(error)) },
+      network,
     );
     this.#state.start();
   }

@@ -25,7 +25,7 @@ export interface DispatchPlan {
 
 /** Options of `http.request` and `tls.connect` that define how to connect. The dispatcher decides that instead. */
 const CONNECTION_OPTIONS: readonly string[] = (
-  'agent createConnection lookup family hints localAddress localPort socketPath servername ca cert key pfx passphrase crl dhparam ' +
+  'agent createConnection proxy lookup family hints localAddress localPort socketPath servername ca cert key pfx passphrase crl dhparam ' +
   'ciphers ecdhCurve sigalgs honorCipherOrder rejectUnauthorized checkServerIdentity secureContext secureOptions secureProtocol ' +
   'session ALPNProtocols minVersion maxVersion minDHSize requestCert maxHeaderSize insecureHTTPParser'
 ).split(' ');

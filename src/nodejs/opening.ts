@@ -19,6 +19,8 @@ import {
   type OpeningPlan,
 } from '../handshake/opening.ts';
 import { clearTimer, elapsed, setTimer } from '../clock.ts';
+import type { ProxyConnector } from '../proxy/connector.ts';
+import { proxyFromNode } from './proxies.ts';
 import { DispatchedRequest, type Dispatcher } from './dispatcher.ts';
 
 /** An opening over node:http. */
@@ -27,7 +29,7 @@ export type NodeOpeningEvents = OpeningEvents<Duplex, ClientRequest, IncomingMes
 
 /**
  * A {@link Backend} over node:http. The plan's `options` are passed on to `http.request` or `https.request`, but for `dispatcher`: an undici
- * Dispatcher that makes the request instead, and decides how to connect.
+ * Dispatcher that makes the request instead, and decides how to connect; and `proxy`, which makes the connection.
  */
 export function startOpening(given: OpeningPlan, events: NodeOpeningEvents): NodeOpening {
   const plan = readPlan(given);
@@ -76,7 +78,10 @@ function destroy(request: ClientRequest): void {
 function makeRequest(plan: OpeningPlan, own: Record<string, string>): ClientRequest {
   const { target, options } = plan;
   const dispatcher = options?.['dispatcher'] as Dispatcher | null | undefined;
-  if (!dispatcher) return (target.isSecure ? https : http).request(requestOptions(plan, own));
+  const { request: send } = target.isSecure ? https : http;
+  const proxy = (options?.['proxy'] as ProxyConnector | undefined) ?? proxyFromNode(target, options ?? {});
+  if (!dispatcher && proxy) return requestThrough(proxy, send, plan, requestOptions(plan, own));
+  if (!dispatcher) return send(requestOptions(plan, own));
   const request = new DispatchedRequest(dispatcher, {
     target,
     headers: { ...plan.headers, ...own },
@@ -86,9 +91,60 @@ function makeRequest(plan: OpeningPlan, own: Record<string, string>): ClientRequ
   return request as unknown as ClientRequest;
 }
 
+type Created = (error: Error | null, socket?: Socket) => void;
+
+/** A request over a connection that `proxy` makes. */
+function requestThrough(
+  proxy: ProxyConnector,
+  send: typeof http.request,
+  plan: OpeningPlan,
+  options: RequestOptions,
+): ClientRequest {
+  const { target } = plan;
+  const connectDirectly = options.createConnection as (given: RequestOptions) => Socket;
+  let given: RequestOptions = options;
+  let created!: Created;
+  // node:http calls it within request(), and would make an event of an exception.
+  const createConnection = (own: RequestOptions, callback: Created): void => {
+    given = own;
+    created = callback;
+  };
+  const request = send({ ...options, createConnection } as RequestOptions);
+  const { host, port, socketPath: path, isSecure } = target;
+  const tunnel = proxy.connect(
+    { host, port, path, tls: isSecure ? given : undefined },
+    {
+      onConnect(socket: Socket): void {
+        // It is paused, and node:http does not resume it.
+        request.once('socket', () => socket.resume());
+        created(null, socket);
+      },
+      onError: (error: Error) => created(error),
+    },
+    {
+      connect(): { abort(): void } {
+        created(null, connectDirectly(given));
+        return { abort() {} };
+      },
+    },
+  );
+  // node:http does not say that a request was destroyed which has no socket yet.
+  const { destroy } = request;
+  request.destroy = (error) => {
+    tunnel.abort();
+    if (!request.socket) created(error ?? hangUp());
+    return destroy.call(request, error);
+  };
+  return request;
+}
+
 function requestOptions(plan: OpeningPlan, own: Record<string, string>): RequestOptions {
   const { target } = plan;
-  const { dispatcher: _, ...others } = (plan.options ?? {}) as RequestOptions & { dispatcher?: unknown };
+  const {
+    dispatcher: _dispatcher,
+    proxy: _proxy,
+    ...others
+  } = (plan.options ?? {}) as RequestOptions & Record<string, unknown>;
   const options = ownOptions(others);
   const { createConnection, defaultPort } = options;
   return {

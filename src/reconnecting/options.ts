@@ -119,7 +119,7 @@ const DEFAULT_FINAL_CODES: NonNullable<ReconnectingOptions['finalCodes']> = [100
 const POLICIES: readonly unknown[] = ['drop-oldest', 'drop-newest', 'throw'] satisfies QueuePolicy[];
 
 /** Options that are passed on to each WebSocket. */
-const SOCKET_OPTIONS = new Set(['tls', 'dispatcher', 'perMessageDeflate', 'maxPayload', 'allowBlockedPorts']);
+const SOCKET_OPTIONS = new Set(['tls', 'dispatcher', 'proxy', 'perMessageDeflate', 'maxPayload', 'allowBlockedPorts']);
 /** Our names of options that other libraries have. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   handshakeTimeout: 'connectTimeout',

@@ -27,6 +27,7 @@ export const BELOW_API: readonly string[] = [
   'src/protocol/',
   'src/platform.ts',
   'src/admission/',
+  'src/proxy/',
 ];
 
 const FACADES = {
@@ -70,6 +71,11 @@ export const ROOMS: readonly Room[] = [
     area: 'src/admission/',
     holds: "limits of a server, its clients' addresses, its shutdown; no sockets",
     mayImport: ['src/base/', 'src/clock.ts', 'src/handshake/', 'src/platform.ts'],
+  },
+  {
+    area: 'src/proxy/',
+    holds: 'proxies of clients: HTTP CONNECT, SOCKS 5, NO_PROXY; no sockets',
+    mayImport: ['src/base/', 'src/handshake/', 'src/admission/address.ts'],
   },
   {
     area: 'src/protocol/',
@@ -128,6 +134,12 @@ export const ROOMS: readonly Room[] = [
     mayImport: ['src/base/', 'src/platform.ts', 'src/handshake/', 'src/admission/'],
   },
   {
+    area: 'src/tunnel/',
+    holds: 'tunnels through proxies by `node:` modules, on every runtime that has them',
+    mayImport: [...BELOW_API, 'src/http1/network.ts'],
+    modules: ['node:net', 'node:tls'],
+  },
+  {
     area: 'src/nodejs/lowlevel/',
     holds: 'the low-level classes of ws',
     mayImport: [...BELOW_API, 'src/nodejs/', 'src/api/ws/'],
@@ -136,7 +148,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'src/nodejs/',
     holds: 'sockets, HTTP and strings by `node:` modules, on every runtime that has them',
-    mayImport: BELOW_API,
+    mayImport: [...BELOW_API, 'src/tunnel/'],
     modules: ['node:'],
   },
   {
@@ -179,7 +191,7 @@ export const ROOMS: readonly Room[] = [
   {
     area: 'adapters/browser/',
     holds: 'browsers: their own WebSocket, entry points',
-    mayImport: ['src/api/', 'src/base/', 'src/platform.ts', 'src/reconnecting/'],
+    mayImport: ['src/api/', 'src/base/', 'src/platform.ts', 'src/proxy/', 'src/reconnecting/'],
   },
 ];
 

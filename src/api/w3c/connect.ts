@@ -1,6 +1,7 @@
 // The seam between the W3C face and an adapter: how a WebSocket object comes by its connection. Types only.
 
 import type { BorrowMode } from '../../base/options.ts';
+import type { ProxyConnector } from '../../proxy/connector.ts';
 import type { Session } from '../../platform.ts';
 import type { HeartbeatOptions } from '../../protocol/heartbeat.ts';
 
@@ -21,6 +22,8 @@ export interface ConnectOptions {
    * excludes `tls`. Default: none.
    */
   readonly dispatcher?: RequestDispatcher | undefined;
+  /** A proxy to connect through: `createProxy(url)` or `proxyFromEnvironment()` of `wasock/proxy`. Default: none. */
+  readonly proxy?: ProxyConnector | undefined;
   /** Whether to offer permessage-deflate (RFC 7692). Default true. */
   readonly perMessageDeflate?: boolean;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */

@@ -41,7 +41,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
       deflate: makeEngine && {},
       headers,
       handshakeTimeout,
-      options: { ...tls, dispatcher },
+      options: { ...tls, dispatcher, proxy: options.proxy },
     };
     const opening = runtime.startOpening(plan, {
       websocket,

@@ -6,6 +6,7 @@ import type { createConnection } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { AdmissionOptions } from '../../admission/options.ts';
 import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
+import type { ProxyConnector } from '../../proxy/connector.ts';
 import type { CompressionOptions } from '../../protocol/compression.ts';
 import { heartbeatSettings, type HeartbeatOptions } from '../../protocol/heartbeat.ts';
 import type { AllowedOrigins } from './origins.ts';
@@ -71,6 +72,11 @@ export interface ClientOptions extends ConnectionSettings, RequestSettings, Secu
    * `createConnection` and the options of TLS. Default: none.
    */
   dispatcher?: { dispatch(options: object, handler: object): boolean } | undefined;
+  /**
+   * A proxy to connect through: `createProxy(url)` or `proxyFromEnvironment()` of `wasock/proxy`. Excludes `dispatcher`, and on Node.js `agent`, `createConnection`
+   * and similar ones. Default: none. Beyond ws.
+   */
+  proxy?: ProxyConnector | undefined;
   finishRequest?: FinishRequestCallback | undefined;
 }
 
