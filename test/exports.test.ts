@@ -87,6 +87,7 @@ const JOINED = [
   '/topics/nats',
   '/topics/redis',
   '/topics/postgres',
+  '/proxy',
   '/websocket',
   '/websocket/lib/browser',
   '/classic',

@@ -129,11 +129,11 @@ function requestThrough(
     },
   );
   // node:http does not say that a request was destroyed which has no socket yet.
-  const { destroy } = request;
+  const { destroy: destroyRequest } = request;
   request.destroy = (error) => {
     tunnel.abort();
     if (!request.socket) created(error ?? hangUp());
-    return destroy.call(request, error);
+    return destroyRequest.call(request, error);
   };
   return request;
 }

@@ -39,8 +39,10 @@ const CONNECTION_OPTIONS: readonly string[] = [
  * @throws {TypeError} if they contradict each other.
  */
 export function checkProxy(options: Readonly<Record<string, unknown>>): void {
-  const other = options['proxy'] && CONNECTION_OPTIONS.find((name) => options[name] !== undefined);
-  if (other) throw new TypeError(`The options proxy and ${other} exclude each other: the proxy decides how to connect`);
+  if (options['proxy'] === undefined) return;
+  const other = CONNECTION_OPTIONS.find((name) => options[name] !== undefined);
+  if (other !== undefined)
+    throw new TypeError(`The options proxy and ${other} exclude each other: the proxy decides how to connect`);
 }
 
 /** An Agent, as Node.js has it from version 24 on. */

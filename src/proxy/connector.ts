@@ -82,9 +82,7 @@ export function bindProxies<Plan extends ConnectionPlan, Events>(
           const plan = given_ as Plan;
           const server = servers[Number(plan.tls !== undefined)];
           const isDirect = server === undefined || plan.path !== undefined || exceptions.has(plan);
-          return isDirect
-            ? (direct as ProxyConnector).connect(plan, events as object, direct)
-            : open(server, plan, events as Events);
+          return isDirect ? (direct as ProxyConnector).connect(plan, events, direct) : open(server, plan, events as Events);
         },
       };
     },

@@ -22,7 +22,9 @@ export function proxyOf(variables: Variables, isSecure: boolean): string | undef
 /** An entry of NO_PROXY. */
 interface Exception {
   readonly port: number | undefined;
-  /** `*`, or a name that stands for itself and for all names below it. */
+  /** `*`: all hosts. */
+  readonly isForAll: boolean;
+  /** Stands for itself and for all names below it. */
   readonly name: string;
   readonly network: Network | undefined;
   /** First and last address. */
@@ -44,8 +46,7 @@ export class Exceptions {
     return this.#entries.some(
       (entry) =>
         (entry.port === undefined || entry.port === port) &&
-        (entry.name === '*' ||
-          (address === undefined ? isBelow(name, entry.name) : isAmong(address, entry.network, entry.range))),
+        (entry.isForAll || (address === undefined ? isBelow(name, entry.name) : isAmong(address, entry.network, entry.range))),
     );
   }
 }
@@ -60,6 +61,7 @@ function parseException(text: string): Exception {
   const [first, last] = host.split('-').map(parseAddress);
   return {
     port: hasPort ? Number(digits) : undefined,
+    isForAll: host === '*',
     name: withoutEndDot(host.replace(/^\*?\./, '')),
     network: parseNetwork(host),
     range: first !== undefined && last !== undefined ? [first, last] : undefined,

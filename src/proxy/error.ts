@@ -4,7 +4,7 @@
 interface ProxyErrorInit {
   /** Scheme, host and port of the proxy. */
   readonly proxy: string;
-  /** What went wrong, as the rest of a sentence whose subject is the proxy. */
+  /** The failure, as the rest of a sentence whose subject is the proxy. */
   readonly reason: string;
   /** Status code of the proxy's response to CONNECT, if it refused. */
   readonly status?: number | undefined;

@@ -1,4 +1,4 @@
-// What every entry point `wasock/proxy` exports besides its functions.
+// Types and errors of every entry point `wasock/proxy`.
 
 export type { EnvironmentProxyOptions, ProxyConnector } from './connector.ts';
 export { ProxyError } from './error.ts';

@@ -110,7 +110,7 @@ function readCredentials({ username, password }: URL, isSocks: boolean): ProxySe
 function readFields(headers: ProxyOptions['headers']): ProxyServer['fields'] {
   if (headers === undefined || headers === null) return [];
   if (typeof headers !== 'object') refuse(TypeError, 'headers', 'an object', headers);
-  const entries = Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : Object.entries(headers);
+  const entries = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
   for (const [name, value] of entries) {
     if (!isToken(name)) throw new TypeError(`Invalid name of a header field: ${JSON.stringify(name)}`);
     if (typeof value !== 'string' || !isFieldValue(value)) throw new TypeError(`Invalid value of the header field ${name}`);

@@ -5,6 +5,8 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, type ClientOptions } from '../../adapters/node/index.ts';
+import { createProxy } from '../../adapters/node/proxy.ts';
+import { answerWith, ForwardProxy } from '../support/forward-proxies.ts';
 import { frame } from '../support/frames.ts';
 import {
   eventually,
@@ -151,6 +153,19 @@ test('4.1-a client refuses a URI with invalid parts before it connects', () => {
 test('3-a client refuses a URI with a fragment', () => {
   expect(() => new WebSocket('ws://127.0.0.1/#there')).toThrow(SyntaxError);
   expect(() => new WebSocket('wss://127.0.0.1/path?query#x')).toThrow(SyntaxError);
+});
+
+test('4.1-c client asks a configured proxy to connect to host and port, also without TLS to the server', async () => {
+  const proxy = await ForwardProxy.start({ answer: answerWith('HTTP/1.1 403 Forbidden\r\n\r\n') });
+  onTestFinished(() => proxy.close());
+  for (const url of ['ws://server.example/chat', 'wss://server.example/chat']) {
+    const ws = new WebSocket(url, { proxy: createProxy(proxy.url()) });
+    await new Promise((resolve) => ws.on('error', resolve));
+  }
+  expect(proxy.heads).toEqual([
+    'CONNECT server.example:80 HTTP/1.1\r\nHost: server.example:80',
+    'CONNECT server.example:443 HTTP/1.1\r\nHost: server.example:443',
+  ]);
 });
 
 test('4.1-p 6.1-a client sends nothing before the answer has come', async () => {

@@ -383,7 +383,6 @@ describe.each(FACES)('%s client', (_face, connect) => {
     ['http_proxy before HTTP_PROXY', { http_proxy: 'P', HTTP_PROXY: 'http://127.0.0.1:1' }, false, 1],
     ['HTTPS_PROXY for wss:', { HTTPS_PROXY: 'P', HTTP_PROXY: 'http://127.0.0.1:1' }, true, 1],
     ['no HTTPS_PROXY for ws:', { HTTPS_PROXY: 'http://127.0.0.1:1' }, false, 0],
-    ['no HTTP_PROXY for wss:', { HTTP_PROXY: 'http://127.0.0.1:1' }, true, 0],
     ['NO_PROXY', { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: 'example.com, localhost' }, false, 0],
     ['a URL without a scheme', { HTTP_PROXY: 'A' }, false, 1],
     ['nothing', {}, false, 0],

@@ -32,10 +32,9 @@ export class ForwardProxy {
   }
 
   static async start({ isSecure = false, answer = openTunnel }: ProxyPlan = {}): Promise<ForwardProxy> {
-    let proxy: ForwardProxy;
-    const onClient = (client: Socket): void => proxy.#serve(client, answer);
-    const server = isSecure ? createTlsServer({ cert: certificate, key }, onClient) : createServer(onClient);
-    proxy = new ForwardProxy(server, await listen(server), isSecure);
+    const server = isSecure ? createTlsServer({ cert: certificate, key }) : createServer();
+    const proxy = new ForwardProxy(server, await listen(server), isSecure);
+    server.on(isSecure ? 'secureConnection' : 'connection', (client: Socket) => proxy.#serve(client, answer));
     return proxy;
   }
 
@@ -120,12 +119,12 @@ export class SocksProxy {
 
   /** @param credentials `user:password` that it demands. @param reply Bytes in the place of its last answer, as hexadecimal digits. */
   static async start(credentials?: string, reply?: string): Promise<SocksProxy> {
-    let proxy: SocksProxy;
-    const server = createServer((client) => {
+    const server = createServer();
+    const proxy = new SocksProxy(server, await listen(server));
+    server.on('connection', (client) => {
       proxy.#clients.add(client.on('error', () => {}));
       proxy.#serve(client, credentials, reply);
     });
-    proxy = new SocksProxy(server, await listen(server));
     return proxy;
   }
 

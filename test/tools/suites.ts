@@ -61,6 +61,8 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/topics/nats-history.ts', 'test/buses/'],
   ['src/topics/nats-presence.ts', 'test/buses/'],
   ['src/topics/nats-stream.ts', 'test/buses/'],
+  ['src/proxy/', 'test/unit/proxy/'],
+  ['src/tunnel/', 'test/adapters/deno/proxy-rules'],
   ['src/topics/redis.ts', 'test/buses/'],
   ['src/topics/redis-clients.ts', 'test/buses/'],
   ['src/topics/redis-scripts.ts', 'test/buses/'],
