@@ -4,7 +4,7 @@
 import { guard } from '../base/guard.ts';
 import { checkInteger, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
-import { defer, setTimer } from '../clock.ts';
+import { defer, immediate, setTimer } from '../clock.ts';
 import type { Bus, BusEvents } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
@@ -24,6 +24,15 @@ export interface NatsMessage {
   readonly headers?: { get(name: string): string } | undefined;
 }
 
+/** An event of a connection. */
+export interface NatsStatus {
+  readonly type: string;
+  /** Of `@nats-io/nats-core`, if the type is `'error'`. */
+  readonly error?: Error | undefined;
+  /** Of `nats` 2, if a permission is missing. */
+  readonly permissionContext?: { readonly operation: string; readonly subject: string } | undefined;
+}
+
 /** A connection of the package `@nats-io/nats-core` 3, which those for runtimes have, or `nats` 2. The program makes it and closes it. */
 export interface NatsConnection {
   publish(subject: string, payload?: Uint8Array): void;
@@ -32,7 +41,7 @@ export interface NatsConnection {
     options?: { callback?: (error: Error | null, message: NatsMessage) => void },
   ): { unsubscribe(): void };
   flush(): Promise<void>;
-  status(): AsyncIterable<{ readonly type: string }>;
+  status(): AsyncIterable<NatsStatus>;
   closed(): Promise<void | Error>;
   isClosed(): boolean;
 }
@@ -99,6 +108,8 @@ class NatsBus implements Bus {
   #flushing: Promise<void> | undefined;
   /** Called with the error when the connection is lost. */
   readonly #pending: Set<(error: Error) => void> = new Set();
+  /** The last subject that the user of the connection may not publish on. */
+  #forbidden: string | undefined;
   #isConnected = true;
   /** Whether it is lost, or was lost and is not yet confirmed. */
   #isLost = false;
@@ -134,9 +145,18 @@ class NatsBus implements Bus {
       this.#stored = new NatsHistory(this.#jetstream, { prefix: this.#prefix, id, stream: this.#stream, untilLost });
       this.#announced = new NatsPresence(this.#jetstream, this.#prefix, id, untilLost);
       await this.#stored.open();
-    } else {
-      await this.#flush();
     }
+    await this.#checkPermission(id);
+  }
+
+  /** NATS drops a message that its user may not publish, and tells it apart from the message. So one that nothing receives is published first. */
+  async #checkPermission(id: string): Promise<void> {
+    const subject = this.#subjectOf(id);
+    this.#connection.publish(subject, new Uint8Array());
+    await this.#flush();
+    // The event of the connection comes in the same turn.
+    await new Promise<void>((resolve) => immediate(resolve));
+    if (this.#forbidden === subject) throw new Error(`The user of the connection to NATS may not publish on "${subject}"`);
   }
 
   async publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Promise<Position | undefined> {
@@ -228,8 +248,10 @@ class NatsBus implements Bus {
   }
 
   async #watch(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
+    for await (const { error, permissionContext, type } of this.#connection.status()) {
       if (this.#isClosed) return;
+      const { operation, subject } = permissionContext ?? (Object(error) as { operation?: string; subject?: string });
+      if (operation === 'publish') this.#forbidden = subject;
       if (type === 'disconnect') {
         this.#isConnected = false;
         this.#lose(new Error('The connection to NATS was lost'));

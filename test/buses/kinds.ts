@@ -66,15 +66,29 @@ interface NatsPackage<Connection> {
   connect(options: object): Promise<Connection>;
 }
 
-function natsOptions(port: number): object {
-  return { servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1, reconnectTimeWait: 50 };
+interface NatsUser {
+  readonly user?: string;
+  readonly pass?: string;
+}
+function natsOptions(port: number, user?: NatsUser): object {
+  return { servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1, reconnectTimeWait: 50, ...user };
 }
 
-export async function connectNats(port: number, load: Load): Promise<{ connection: Nats; jetstream: NatsJetStream }> {
+export async function connectNats(
+  port: number,
+  load: Load,
+  user?: NatsUser,
+): Promise<{ connection: Nats; jetstream: NatsJetStream }> {
   const { connect } = load('@nats-io/transport-node') as NatsPackage<Nats>;
   const { jetstream } = load('@nats-io/jetstream') as { jetstream(connection: Nats): NatsJetStream };
-  const connection = await connect(natsOptions(port));
+  const connection = await connect(natsOptions(port, user));
   return { connection, jetstream: jetstream(connection) };
+}
+
+/** By the older package. */
+export async function connectNats2(port: number, load: Load, user?: NatsUser): Promise<Nats2> {
+  const { connect } = load('nats') as NatsPackage<Nats2>;
+  return await connect(natsOptions(port, user));
 }
 
 /** By the argument that a server program is given. */
@@ -154,8 +168,7 @@ export const KINDS = {
     patterns: true,
     presence: true,
     async create(port, load) {
-      const { connect } = load('nats') as NatsPackage<Nats2>;
-      const connection = await connect(natsOptions(port));
+      const connection = await connectNats2(port, load);
       return { bus: natsBus(connection, { jetstream: connection.jetstream() }), close: () => connection.close() };
     },
   },

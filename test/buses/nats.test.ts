@@ -1,13 +1,15 @@
 // The bus over NATS: the contract of all buses, and the ways of NATS itself.
 
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
 import { natsBus, type NatsBusOptions, type NatsConnection, type NatsJetStream } from '../../src/topics/nats.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { describeBus } from './bus-rules.ts';
-import { Engine, NATS } from './engine.ts';
-import { connectNats, KINDS, type Nats } from './kinds.ts';
+import { Engine, NATS, type EngineKind } from './engine.ts';
+import { connectNats, connectNats2, KINDS, type Nats } from './kinds.ts';
 
 describeBus(KINDS.nats);
 describeBus(KINDS.natsCore);
@@ -323,5 +325,46 @@ describe('NATS', () => {
       [{ stream: { keep: -1 } }, 'stream.keep'],
     ];
     for (const [options, name] of invalid) expect(() => natsBus(connection, options)).toThrow(`"${name}" option`);
+  });
+});
+
+describe('a user of NATS without permissions', () => {
+  const USERS = `authorization { users = [
+    { user: reader, password: x, permissions: { publish: { deny: "wasock.topics.>" } } }
+    { user: writer, password: x, permissions: { subscribe: { deny: "wasock.topics.secret" } } }
+  ] }`;
+  const kind: EngineKind = {
+    ...NATS,
+    args(port, folder) {
+      const file = join(folder, 'nats.conf');
+      writeFileSync(file, USERS);
+      return [...NATS.args(port, folder), `-c ${file}`];
+    },
+  };
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await Engine.start(kind);
+  });
+  afterAll(() => engine.remove());
+
+  test.each([
+    [
+      '@nats-io/transport-node',
+      (user: string) => connectNats(engine.port, load, { user, pass: 'x' }).then(({ connection }) => connection),
+    ],
+    ['nats', (user: string) => connectNats2(engine.port, load, { user, pass: 'x' })],
+  ])('is told so, by the package %s', async (_, connect) => {
+    const [reader, writer] = [await connect('reader'), await connect('writer')];
+    const refused = new Topics({ bus: natsBus(reader) });
+    await expect(refused.ready).rejects.toThrow('may not publish on "wasock.topics.');
+    await expect(refused.publish('t', 'x')).rejects.toThrow('may not publish');
+    const topics = new Topics({ bus: natsBus(writer) });
+    await topics.ready;
+    const a = new FakeSocket();
+    await expect(topics.subscribe(a, 'secret')).rejects.toThrow(/permission/i);
+    expect(topics.of(a)).toEqual([]);
+    await topics.subscribe(a, 'public');
+    await topics.publish('secret', 'allowed');
+    for (const closing of [refused, topics, reader, writer]) await closing.close();
   });
 });
