@@ -270,13 +270,14 @@ describe('NATS', () => {
     await one.topics.subscribe(a, 't');
     const confirmed: string[] = [];
     const attempts: Promise<unknown>[] = [];
+    const reasons = new Set<string>();
     for (let round = 0; round < 5; round++) {
       for (let number = 0; number < 20; number++) {
         const text = `${round} ${number}`;
         attempts.push(
           two.topics.publish('t', text).then(
             () => confirmed.push(text),
-            () => {},
+            ({ message }: Error) => reasons.add(message),
           ),
         );
       }
@@ -297,6 +298,8 @@ describe('NATS', () => {
       }
     }
     await Promise.all(attempts);
+    // None of them by a time limit.
+    for (const reason of reasons) expect(reason).toMatch(/^The connection to NATS (?:is|was) lost$/);
     await happens(() => a.received.includes('after 4'));
     expect(a.received.filter((text) => confirmed.includes(text as string))).toEqual(confirmed.filter((text) => text !== ''));
     expect(new Set(a.received).size).toBe(a.received.length);
