@@ -15,7 +15,7 @@ const LONGEST_CHANNEL = 63;
 const LONGEST_SUFFIX = 4;
 
 /** FNV-1a of 32 bits, with the upper half mixed in, since few of the lower bits are used. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   return (value ^ (value >>> 16)) >>> 0;

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { refuse } from '../base/options.ts';
+import { hash } from './postgres-channels.ts';
 
 /** Where the tables are. */
 export interface PostgresTables {
@@ -15,6 +16,8 @@ export interface PostgresTables {
 const NOTIFICATION_LIMIT = 8000;
 /** Milliseconds that a long message without a history is kept: processes fetch it when they are notified. */
 const LONG_MESSAGE_TTL = 60_000;
+/** Whether a message of a history was in its notification, or was there long enough. */
+const IS_NOT_FETCHED = `(octet_length(payload) < ${NOTIFICATION_LIMIT / 2} OR time < now() - interval '${LONG_MESSAGE_TTL} milliseconds')`;
 /** Most rows that a statement deletes. More than it can add. */
 const DELETED_AT_ONCE = 1000;
 /** Bytes of the longest names that PostgreSQL keeps apart: of identifiers, and of channels. */
@@ -26,6 +29,8 @@ const LONGEST_SUFFIX = '_messages_expires'.length;
 export interface Statements {
   /** The schema and the beginning of the names: says which tables they are. */
   readonly name: string;
+  /** The names of all tables, quoted. */
+  readonly tables: readonly string[];
   /** Creates what is missing. */
   readonly create: string;
   readonly check: string;
@@ -75,10 +80,11 @@ export function makeStatements({ schema = 'public', table = 'wasock' }: Postgres
   const { topics, messages, long, presence } = tables;
   return {
     name,
+    tables: [topics, messages, long, presence],
     create: createTables(tables, table, name),
-    // One row.
+    // One row. $1: the tables.
     check: `SELECT current_setting('server_encoding') AS encoding, current_setting('transaction_isolation') AS isolation,
-  ${[topics, messages, long, presence].map((one) => `to_regclass(${literal(one)}) IS NOT NULL`).join(' AND ')} AS complete`,
+  (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($1::text[]) AS t (name)) AS complete`,
     ...publishing(tables),
     ...recovering(tables),
     // $1: id.
@@ -88,11 +94,14 @@ export function makeStatements({ schema = 'public', table = 'wasock' }: Postgres
 ON CONFLICT (name, process) DO UPDATE SET ids = excluded.ids, expires = excluded.expires`,
     withdraw: `DELETE FROM ${presence} WHERE name = $1 AND process = $2`,
     others: `SELECT ids FROM ${presence} WHERE name = $1 AND process <> $2 AND expires > now()`,
-    sweeps: [messages, long, presence, topics].map(
-      (one) => `DELETE FROM ${one} WHERE ctid = ANY(ARRAY(
-  SELECT ctid FROM ${one} WHERE expires < now() LIMIT ${DELETED_AT_ONCE} FOR UPDATE SKIP LOCKED))`,
-    ),
+    sweeps: [sweep(messages, IS_NOT_FETCHED), sweep(long), sweep(presence), sweep(topics)],
   };
+}
+
+/** Deletes some rows that have expired, and that no other transaction deletes. */
+function sweep(table: string, condition = 'true'): string {
+  return `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM ${table} WHERE expires < now() AND ${condition} LIMIT ${DELETED_AT_ONCE} FOR UPDATE SKIP LOCKED))`;
 }
 
 /** Names of tables, quoted. */
@@ -104,16 +113,12 @@ interface Tables {
   readonly presence: string;
 }
 
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
 /**
  * `IF NOT EXISTS` does not keep two sessions from creating the same at once, so they take turns by a lock. The statements are one transaction, since they are sent
  * as one.
  */
 function createTables({ topics, messages, long, presence }: Tables, table: string, name: string): string {
-  return `SELECT pg_advisory_xact_lock(hashtext(${literal(`wasock ${name}`)}));
+  return `SELECT pg_advisory_xact_lock(${hash(`wasock ${name}`)});
 CREATE TABLE IF NOT EXISTS ${topics} (
   topic text COLLATE "C" PRIMARY KEY,
   epoch text NOT NULL,
@@ -187,7 +192,7 @@ function publishing({ topics, messages, long }: Tables): Pick<Statements, 'publi
     SELECT old.ctid FROM grown g JOIN asked a USING (topic), LATERAL (
       SELECT ctid FROM ${messages} m
       WHERE m.topic = g.topic AND m.epoch = g.epoch AND m."offset" <= g."offset" - a.size
-        AND (octet_length(m.payload) < ${NOTIFICATION_LIMIT / 2} OR m.time < now() - interval '${LONG_MESSAGE_TTL} milliseconds')
+        AND ${IS_NOT_FETCHED}
       ORDER BY m."offset" LIMIT ${DELETED_AT_ONCE}
     ) old
   ))

@@ -168,10 +168,11 @@ class PostgresBus implements Bus {
     const from = isPossible ? since : { epoch: '', offset: 0 };
     const values = [topic, from.epoch, String(from.offset), ...toParameters(limits)];
     let rows = await this.#query(this.#statements.recover, values);
-    while (rows.length === 0) {
+    if (rows.length === 0) {
       await this.#query(this.#statements.startTopic, [topic, this.#newEpoch()]);
       rows = await this.#query(this.#statements.recover, values);
     }
+    if (rows.length === 0) throw new Error(`The history of ${topic} was deleted while it was read`);
     const { epoch } = rows[0];
     const position = { epoch, offset: Number(rows[0].last) };
     if (from.epoch !== epoch || from.offset > position.offset) return { envelopes: undefined, position };
@@ -216,8 +217,8 @@ class PostgresBus implements Bus {
 
   /** @throws {Error} if the database is not as the bus needs it. */
   async #check(): Promise<void> {
-    const { check, name } = this.#statements;
-    const [{ encoding, isolation, complete }] = (await this.#query(check)) as readonly Record<string, unknown>[];
+    const { check, name, tables } = this.#statements;
+    const [{ encoding, isolation, complete }] = (await this.#query(check, [tables])) as readonly Record<string, unknown>[];
     if (encoding !== 'UTF8' && encoding !== 'SQL_ASCII') {
       throw new Error(`The encoding of the database must be UTF8, so that it takes each topic: it is ${String(encoding)}`);
     }
