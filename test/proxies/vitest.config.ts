@@ -1,4 +1,4 @@
-// Reverse proxies from Debian packages in front of our server: `npm run test:proxies`. Apart from the suite, since they must be installed.
+// Proxies from Debian packages, in front of our server and of our clients: `npm run test:proxies`. Apart from the suite, since they must be installed.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
