@@ -10,5 +10,5 @@ import { platform } from './platform.ts';
 
 export const runtime: ServerRuntime = {
   ...createStreamRuntime({ network, platform, createSession, deflateEngine, checkDeflateOptions }),
-  createHttpServer: (options) => new StreamHttpServer(network, platform, options),
+  createHttpServer: (options, onRefusal) => new StreamHttpServer(network, platform, options, onRefusal),
 };

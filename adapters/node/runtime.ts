@@ -12,7 +12,7 @@ import { platform } from '../../src/nodejs/platform.ts';
 import { checkProxy } from '../../src/nodejs/proxies.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { shortenUpgrades } from '../../src/nodejs/short-upgrade.ts';
-import { answerUpgradeRequired } from '../../src/nodejs/upgrade-required.ts';
+import { answerUpgradeRequired, countRefusals } from '../../src/nodejs/upgrade-required.ts';
 
 /** How often node:http looks for connections whose time is over, unless told otherwise. */
 const CHECKING_INTERVAL = 30_000;
@@ -30,7 +30,7 @@ export const runtime: ServerRuntime = {
     checkDispatcher(options.dispatcher, { ...options }, target);
     checkProxy({ ...options });
   },
-  createHttpServer({ tls, headersTimeout = DEFAULT_HEADERS_TIMEOUT }) {
+  createHttpServer({ tls, headersTimeout = DEFAULT_HEADERS_TIMEOUT }, onRefusal) {
     // node:http takes integers, and refuses a limit for the head that is longer than that for the whole request.
     const limit = Math.min(Math.ceil(headersTimeout), LONGEST_TIME);
     const timeouts = {
@@ -38,12 +38,13 @@ export const runtime: ServerRuntime = {
       requestTimeout: limit && Math.max(limit, REQUEST_TIMEOUT),
       connectionsCheckingInterval: Math.min(CHECKING_INTERVAL, limit || CHECKING_INTERVAL),
     };
-    if (tls === undefined) {
-      const server = http.createServer(timeouts, answerUpgradeRequired);
-      shortenUpgrades(server);
-      return server;
-    }
     // node:http does not know of a connection before its TLS handshake, for which node:tls has a limit of its own: 120 s.
-    return https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
+    const server =
+      tls === undefined
+        ? http.createServer(timeouts, answerUpgradeRequired)
+        : https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
+    if (tls === undefined) shortenUpgrades(server);
+    countRefusals(server, onRefusal);
+    return server;
   },
 };

@@ -1,6 +1,7 @@
 // IP addresses and networks: a strict parser, the canonical text, and the key by which clients are counted.
 //
-// node:net has a parser, but not every runtime has node:net, and the parser also accepts zones. Parsing a text takes 0.2 µs with this one (Node 24).
+// node:net has a parser, but not every runtime has node:net, and the parser also accepts zones. Every runtime has URL, whose IPv6 parser is strict.
+// Parsing IPv4 takes 0.3 µs, IPv6 2 µs (Node 26, busy machine).
 
 /** An address as eight groups of 16 bits. IPv4 has its IPv4-mapped form (RFC 4291 section 2.5.5.2). */
 export type Address = readonly number[];
@@ -22,27 +23,16 @@ function parseDotted(text: string): number[] | undefined {
   return [+first * 256 + +second, +third * 256 + +fourth];
 }
 
-/** One to four hexadecimal digits; -1 for anything else. */
-function parseGroup(text: string): number {
-  return /^[\da-f]{1,4}$/i.test(text) ? parseInt(text, 16) : -1;
+/** The canonical text of an IPv6 address (RFC 5952), which the URL parser of every runtime makes; undefined for other text. */
+function canonical(text: string): string | undefined {
+  const url = `http://[${text}]`;
+  // No other character may reach the parser: it would end the host.
+  return /^[\da-f:.]+$/i.test(text) && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : undefined;
 }
 
-/** The groups of one side of `::`. @param isLast Whether an IPv4 address may end it. */
-function parseGroups(text: string, isLast: boolean): number[] | undefined {
-  if (text === '') return [];
-  const parts = text.split(':');
-  const groups: number[] = [];
-  for (const [index, part] of parts.entries()) {
-    const dotted = isLast && index === parts.length - 1 && part.includes('.') ? parseDotted(part) : undefined;
-    if (dotted !== undefined) {
-      groups.push(...dotted);
-      continue;
-    }
-    const group = parseGroup(part);
-    if (group === -1) return undefined;
-    groups.push(group);
-  }
-  return groups;
+/** The groups of one side of `::`. */
+function groupsOf(half: string): number[] {
+  return half === '' ? [] : half.split(':').map((group) => parseInt(group, 16));
 }
 
 /**
@@ -56,16 +46,10 @@ export function parseAddress(text: string): Address | undefined {
     const groups = parseDotted(text);
     return groups && [...MAPPED, ...groups];
   }
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const isWhole = halves.length === 1;
-  const head = parseGroups(halves[0], isWhole);
-  const tail = parseGroups(halves[1] ?? '', true);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = GROUPS - head.length - tail.length;
-  // `::` stands for one group at least.
-  if (isWhole ? missing !== 0 : missing < 1) return undefined;
-  return [...head, ...Array<number>(missing).fill(0), ...tail];
+  const halves = canonical(text)?.split('::').map(groupsOf);
+  if (halves === undefined) return undefined;
+  const [head, tail] = halves;
+  return tail ? [...head, ...Array<number>(GROUPS - head.length - tail.length).fill(0), ...tail] : head;
 }
 
 function isMapped(address: Address): boolean {
@@ -75,17 +59,7 @@ function isMapped(address: Address): boolean {
 /** The canonical text of an address (RFC 5952); dotted for IPv4. */
 export function formatAddress(address: Address): string {
   if (isMapped(address)) return [address[6] >> 8, address[6] & 255, address[7] >> 8, address[7] & 255].join('.');
-  let start = 0;
-  let length = 0;
-  for (let at = 0; at < GROUPS; at++) {
-    let end = at;
-    while (end < GROUPS && address[end] === 0) end++;
-    if (end - at > length) [start, length] = [at, end - at];
-    at = Math.max(at, end - 1);
-  }
-  const texts = address.map((group) => group.toString(16));
-  if (length < 2) return texts.join(':');
-  return `${texts.slice(0, start).join(':')}::${texts.slice(start + length).join(':')}`;
+  return canonical(address.map((group) => group.toString(16)).join(':'))!;
 }
 
 /**

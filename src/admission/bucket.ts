@@ -1,5 +1,7 @@
 // Token buckets: a number of events at once, and as many more in each interval, evenly.
 
+import { refuse } from '../base/options.ts';
+
 /** At most `count` events at once. They return evenly, `count` in each `interval` of milliseconds. */
 export interface RateOptions {
   readonly count: number;
@@ -20,16 +22,14 @@ export interface RateSettings {
 export function readRate(name: string, given: Rate | null | undefined): RateSettings | undefined {
   if (given === undefined || given === null) return undefined;
   if (typeof given !== 'number' && typeof given !== 'object') {
-    throw new TypeError(`The "${name}" option must be a number a second, or an object with "count" and "interval"`);
+    refuse(TypeError, name, 'a number a second, or an object with "count" and "interval"', given);
   }
   const { count, interval = 1000 } = typeof given === 'number' ? { count: given } : given;
   if (typeof count !== 'number' || !(count >= 1)) {
-    throw new RangeError(
-      `The "${name}" option must allow 1 or more, not ${String(count)}: for less, give "count" and a longer "interval"`,
-    );
+    refuse(RangeError, name, '1 or more: for less, give "count" and a longer "interval"', count);
   }
   if (typeof interval !== 'number' || !(interval > 0) || interval === Infinity) {
-    throw new RangeError(`The "${name}.interval" option must be a number of milliseconds above 0`);
+    refuse(RangeError, `${name}.interval`, 'a number of milliseconds above 0', interval);
   }
   return count === Infinity ? undefined : { count, interval };
 }

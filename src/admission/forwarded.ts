@@ -3,6 +3,7 @@
 // Each proxy appends the address that it got the request from, so the list is read from its right end, and only as far as the proxies are
 // trusted. Whatever a client has written itself is on the left of that and is never read.
 
+import { refuse } from '../base/options.ts';
 import { contains, formatAddress, parseAddress, parseNetwork, type Address, type Network } from './address.ts';
 
 /** Which proxies are trusted, and the header field that they set. */
@@ -27,9 +28,7 @@ const HEADERS: readonly unknown[] = ['x-forwarded-for', 'forwarded'];
 function readNetwork(text: unknown): Network {
   const network = typeof text === 'string' ? parseNetwork(text) : undefined;
   if (network !== undefined) return network;
-  throw new RangeError(
-    `The "trustProxy" option must have addresses or networks such as "10.0.0.0/8", not ${JSON.stringify(text)}`,
-  );
+  return refuse(RangeError, 'trustProxy', 'made of addresses or networks such as "10.0.0.0/8"', text);
 }
 
 /** Finds the addresses of clients. */
@@ -46,17 +45,17 @@ export class ClientAddresses {
    */
   constructor(given: TrustProxy) {
     if ((typeof given !== 'number' && typeof given !== 'object') || given === null) {
-      throw new TypeError('The "trustProxy" option must be a number of proxies, a list of networks, or an object');
+      refuse(TypeError, 'trustProxy', 'a number of proxies, a list of networks, or an object', given);
     }
     const isList = Array.isArray(given);
     const options = (typeof given === 'number' ? { hops: given } : isList ? { networks: given } : given) as TrustProxyOptions;
     const { hops = 0, networks = [], header = 'x-forwarded-for' } = options;
     if (!Number.isSafeInteger(hops) || hops < 0) {
-      throw new RangeError(`The "trustProxy" option must be a whole number of proxies, 0 or more, not ${String(hops)}`);
+      refuse(RangeError, 'trustProxy', 'a whole number of proxies, 0 or more', hops);
     }
-    if (!Array.isArray(networks)) throw new TypeError('The "trustProxy.networks" option must be a list of networks');
+    if (!Array.isArray(networks)) refuse(TypeError, 'trustProxy.networks', 'a list of networks', networks);
     if (!HEADERS.includes(header)) {
-      throw new TypeError('The "trustProxy.header" option must be "x-forwarded-for" or "forwarded"');
+      refuse(TypeError, 'trustProxy.header', '"x-forwarded-for" or "forwarded"', header);
     }
     this.#hops = hops;
     this.#trustsUnix = networks.includes(UNIX);

@@ -1,7 +1,8 @@
 // The gate of a server: decides about each upgrade request before anything costly is done, knows all connections, and closes them in order.
 
+import { CLOSE_GOING_AWAY } from '../base/close-codes.ts';
 import { Meter, type Handshake, type RefusalReason } from '../base/meter.ts';
-import { readOptions } from '../base/options.ts';
+import { readOptions, refuse as refuseOption } from '../base/options.ts';
 import { defer, elapsed } from '../clock.ts';
 import { refuse, type Refusal } from '../handshake/refusal.ts';
 import type { Session, SessionOwner } from '../platform.ts';
@@ -14,21 +15,6 @@ import { GATE_TAG, type AdmissionOptions } from './options.ts';
 import { pace, type PaceSettings } from './pace.ts';
 import { Drain, readShutdownOptions, type Drainable, type ShutdownOptions, type ShutdownResult } from './shutdown.ts';
 import { countMessages } from './unsent.ts';
-
-/** How often a limit has refused a request, or ended or held up a connection. By the name of the option. */
-export interface AdmissionCounters {
-  /** Requests that got a 503 because of a shutdown. */
-  shutdown: number;
-  maxConnections: number;
-  maxConnectionsPerAddress: number;
-  handshakeRate: number;
-  maxHandshakesPending: number;
-  /** Pauses, or connections that were closed. */
-  messageRate: number;
-  byteRate: number;
-  /** Connections that were dropped. */
-  maxTotalBuffered: number;
-}
 
 /** Seconds after which a client may try again, where nothing says when there is room. */
 const RETRY_AFTER = 5;
@@ -71,10 +57,6 @@ export class Pass implements SessionOwner, Drainable {
     return this.#session;
   }
 
-  get isRefusable(): boolean {
-    return this.#end !== undefined;
-  }
-
   takeHandshake(): Handshake | undefined {
     const handshake = this.#handshake;
     this.#handshake = undefined;
@@ -87,7 +69,14 @@ export class Pass implements SessionOwner, Drainable {
     this.#isRefused = true;
   }
 
-  /** Names what refuses the request, in case of a shutdown. One that a hook has begun refuses it at once. */
+  /** Refuses a request that has not become a connection, where that is possible. */
+  decline(reason: RefusalReason): void {
+    if (this.#session !== undefined || this.#end === undefined) return;
+    this.refuse(reason);
+    this.#end.close(CLOSE_GOING_AWAY, new Uint8Array(0));
+  }
+
+  /** Names what refuses the request, in case the server is closed or shut down. A shutdown that a hook has begun refuses it at once. */
   hold(request: Drainable): void {
     this.#end = request;
     this.#gate.held(this);
@@ -143,16 +132,6 @@ export class Pass implements SessionOwner, Drainable {
 }
 
 export class GateCore {
-  readonly counters: AdmissionCounters = {
-    shutdown: 0,
-    maxConnections: 0,
-    maxConnectionsPerAddress: 0,
-    handshakeRate: 0,
-    maxHandshakesPending: 0,
-    messageRate: 0,
-    byteRate: 0,
-    maxTotalBuffered: 0,
-  };
   /** The object of the program: a server or a Gate. */
   server: object | undefined;
   readonly meter: Meter = new Meter(serverMeter.watch, serverMeter, () => this.#sessions());
@@ -176,9 +155,8 @@ export class GateCore {
   constructor(given: AdmissionOptions | null | undefined) {
     const options = readOptions(given);
     const { ratePolicy = 'pause', trustProxy } = options;
-    if (ratePolicy !== 'pause' && ratePolicy !== 'close') {
-      throw new TypeError('The "ratePolicy" option must be "pause" or "close"');
-    }
+    if (ratePolicy !== 'pause' && ratePolicy !== 'close')
+      refuseOption(TypeError, 'ratePolicy', "'pause' or 'close'", ratePolicy);
     this.#maxConnections = options.maxConnections || Infinity;
     this.#maxPerAddress = options.maxConnectionsPerAddress || Infinity;
     this.#maxPending = options.maxHandshakesPending || Infinity;
@@ -188,10 +166,10 @@ export class GateCore {
     const messages = readRate('messageRate', options.messageRate);
     const bytes = readRate('byteRate', options.byteRate);
     if (messages !== undefined || bytes !== undefined) {
-      this.#pace = { messages, bytes, policy: ratePolicy, onExceeded: (rate) => this.#limited(rate) };
+      this.#pace = { messages, bytes, policy: ratePolicy, onExceeded: (rate) => this.meter.tally('limited', rate) };
     }
     if (options.maxTotalBuffered) {
-      const onDrop = (): void => this.#limited('maxTotalBuffered');
+      const onDrop = (): void => this.meter.tally('limited', 'maxTotalBuffered');
       this.#budget = new Budget(options.maxTotalBuffered, () => this.#sessions(), onDrop);
     }
   }
@@ -264,7 +242,6 @@ export class GateCore {
   /** For passes: a request can be refused from now on. */
   held(pass: Pass): void {
     if (this.#drain === undefined) return;
-    this.counters.shutdown++;
     pass.refuse('shutdown');
     this.#drain.add(pass);
   }
@@ -317,29 +294,23 @@ export class GateCore {
     }
     const drain = (this.#drain = new Drain(this.#passes, settings));
     const all = [...this.#passes];
-    // Requests need no spreading: they are refused at once, where that is possible.
-    for (const pass of all) {
-      if (pass.session !== undefined || !pass.isRefusable) continue;
-      this.counters.shutdown++;
-      pass.refuse('shutdown');
-      drain.add(pass);
-    }
+    // Requests need no spreading.
+    this.refusePending('shutdown');
     drain.start(all.filter(({ session }) => session !== undefined));
     return drain.result;
+  }
+
+  /** Refuses the requests that wait for a hook, where that is possible. */
+  refusePending(reason: RefusalReason): void {
+    for (const pass of this.#passes) pass.decline(reason);
   }
 
   *#sessions(): Iterable<Session> {
     for (const { session } of this.#passes) if (session !== undefined) yield session;
   }
 
-  #refuse(counter: RefusalReason & keyof AdmissionCounters, refusal: Refusal, handshake: Handshake | undefined): Refusal {
-    this.counters[counter]++;
-    this.meter.refused(counter, handshake);
+  #refuse(reason: RefusalReason, refusal: Refusal, handshake: Handshake | undefined): Refusal {
+    this.meter.refused(reason, handshake);
     return refusal;
-  }
-
-  #limited(counter: 'messageRate' | 'byteRate' | 'maxTotalBuffered'): void {
-    this.counters[counter]++;
-    this.meter.tally('limited', counter);
   }
 }

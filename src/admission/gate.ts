@@ -1,8 +1,9 @@
 // The public gate, for WebSockets that `upgrade()` makes. A WebSocketServer has a gate of its own.
 
 import { keepCore, requireCore } from '../base/core.ts';
-import { GateCore, type AdmissionCounters } from './gate-core.ts';
-import { serverMetrics, type ServerMetrics } from './metrics.ts';
+import { objectOptions } from '../base/options.ts';
+import { GateCore } from './gate-core.ts';
+import { admissionCounters, serverMetrics, type AdmissionCounters, type ServerMetrics } from './metrics.ts';
 import type { AdmissionOptions } from './options.ts';
 import type { ShutdownOptions, ShutdownResult } from './shutdown.ts';
 
@@ -21,7 +22,7 @@ export class Gate {
    * @throws {TypeError} for an option of a wrong type.
    */
   constructor(options?: AdmissionOptions | null) {
-    const core = new GateCore(options);
+    const core = new GateCore(objectOptions(options));
     core.server = this;
     keepCore(this, core);
   }
@@ -33,7 +34,7 @@ export class Gate {
 
   /** How often each limit has had an effect. A copy. */
   get counters(): AdmissionCounters {
-    return { ...(requireCore(this) as GateCore).counters };
+    return admissionCounters((requireCore(this) as GateCore).meter);
   }
 
   /** Numbers of the connections so far. docs/observability.md has the table. */

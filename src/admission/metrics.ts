@@ -71,12 +71,27 @@ export interface ConnectionMetrics {
   readonly deliveryTime: Histogram;
 }
 
+/** How often a limit has refused a request, or ended or held up a connection. By the name of the option. */
+export interface AdmissionCounters {
+  /** Requests that got a 503 because of a shutdown. */
+  shutdown: number;
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+  handshakeRate: number;
+  maxHandshakesPending: number;
+  /** Pauses, or connections that were closed. */
+  messageRate: number;
+  byteRate: number;
+  /** Connections that were dropped. */
+  maxTotalBuffered: number;
+}
+
 /** Numbers of a server, a gate, or all servers of the process. */
 export interface ServerMetrics extends ConnectionMetrics {
   /** Requests that got no connection, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Effects of limits on open connections: pauses, closed or dropped connections. By the name of the option. */
-  readonly limited: Readonly<Record<'messageRate' | 'byteRate' | 'maxTotalBuffered', number>>;
+  readonly limited: Readonly<Record<(typeof LIMITS_OF_CONNECTIONS)[number], number>>;
 }
 
 /** Numbers of all clients of the process. */
@@ -93,12 +108,16 @@ export interface ProcessMetrics {
   readonly server: ServerMetrics;
 }
 
-const REASONS: readonly RefusalReason[] = [
+const LIMITS_OF_REQUESTS = [
   'shutdown',
   'handshakeRate',
   'maxConnectionsPerAddress',
   'maxConnections',
   'maxHandshakesPending',
+] as const;
+const LIMITS_OF_CONNECTIONS = ['messageRate', 'byteRate', 'maxTotalBuffered'] as const;
+const REASONS: readonly RefusalReason[] = [
+  ...LIMITS_OF_REQUESTS,
   'request',
   'path',
   'origin',
@@ -106,7 +125,6 @@ const REASONS: readonly RefusalReason[] = [
   'hook',
   'closed',
 ];
-const LIMITS = ['messageRate', 'byteRate', 'maxTotalBuffered'] as const;
 const INDEXES: readonly number[] = Array.from({ length: BUCKETS - 1 }, (_, index) => index);
 /** Bytes. */
 const LENGTHS: readonly number[] = INDEXES.map((index) => 4 ** index);
@@ -169,8 +187,15 @@ export function serverMetrics(meter: Meter): ServerMetrics {
   return {
     ...connectionMetrics(meter),
     refused: record(refused, REASONS) as ServerMetrics['refused'],
-    limited: record(limited, LIMITS) as ServerMetrics['limited'],
+    limited: record(limited, LIMITS_OF_CONNECTIONS) as ServerMetrics['limited'],
   };
+}
+
+/** The numbers of limits alone. */
+export function admissionCounters({ tallies: { refused, limited } }: Meter): AdmissionCounters {
+  const names = [...LIMITS_OF_REQUESTS, ...LIMITS_OF_CONNECTIONS];
+  const counters = Object.fromEntries(names.map((name) => [name, refused.get(name) ?? limited.get(name) ?? 0]));
+  return counters as object as AdmissionCounters;
 }
 
 /** The numbers of all clients and of all servers of the process, since the library was loaded. */

@@ -2,10 +2,10 @@
 
 export type { Rate, RateOptions } from './bucket.ts';
 export type { TrustProxy, TrustProxyOptions } from './forwarded.ts';
-export type { AdmissionCounters } from './gate-core.ts';
 export { Gate } from './gate.ts';
 export {
   metrics,
+  type AdmissionCounters,
   type ClientMetrics,
   type CompressionMetrics,
   type ConnectionMetrics,

@@ -2,7 +2,7 @@
 
 import { isValidCloseCode, CLOSE_GOING_AWAY } from '../base/close-codes.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../base/opcodes.ts';
-import { checkTime, DEFAULT_SHUTDOWN_TIMEOUT, ownOptions } from '../base/options.ts';
+import { checkTime, DEFAULT_SHUTDOWN_TIMEOUT, objectOptions, refuse } from '../base/options.ts';
 import { clearTimer, elapsed, holdProcess, setTimer, type Timer } from '../clock.ts';
 
 /** How to shut a server down. */
@@ -45,25 +45,22 @@ export interface ShutdownSettings {
  * Reads and checks the options of a shutdown.
  *
  * @throws {RangeError} for a time or a reason of no use.
- * @throws {TypeError} for a code that must not be sent, or a value of a wrong type.
+ * @throws {TypeError} for a code that must not be sent, a value of a wrong type, or options that are no object.
  */
 export function readShutdownOptions(given: ShutdownOptions | null | undefined): ShutdownSettings {
-  const options = ownOptions(given);
-  const { timeout = DEFAULT_SHUTDOWN_TIMEOUT, code = CLOSE_GOING_AWAY, reason = '', spread = 0, signal } = options;
+  const { timeout = DEFAULT_SHUTDOWN_TIMEOUT, code = CLOSE_GOING_AWAY, reason = '', spread = 0, signal } = objectOptions(given);
   checkTime('timeout', timeout);
   checkTime('spread', spread);
   const limit = timeout === 0 ? Infinity : timeout;
-  if (spread > limit || spread === Infinity) throw new RangeError('The "spread" option must not be longer than "timeout"');
+  if (spread > limit || spread === Infinity) refuse(RangeError, 'spread', 'no longer than "timeout"', spread);
   if (typeof code !== 'number' || !isValidCloseCode(code)) {
-    throw new TypeError(
-      'The "code" option must be a close code that may be sent: 1000 to 1014 but for 1004 to 1006, or 3000 to 4999',
-    );
+    refuse(TypeError, 'code', 'a close code that may be sent: 1000 to 1014 but for 1004 to 1006, or 3000 to 4999', code);
   }
-  if (typeof reason !== 'string') throw new TypeError('The "reason" option must be a string');
+  if (typeof reason !== 'string') refuse(TypeError, 'reason', 'a string', reason);
   const bytes = new TextEncoder().encode(reason);
-  if (bytes.length > MAXIMUM_CONTROL_PAYLOAD - 2) throw new RangeError('The "reason" option must have at most 123 bytes');
+  if (bytes.length > MAXIMUM_CONTROL_PAYLOAD - 2) refuse(RangeError, 'reason', 'at most 123 bytes', `${bytes.length} bytes`);
   if (signal !== undefined && typeof (signal as Partial<AbortSignal>).addEventListener !== 'function') {
-    throw new TypeError('The "signal" option must be an AbortSignal');
+    refuse(TypeError, 'signal', 'an AbortSignal', signal);
   }
   return { timeout: limit, code, reason: bytes, spread, signal };
 }

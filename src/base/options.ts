@@ -125,6 +125,12 @@ export function ownOptions<Options extends object>(given: Options | null | undef
   return options;
 }
 
+/** {@link ownOptions}, where no other library accepts anything. @throws {TypeError} for a value that is no object, such as a time or a callback. */
+export function objectOptions<Options extends object>(given: Options | null | undefined): Options {
+  if (typeof (given ?? {}) !== 'object') throw new TypeError(`Options must be an object, not ${String(given)}`);
+  return ownOptions(given);
+}
+
 /**
  * The options that a program gave: {@link ownOptions}, checked.
  *

@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { broadcast, WebSocket, WebSocketServer } from '../../adapters/node/index.ts';
+import { admissionCounters } from '../../src/admission/metrics.ts';
 import { serverCoreOf } from '../../src/api/ws/server-core.ts';
 
 /** The first line that a victim reads is this, as its argument. */
@@ -98,7 +99,7 @@ function report(): Report {
     pings,
     errors,
     closes,
-    counters: server ? { ...serverCoreOf(server).gate.counters } : {},
+    counters: server ? admissionCounters(serverCoreOf(server).gate.meter) : {},
     unhandled,
   };
   block = 0;

@@ -5,12 +5,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
+import { admissionCounters } from '../../src/admission/metrics.ts';
 import type { ServerCore } from '../../src/api/ws/server-core.ts';
 import { outcome } from '../support/gate.ts';
 import { connectRaw, until } from '../support/sockets.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
-const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
+const { Gate, WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
 const { serverCoreOf } = (await import('../../src/api/ws/server-core.ts')) as { serverCoreOf(server: object): ServerCore };
 type Client = NodeWs.WebSocket;
 type Requested = { readonly clientAddress?: string };
@@ -42,7 +43,7 @@ function dial(port: number, options: object = {}): Client {
   return client;
 }
 
-const counters = (server: object): Record<string, number> => ({ ...serverCoreOf(server).gate.counters });
+const counters = (server: object): Record<string, number> => admissionCounters(serverCoreOf(server).gate.meter);
 const from = (address: string): object => ({ headers: { 'X-Forwarded-For': address } });
 
 describe.each([
@@ -294,6 +295,11 @@ describe('maxTotalBuffered', () => {
     await until('the drop', () => peers[0]?.readyState === WebSocket.CLOSED);
     expect(counters(server)['maxTotalBuffered']).toBe(1);
   });
+});
+
+test.each([5, 'all', true, () => {}])('%j is no options of a Gate', (options) => {
+  expect(() => new Gate(options as never)).toThrow(/object/);
+  expect(() => new Gate(options as never)).toThrow(TypeError);
 });
 
 test.each([

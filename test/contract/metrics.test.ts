@@ -205,6 +205,23 @@ describe.each([
   });
 });
 
+test.each([
+  ['426', 'GET / HTTP/1.1\r\nHost: h\r\n\r\n'],
+  ['426', 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n'],
+  ['400', 'garbage\r\n\r\n'],
+  ['400', 'GET / HTTP/1.1\r\nHo st: h\r\n\r\n'],
+  ['431', `GET / HTTP/1.1\r\nHost: h\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+])('an own server counts what it answers itself: %s for %j', async (status, request) => {
+  const { server, port } = await listen();
+  const before = metrics().server.refused.request;
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  socket.write(request);
+  expect(String((await once(socket, 'data'))[0]).slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+  expect(server.metrics().refused.request).toBe(1);
+  expect(metrics().server.refused.request).toBe(before + 1);
+});
+
 test('a request that waits for a hook counts once when the server shuts down', async () => {
   let answer: ((isAllowed: boolean) => void) | undefined;
   const { server, port } = await listen({

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { serverCoreOf } from '../../src/api/ws/server-core.ts';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import { connectRaw, until } from '../support/sockets.ts';
 
@@ -14,9 +15,11 @@ type Client = NodeWs.WebSocket;
 const servers: NodeWs.WebSocketServer[] = [];
 const clients: Client[] = [];
 const httpServers: Server[] = [];
+const sockets: Socket[] = [];
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.terminate();
+  for (const socket of sockets.splice(0)) socket.destroy();
   for (const server of servers.splice(0)) {
     for (const ws of server.clients ?? []) ws.terminate();
     server.close();
@@ -293,6 +296,10 @@ describe('shutdown()', () => {
     [{ reason: 'é'.repeat(62) }, RangeError, /reason/],
     [{ reason: 5 }, TypeError, /reason/],
     [{ signal: {} }, TypeError, /signal/],
+    [5, TypeError, /object, not 5/],
+    ['5 s', TypeError, /object/],
+    [true, TypeError, /object/],
+    [() => {}, TypeError, /object/],
   ])('with %j rejects, and changes nothing', async (options, type, words) => {
     const { server, port } = await listen();
     await expect(server.shutdown(options as never)).rejects.toThrow(words);
@@ -358,6 +365,49 @@ describe('`await using` of a server', () => {
     await server[Symbol.asyncDispose]();
     expect((await closed)[0]).toBe(1001);
     expect(http.listenerCount('upgrade')).toBe(0);
+  });
+});
+
+describe('close()', () => {
+  test.each([
+    ['waits for a promise', () => new Promise<boolean>(() => {})],
+    ['waits for a callback', (_info: unknown, _decide: unknown) => {}],
+  ])('refuses a request whose hook %s, and ends', async (_name, verifyClient) => {
+    const { server, port } = await listen({ verifyClient });
+    const client = dial(port);
+    await until('the hook', () => server.metrics().open === 0 && serverCoreOf(server).gate.pending === 1);
+    const refused = refusal(client);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await refused).toEqual({ status: 503, retryAfter: '5' });
+    expect(server.metrics().refused.closed).toBe(1);
+  });
+
+  test('refuses such a request behind an HTTP server, and a late answer of the hook does nothing', async () => {
+    let decide: ((isAllowed: boolean) => void) | undefined;
+    const verifyClient = (_info: unknown, answer: (isAllowed: boolean) => void): void => void (decide = answer);
+    const { server, port } = await listenBehind({ verifyClient });
+    const client = dial(port);
+    await until('the hook', () => decide !== undefined);
+    const refused = refusal(client);
+    server.close();
+    decide!(true);
+    expect((await refused).status).toBe(503);
+    expect(server.metrics()).toMatchObject({ opened: 0, refused: { closed: 1 } });
+  });
+
+  test.each([
+    ['426', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    ['400', 'GET / HTTP/1.1\r\nHo st: x\r\n\r\n'],
+  ])('does not wait for a client that got a %s and stays', async (status, request) => {
+    const { server, port } = await listen();
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    sockets.push(socket);
+    const answered = once(socket, 'data');
+    socket.write(request);
+    expect(String((await answered)[0]).slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    const begin = performance.now();
+    await new Promise((resolve) => server.close(resolve));
+    expect(performance.now() - begin).toBeLessThan(2500);
   });
 });
 

@@ -225,6 +225,6 @@ export function createNodeNetwork(behaviour: Behaviour = {}): NodeNetwork {
 export function streamRuntime(network: Network = createNodeNetwork()): ServerRuntime {
   return {
     ...createStreamRuntime({ network, platform, deflateEngine, checkDeflateOptions, createSession }),
-    createHttpServer: (options) => new StreamHttpServer(network, platform, options),
+    createHttpServer: (options, onRefusal) => new StreamHttpServer(network, platform, options, onRefusal),
   };
 }

@@ -27,8 +27,12 @@ export interface Runtime {
 
 /** A runtime with servers. */
 export interface ServerRuntime extends Runtime {
-  /** Makes the HTTP server that `port` asks for; it answers requests that are not an upgrade with 426. */
-  createHttpServer(options: StandaloneServerOptions): HttpServer;
+  /**
+   * Makes the HTTP server that `port` asks for; it answers requests that are not an upgrade with 426.
+   *
+   * @param onRefusal Called for each request that it answers itself, also for bytes that are no request.
+   */
+  createHttpServer(options: StandaloneServerOptions, onRefusal: () => void): HttpServer;
 }
 
 const RUNTIME = Symbol('runtime');

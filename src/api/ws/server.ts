@@ -78,7 +78,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if (clientTracking) this.clients = new Set();
     if (noServer) return;
     const { unix } = settings as StandaloneServerOptions;
-    if (!server) core.ownServer = runtime.createHttpServer(settings as StandaloneServerOptions);
+    const onRefusal = (): void => core.gate.meter.tally('refused', 'request');
+    if (!server) core.ownServer = runtime.createHttpServer(settings as StandaloneServerOptions, onRefusal);
     core.httpServer = server ?? core.ownServer!;
     if (port !== null) core.httpServer.listen(unix ?? port, settings.host, settings.backlog, onListening);
     core.listeners = {
@@ -108,7 +109,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   }
 
   /**
-   * Accepts no more connections. Open connections stay. An HTTP server that this server made is closed; another one loses our listeners only.
+   * Accepts no more connections. Open connections stay; requests whose hooks have not answered get a 503. An HTTP server that this server made is closed; another one loses our listeners only.
    *
    * @param callback Called with the 'close' event, or with an error when the server was closed already.
    */
@@ -130,6 +131,8 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     if (callback) this.once('close', callback);
     if (core.state === 'closing') return;
     core.state = 'closing';
+    // Not when their hooks answer, which may be never.
+    core.gate.refusePending('closed');
     const server = core.httpServer;
     core.httpServer = null;
     if (server !== null && !core.gate.isShuttingDown) core.detach(server);

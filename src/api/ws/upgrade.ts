@@ -257,10 +257,9 @@ export class Upgrade {
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
       );
     }
-    const { state, gate } = serverCoreOf(this.#server);
-    if (state === 'running') return true;
+    if (serverCoreOf(this.#server).state === 'running') return true;
     this.#note('closed');
-    refuseUpgrade(socket, gate.isShuttingDown ? SHUTTING_DOWN : { status: 503 });
+    refuseUpgrade(socket, SHUTTING_DOWN);
     return false;
   }
 

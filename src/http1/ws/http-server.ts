@@ -38,6 +38,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   readonly #network: Network;
   readonly #platform: Platform;
   readonly #options: HttpServerOptions;
+  readonly #onRefusal: () => void;
   #listener: Listener | null = null;
   #address: AddressInfo | string | null = null;
   readonly #reading: Set<Reading> = new Set();
@@ -48,8 +49,10 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   #isListenerClosed = false;
   #hasFailed = false;
 
-  constructor(network: Network, platform: Platform, options: HttpServerOptions) {
+  /** @param onRefusal Called for each connection that gets an answer of this server instead of a WebSocket. */
+  constructor(network: Network, platform: Platform, options: HttpServerOptions, onRefusal: () => void = () => {}) {
     super();
+    this.#onRefusal = onRefusal;
     this.#network = network;
     this.#platform = platform;
     this.#options = options;
@@ -94,13 +97,14 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     return this.#address;
   }
 
-  /** Takes no more connections, and drops those that have sent no whole request. */
+  /** Takes no more connections. Drops those that have sent no whole request, and those that were answered and whose peers stay. */
   close(onClosed?: () => void): this {
     if (onClosed) this.once('close', onClosed);
     if (this.#isClosing) return this;
     this.#isClosing = true;
     this.#address = null;
     for (const { source } of this.#reading) source.destroy();
+    for (const socket of this.#answered) socket.destroy();
     const onListenerClosed = (): void => {
       this.#isListenerClosed = true;
       this.#emitClose();
@@ -108,11 +112,6 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     if (this.#listener === null) nextTick(onListenerClosed);
     else this.#listener.close(onListenerClosed);
     return this;
-  }
-
-  /** Drops the connections that were answered and whose peers stay. A shutdown does not wait for them. */
-  closeAllConnections(): void {
-    for (const socket of this.#answered) socket.destroy();
   }
 
   #emitClose(): void {
@@ -170,6 +169,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
 
   /** Answers a request that gets no WebSocket, and closes. */
   #answer(socket: StreamSocket | Socket, { status, reason, headers }: Refusal, isBodyLeftOut: boolean = false): void {
+    this.#onRefusal();
     const fields = { ...headers, 'Content-Type': 'text/plain', Date: new Date().toUTCString() };
     const text = refusalHead({ status, reason, headers: fields });
     this.#answered.add(socket);
