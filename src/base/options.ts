@@ -127,7 +127,7 @@ export function ownOptions<Options extends object>(given: Options | null | undef
 
 /** {@link ownOptions}, where no other library accepts anything. @throws {TypeError} for a value that is no object, such as a time or a callback. */
 export function objectOptions<Options extends object>(given: Options | null | undefined): Options {
-  if (typeof (given ?? {}) !== 'object') throw new TypeError(`Options must be an object, not ${String(given)}`);
+  if (typeof (given ?? {}) !== 'object') throw new TypeError(`Options must be an object, not a ${typeof given}`);
   return ownOptions(given);
 }
 

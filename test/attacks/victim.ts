@@ -99,7 +99,7 @@ function report(): Report {
     pings,
     errors,
     closes,
-    counters: server ? admissionCounters(serverCoreOf(server).gate.meter) : {},
+    counters: server ? { ...admissionCounters(serverCoreOf(server).gate.meter) } : {},
     unhandled,
   };
   block = 0;

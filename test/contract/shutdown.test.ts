@@ -296,7 +296,7 @@ describe('shutdown()', () => {
     [{ reason: 'é'.repeat(62) }, RangeError, /reason/],
     [{ reason: 5 }, TypeError, /reason/],
     [{ signal: {} }, TypeError, /signal/],
-    [5, TypeError, /object, not 5/],
+    [5, TypeError, /object, not a number/],
     ['5 s', TypeError, /object/],
     [true, TypeError, /object/],
     [() => {}, TypeError, /object/],
