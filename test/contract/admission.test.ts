@@ -253,9 +253,9 @@ describe('byteRate', () => {
     const { port, messages } = await counting({ byteRate: { count: 1000, interval: 200 } });
     const client = dial(port);
     await outcome(client);
+    const begin = performance.now();
     client.send('x'.repeat(2500));
     await until('the first', () => messages.length === 1);
-    const begin = performance.now();
     client.send('y');
     await until('the second', () => messages.length === 2);
     // However late the test has seen the pause.
