@@ -32,6 +32,7 @@ declare const Deno: any;
 declare module 'https-proxy-agent';
 declare module '@nats-io/jetstream';
 declare module '@nats-io/transport-node';
+declare module 'pg';
 declare module 'redis';
 `;
 
