@@ -3,7 +3,8 @@
 import { Buffer } from 'node:buffer';
 import { toError } from '../base/realms.ts';
 
-type Value = string | Uint8Array;
+/** An argument of a command. */
+export type Value = string | Uint8Array;
 
 /** A client of the package `redis` or `ioredis`, connected by the program. Only members of either are used. */
 export interface RedisClient {
@@ -22,8 +23,13 @@ export interface RedisLinkEvents {
 /** Connections to Redis: one for commands, one for subscriptions. */
 export interface RedisLink {
   readonly isReady: boolean;
-  /** Bytes of replies are Uint8Arrays. */
-  command(values: readonly Value[]): Promise<unknown>;
+  readonly isCluster: boolean;
+  /**
+   * Carries out a command. Bytes of replies are Uint8Arrays.
+   *
+   * @param key A key of the command: in a cluster, its node carries it out.
+   */
+  command(values: readonly Value[], key: string): Promise<unknown>;
   subscribe(channel: string, isSharded: boolean): Promise<void>;
   unsubscribe(channel: string, isSharded: boolean): Promise<void>;
   subscribePattern(glob: string): Promise<void>;
@@ -33,11 +39,26 @@ export interface RedisLink {
   close(): Promise<void>;
 }
 
+/** A connection for subscriptions. */
+export interface Subscriber {
+  subscribe(channel: string, isSharded: boolean): Promise<void>;
+  unsubscribe(channel: string, isSharded: boolean): Promise<void>;
+  subscribePattern(glob: string): Promise<void>;
+  unsubscribePattern(glob: string): Promise<void>;
+  /** Fulfilled once it has replied to all that was sent before. */
+  ping(): Promise<void>;
+  close(): void;
+}
+
+/** Called with each message of a subscription. */
+export type OnMessage = RedisLinkEvents['onMessage'];
+
 /** The members of a client of `redis` that are used. */
-interface NodeRedis extends RedisClient {
+export interface NodeRedis extends RedisClient {
   readonly isReady: boolean;
   readonly isOpen: boolean;
-  duplicate(): NodeRedis;
+  readonly options?: { readonly socket?: object | undefined } | undefined;
+  duplicate(options?: object): NodeRedis;
   connect(): Promise<unknown>;
   withTypeMapping(mapping: object): { sendCommand(values: readonly Value[]): Promise<unknown> };
   subscribe(channel: string, listener: BufferListener, bufferMode: true): Promise<void>;
@@ -52,9 +73,10 @@ interface NodeRedis extends RedisClient {
 type BufferListener = (message: Uint8Array, channel: Uint8Array) => void;
 
 /** The members of a client of `ioredis` that are used. */
-interface IoRedis extends RedisClient {
+export interface IoRedis extends RedisClient {
   readonly status: string;
   duplicate(options: object): IoRedis;
+  connect(): Promise<unknown>;
   callBuffer(...values: Value[]): Promise<unknown>;
   subscribe(channel: string): Promise<unknown>;
   psubscribe(glob: string): Promise<unknown>;
@@ -66,30 +88,50 @@ interface IoRedis extends RedisClient {
   disconnect(): void;
 }
 
-/** The events of both clients. */
-interface Emitter {
+/** The events of all clients. */
+export interface Emitter {
   on(event: string, listener: (...values: never[]) => void): unknown;
 }
 
 /** RESP type of bulk strings, by its first byte: replies of this type become Buffers. */
-const BULK_STRING = 0x24;
+export const BYTES_AS_BUFFERS: object = { [0x24]: Buffer };
 
-/**
- * Connects a second client for subscriptions.
- *
- * @throws {TypeError} for a client of another kind.
- */
-export function connectRedis(client: RedisClient, events: RedisLinkEvents): Promise<RedisLink> {
-  if (typeof (client as Partial<NodeRedis>).withTypeMapping === 'function') return linkNodeRedis(client as NodeRedis, events);
-  if (typeof (client as Partial<IoRedis>).callBuffer === 'function') return linkIoRedis(client as IoRedis, events);
-  return Promise.reject(
-    new TypeError('The Redis client is neither one of the package "redis" 5 nor of "ioredis" 5, or later ones'),
-  );
+/** All clients take bytes as a Buffer only. */
+export function toArgument(value: Value): Value {
+  return typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-/** Both clients take bytes as a Buffer only. */
-function toArgument(value: Value): Value {
-  return typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+/** Subscriptions over a connection of `redis`. */
+export function subscriberOfNodeRedis(client: NodeRedis, onMessage: OnMessage): Subscriber {
+  const byName: BufferListener = (message, channel) => onMessage(channel.toString(), message, false);
+  const byPattern: BufferListener = (message, channel) => onMessage(channel.toString(), message, true);
+  return {
+    subscribe: (channel, isSharded) =>
+      isSharded ? client.sSubscribe(channel, byName, true) : client.subscribe(channel, byName, true),
+    unsubscribe: (channel, isSharded) => (isSharded ? client.sUnsubscribe(channel) : client.unsubscribe(channel)),
+    subscribePattern: (glob) => client.pSubscribe(glob, byPattern, true),
+    unsubscribePattern: (glob) => client.pUnsubscribe(glob),
+    ping: async () => void (await client.ping()),
+    close: () => client.destroy(),
+  };
+}
+
+/** Subscriptions over a connection of `ioredis`. */
+export function subscriberOfIoRedis(client: IoRedis, onMessage: OnMessage): Subscriber {
+  const on = (event: string, listener: (...values: Buffer[]) => void): unknown =>
+    (client as unknown as Emitter).on(event, listener);
+  on('messageBuffer', (channel, message) => onMessage(channel.toString(), message, false));
+  on('smessageBuffer', (channel, message) => onMessage(channel.toString(), message, false));
+  on('pmessageBuffer', (_glob, channel, message) => onMessage(channel.toString(), message, true));
+  const done = async (reply: Promise<unknown>): Promise<void> => void (await reply);
+  return {
+    subscribe: (channel, isSharded) => done(isSharded ? client.ssubscribe(channel) : client.subscribe(channel)),
+    unsubscribe: (channel, isSharded) => done(isSharded ? client.sunsubscribe(channel) : client.unsubscribe(channel)),
+    subscribePattern: (glob) => done(client.psubscribe(glob)),
+    unsubscribePattern: (glob) => done(client.punsubscribe(glob)),
+    ping: () => done(client.ping()),
+    close: () => client.disconnect(),
+  };
 }
 
 /** Reports both connections as one. */
@@ -112,69 +154,55 @@ function watch(
   return isReady;
 }
 
-async function linkNodeRedis(client: NodeRedis, events: RedisLinkEvents): Promise<RedisLink> {
-  const subscriber = client.duplicate();
-  const commands = client.withTypeMapping({ [BULK_STRING]: Buffer });
+/** Connects a second client for subscriptions. */
+export async function linkNodeRedis(client: NodeRedis, events: RedisLinkEvents): Promise<RedisLink> {
+  const connection = client.duplicate();
+  const commands = client.withTypeMapping(BYTES_AS_BUFFERS);
   const isReady = watch(
-    [client, subscriber].map((one) => ({ client: one, isReady: () => one.isReady })),
+    [client, connection].map((one) => ({ client: one, isReady: () => one.isReady })),
     events,
   );
   if (!client.isOpen) await client.connect();
-  await subscriber.connect();
-  const byName: BufferListener = (message, channel) => events.onMessage(channel.toString(), message, false);
-  const byPattern: BufferListener = (message, channel) => events.onMessage(channel.toString(), message, true);
+  await connection.connect();
+  const subscriber = subscriberOfNodeRedis(connection, events.onMessage);
   return {
+    ...subscriber,
+    isCluster: false,
     get isReady() {
       return isReady();
     },
     command: (values) => commands.sendCommand(values.map(toArgument)),
-    subscribe: (channel, isSharded) =>
-      isSharded ? subscriber.sSubscribe(channel, byName, true) : subscriber.subscribe(channel, byName, true),
-    unsubscribe: (channel, isSharded) => (isSharded ? subscriber.sUnsubscribe(channel) : subscriber.unsubscribe(channel)),
-    subscribePattern: (glob) => subscriber.pSubscribe(glob, byPattern, true),
-    unsubscribePattern: (glob) => subscriber.pUnsubscribe(glob),
-    ping: async () => void (await subscriber.ping()),
-    close() {
-      subscriber.destroy();
-      return Promise.resolve();
-    },
+    close: () => Promise.resolve(subscriber.close()),
   };
 }
 
 /** A connection of `ioredis` sends commands again after it was lost, also those that Redis has carried out: messages would come twice. This is for one that does not. */
-const SENDS_ONCE = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false };
+export const SENDS_ONCE: object = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false };
 
 function whenReady(client: IoRedis): Promise<void> {
   return new Promise((resolve) => void client.on('ready', resolve));
 }
 
-async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Promise<RedisLink> {
+/** Connects two other clients, for commands and for subscriptions. */
+export async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Promise<RedisLink> {
   const commands = client.duplicate({ lazyConnect: false, ...SENDS_ONCE });
-  const subscriber = client.duplicate({ lazyConnect: false });
+  const connection = client.duplicate({ lazyConnect: false });
   const isReady = watch(
-    [commands, subscriber].map((one) => ({ client: one, isReady: () => one.status === 'ready' })),
+    [commands, connection].map((one) => ({ client: one, isReady: () => one.status === 'ready' })),
     events,
   );
-  const on = (event: string, listener: (...values: Buffer[]) => void): unknown =>
-    (subscriber as unknown as Emitter).on(event, listener);
-  on('messageBuffer', (channel, message) => events.onMessage(channel.toString(), message, false));
-  on('smessageBuffer', (channel, message) => events.onMessage(channel.toString(), message, false));
-  on('pmessageBuffer', (_glob, channel, message) => events.onMessage(channel.toString(), message, true));
-  await Promise.all([commands, subscriber].map(whenReady));
-  const done = async (reply: Promise<unknown>): Promise<void> => void (await reply);
+  const subscriber = subscriberOfIoRedis(connection, events.onMessage);
+  await Promise.all([commands, connection].map(whenReady));
   return {
+    ...subscriber,
+    isCluster: false,
     get isReady() {
       return isReady();
     },
     command: (values) => commands.callBuffer(...values.map(toArgument)),
-    subscribe: (channel, isSharded) => done(isSharded ? subscriber.ssubscribe(channel) : subscriber.subscribe(channel)),
-    unsubscribe: (channel, isSharded) => done(isSharded ? subscriber.sunsubscribe(channel) : subscriber.unsubscribe(channel)),
-    subscribePattern: (glob) => done(subscriber.psubscribe(glob)),
-    unsubscribePattern: (glob) => done(subscriber.punsubscribe(glob)),
-    ping: () => done(subscriber.ping()),
     close() {
       commands.disconnect();
-      subscriber.disconnect();
+      subscriber.close();
       return Promise.resolve();
     },
   };

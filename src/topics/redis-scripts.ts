@@ -44,6 +44,9 @@ end
 redis.call(ARGV[6], ARGV[4], offset .. ':' .. epoch .. ':' .. ARGV[1])
 return {epoch, tostring(offset)}`);
 
+/** Publishes without a history, on the node of the key. ARGV: the command, channel, message. */
+export const PASS: Script = script(`return redis.call(ARGV[1], ARGV[2], ARGV[3])`);
+
 /**
  * Reads a history. KEYS: stream, meta. ARGV: offset, epoch if there is none. Returns epoch, offset, time, and for each entry after the offset its offset, time and
  * envelope. A topic without an epoch gets one, so that its position means something.

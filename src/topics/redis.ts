@@ -7,8 +7,9 @@ import type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { isPattern } from './names.ts';
-import { connectRedis, type RedisClient, type RedisLink } from './redis-clients.ts';
-import { ANNOUNCE, OTHERS, PUBLISH, RECOVER, type Script } from './redis-scripts.ts';
+import type { RedisClient, RedisLink } from './redis-clients.ts';
+import { connectRedis } from './redis-link.ts';
+import { ANNOUNCE, OTHERS, PASS, PUBLISH, RECOVER, type Script } from './redis-scripts.ts';
 import { PatternTrie } from './trie.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
@@ -71,7 +72,7 @@ class RedisBus implements Bus {
   async connect(id: string, events: BusEvents): Promise<void> {
     this.#id = id;
     this.#events = events;
-    for (const script of [PUBLISH, RECOVER, ANNOUNCE, OTHERS]) this.#shas.set(script, await script.sha());
+    for (const script of [PUBLISH, PASS, RECOVER, ANNOUNCE, OTHERS]) this.#shas.set(script, await script.sha());
     this.#link = await connectRedis(this.#client, {
       onMessage: (channel, message, isByPattern) => this.#receive(channel, message, isByPattern),
       onLost: (error) => {
@@ -103,32 +104,43 @@ class RedisBus implements Bus {
   }
 
   async publish(topic: string, envelope: Uint8Array, limits?: HistoryLimits): Promise<Position | undefined> {
-    const link = this.#usableLink();
     const command = this.#isSharded ? 'SPUBLISH' : 'PUBLISH';
-    const channel = this.#prefix + topic;
+    const channel = this.#channel(topic);
     if (limits === undefined) {
-      const header = encodeUtf8(`:${this.#id}${(this.#published++).toString(36)}:`);
-      const message = new Uint8Array(header.length + envelope.length);
-      message.set(header);
-      message.set(envelope, header.length);
-      await link.command([command, channel, message]);
+      await this.#pass(topic, command, channel, envelope);
       return undefined;
     }
     const ttl = limits.ttl < Infinity ? String(Math.max(1, Math.ceil(limits.ttl))) : '0';
     const size = String(limits.size < Infinity ? limits.size : Number.MAX_SAFE_INTEGER);
-    const values = [envelope, size, ttl, channel, this.#newEpoch(), command];
-    const reply = await (this.#scripted.has(topic)
-      ? this.#run(PUBLISH, this.#keys(topic), values)
-      : this.#bring(PUBLISH, this.#keys(topic), values));
-    if (this.#scripted.size >= MOST_SCRIPTED) this.#scripted.clear();
-    if (!this.#isLost) this.#scripted.add(topic);
+    const reply = await this.#runInOrder(topic, PUBLISH, [envelope, size, ttl, channel, this.#newEpoch(), command]);
     const [epoch, offset] = (reply as Uint8Array[]).map(toText);
     return { epoch, offset: Number(offset) };
   }
 
+  /** Publishes without a history. */
+  async #pass(topic: string, command: string, channel: string, envelope: Uint8Array): Promise<void> {
+    const header = encodeUtf8(`:${this.#id}${(this.#published++).toString(36)}:`);
+    const message = new Uint8Array(header.length + envelope.length);
+    message.set(header);
+    message.set(envelope, header.length);
+    const link = this.#usableLink();
+    // In a cluster any node would take PUBLISH, and messages over several nodes have no order. A script has a key, and so one node.
+    if (link.isCluster && !this.#isSharded) await this.#runInOrder(topic, PASS, [command, channel, message]);
+    else await link.command([command, channel, message], channel);
+  }
+
+  /** Runs a script that publishes: in the order of calls for a topic. */
+  async #runInOrder(topic: string, script: Script, values: readonly (string | Uint8Array)[]): Promise<unknown> {
+    const keys = this.#keys(topic, 's', 'm');
+    const reply = await (this.#scripted.has(topic) ? this.#run(script, keys, values) : this.#bring(script, keys, values));
+    if (this.#scripted.size >= MOST_SCRIPTED) this.#scripted.clear();
+    if (!this.#isLost) this.#scripted.add(topic);
+    return reply;
+  }
+
   readonly history = async (topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> => {
     const from = since === undefined ? '' : String(since.offset);
-    const reply = await this.#run(RECOVER, this.#keys(topic), [from, this.#newEpoch()]);
+    const reply = await this.#run(RECOVER, this.#keys(topic, 's', 'm'), [from, this.#newEpoch()]);
     const [epoch, last, time, ...entries] = reply as Uint8Array[];
     const position: Position = { epoch: toText(epoch), offset: Number(toText(last)) };
     if (since === undefined || since.epoch !== position.epoch || since.offset > position.offset) {
@@ -159,7 +171,7 @@ class RedisBus implements Bus {
 
   async subscribe(name: string): Promise<void> {
     const link = this.#link!;
-    if (!isPattern(name)) return link.subscribe(this.#prefix + name, this.#isSharded);
+    if (!isPattern(name)) return link.subscribe(this.#channel(name), this.#isSharded);
     if (this.#isSharded) throw new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`);
     this.#patterns.set(name, true);
     const glob = this.#glob(name);
@@ -171,7 +183,7 @@ class RedisBus implements Bus {
 
   async unsubscribe(name: string): Promise<void> {
     const link = this.#link!;
-    if (!isPattern(name)) return link.unsubscribe(this.#prefix + name, this.#isSharded);
+    if (!isPattern(name)) return link.unsubscribe(this.#channel(name), this.#isSharded);
     this.#patterns.delete(name);
     const glob = this.#glob(name);
     const names = this.#globs.get(glob);
@@ -194,7 +206,10 @@ class RedisBus implements Bus {
   /** Runs a script by its SHA, or by its text if Redis does not know it. */
   async #run(script: Script, keys: readonly string[], values: readonly (string | Uint8Array)[]): Promise<unknown> {
     try {
-      return await this.#usableLink().command(['EVALSHA', this.#shas.get(script)!, String(keys.length), ...keys, ...values]);
+      return await this.#usableLink().command(
+        ['EVALSHA', this.#shas.get(script)!, String(keys.length), ...keys, ...values],
+        keys[0],
+      );
     } catch (error) {
       if (!toError(error).message.startsWith('NOSCRIPT')) throw error;
       return this.#bring(script, keys, values);
@@ -202,13 +217,30 @@ class RedisBus implements Bus {
   }
 
   async #bring({ text }: Script, keys: readonly string[], values: readonly (string | Uint8Array)[]): Promise<unknown> {
-    return this.#usableLink().command(['EVAL', text, String(keys.length), ...keys, ...values]);
+    return this.#usableLink().command(['EVAL', text, String(keys.length), ...keys, ...values], keys[0]);
+  }
+
+  /**
+   * The channel of a topic. For sharded Pub/Sub, its hash tag is that of the keys, so that a script may publish there; the colon keeps the tag from being empty,
+   * which would be none.
+   */
+  #channel(topic: string): string {
+    return this.#isSharded ? this.#tagged(topic) : this.#prefix + topic;
+  }
+
+  #topicOf(channel: string): string | undefined {
+    const prefix = this.#isSharded ? `${this.#prefix}{:` : this.#prefix;
+    if (!channel.startsWith(prefix)) return undefined;
+    return channel.slice(prefix.length, this.#isSharded ? -1 : undefined);
   }
 
   /** Keys in one slot of a cluster. */
   #keys(topic: string, ...kinds: readonly string[]): string[] {
-    const tagged = `${this.#prefix}{${this.#prefix}${topic}}`;
-    return (kinds.length > 0 ? kinds : ['s', 'm']).map((kind) => `${tagged}:${kind}`);
+    return kinds.map((kind) => `${this.#tagged(topic)}:${kind}`);
+  }
+
+  #tagged(topic: string): string {
+    return `${this.#prefix}{:${topic}}`;
   }
 
   #newEpoch(): string {
@@ -230,8 +262,8 @@ class RedisBus implements Bus {
    * @param isByPattern A pattern of Redis brought it, which may match more than ours.
    */
   #receive(channel: string, message: Uint8Array, isByPattern: boolean): void {
-    if (!channel.startsWith(this.#prefix)) return;
-    const topic = channel.slice(this.#prefix.length);
+    const topic = this.#topicOf(channel);
+    if (topic === undefined) return;
     const first = message.indexOf(COLON);
     const second = message.indexOf(COLON, first + 1);
     if (first < 0 || second < 0) return;

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Topics, type Bus, type TopicsOptions } from '../../src/topics/index.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
-import { Engine } from './engine.ts';
+import { Engine, type RunningEngine } from './engine.ts';
 import type { BusKind } from './kinds.ts';
 import { testPresence } from './presence-rules.ts';
 
@@ -22,7 +22,7 @@ export interface Context {
   readonly kind: BusKind;
   /** Without a history, and with one if the bus keeps messages. */
   readonly modes: readonly (readonly [name: string, options: TopicsOptions])[];
-  readonly engine: () => Engine;
+  readonly engine: () => RunningEngine;
   /** @param adapt Changes the bus. */
   start(options?: TopicsOptions, adapt?: (bus: Bus) => Bus): Promise<Process>;
 }
@@ -40,10 +40,10 @@ function numbered(name: string, count: number): string[] {
 
 export function describeBus(kind: BusKind): void {
   describe(`${kind.name}`, () => {
-    let engine: Engine | undefined;
+    let engine: RunningEngine | undefined;
     const open: (() => Promise<void>)[] = [];
     beforeAll(async () => {
-      engine = kind.engine && (await Engine.start(kind.engine));
+      engine = kind.start ? await kind.start() : kind.engine && (await Engine.start(kind.engine));
     });
     afterEach(async () => {
       for (const close of open.splice(0)) await close();
@@ -216,10 +216,11 @@ function testPatterns({ modes, start }: Context): void {
     }
     await two.topics.publish('end', 'end');
     await happens(() => end.received.length === 1);
-    await happens(() => sockets[5].received.length > 0);
-    expect(sockets.map(({ received }) => received)).toEqual([
+    await happens(() => sockets[5].received.length > 0 && sockets[1].received.length >= 5);
+    // Topics have no order among each other.
+    expect(sockets.map(({ received }) => (received as string[]).toSorted())).toEqual([
       ['p.a'],
-      ['p.a', 'p.a.c', 'p.b.c.d', 'p.a*.z', 'p.ax.z'],
+      ['p.a', 'p.a*.z', 'p.a.c', 'p.ax.z', 'p.b.c.d'],
       ['p.a.c'],
       ['x.q.r'],
       ['p?.[a].z'],

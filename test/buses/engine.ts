@@ -76,6 +76,9 @@ export const POSTGRES: EngineKind = {
   ready: (port) => [join(POSTGRES_FOLDER, 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', String(port)],
 };
 
+/** An engine of one process or more. */
+export type RunningEngine = Pick<Engine, 'port' | 'kill' | 'restart' | 'remove'>;
+
 export class Engine {
   readonly port: number;
   readonly #kind: EngineKind;
@@ -104,7 +107,7 @@ export class Engine {
 
   /** Starts it with the data of before. */
   async restart(): Promise<void> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 400; tries) {
       // It may refuse to start while processes of the one that was killed are there.
       if (!this.#isRunning) this.#spawn();
       await sleep(50);

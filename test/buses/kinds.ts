@@ -3,9 +3,10 @@
 import { localBus, localHub, type LocalHub } from '../../src/topics/local.ts';
 import { natsBus, type NatsConnection, type NatsJetStream } from '../../src/topics/nats.ts';
 import { postgresBus, type PostgresPool } from '../../src/topics/postgres.ts';
-import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
+import { redisBus, type RedisBusOptions, type RedisClient } from '../../src/topics/redis.ts';
 import type { Bus } from '../../src/topics/index.ts';
-import { NATS, POSTGRES, REDIS, type EngineKind } from './engine.ts';
+import { NATS, POSTGRES, REDIS, type EngineKind, type RunningEngine } from './engine.ts';
+import { RedisCluster } from './redis-cluster.ts';
 
 type Load = (name: string) => unknown;
 
@@ -21,6 +22,8 @@ export interface BusKind {
   readonly name: string;
   /** Left out by a bus that needs none: nothing can be killed. */
   readonly engine?: EngineKind;
+  /** Starts an engine of several processes. Default: one process of `engine`. */
+  readonly start?: () => Promise<RunningEngine>;
   /** Whether it keeps messages. */
   readonly keeps: boolean;
   /** Whether it has patterns. */
@@ -48,6 +51,22 @@ interface IoRedis extends RedisClient {
 interface PgPool extends PostgresPool {
   on(event: string, listener: () => void): unknown;
   end(): Promise<void>;
+}
+
+async function createNodeRedisCluster(port: number, load: Load, options: RedisBusOptions): Promise<MadeBus> {
+  const { createCluster } = load('redis') as { createCluster(options: object): NodeRedis };
+  const rootNodes = [{ socket: { host: '127.0.0.1', port } }];
+  const client = createCluster({ rootNodes, defaults: { socket: { reconnectStrategy: 50 } } });
+  client.on('error', () => {});
+  await client.connect();
+  return { bus: redisBus(client, options), close: () => Promise.resolve(client.destroy()) };
+}
+
+function createIoRedisCluster(port: number, load: Load, options: RedisBusOptions): Promise<MadeBus> {
+  const { Cluster } = load('ioredis') as { readonly Cluster: new (nodes: readonly object[], options: object) => IoRedis };
+  const client = new Cluster([{ host: '127.0.0.1', port }], { clusterRetryStrategy: () => 50 });
+  client.on('error', () => {});
+  return Promise.resolve({ bus: redisBus(client, options), close: () => Promise.resolve(client.disconnect()) });
 }
 
 /** The hub of this process, which stands for its machine. */
@@ -119,6 +138,42 @@ export const KINDS = {
       client.on('error', () => {});
       return Promise.resolve({ bus: redisBus(client), close: () => Promise.resolve(client.disconnect()) });
     },
+  },
+  redisCluster: {
+    name: 'a Redis cluster, by the package redis',
+    engine: REDIS,
+    start: () => RedisCluster.start(),
+    keeps: true,
+    patterns: true,
+    presence: true,
+    create: (port, load) => createNodeRedisCluster(port, load, {}),
+  },
+  redisSharded: {
+    name: 'a Redis cluster with sharded Pub/Sub, by the package redis',
+    engine: REDIS,
+    start: () => RedisCluster.start(),
+    keeps: true,
+    patterns: false,
+    presence: true,
+    create: (port, load) => createNodeRedisCluster(port, load, { sharded: true }),
+  },
+  ioredisCluster: {
+    name: 'a Redis cluster, by the package ioredis',
+    engine: REDIS,
+    start: () => RedisCluster.start(),
+    keeps: true,
+    patterns: true,
+    presence: true,
+    create: (port, load) => createIoRedisCluster(port, load, {}),
+  },
+  ioredisSharded: {
+    name: 'a Redis cluster with sharded Pub/Sub, by the package ioredis',
+    engine: REDIS,
+    start: () => RedisCluster.start(),
+    keeps: true,
+    patterns: false,
+    presence: true,
+    create: (port, load) => createIoRedisCluster(port, load, { sharded: true }),
   },
   threads: {
     name: 'one machine, by a BroadcastChannel',

@@ -1,0 +1,97 @@
+// Three nodes of Redis that are a cluster, without replicas.
+
+import { connect } from 'node:net';
+import { freePort, sleep } from '../support/sockets.ts';
+import { Engine, REDIS, type RunningEngine } from './engine.ts';
+
+const SLOTS = 16_384;
+const NODES = 3;
+
+/** Sends a command to a node. @returns Its reply, as text. */
+export function ask(port: number, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
+    let reply = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      reply += text;
+      const [, length] = /^\$(\d+)\r\n/.exec(reply) ?? [];
+      const isWhole = length === undefined ? reply.endsWith('\r\n') : reply.length >= Number(length) + length.length + 5;
+      if (!isWhole) return;
+      socket.destroy();
+      if (reply.startsWith('-')) reject(new Error(reply));
+      else resolve(reply);
+    });
+    socket.on('error', reject);
+  });
+}
+
+export class RedisCluster implements RunningEngine {
+  readonly nodes: readonly Engine[];
+
+  private constructor(nodes: readonly Engine[]) {
+    this.nodes = nodes;
+  }
+
+  static async start(): Promise<RedisCluster> {
+    const nodes: { readonly engine: Engine; readonly busPort: number }[] = [];
+    for (let index = 0; index < NODES; index++) {
+      const busPort = await freePort();
+      const engine = await Engine.start({
+        ...REDIS,
+        args: (port, folder) => [
+          `--bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync everysec`,
+          `--cluster-enabled yes --cluster-port ${busPort} --cluster-node-timeout 3000`,
+        ],
+      });
+      nodes.push({ engine, busPort });
+    }
+    const [first, ...others] = nodes;
+    for (const [index, { engine }] of nodes.entries()) {
+      const [from, to] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / NODES));
+      await ask(engine.port, `CLUSTER ADDSLOTSRANGE ${from} ${to - 1}`);
+    }
+    for (const { engine, busPort } of others) await ask(first.engine.port, `CLUSTER MEET 127.0.0.1 ${engine.port} ${busPort}`);
+    const cluster = new RedisCluster(nodes.map(({ engine }) => engine));
+    await cluster.ready();
+    return cluster;
+  }
+
+  get port(): number {
+    return this.nodes[0].port;
+  }
+
+  /** Fulfilled once all nodes serve. */
+  async ready(): Promise<void> {
+    for (const { port } of this.nodes) {
+      for (let tries = 0; tries < 1200; tries++) {
+        const info = await ask(port, 'CLUSTER INFO').catch(() => '');
+        if (info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${NODES}`)) break;
+        await sleep(25);
+      }
+    }
+  }
+
+  /** Gives a slot without keys to another node. */
+  async moveSlot(slot: number): Promise<void> {
+    const ids = await Promise.all(this.nodes.map(async ({ port }) => /[0-9a-f]{40}/.exec(await ask(port, 'CLUSTER MYID'))![0]));
+    const owner = Math.min(Math.floor((slot * NODES) / SLOTS), NODES - 1);
+    const next = (owner + 1) % NODES;
+    // The new owner first.
+    for (const index of [next, owner, (next + 1) % NODES]) {
+      await ask(this.nodes[index].port, `CLUSTER SETSLOT ${slot} NODE ${ids[next]}`);
+    }
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  async restart(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.restart()));
+    await this.ready();
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.remove()));
+  }
+}
