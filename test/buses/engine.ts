@@ -107,7 +107,7 @@ export class Engine {
 
   /** Starts it with the data of before. */
   async restart(): Promise<void> {
-    for (let tries = 0; tries < 400; tries) {
+    for (let tries = 0; tries < 400; tries++) {
       // It may refuse to start while processes of the one that was killed are there.
       if (!this.#isRunning) this.#spawn();
       await sleep(50);
