@@ -20,6 +20,7 @@ const folders = [
     'deflate',
     'protocol',
     'reconnecting',
+    'testing',
     'topics',
     'native',
     'nodejs/lowlevel',

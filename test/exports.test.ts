@@ -81,6 +81,7 @@ const JOINED = [
   '',
   '/w3c',
   '/reconnecting',
+  '/testing',
   '/topics',
   '/topics/client',
   '/topics/local',

@@ -181,7 +181,7 @@ describe('jest', () => {
       expect([...data]).toEqual([1, 2]);
       ws.close();
       server.close();
-      for (const name of ['w3c', 'websocket', 'classic', 'fibjs', 'jsh', 'reconnecting', 'topics', 'topics/client', 'topics/local', 'topics/nats', 'topics/postgres', 'topics/redis', 'proxy']) expect(require('wasock/' + name)).toBeTruthy();
+      for (const name of ['w3c', 'websocket', 'classic', 'fibjs', 'jsh', 'reconnecting', 'testing', 'topics', 'topics/client', 'topics/local', 'topics/nats', 'topics/postgres', 'topics/redis', 'proxy']) expect(require('wasock/' + name)).toBeTruthy();
     });`;
 
   test('runs it in its Node.js environment', async () => {

@@ -164,6 +164,12 @@ export const ROOMS: readonly Room[] = [
     modules: ['type node:net'],
   },
   {
+    // Browsers load it too, so it gets no module of Node.js.
+    area: 'src/testing/',
+    holds: 'the test kit: connections and servers in memory, with faults',
+    mayImport: [...BELOW_API, 'src/api/address.ts', 'src/api/w3c/', 'src/http1/'],
+  },
+  {
     // fibjs runs in workers too, so this room gets only the types of node:http.
     area: 'src/compat/shared/',
     holds: 'the base of the facades',

@@ -72,6 +72,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/topics/postgres-listener.ts', 'test/buses/'],
   ['src/topics/postgres-statements.ts', 'test/buses/'],
   ['src/topics/', 'test/contract/topics'],
+  ['src/testing/', 'test/unit/testing/'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
   // `ws` itself is the measure; what ws does not have has unit tests.

@@ -1,0 +1,65 @@
+// Faults by script: for a connection that the code under test makes, which a test therefore cannot change beforehand.
+
+import type { MockRefusal } from './accept.ts';
+import type { MockConnection } from './connection.ts';
+
+/** One fault, and when it happens. */
+export type Fault = {
+  /** Messages of the client after which it happens. Default 0: when the connection is open. */
+  readonly after?: number;
+} & (
+  | { readonly fault: 'cut' | 'half-open' | 'slow-reader' | 'terminate' }
+  /** From then on everything takes so many milliseconds. */
+  | { readonly fault: 'delay'; readonly milliseconds: number }
+  /** Left out `code`: a Close frame without one. */
+  | { readonly fault: 'close'; readonly code?: number; readonly reason?: string }
+  /** Sends these bytes as they are. Default: a frame with the reserved opcode 3. */
+  | { readonly fault: 'violation'; readonly bytes?: Uint8Array }
+);
+
+/** How a mock server treats one connection. */
+export interface ConnectionScript {
+  /** Declines the opening handshake with this HTTP status, or response. */
+  readonly refuse?: number | MockRefusal;
+  /** Never answers the opening handshake. Default false. */
+  readonly ignore?: boolean;
+  /** Milliseconds that everything takes, from the answer to the opening handshake on. Default 0. */
+  readonly delay?: number;
+  readonly faults?: readonly Fault[];
+}
+
+const RESERVED_OPCODE = Uint8Array.of(0x83, 0x00);
+
+const KINDS: readonly unknown[] = ['cut', 'half-open', 'slow-reader', 'terminate', 'delay', 'close', 'violation'];
+
+/** @throws {TypeError} that names a fault which does not exist. */
+export function checkScript({ faults = [] }: ConnectionScript): void {
+  for (const { fault } of faults) {
+    if (!KINDS.includes(fault)) throw new TypeError(`There is no fault "${fault}": use one of ${KINDS.join(', ')}`);
+  }
+}
+
+function inject(connection: MockConnection, given: Fault): void {
+  switch (given.fault) {
+    case 'cut':
+      return connection.link.cut();
+    case 'half-open':
+      return connection.link.hold();
+    case 'slow-reader':
+      return connection.pause();
+    case 'terminate':
+      return connection.terminate();
+    case 'delay':
+      connection.link.delay = given.milliseconds;
+      return;
+    case 'close':
+      return void connection.close(given.code, given.reason);
+    case 'violation':
+      return connection.sendRaw(given.bytes ?? RESERVED_OPCODE);
+  }
+}
+
+/** Makes the faults of `script` that happen after as many messages as `connection` has received. */
+export function injectFaults(connection: MockConnection, script: ConnectionScript | undefined): void {
+  for (const fault of script?.faults ?? []) if ((fault.after ?? 0) === connection.received.length) inject(connection, fault);
+}
