@@ -27,8 +27,7 @@ export class Client {
   readonly #url: Source<string | URL>;
   readonly #settings: ReconnectingSettings;
   readonly #queue: MessageQueue;
-  /** CONNECTING while it waits, too. */
-  readyState: ReadyState = CONNECTING;
+  #state: ReadyState = CONNECTING;
   /** See `Ending`. */
   retries: number = 0;
   #lastUrl: string = '';
@@ -69,6 +68,11 @@ export class Client {
     }
   }
 
+  /** CONNECTING while there is no connection that takes messages, but another one follows. */
+  get readyState(): ReadyState {
+    return this.#state === OPEN && this.#socket?.readyState !== OPEN ? CONNECTING : this.#state;
+  }
+
   get url(): string {
     return this.#attempt?.socket?.url ?? this.#lastUrl;
   }
@@ -102,7 +106,7 @@ export class Client {
   close(code: number | undefined, reason: string): void {
     checkClose(code, new TextEncoder().encode(reason).length);
     if (this.readyState >= CLOSING) return;
-    this.readyState = CLOSING;
+    this.#state = CLOSING;
     this.#stopWaiting();
     const socket = this.#socket;
     if (socket !== null) {
@@ -149,7 +153,7 @@ export class Client {
   #opened(socket: W3CWebSocket): void {
     this.#socket = socket;
     this.#openSince = elapsed();
-    this.readyState = OPEN;
+    this.#state = OPEN;
     this.#face.fire(new Event('open'));
     // After the listeners, whose first message may say who the program is.
     while (this.#socket?.readyState === OPEN) {
@@ -201,7 +205,7 @@ export class Client {
   #leave(): void {
     this.#lastUrl = this.url;
     this.#attempt = this.#socket = null;
-    if (this.readyState === OPEN) this.readyState = CONNECTING;
+    if (this.#state === OPEN) this.#state = CONNECTING;
   }
 
   /** @param isLonger Whether it has waited for the network already: a browser may be wrong about it. */
@@ -235,7 +239,7 @@ export class Client {
   }
 
   #finish(close: Pick<Ending, 'code' | 'reason' | 'wasClean'>, error: Error | undefined): void {
-    this.readyState = CLOSED;
+    this.#state = CLOSED;
     this.#leave();
     this.#release();
     this.#queue.clear();

@@ -230,7 +230,7 @@ export function readReconnectingOptions(
   if (signal !== undefined && !isAbortSignal(signal)) refuse(TypeError, 'signal', 'an AbortSignal', signal);
   const heartbeat = readHeartbeat(options.heartbeat, isNative);
   return {
-    protocols: options.protocols,
+    protocols: ownProtocols(options.protocols),
     headers: options.headers,
     backoff: readBackoff(options.backoff),
     retry,
@@ -243,6 +243,11 @@ export function readReconnectingOptions(
     // The time limit of an attempt is ours.
     socket: { ...socket, ...heartbeat.socket, ...(isNative ? {} : { handshakeTimeout: 0 }) },
   };
+}
+
+/** An iterable is read once, because another attempt finds an iterator at its end. */
+function ownProtocols(given: ReconnectingOptions['protocols']): ReconnectingOptions['protocols'] {
+  return typeof given === 'object' && Symbol.iterator in given ? [...given] : given;
 }
 
 function unknownOption(name: string): string {

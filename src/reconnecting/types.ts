@@ -58,7 +58,7 @@ export interface ReconnectingWebSocket extends EventTarget, AsyncIterable<Messag
   readonly CLOSED: 3;
   /** The URL of the current or last attempt; empty before the first one is known. */
   readonly url: string;
-  /** CONNECTING also between two attempts; CLOSED only when no attempt follows. */
+  /** CONNECTING also between two attempts, and while the server closes a connection; CLOSED only when no attempt follows. */
   readonly readyState: 0 | 1 | 2 | 3;
   /** Payload bytes that the connection has not handed to the operating system, and those in the queue, where text counts by its UTF-16 units. */
   readonly bufferedAmount: number;

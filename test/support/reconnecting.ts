@@ -1,5 +1,6 @@
 // Tests of a WebSocket that connects again, for each runtime: against a server that goes and comes back, refuses, is silent, or never answers.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -179,6 +180,25 @@ export function describeReconnecting(given: Classes): void {
       expect(log).toEqual(['open', 'close 1001 true (0)', 'open', 'close 1008 false (3)']);
     });
 
+    test('that the server is closing is open no more: messages wait for the next one', async () => {
+      const sockets: Socket[] = [];
+      const { url } = await serveRaw((head, socket) => {
+        const key = /sec-websocket-key: (\S+)/i.exec(head)![1];
+        const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+        const fields = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields.join('\r\n')}\r\n\r\n`);
+        sockets.push(socket);
+      });
+      const { ws, log } = connect(url);
+      await happens(() => ws.readyState === 1);
+      sockets[0].write(Uint8Array.of(0x88, 0));
+      await happens(() => ws.readyState === 0);
+      ws.send('x');
+      sockets[0].destroy();
+      await happens(() => log.includes('sent x'));
+      expect(log.filter((line) => /open|queued|sent/.test(line))).toEqual(['open', 'queued x', 'open', 'sent x']);
+    });
+
     test.each([
       [4000, [[4000, 4999]] as const],
       [4999, [[4000, 4999]] as const],
@@ -317,6 +337,17 @@ export function describeReconnecting(given: Classes): void {
       });
       await happens(() => heads.length >= 2);
       expect(heads.slice(0, 2)).toEqual(['/1 token-1 chat,key-1', '/2 token-2 chat,key-2']);
+    });
+
+    test('subprotocols from an iterator are offered by each attempt', async () => {
+      const heads: string[] = [];
+      const { url } = await serveRaw((head, socket) => {
+        heads.push(/protocol: (.+)\r/i.exec(head)?.[1] ?? 'none');
+        socket.destroy();
+      });
+      connect(url, { protocols: ['a', 'b'].values() });
+      await happens(() => heads.length >= 2);
+      expect(heads.slice(0, 2)).toEqual(['a,b', 'a,b']);
     });
 
     test.each([

@@ -37,6 +37,20 @@ describe('MessageQueue', () => {
     expect(dropped).toEqual(['old expired']);
   });
 
+  test('takes a time that grows with the number of messages, and not with its square', () => {
+    vi.useRealTimers();
+    const { queue } = create({ maximumBytes: Infinity });
+    const seconds = (count: number): number => {
+      const start = performance.now();
+      for (let number = 0; number < count; number++) queue.add('');
+      while (queue.take() !== undefined);
+      return (performance.now() - start) / 1000;
+    };
+    seconds(50_000);
+    expect(seconds(400_000)).toBeLessThan(5);
+    expect(queue.bytes).toBe(0);
+  });
+
   test('counts 64 bytes for an empty message, so their number is bounded', () => {
     const { queue, dropped } = create({ maximumBytes: 640 });
     for (let count = 0; count < 15; count++) queue.add('');
