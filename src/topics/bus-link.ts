@@ -10,6 +10,8 @@ import { PresenceAnnouncer, type PresenceSource } from './presence.ts';
 
 /** Milliseconds until messages that could not be fetched are asked for again. */
 const CATCH_UP_INTERVAL = 1000;
+/** Times that they are asked for. Then there is a gap, since newer messages wait in memory meanwhile. */
+const MOST_CATCH_UPS = 5;
 
 /** Where a link reports. */
 export interface LinkEvents {
@@ -48,10 +50,12 @@ export class BusLink implements PresenceSource {
   readonly #events: LinkEvents;
   readonly #maxQueued: number;
   readonly #subscriptions: Map<string, Subscription> = new Map();
+  /** The first one may be under way. */
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
   #isConnected = false;
   #isAway = false;
+  #isFlushing = false;
   /** How often the bus went away. */
   #losses = 0;
   readonly ready: Promise<void>;
@@ -86,7 +90,8 @@ export class BusLink implements PresenceSource {
   async publish(topic: string, data: string | Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
     const envelope = encodeEnvelope(this.#id, data);
     await this.ready;
-    if (this.#isAway && this.#maxQueued > 0) return this.#enqueue(topic, envelope, limits);
+    // Also while older ones are on their way, so that none overtakes them.
+    if ((this.#isAway && this.#maxQueued > 0) || this.#queue.length > 0) return this.#enqueue(topic, envelope, limits);
     return this.#bus.publish(topic, envelope, limits);
   }
 
@@ -202,8 +207,9 @@ export class BusLink implements PresenceSource {
    * Fetches the messages since the last one, and then releases those that were held meanwhile.
    *
    * @param losses As many as when it began: if there are more now, the next time that the bus is restored goes on, from the same position.
+   * @param failures How often it has failed since.
    */
-  async #catchUp(name: string, subscription: Subscription, losses: number): Promise<void> {
+  async #catchUp(name: string, subscription: Subscription, losses: number, failures: number = 0): Promise<void> {
     if (this.#subscriptions.get(name) !== subscription) return;
     subscription.held ??= [];
     const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
@@ -213,9 +219,12 @@ export class BusLink implements PresenceSource {
       if (limits !== undefined && last !== undefined) recovery = await this.recover(name, last, limits);
     } catch (error) {
       this.#events.onError(toError(error));
-      // From the same position.
-      if (this.#losses === losses) setTimer(() => void this.#catchUp(name, subscription, losses), CATCH_UP_INTERVAL);
-      return;
+      if (this.#losses !== losses) return;
+      if (failures + 1 < MOST_CATCH_UPS) {
+        // From the same position.
+        setTimer(() => void this.#catchUp(name, subscription, losses, failures + 1), CATCH_UP_INTERVAL);
+        return;
+      }
     }
     if (this.#losses !== losses) return;
     const held = subscription.held ?? [];
@@ -236,14 +245,18 @@ export class BusLink implements PresenceSource {
     return new Promise((resolve, reject) => this.#queue.push({ topic, envelope, limits, resolve, reject }));
   }
 
+  /** In order, so the next one waits for this one. */
   async #flush(): Promise<void> {
-    while (!this.#isAway) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      this.#queuedBytes -= next.envelope.length;
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    while (!this.#isAway && this.#queue.length > 0) {
+      const [next] = this.#queue;
       const { topic, envelope, limits, resolve, reject } = next;
-      // In order, so the next one waits for this one.
       await this.#bus.publish(topic, envelope, limits).then(resolve, (error: unknown) => reject(toError(error)));
+      // close() may have emptied it.
+      if (this.#queue[0] === next) this.#queue.shift();
+      this.#queuedBytes -= envelope.length;
     }
+    this.#isFlushing = false;
   }
 }

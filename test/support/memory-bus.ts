@@ -62,7 +62,9 @@ export class MemoryBus implements Bus {
   readonly names: Set<string> = new Set();
   #events: BusEvents | undefined;
   #isAway = false;
-  #historyFails = false;
+  /** Readings of the history that will fail. */
+  #failures = 0;
+  #delay: Promise<void> | undefined;
   #id = '';
   /** Announcements that have arrived. */
   announcements = 0;
@@ -78,11 +80,15 @@ export class MemoryBus implements Bus {
       this.history = async (topic, since, limits) => {
         await turn();
         this.#check();
-        if (this.#historyFails) {
-          this.#historyFails = false;
+        if (this.#failures > 0) {
+          this.#failures--;
           throw new Error('The engine is busy');
         }
-        return engine.recover(topic, since, limits);
+        const recovery = engine.recover(topic, since, limits);
+        const delay = this.#delay;
+        this.#delay = undefined;
+        await delay;
+        return recovery;
       };
     }
   }
@@ -138,9 +144,16 @@ export class MemoryBus implements Bus {
     this.#events!.onRestored();
   }
 
-  /** The next reading of the history fails, though the engine is there. */
-  failHistory(): void {
-    this.#historyFails = true;
+  /** The next readings of the history fail, though the engine is there. */
+  failHistory(times: number = 1): void {
+    this.#failures = times;
+  }
+
+  /** The result of the next reading of the history is late. @returns A function that lets it go. */
+  delayHistory(): () => void {
+    let release!: () => void;
+    this.#delay = new Promise((resolve) => (release = resolve));
+    return release;
   }
 
   async #announce(name: string, ids: readonly string[], ttl: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
 import { FakeSocket } from '../../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
@@ -215,6 +215,86 @@ describe('a bus that loses messages, and is not away', () => {
     await expect.poll(() => received, { timeout: 10_000 }).toEqual(['1', '2', '3', '4']);
     expect(gaps).toEqual([]);
   });
+});
+
+describe('a bus that comes back', () => {
+  test('gets messages in the order in which they were published, also those of the moment in which it comes back', async () => {
+    const engine = new MemoryEngine();
+    const [one, listener] = [start(engine, false, { maxQueued: 10_000 }), start(engine, false)];
+    const [a, b] = [new FakeSocket(), new FakeSocket()];
+    await listener.topics.subscribe(a, 't');
+    // With subscriptions, it takes the bus a while until it publishes what waits.
+    await one.topics.subscribe(b, 'other');
+    one.bus.leave();
+    const published = ['1', '2', '3'].map((text) => one.topics.publish('t', text));
+    await settle();
+    one.bus.comeBack();
+    published.push(one.topics.publish('t', '4'));
+    one.bus.comeBack();
+    await settle();
+    published.push(one.topics.publish('t', '5'));
+    await Promise.all(published);
+    await settle();
+    expect(a.received).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  test.each([1, 20])('but whose history fails %i times: all messages, or a gap, and never silence', async (failures) => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    void one.topics.subscribe(a, 't');
+    await vi.advanceTimersByTimeAsync(100);
+    one.bus.leave();
+    void two.topics.publish('t', '1');
+    await vi.advanceTimersByTimeAsync(100);
+    one.bus.failHistory(failures);
+    one.bus.comeBack();
+    void two.topics.publish('t', '2');
+    await vi.advanceTimersByTimeAsync(20_000);
+    void two.topics.publish('t', '3');
+    await vi.advanceTimersByTimeAsync(100);
+    expect([a.received, one.gaps]).toEqual(failures === 1 ? [['1', '2', '3'], []] : [['2', '3'], ['t']]);
+  });
+
+  test('again while its history is being fetched: nothing of both times is missing', async () => {
+    const engine = new MemoryEngine();
+    const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    one.bus.leave();
+    await two.topics.publish('t', '1');
+    const release = one.bus.delayHistory();
+    one.bus.comeBack();
+    await settle();
+    one.bus.leave();
+    await two.topics.publish('t', '2');
+    one.bus.comeBack();
+    engine.publish('t', (await envelopeOf('3'))!, HISTORY.history);
+    release();
+    await settle();
+    expect([a.received, one.gaps]).toEqual([['1', '2', '3'], []]);
+  });
+});
+
+test('a socket that unsubscribes during a recovery and subscribes again has the second subscription', async () => {
+  const engine = new MemoryEngine();
+  const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+  const { position } = await one.topics.subscribe(new FakeSocket(), 't');
+  await two.topics.publish('t', '1');
+  const a = new FakeSocket();
+  const release = one.bus.delayHistory();
+  const first = one.topics.subscribe(a, 't');
+  await settle();
+  one.topics.unsubscribe(a, 't');
+  const second = one.topics.subscribe(a, 't', { since: position });
+  release();
+  await first;
+  engine.publish('t', (await envelopeOf('2'))!, HISTORY.history);
+  expect((await second).recovered).toBe(true);
+  await settle();
+  expect(a.received).toEqual(['1', '2']);
 });
 
 describe('recovery over a bus', () => {
