@@ -1,11 +1,12 @@
 // The client side of `wasock.topics.v1`, over a WebSocket that connects again. Runs in browsers too.
 
+import { OPEN } from '../base/states.ts';
 import { setTimer } from '../clock.ts';
 import type { Position } from './messages.ts';
 import type { Presence } from './presence.ts';
 import { isPattern } from './names.ts';
 import { PatternTrie } from './trie.ts';
-import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type WireData } from './protocol.ts';
+import { fromWire, parseObject, parsePosition, toWire, type ErrorReason } from './protocol.ts';
 
 export { TOPICS_PROTOCOL } from './protocol.ts';
 export type { Position, Presence };
@@ -98,6 +99,10 @@ class Subscription implements ClientSubscription {
 /** Milliseconds until a subscription that failed at the server is tried again. */
 const RETRY_INTERVAL = 1_000;
 
+/** Requests of which replies are awaited at a time, and UTF-16 units of them if there are several: fewer than a server lets wait. */
+const MOST_SENT = 250;
+const LONGEST_SENT = 1 << 20;
+
 /** A request that waits for its reply. */
 interface Pending {
   readonly onReply: (message: Record<string, unknown>) => void;
@@ -110,7 +115,12 @@ export class TopicClient {
   readonly #subscriptions: Map<string, Subscription> = new Map();
   /** Those of them that are patterns. */
   readonly #patterns: PatternTrie<Subscription> = new PatternTrie();
-  readonly #pending: Map<number, Pending> = new Map();
+  /** By id: those that were sent, and behind them `#unsent`. */
+  readonly #pending: Map<number, Pending & { readonly length: number }> = new Map();
+  #unsent: string[] = [];
+  /** Those of `#unsent` that have been sent meanwhile. */
+  #first = 0;
+  #sentLength = 0;
   #lastId = 0;
   #isOpen = false;
   #connections = 0;
@@ -121,7 +131,7 @@ export class TopicClient {
     ws.addEventListener('open', () => this.#onOpen());
     ws.addEventListener('message', ({ data }) => this.#onMessage(data));
     ws.addEventListener('close', () => this.#onClose());
-    if (ws.readyState === 1) this.#onOpen();
+    if (ws.readyState === OPEN) this.#onOpen();
   }
 
   /**
@@ -184,6 +194,8 @@ export class TopicClient {
     this.#isOpen = false;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    this.#unsent = [];
+    this.#first = this.#sentLength = 0;
     const error = new TopicError('failed', 'The connection was lost before the reply');
     for (const { onError } of pending) onError(error);
   }
@@ -236,8 +248,26 @@ export class TopicClient {
 
   #send(message: Record<string, unknown>, pending: Pending): void {
     const id = ++this.#lastId;
-    this.#pending.set(id, pending);
-    this.#ws.send(JSON.stringify({ ...message, id }));
+    const text = JSON.stringify({ ...message, id });
+    this.#pending.set(id, { ...pending, length: text.length });
+    this.#unsent.push(text);
+    this.#sendMore();
+  }
+
+  #sendMore(): void {
+    const unsent = this.#unsent;
+    // A WebSocket that is closing would keep them for the next connection, where they came behind newer ones. The end answers them.
+    while (this.#first < unsent.length && this.#ws.readyState === OPEN) {
+      const text = unsent[this.#first];
+      const sent = this.#pending.size - (unsent.length - this.#first);
+      if (sent >= MOST_SENT || (sent > 0 && this.#sentLength + text.length > LONGEST_SENT)) return;
+      this.#first++;
+      this.#sentLength += text.length;
+      this.#ws.send(text);
+    }
+    if (this.#first < unsent.length) return;
+    this.#unsent = [];
+    this.#first = 0;
   }
 
   #onMessage(data: unknown): void {
@@ -245,12 +275,20 @@ export class TopicClient {
     if (message === undefined) return;
     const { type, id, topic } = message;
     if (type === 'message') return this.#deliver(message);
-    if (type === 'gap') return this.#subscriptions.get(topic as string)?.options.onGap?.();
+    if (type === 'gap') return this.#onGap(String(topic));
     const pending = this.#pending.get(id as number);
     if (pending === undefined) return;
     this.#pending.delete(id as number);
+    this.#sentLength -= pending.length;
+    this.#sendMore();
     if (type === 'error') pending.onError(new TopicError(message['reason'] as ErrorReason, String(message['message'])));
     else pending.onReply(message);
+  }
+
+  /** A gap of a topic concerns patterns that match it, too. */
+  #onGap(name: string): void {
+    this.#subscriptions.get(name)?.options.onGap?.();
+    if (!isPattern(name)) this.#patterns.match(name, ({ options }) => options.onGap?.());
   }
 
   /** A message goes to the subscription of its topic, and to patterns that match it. */
@@ -259,9 +297,9 @@ export class TopicClient {
     const position = parsePosition(message['position']);
     let data: string | Uint8Array<ArrayBuffer>;
     try {
-      data = fromWire(message as unknown as WireData);
+      data = fromWire(message);
     } catch {
-      // A server that sends what is no base64: not ours.
+      // Not a server of ours.
       return;
     }
     const received = { topic, data, position };

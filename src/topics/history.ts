@@ -20,7 +20,8 @@ interface Entry {
 export class History {
   readonly #limits: HistoryLimits;
   readonly #epoch: string;
-  readonly #entries: Entry[] = [];
+  /** Undefined: not kept any more. */
+  readonly #entries: (Entry | undefined)[] = [];
   /** Index of the oldest entry that counts. */
   #first = 0;
   #offset = 0;
@@ -35,8 +36,14 @@ export class History {
     return { epoch: this.#epoch, offset: this.#offset };
   }
 
-  /** Whether it can be forgotten: nothing was added for as long as a message is kept. */
-  get isStale(): boolean {
+  /** Milliseconds that a message is kept. */
+  get ttl(): number {
+    return this.#limits.ttl;
+  }
+
+  /** Gives up what was kept long enough. @returns Whether nothing was added for so long: then it can be forgotten. */
+  expire(): boolean {
+    this.#trim();
     return elapsed() - this.#lastUse > this.#limits.ttl;
   }
 
@@ -57,7 +64,7 @@ export class History {
     const missed = position.offset - since.offset;
     const isKept = since.epoch === position.epoch && missed >= 0 && missed <= this.#entries.length - this.#first;
     if (!isKept) return { messages: undefined, position };
-    const messages = missed === 0 ? [] : this.#entries.slice(-missed).map(({ message }) => message);
+    const messages = missed === 0 ? [] : this.#entries.slice(-missed).map((entry) => entry!.message);
     return { messages, position };
   }
 
@@ -65,8 +72,8 @@ export class History {
     const { size, ttl } = this.#limits;
     const entries = this.#entries;
     const oldest = elapsed() - ttl;
-    while (this.#first < entries.length && (entries.length - this.#first > size || entries[this.#first].since < oldest))
-      this.#first++;
+    while (this.#first < entries.length && (entries.length - this.#first > size || entries[this.#first]!.since < oldest))
+      entries[this.#first++] = undefined;
     // Not shifted one by one, which is slow for a long history.
     if (this.#first > 32 && this.#first * 2 > entries.length) {
       entries.splice(0, this.#first);

@@ -188,7 +188,7 @@ export class Hub {
   readonly #onSweep = (): void => {
     const now = elapsed();
     for (const { id, port, lastHeard } of this.#clients.values()) if (port.isLeased && now - lastHeard > LEASE) this.forget(id);
-    for (const [topic, history] of this.#kept) if (history.isStale && !this.#topics.has(topic)) this.#kept.delete(topic);
+    for (const [topic, history] of this.#kept) if (history.expire() && !this.#topics.has(topic)) this.#kept.delete(topic);
     for (const [name, announced] of this.#presence) {
       for (const [id, { expires }] of announced) if (expires <= now) announced.delete(id);
       if (announced.size === 0) this.#presence.delete(name);

@@ -1,6 +1,6 @@
 // A WebSocket that has topics: what it gets, and when.
 
-import { broadcast } from '../api/ws/broadcast.ts';
+import { sendToAll } from '../api/ws/broadcast.ts';
 import { findCore } from '../api/ws/core.ts';
 import type { WebSocketBase } from '../api/ws/websocket.ts';
 import { OPEN } from '../base/states.ts';
@@ -30,6 +30,7 @@ export type SlowPolicy = 'send' | 'drop' | 'conflate';
 
 /** Numbers of messages, by subscriber, since the start. */
 export interface Counts {
+  /** Given to the socket. */
   delivered: number;
   /** Not sent, by the policy `'drop'`, or because a `bufferPolicy` of the socket threw. */
   dropped: number;
@@ -40,13 +41,22 @@ export interface Counts {
 /** Milliseconds between two looks at a slow socket that has no event 'drain'. */
 const LOOK_INTERVAL = 20;
 
+/** The parts of its topics that a member uses. */
+export interface MemberOwner {
+  readonly counts: Counts;
+  /** Bytes waiting from which on it is slow. */
+  readonly maxLag: number;
+  /** Whether one of its names matches `topic`. */
+  gets(member: Member, topic: string): boolean;
+}
+
 export class Member {
   readonly socket: TopicSocket;
   readonly encode: Encoder;
   /** Opaque, for presence. */
   readonly id: string;
-  /** Names that it subscribed to. */
-  readonly names: Set<string> = new Set();
+  /** Names that it subscribed to, and the number of each subscription: a later one of the same name has another. */
+  readonly names: Map<string, number> = new Map();
   /** Called when messages of a name may be missing. */
   onGap: ((name: string) => void) | null = null;
   /** Whether `broadcast` knows its class. */
@@ -55,72 +65,111 @@ export class Member {
    * By topic: messages that wait while older ones are fetched, or the position up to which it has all of them, since the bus may bring the last of those as new ones.
    */
   held: Map<string, TopicMessage[] | Position> | null = null;
-  /** The newest message of each topic, while the socket is slow. */
-  #conflated: Map<string, TopicMessage> | null = null;
-  readonly #counts: Counts;
-  readonly #maxLag: number;
+  /** By topic, while the socket is slow: the newest message, or undefined for dropped ones, of which it is told. */
+  #late: Map<string, TopicMessage | undefined> | null = null;
+  /** Wait until the socket is not slow. */
+  readonly #waiting: (() => void)[] = [];
+  #isWatched = false;
+  readonly #owner: MemberOwner;
 
-  constructor(socket: TopicSocket, encode: Encoder, id: string, limits: { readonly counts: Counts; readonly maxLag: number }) {
+  constructor(socket: TopicSocket, encode: Encoder, id: string, owner: MemberOwner) {
     this.socket = socket;
     this.encode = encode;
     this.id = id;
     this.isShared = findCore(socket) !== undefined;
-    this.#counts = limits.counts;
-    this.#maxLag = limits.maxLag;
+    this.#owner = owner;
   }
 
   get isOpen(): boolean {
     return this.socket.readyState === OPEN;
   }
 
+  get #isSlow(): boolean {
+    return this.socket.bufferedAmount > this.#owner.maxLag;
+  }
+
   /** Whether `message` shall be sent now. If not, it is kept for later, or given up. */
   accepts(message: TopicMessage, policy: SlowPolicy): boolean {
-    const held = this.held?.get(message.topic);
+    const { topic } = message;
+    const held = this.held?.get(topic);
     if (Array.isArray(held)) {
       held.push(message);
       return false;
     }
     if (held !== undefined) {
       if (!isAfter(message.position, held)) return false;
-      this.held!.delete(message.topic);
+      this.held!.delete(topic);
     }
-    if (policy === 'send' || (this.socket.bufferedAmount <= this.#maxLag && !this.#conflated?.has(message.topic))) return true;
-    if (policy === 'conflate') this.#conflate(message);
-    else this.#counts.dropped++;
+    if (policy === 'send' || !(this.#isSlow || (policy === 'conflate' && this.#late?.has(topic)))) return true;
+    if (policy === 'drop') {
+      this.lose(topic);
+      return false;
+    }
+    if (this.#late?.has(topic)) this.#owner.counts.conflated++;
+    this.#keep(topic, message);
     return false;
+  }
+
+  /** A message of `topic` was not sent. Says so once the socket is not slow. */
+  lose(topic: string): void {
+    this.#owner.counts.dropped++;
+    if (this.onGap !== null) this.#keep(topic, undefined);
+  }
+
+  /** Nothing that waits of this topic is sent any more. */
+  forget(topic: string): void {
+    this.held?.delete(topic);
+    this.#late?.delete(topic);
   }
 
   /** Sends one message to this socket alone. */
   send(message: TopicMessage): void {
-    deliver(message, [this], undefined, this.#counts);
+    deliver(message, [this], undefined, this.#owner.counts);
   }
 
-  #conflate(message: TopicMessage): void {
-    if (this.#conflated?.has(message.topic)) this.#counts.conflated++;
-    if (this.#conflated === null) {
-      this.#conflated = new Map();
-      this.#awaitDrain();
-    }
-    this.#conflated.set(message.topic, message);
+  /** Fulfilled once the socket is not slow. Never, if it closes before. */
+  async caughtUp(): Promise<void> {
+    if (!this.#isSlow) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      this.#watch();
+    });
   }
 
-  #awaitDrain(): void {
+  #keep(topic: string, message: TopicMessage | undefined): void {
+    (this.#late ??= new Map()).set(topic, message);
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
     const { socket } = this;
-    if (this.isShared) (socket as unknown as WebSocketBase).once('drain', this.#onDrain);
+    // Without waiting output, no 'drain' follows.
+    if (this.isShared && socket.bufferedAmount > 0) (socket as unknown as WebSocketBase).once('drain', this.#onDrain);
     else setTimer(this.#onDrain, LOOK_INTERVAL);
   }
 
   readonly #onDrain = (): void => {
-    if (!this.isOpen) return void (this.#conflated = null);
-    if (this.socket.bufferedAmount > this.#maxLag) return this.#awaitDrain();
-    const messages = this.#conflated ?? [];
-    this.#conflated = null;
-    for (const message of messages.values()) this.send(message);
+    this.#isWatched = false;
+    if (!this.isOpen) return;
+    if (this.#isSlow) return this.#watch();
+    const late = this.#late ?? [];
+    this.#late = null;
+    for (const [topic, message] of late) {
+      // It may have been unsubscribed meanwhile.
+      if (!this.#owner.gets(this, topic)) continue;
+      if (message === undefined) this.onGap?.(topic);
+      else this.send(message);
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
   };
 }
 
 /**
  * Sends `message` to `members`, encoded once for each of their encoders. Classes of this library share the frame and the compression.
+ *
+ * A socket whose `bufferPolicy` throws loses the message, and the others get it.
  */
 export function deliver(
   message: TopicMessage,
@@ -128,34 +177,39 @@ export function deliver(
   compress: boolean | undefined,
   counts: Counts,
 ): void {
-  const shared = new Map<Encoder, WebSocketBase[]>();
+  const shared = new Map<Encoder, Member[]>();
   const payloads = new Map<Encoder, string | Uint8Array>();
   const payloadOf = (encode: Encoder): string | Uint8Array => {
     let payload = payloads.get(encode);
     if (payload === undefined) payloads.set(encode, (payload = encode(message)));
     return payload;
   };
-  for (const { socket, encode, isShared } of members) {
+  const lose = (member: Member): void => {
+    counts.delivered--;
+    member.lose(message.topic);
+  };
+  counts.delivered += members.length;
+  for (const member of members) {
+    const { socket, encode, isShared } = member;
     if (isShared) {
-      const sockets = shared.get(encode);
-      if (sockets === undefined) shared.set(encode, [socket as unknown as WebSocketBase]);
-      else sockets.push(socket as unknown as WebSocketBase);
-    } else {
-      attempt(() => socket.send(payloadOf(encode) as never), counts);
+      const group = shared.get(encode);
+      if (group === undefined) shared.set(encode, [member]);
+      else group.push(member);
+      continue;
+    }
+    try {
+      socket.send(payloadOf(encode) as never);
+    } catch {
+      lose(member);
     }
   }
-  for (const [encode, sockets] of shared) {
+  for (const [encode, group] of shared) {
     const data = payloadOf(encode);
-    attempt(() => broadcast(sockets, data, { binary: typeof data !== 'string', compress }), counts);
-  }
-  counts.delivered += members.length;
-}
-
-/** A socket whose `bufferPolicy` throws loses the message, and the others get it. */
-function attempt(send: () => void, counts: Counts): void {
-  try {
-    send();
-  } catch {
-    counts.dropped++;
+    const sockets = group.map(({ socket }) => socket as unknown as WebSocketBase);
+    let bySocket: Map<unknown, Member> | undefined;
+    sendToAll(sockets, data, { binary: typeof data !== 'string', compress }, (_, ws) => {
+      bySocket ??= new Map(group.map((member) => [member.socket, member]));
+      lose(bySocket.get(ws)!);
+    });
   }
 }

@@ -32,9 +32,17 @@ export function toWire(data: string | Uint8Array): WireData {
   return typeof data === 'string' ? { text: data } : { base64: encodeBase64(data) };
 }
 
-/** @throws {Error} for base64 that is none. */
-export function fromWire(data: WireData): string | Uint8Array<ArrayBuffer> {
-  return 'text' in data ? data.text : decodeBase64(data.base64);
+/** @throws {TypeError} for an object without data. @throws {Error} for base64 that is none. */
+export function fromWire({
+  text,
+  base64,
+}: {
+  readonly text?: unknown;
+  readonly base64?: unknown;
+}): string | Uint8Array<ArrayBuffer> {
+  if (typeof text === 'string') return text;
+  if (typeof base64 !== 'string') throw new TypeError('A message needs "text" or "base64"');
+  return decodeBase64(base64);
 }
 
 /** Bytes converted at a time: as many arguments as every runtime takes. */

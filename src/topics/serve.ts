@@ -3,15 +3,8 @@
 import { toError } from '../base/realms.ts';
 import { OPEN } from '../base/states.ts';
 import type { Encoder, Member, TopicSocket } from './member.ts';
-import {
-  fromWire,
-  parseObject,
-  parsePosition,
-  toWire,
-  type ErrorReason,
-  type ServerMessage,
-  type WireData,
-} from './protocol.ts';
+import { checkName, checkTopic } from './names.ts';
+import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type ServerMessage } from './protocol.ts';
 import type { Topics } from './topics.ts';
 
 /** An action of a client. */
@@ -38,8 +31,9 @@ export interface ServedSocket extends TopicSocket {
   close(code?: number, reason?: string): void;
 }
 
-/** Most messages of a client that wait for their turn. A client that sends more is closed. */
+/** Most requests of a client that wait for their turn, and most UTF-16 units of them if there are several. A client that sends more is closed. */
 const MOST_WAITING = 1_000;
+const LONGEST_WAITING = 4 << 20;
 /** Close code of the protocol for a client that sends what is none of it, or too much. The W3C API may not send 1008. */
 export const CLOSE_TOPICS_VIOLATION = 4400;
 
@@ -78,6 +72,7 @@ class Service<Context> {
   readonly #options: ServeOptions<Context>;
   readonly #member: Member;
   #waiting = 0;
+  #waitingLength = 0;
   #last: Promise<void> = Promise.resolve();
 
   constructor(topics: Topics, socket: ServedSocket, options: ServeOptions<Context>) {
@@ -89,14 +84,22 @@ class Service<Context> {
   }
 
   receive(data: unknown): void {
+    // The rest of a client that is being closed.
+    if (this.#socket.readyState !== OPEN) return;
     const request = parseObject(data);
     const id = request?.['id'];
-    if (request === undefined || typeof id !== 'number') return this.#violate('Not a message of wasock.topics.v1');
-    if (this.#waiting === MOST_WAITING) return this.#violate('Too many requests at a time');
+    if (request === undefined || !Number.isFinite(id)) return this.#violate('Not a message of wasock.topics.v1');
+    const { length } = data as string;
+    const isTooLong = this.#waiting > 0 && this.#waitingLength + length > LONGEST_WAITING;
+    if (this.#waiting === MOST_WAITING || isTooLong) return this.#violate('Too many requests at a time');
     this.#waiting++;
+    this.#waitingLength += length;
     this.#last = this.#last.then(async () => {
-      if (this.#socket.readyState === OPEN) await this.#carryOut(request, id);
+      // A client that does not read its replies gets no more of them.
+      await this.#member.caughtUp();
+      if (this.#socket.readyState === OPEN) await this.#carryOut(request, id as number);
       this.#waiting--;
+      this.#waitingLength -= length;
     });
   }
 
@@ -110,12 +113,15 @@ class Service<Context> {
       else if (type === 'presence') await this.#presence(id, topic);
       else throw new Refusal('invalid', 'An unknown type of request');
     } catch (error) {
-      const { message } = toError(error);
-      this.#send({ type: 'error', id, reason: reasonOf(error), message });
+      const reason = reasonOf(error);
+      // The errors of a bus or of the program are not for clients.
+      const message = reason === 'failed' ? 'The server could not do it' : toError(error).message;
+      this.#send({ type: 'error', id, reason, message });
     }
   }
 
   async #subscribe(id: number, topic: string, given: unknown): Promise<void> {
+    checkName(topic);
     await this.#authorize(topic, 'subscribe');
     const since = given === undefined ? undefined : parsePosition(given);
     if (given !== undefined && since === undefined) throw new Refusal('invalid', '"since" is no position');
@@ -130,21 +136,20 @@ class Service<Context> {
   }
 
   async #publish(id: number, topic: string, request: Record<string, unknown>): Promise<void> {
+    checkTopic(topic);
     await this.#authorize(topic, 'publish');
-    const { text, base64 } = request;
-    if (typeof text !== 'string' && typeof base64 !== 'string')
-      throw new Refusal('invalid', 'A message needs "text" or "base64"');
     let data: string | Uint8Array<ArrayBuffer>;
     try {
-      data = fromWire((typeof text === 'string' ? { text } : { base64 }) as WireData);
+      data = fromWire(request);
     } catch {
-      throw new Refusal('invalid', '"base64" is none');
+      throw new Refusal('invalid', 'A message needs "text" or "base64"');
     }
     const { offset } = await this.#topics.publish(topic, data);
     this.#send({ type: 'published', id, ...(offset !== undefined && { offset }) });
   }
 
   async #presence(id: number, topic: string): Promise<void> {
+    checkName(topic);
     await this.#authorize(topic, 'presence');
     this.#send({ type: 'presence', id, ...(await this.#topics.presence(topic)) });
   }
@@ -161,7 +166,13 @@ class Service<Context> {
   }
 
   #send(message: ServerMessage): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify(message) as never);
+    if (this.#socket.readyState !== OPEN) return;
+    try {
+      this.#socket.send(JSON.stringify(message) as never);
+    } catch {
+      // Its `bufferPolicy` throws. Without the message the client would wait, or miss a gap: with another connection it asks again.
+      this.#violate('The messages are not read');
+    }
   }
 
   #violate(reason: string): void {

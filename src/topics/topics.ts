@@ -7,7 +7,16 @@ import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import type { Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
 import { History, type HistoryLimits } from './history.ts';
-import { deliver, Member, plain, type Counts, type Encoder, type SlowPolicy, type TopicSocket } from './member.ts';
+import {
+  deliver,
+  Member,
+  plain,
+  type Counts,
+  type Encoder,
+  type MemberOwner,
+  type SlowPolicy,
+  type TopicSocket,
+} from './member.ts';
 import { isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
 import { checkName, checkTopic, isPattern } from './names.ts';
 import type { Presence, PresenceLimits } from './presence.ts';
@@ -84,8 +93,8 @@ export interface TopicsEvents {
 
 const DEFAULTS = { maxLag: 65_536, maxSubscriptions: 1_000, maxQueued: 0 };
 const POLICIES: readonly unknown[] = ['send', 'drop', 'conflate'] satisfies SlowPolicy[];
-/** Most milliseconds between two looks for histories that are not needed any more. */
-const SWEEP_INTERVAL = 60_000;
+/** Least and most milliseconds between two looks for messages and histories that are not needed any more. */
+const SWEEP_INTERVALS = [1_000, 60_000] as const;
 
 /** A topic that has subscribers, or a history. */
 interface Topic {
@@ -96,10 +105,13 @@ interface Topic {
 type OnJoined = (subscribed: Subscribed) => void;
 
 /** Tells how a subscription has begun, and then sends what was missed. */
-function passOn(member: Member, recovery: Recovery | undefined, onJoined: OnJoined): Subscribed {
+function passOn(member: Member, name: string, recovery: Recovery | undefined, onJoined: OnJoined): Subscribed {
   const subscribed = { recovered: recovery?.messages !== undefined, position: recovery?.position };
   onJoined(subscribed);
-  for (const message of recovery?.messages ?? []) member.send(message);
+  if (recovery?.messages === undefined) return subscribed;
+  // They include the ones that wait for a slow socket.
+  member.forget(name);
+  for (const message of recovery.messages) member.send(message);
   return subscribed;
 }
 
@@ -134,9 +146,13 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   readonly #patterns: PatternTrie<Set<Member>> = new PatternTrie();
   readonly #members: WeakMap<object, Member> = new WeakMap();
   readonly #counts: Counts = { delivered: 0, dropped: 0, conflated: 0 };
+  readonly #owner: MemberOwner;
   readonly #link: BusLink | null;
   #sweep: Timer | undefined;
-  #histories = 0;
+  /** Subscriptions so far. */
+  #lastNumber = 0;
+  /** Histories that were forgotten. A later one of the same topic numbers from 1 again, so its epoch must be another. */
+  #forgotten = 0;
   #isClosed = false;
 
   /**
@@ -157,6 +173,8 @@ export class Topics extends TypedEmitter<TopicsEvents> {
       throw new TypeError('The "presence" option needs a bus that tells who is subscribed: this one has no presence');
     }
     this.#options = given;
+    const { maxLag } = given;
+    this.#owner = { counts: this.#counts, maxLag, gets: (member, topic) => this.#gets(member, topic) };
     this.#link = bus === undefined ? null : new BusLink(bus, this.#id, maxQueued, this.#receiver());
   }
 
@@ -168,6 +186,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   /** Numbers of messages, by subscriber, since the start. */
   get counts(): Readonly<Counts> {
     return { ...this.#counts };
+  }
+
+  /** Number of topics that have subscribers or a history, and of patterns. */
+  get size(): number {
+    return this.#topics.size + this.#patterns.size;
   }
 
   /**
@@ -193,7 +216,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
 
   /** The topics and patterns of a socket. */
   of(socket: TopicSocket): string[] {
-    return [...(this.#members.get(socket)?.names ?? [])];
+    return [...(this.#members.get(socket)?.names.keys() ?? [])];
   }
 
   isSubscribed(socket: TopicSocket, name: string): boolean {
@@ -297,7 +320,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const link = this.#link;
     if (link !== null) return this.#joinWithBus(link, member, name, { since, limits, onJoined });
     const recovery = limits && this.#recoverHere(name, since);
-    return passOn(member, recovery, onJoined);
+    return passOn(member, name, recovery, onJoined);
   }
 
   /** Keeps newer messages back until those of the bus's history are there. */
@@ -308,18 +331,19 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     { since, limits, onJoined }: { since: Position | undefined; limits: HistoryLimits | undefined; onJoined: OnJoined },
   ): Promise<Subscribed> {
     const held: TopicMessage[] = [];
+    const number = member.names.get(name);
     if (limits !== undefined) (member.held ??= new Map()).set(name, held);
     let recovery: Recovery | undefined;
     try {
       await link.subscribe(name);
       recovery = limits && (await link.recover(name, since, limits));
     } catch (error) {
-      if (member.names.delete(name)) this.#leave(member, name);
+      if (member.names.get(name) === number && member.names.delete(name)) this.#leave(member, name);
       throw error;
     }
-    // It may have been unsubscribed meanwhile.
-    if (!member.names.has(name)) return { recovered: false, position: recovery?.position };
-    const subscribed = passOn(member, recovery, onJoined);
+    // It may have been unsubscribed meanwhile, and subscribed again.
+    if (member.names.get(name) !== number) return { recovered: false, position: recovery?.position };
+    const subscribed = passOn(member, name, recovery, onJoined);
     if (recovery === undefined) return subscribed;
     const { position } = recovery;
     if (link.isBehind(name, position)) member.held!.set(name, position);
@@ -349,21 +373,21 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (typeof (socket as Partial<TopicSocket>).addEventListener !== 'function') {
       throw new TypeError('Topics need a WebSocket with addEventListener(): on Bun, that of upgrade() of "wasock/bun"');
     }
-    const member = new Member(socket, encode, randomId(), { counts: this.#counts, maxLag: this.#options.maxLag });
+    const member = new Member(socket, encode, randomId(), this.#owner);
     this.#members.set(socket, member);
     socket.addEventListener('close', () => this.#forget(member));
     return member;
   }
 
   #forget(member: Member): void {
-    const names = [...member.names];
+    const names = [...member.names.keys()];
     member.names.clear();
     for (const name of names) this.#leave(member, name);
   }
 
   #enter(member: Member, name: string): void {
     if (member.names.has(name)) return;
-    member.names.add(name);
+    member.names.set(name, ++this.#lastNumber);
     let set: Set<Member>;
     if (isPattern(name)) {
       set = this.#patterns.get(name) ?? new Set();
@@ -379,11 +403,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #leave(member: Member, name: string): void {
     const set = this.#setOf(name);
     set.delete(member);
-    member.held?.delete(name);
+    member.forget(name);
     this.#announce(name);
     if (set.size > 0) return;
     if (isPattern(name)) this.#patterns.delete(name);
-    else if (this.#topics.get(name)?.history === undefined) this.#topics.delete(name);
+    else if (!this.#topics.get(name)?.history?.position.offset) this.#topics.delete(name);
     this.#link?.unsubscribe(name);
     this.emit('unsubscribed', name);
   }
@@ -397,15 +421,10 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const limits = this.#link === null ? this.#historyOf(name) : undefined;
-    const topic = { members: new Set<Member>(), history: limits && this.#newHistory(limits) };
+    const topic = { members: new Set<Member>(), history: limits && new History(limits, `${this.#id}${this.#forgotten || ''}`) };
     this.#topics.set(name, topic);
-    if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, Math.min(limits.ttl, SWEEP_INTERVAL));
+    if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, sweepInterval(limits.ttl));
     return topic;
-  }
-
-  #newHistory(limits: HistoryLimits): History {
-    // A history that was forgotten and begins anew has other offsets, so another epoch.
-    return new History(limits, `${this.#id}${(this.#histories++).toString(36)}`);
   }
 
   readonly #onSweep = (): void => {
@@ -413,10 +432,14 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     let shortest = Infinity;
     for (const [name, { history, members }] of this.#topics) {
       if (history === undefined) continue;
-      if (members.size === 0 && history.isStale) this.#topics.delete(name);
-      else shortest = Math.min(shortest, this.#historyOf(name)?.ttl ?? SWEEP_INTERVAL);
+      if (history.expire() && members.size === 0) {
+        this.#topics.delete(name);
+        this.#forgotten++;
+      } else {
+        shortest = Math.min(shortest, history.ttl);
+      }
     }
-    if (shortest < Infinity) this.#sweep = setTimer(this.#onSweep, Math.min(shortest, SWEEP_INTERVAL));
+    if (shortest < Infinity) this.#sweep = setTimer(this.#onSweep, sweepInterval(shortest));
   };
 
   #historyOf(topic: string): HistoryLimits | undefined {
@@ -468,6 +491,13 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     return receivers;
   }
 
+  #gets(member: Member, topic: string): boolean {
+    if (member.names.has(topic)) return true;
+    let isMatched = false;
+    this.#patterns.match(topic, (members) => (isMatched ||= members.has(member)));
+    return isMatched;
+  }
+
   /** @returns The subscribers. */
   #fanOut(message: TopicMessage, except?: TopicSocket, compress?: boolean): number {
     const policy = this.#policyOf(message.topic);
@@ -493,6 +523,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
       idsOf: (name) => this.#idsOf(name),
     };
   }
+}
+
+function sweepInterval(ttl: number): number {
+  const [least, most] = SWEEP_INTERVALS;
+  return Math.max(least, Math.min(ttl, most));
 }
 
 function checkPolicy(policy: SlowPolicy): SlowPolicy {

@@ -34,25 +34,41 @@ export interface BroadcastOptions {
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
 export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {
-  const options = ownOptions(given);
-  const { compress, except } = options;
+  let failure: unknown;
+  sendToAll(sockets, data, given, (error) => (failure ??= error));
+  if (failure !== undefined) throw failure;
+}
+
+/**
+ * As {@link broadcast}, for a caller that must know which ones failed.
+ *
+ * @internal
+ * @param onFailure Called for each one that throws.
+ */
+export function sendToAll(
+  sockets: Iterable<WebSocketBase>,
+  data: Sendable,
+  given: BroadcastOptions | undefined,
+  onFailure: (error: unknown, ws: WebSocketBase) => void,
+): void {
+  const { compress, except } = ownOptions(given);
   const isText = isSentAsText(data, given);
   const bytes = toBytes(normalize(data));
-  const first = FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY);
-  const frame = bytes.length > LONGEST_SHARED || !sharesFrames ? undefined : shareFrame(bytes, first);
+  const frame =
+    bytes.length > LONGEST_SHARED || !sharesFrames
+      ? undefined
+      : shareFrame(bytes, FIN_BIT | (isText ? OPCODE_TEXT : OPCODE_BINARY));
   // A connection that compresses may have to keep it for a while.
   const payload =
     frame === undefined ? new Uint8Array(bytes) : frame.region.bytes.subarray(frame.end - bytes.length, frame.end);
   const shared = sharesFrames ? new CompressibleMessage(frame) : undefined;
   const settings = { fin: undefined, compress, mask: undefined, firstByte: undefined, shared, isLasting: true };
-  let failure: { readonly error: unknown } | undefined;
   for (const ws of sockets) {
     if (ws === except || ws.readyState !== OPEN) continue;
     try {
       coreOf(ws).sendBytes(payload, isText, settings);
     } catch (error) {
-      failure ??= { error };
+      onFailure(error, ws);
     }
   }
-  if (failure !== undefined) throw failure.error;
 }

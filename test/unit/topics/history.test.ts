@@ -34,9 +34,9 @@ describe('History', () => {
     vi.advanceTimersByTime(600);
     expect(history.recover(since(0)).messages).toBe(undefined);
     expect(history.recover(since(1)).messages?.map(({ data }) => data)).toEqual(['new']);
-    expect(history.isStale).toBe(false);
+    expect(history.expire()).toBe(false);
     vi.advanceTimersByTime(600);
-    expect(history.isStale).toBe(true);
+    expect(history.expire()).toBe(true);
     // The position is kept, so nothing that was missed is taken for nothing.
     expect(history.recover(since(1)).messages).toBe(undefined);
     expect(history.recover(since(2)).messages).toEqual([]);
