@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
-import { TopicClient, type ReconnectingLike } from '../../src/topics/client.ts';
+import { TopicClient } from '../../src/topics/client.ts';
 import { Topics, TOPICS_PROTOCOL, type ServeOptions, type TopicsOptions } from '../../src/topics/index.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
@@ -198,7 +198,7 @@ test('dropped messages are a gap for a client, once it has caught up', async () 
 test('a client with thousands of subscriptions asks for a few at a time', async () => {
   const { topics, client, replies } = await serve({ maxSubscriptions: 0 }, all);
   client.removeAllListeners('message');
-  const topicClient = new TopicClient(client as unknown as ReconnectingLike);
+  const topicClient = new TopicClient(client);
   const subscriptions = Array.from({ length: 3_000 }, (_, index) => topicClient.subscribe(`t.${index}`, () => {}));
   await Promise.all(subscriptions.map(({ ready }) => ready));
   expect([topics.size, client.readyState, replies.length]).toEqual([3_000, 1, 0]);

@@ -466,7 +466,6 @@ export function describeReconnecting(given: Classes): void {
     });
 
     test('by Pings gives up a server that is silent', async () => {
-      const { createHash } = await import('node:crypto');
       const { url, requests } = await serveRaw((head, socket) => {
         const key = /Sec-WebSocket-Key: (\S+)/i.exec(head)![1];
         const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');

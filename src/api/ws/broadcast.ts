@@ -34,7 +34,7 @@ export interface BroadcastOptions {
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
 export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {
-  let failure: unknown;
+  let failure: Error | undefined;
   sendToAll(sockets, data, given, (error) => (failure ??= error));
   if (failure !== undefined) throw failure;
 }
@@ -49,7 +49,7 @@ export function sendToAll(
   sockets: Iterable<WebSocketBase>,
   data: Sendable,
   given: BroadcastOptions | undefined,
-  onFailure: (error: unknown, ws: WebSocketBase) => void,
+  onFailure: (error: Error, ws: WebSocketBase) => void,
 ): void {
   const { compress, except } = ownOptions(given);
   const isText = isSentAsText(data, given);
@@ -68,7 +68,7 @@ export function sendToAll(
     try {
       coreOf(ws).sendBytes(payload, isText, settings);
     } catch (error) {
-      onFailure(error, ws);
+      onFailure(error as Error, ws);
     }
   }
 }
