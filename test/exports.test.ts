@@ -82,6 +82,7 @@ const JOINED = [
   '/w3c',
   '/reconnecting',
   '/testing',
+  '/cli',
   '/topics',
   '/topics/client',
   '/topics/local',

@@ -182,6 +182,12 @@ export const ROOMS: readonly Room[] = [
     mayImport: [...BELOW_API, 'src/api/', 'src/nodejs/', 'src/compat/shared/'],
     modules: ['node:'],
   })),
+  {
+    area: 'src/cli/',
+    holds: 'the command `wasock`, by `node:` modules',
+    mayImport: [...BELOW_API, 'src/proxy/', 'src/api/ws/', 'src/reconnecting/', 'src/topics/'],
+    modules: ['node:'],
+  },
   ...['node', 'deno', 'bun'].map((name) => ({
     area: `adapters/${name}/`,
     holds: `${name === 'node' ? 'Node.js' : name === 'deno' ? 'Deno' : 'Bun'}: sockets, clock, entry points`,

@@ -1,6 +1,6 @@
 // The facade in browsers: their own WebSocket.
 
-import { version } from './version.ts';
+import { version } from '../../base/version.ts';
 
 /** The platform's WebSocket, which takes no arguments after `protocols`; null if the platform has none. */
 export const w3cwebsocket: W3CWebSocketClass | null = ((): W3CWebSocketClass | null => {

@@ -7,7 +7,7 @@ import { WebSocketFrame } from './frame.ts';
 import { WebSocketRequest } from './request.ts';
 import { WebSocketRouter, WebSocketRouterRequest } from './router.ts';
 import { WebSocketServer } from './server.ts';
-import { version } from './version.ts';
+import { version } from '../../base/version.ts';
 import { W3CWebSocket } from './w3c.ts';
 
 export {
