@@ -22,8 +22,6 @@ import {
 export interface NatsStreamOptions {
   /** Default: the prefix, and `-history`. */
   readonly name?: string | undefined;
-  /** Servers of a cluster that keep a copy. Default 1. */
-  readonly replicas?: number | undefined;
   /** Default `'file'`. */
   readonly storage?: 'file' | 'memory' | undefined;
   /**
@@ -105,7 +103,6 @@ export class NatsHistory {
       subjects: [subject],
       republish: { src: subject, dest: `${prefix}.topics.>` },
       storage: stream.storage ?? 'file',
-      num_replicas: stream.replicas ?? 1,
     };
     this.#stream = new NatsStream(jetstream, settings, stream.keep ?? DEFAULT_KEEP, untilLost);
   }

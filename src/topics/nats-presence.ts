@@ -19,7 +19,7 @@ export class NatsPresence implements BusPresence {
     this.#prefix = `${prefix}.presence.`;
     this.#id = id;
     const name = `${prefix.replaceAll('.', '-')}-presence`;
-    const settings = { name, subjects: [`${this.#prefix}>`], storage: 'memory', num_replicas: 1 } as const;
+    const settings = { name, subjects: [`${this.#prefix}>`], storage: 'memory' } as const;
     this.#stream = new NatsStream(jetstream, settings, SHORTEST_TTL, untilLost);
   }
 

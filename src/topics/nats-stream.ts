@@ -16,7 +16,6 @@ export interface StreamSettings {
   readonly subjects: readonly string[];
   readonly republish?: { readonly src: string; readonly dest: string };
   readonly storage: 'file' | 'memory';
-  readonly num_replicas: number;
 }
 
 /** A message of a stream. */
@@ -37,6 +36,7 @@ export interface StreamPart {
 
 /** The members that are used of the objects of both packages. */
 interface StreamConfig extends StreamSettings {
+  readonly num_replicas: number;
   /** -1 for no limit. */
   readonly max_msgs_per_subject: number;
   /** Nanoseconds; 0 for no limit. */
@@ -235,7 +235,7 @@ export class NatsStream {
     } catch (error) {
       if (codeOf(error) !== NO_STREAM) throw error;
       try {
-        await streams.add({ ...settings, ...limits });
+        await streams.add({ ...settings, ...limits, num_replicas: 1 });
       } catch (reason) {
         // If another process has made it, look again.
         if (codeOf(reason) === STREAM_EXISTS) return;
@@ -244,7 +244,7 @@ export class NatsStream {
       this.#known = { size, age };
       return;
     }
-    this.#checkSubjects(config);
+    this.#check(config);
     const known = {
       size: config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity,
       age: config.max_age > 0 ? config.max_age / NANOSECONDS : Infinity,
@@ -258,10 +258,14 @@ export class NatsStream {
     this.#known = { size: Math.max(known.size, size), age: Math.max(known.age, age) };
   }
 
-  #checkSubjects({ republish, subjects }: StreamConfig): void {
+  #check({ num_replicas: replicas, republish, subjects }: StreamConfig): void {
     const { name, republish: own, subjects: ownSubjects } = this.#settings;
-    if (subjects.join() === ownSubjects.join() && republish?.src === own?.src && republish?.dest === own?.dest) return;
-    const again = own === undefined ? '' : `, republished as "${own.dest}"`;
-    throw new TypeError(`The stream "${name}" is another one: it must have the subject "${ownSubjects.join()}"${again}`);
+    if (subjects.join() !== ownSubjects.join() || republish?.src !== own?.src || republish?.dest !== own?.dest) {
+      const again = own === undefined ? '' : `, republished as "${own.dest}"`;
+      throw new TypeError(`The stream "${name}" is another one: it must have the subject "${ownSubjects.join()}"${again}`);
+    }
+    // NATS 2.9 looks at the number that a message shall follow before it has replicated the message before it, so two may follow the same one.
+    if (replicas > 1)
+      throw new TypeError(`The stream "${name}" must have one replica, since more of them may give two messages one offset`);
   }
 }

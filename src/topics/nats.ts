@@ -2,7 +2,7 @@
 // packages `@nats-io/transport-node` 3 (and its kin for other runtimes) or `nats` 2.
 
 import { guard } from '../base/guard.ts';
-import { checkInteger, checkTime, ownOptions, refuse } from '../base/options.ts';
+import { checkTime, ownOptions, refuse } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
 import { defer, immediate, setTimer } from '../clock.ts';
 import type { Bus, BusEvents } from './bus.ts';
@@ -81,14 +81,13 @@ function checkOptions(connection: NatsConnection, { jetstream, prefix }: NatsBus
   if (prefix !== undefined && !(typeof prefix === 'string' && /^[\w-]+(?:\.[\w-]+)*$/.test(prefix))) {
     refuse(TypeError, 'prefix', 'words of letters, digits, "-" and "_", with points between them', prefix);
   }
-  const { keep, name, replicas, storage } = stream;
+  const { keep, name, storage } = stream;
   if (name !== undefined && !(typeof name === 'string' && /^[\w-]+$/.test(name))) {
     refuse(TypeError, 'stream.name', 'letters, digits, "-" and "_"', name);
   }
   if (storage !== undefined && storage !== 'file' && storage !== 'memory') {
     refuse(TypeError, 'stream.storage', "'file' or 'memory'", storage);
   }
-  if (replicas !== undefined) checkInteger('stream.replicas', replicas, 1, 5);
   if (keep !== undefined) checkTime('stream.keep', keep);
 }
 

@@ -324,7 +324,6 @@ describe('NATS', () => {
       [{ jetstream: {} as NatsJetStream }, 'jetstream'],
       [{ stream: { name: 'a.b' } }, 'stream.name'],
       [{ stream: { storage: 'disk' as 'file' } }, 'stream.storage'],
-      [{ stream: { replicas: 0 } }, 'stream.replicas'],
       [{ stream: { keep: -1 } }, 'stream.keep'],
     ];
     for (const [options, name] of invalid) expect(() => natsBus(connection, options)).toThrow(`"${name}" option`);

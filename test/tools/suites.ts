@@ -61,7 +61,6 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/topics/nats.ts', 'test/buses/'],
   ['src/topics/nats-history.ts', 'test/buses/'],
   ['src/topics/nats-presence.ts', 'test/buses/'],
-  ['src/topics/nats-stream.ts', 'test/buses/'],
   ['src/proxy/', 'test/unit/proxy/'],
   ['src/tunnel/', 'test/adapters/deno/proxy-rules'],
   ['src/cli/', 'test/cli/'],
