@@ -41,6 +41,7 @@ export default defineConfig({
       'test/packaging/**',
       'test/proxies/**',
       'test/buses/**',
+      'test/site/**',
       ...others.map((name) => `test/adapters/${name}/**`),
     ],
     setupFiles: ['test/tools/fast-paths.ts'],

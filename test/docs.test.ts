@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as options from '../src/base/options.ts';
-import { generate, PARTS, partsIn } from './tools/documents.ts';
+import { generate, guidesIn, PARTS, partsIn } from './tools/documents.ts';
 import { commentsIn, IN_COMMENTS, LIMITS } from './tools/limits.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -22,9 +22,7 @@ const DOCUMENTS = [
   'SECURITY.md',
   'examples/README.md',
   'packages/ws/README.md',
-  ...readdirSync(pathOf('docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join('docs', name)),
+  ...guidesIn(ROOT),
 ];
 
 /** The anchors that the headings of a document have on GitHub. */

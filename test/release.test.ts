@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { guidesIn } from './tools/documents.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { name, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string; version: string };
@@ -51,11 +52,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the package', () => {
   test('holds the written list, the documents, and what was built of the sources', () => {
-    const documents = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.md'))
-      .map((path) => `docs/${path}`);
     const others = packed.filter((path) => !BUILT.test(path) && !CHUNK.test(path));
-    expect(others.toSorted()).toEqual([...WRITTEN, ...documents].toSorted());
+    expect(others.toSorted()).toEqual([...WRITTEN, ...guidesIn(ROOT)].toSorted());
     const strays = packed.filter((path) => {
       const [, source] = BUILT.exec(path) ?? [];
       return (

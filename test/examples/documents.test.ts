@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ROOT } from '../support/mini-runner/bundle.ts';
 import { freePort } from '../support/sockets.ts';
+import { guidesIn } from '../tools/documents.ts';
 import { endPrograms, NODE, Program } from './run-example.ts';
 
 const FOLDER = join(ROOT, 'build/documents');
@@ -53,7 +54,6 @@ const CONFIG = {
 };
 
 test('every program in the documents compiles', async () => {
-  const guides = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'));
   const folder = join(FOLDER, 'types');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
@@ -61,7 +61,7 @@ test('every program in the documents compiles', async () => {
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(CONFIG));
   let count = 0;
   const exempt = '_resolveFilename'; // an undocumented function of Node.js
-  for (const name of ['README.md', ...guides.map((guide) => join('docs', guide))]) {
+  for (const name of ['README.md', ...guidesIn(ROOT)]) {
     for (const [index, code] of (await programsIn(name)).entries()) {
       if (code.includes(exempt)) continue;
       count += 1;

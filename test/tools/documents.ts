@@ -2,10 +2,21 @@
 // measured attacks in docs/security.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Recorded } from '../attacks/attack.ts';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
 import { LIMITS } from './limits.ts';
+
+/** Folders of docs/ with documents; the others belong to the site. */
+const GUIDES = ['', 'compat', 'guide', 'migration'];
+
+/** The documents in docs/, relative to `root`. */
+export function guidesIn(root: string): string[] {
+  return GUIDES.flatMap((folder) => readdirSync(join(root, 'docs', folder)).map((name) => join('docs', folder, name))).filter(
+    (path) => path.endsWith('.md'),
+  );
+}
 
 type Row = readonly string[];
 

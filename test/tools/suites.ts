@@ -25,6 +25,7 @@ export const SUITES: readonly string[] = [
   'soak',
   'buses',
   'cli',
+  'site',
   'support',
   'tools',
   'runtimes',

@@ -10,12 +10,24 @@ const RUNTIMES = join(ROOT, 'test/runtimes/package.json');
 const INSTALLED = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** Of Playwright, what is used. */
-interface Page {
+export interface Page {
+  readonly keyboard: { type(text: string): Promise<void>; press(key: string): Promise<void> };
   goto(url: string): Promise<unknown>;
+  url(): string;
   evaluate<Result>(script: string): Promise<Result>;
+  /** Waits until the expression is true. */
+  waitForFunction(expression: string): Promise<unknown>;
+  on(event: 'pageerror', listener: (error: Error) => void): void;
+  on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void;
+  screenshot(options: { readonly path: string; readonly fullPage?: boolean }): Promise<unknown>;
+  close(): Promise<void>;
+}
+interface PageOptions {
+  readonly viewport?: { readonly width: number; readonly height: number };
+  readonly colorScheme?: 'light' | 'dark';
 }
 interface Browser {
-  newPage(): Promise<Page>;
+  newPage(options?: PageOptions): Promise<Page>;
   version(): string;
   close(): Promise<void>;
 }

@@ -1,0 +1,144 @@
+// The documentation site. Its pages are the documents that GitHub shows, and some that only bring files of the repository in.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitepress';
+import { referencePages } from './reference.mjs';
+
+const DOCS = fileURLToPath(new URL('..', import.meta.url));
+const { repository } = JSON.parse(readFileSync(join(DOCS, '../package.json'), 'utf8'));
+/** Address of a file of the repository; undefined as long as package.json names none. */
+const REPOSITORY = repository?.url?.replace(/^git\+/, '').replace(/\.git$/, '');
+
+/** Pages of the site for files outside of docs/. */
+const PAGES = new Map([
+  ['../README.md', '/guide/start'],
+  ['../CHANGELOG.md', '/changelog'],
+  ['../SECURITY.md', '/reporting'],
+  ['../CONTRIBUTING.md', '/contributing'],
+  ['../examples/README.md', '/examples'],
+  ['../bench/README.md', '/benchmark'],
+]);
+
+/**
+ * Where a link leads on the site: a page, the repository, or undefined for nowhere.
+ *
+ * @param {string} link As in the document.
+ * @param {string} file Path of the document's file, relative to docs/.
+ */
+function target(link, file) {
+  if (/^[a-z]+:|^[#/]/.test(link)) return link;
+  const [path, anchor] = link.split('#');
+  const place = normalize(join(dirname(file), path));
+  if (!place.startsWith('..')) return link;
+  const page = PAGES.get(place);
+  if (page !== undefined) return anchor === undefined ? page : `${page}#${anchor}`;
+  return REPOSITORY === undefined ? undefined : `${REPOSITORY}/blob/main/${place.slice(3)}`;
+}
+
+/** @param {import('markdown-it').default} markdown */
+function resolveLinks(markdown) {
+  markdown.core.ruler.push('links of the repository', ({ tokens, env }) => {
+    for (const { children } of tokens) {
+      let isOpen = true;
+      for (const token of children ?? []) {
+        if (token.type === 'link_close' && !isOpen) {
+          token.tag = 'span';
+          isOpen = true;
+        }
+        if (token.type !== 'link_open') continue;
+        // A page that includes a file has that file's links.
+        const file = env.frontmatter?.file ?? env.relativePath;
+        const link = target(token.attrGet('href'), file);
+        if (link !== undefined) token.attrSet('href', link);
+        else {
+          token.tag = 'span';
+          token.attrs = [];
+          isOpen = false;
+        }
+      }
+    }
+  });
+}
+
+const guide = [
+  { text: 'Get started', link: '/guide/start' },
+  { text: 'Server', link: '/guide/server' },
+  { text: 'Client', link: '/guide/client' },
+  { text: 'Browser', link: '/guide/browser' },
+  { text: 'Runtimes', link: '/runtimes' },
+  { text: 'Compression', link: '/guide/compression' },
+  { text: 'Backpressure', link: '/guide/backpressure' },
+  { text: 'Heartbeat', link: '/guide/heartbeat' },
+  { text: 'Beyond ws', link: '/extras' },
+  { text: 'Reconnecting client', link: '/reconnecting' },
+  { text: 'Topics', link: '/topics' },
+  { text: 'Proxies', link: '/proxies' },
+  { text: 'DEFLATE by itself', link: '/deflate' },
+  { text: 'Examples', link: '/examples' },
+];
+
+const production = [
+  { text: 'Operations', link: '/operations' },
+  { text: 'Observability', link: '/observability' },
+  { text: 'Security', link: '/security' },
+  { text: 'Report a vulnerability', link: '/reporting' },
+  { text: 'Performance', link: '/performance' },
+  { text: 'Benchmark', link: '/benchmark' },
+];
+
+const migration = [
+  { text: 'Replace ws', link: '/replacing-ws' },
+  { text: 'Differences from ws', link: '/ws-compatibility' },
+  { text: 'uWebSockets.js', link: '/migration/uwebsockets' },
+  { text: 'socket.io', link: '/migration/socket-io' },
+  { text: 'Older APIs', link: '/compat/' },
+  { text: 'websocket (WebSocket-Node)', link: '/compat/websocket' },
+  { text: 'ws 0.4', link: '/compat/classic' },
+  { text: 'fibjs', link: '/compat/fibjs' },
+  { text: 'JSH', link: '/compat/jsh' },
+];
+
+const standards = [
+  { text: 'RFC 6455 and RFC 7692', link: '/conformance' },
+  { text: 'WHATWG WebSockets', link: '/conformance-w3c' },
+  { text: 'Architecture', link: '/architecture' },
+  { text: 'Contributing', link: '/contributing' },
+  { text: 'Changelog', link: '/changelog' },
+];
+
+export default defineConfig({
+  title: 'wasock',
+  description: 'One WebSocket library for Node.js, Deno, Bun, workers and browsers.',
+  lang: 'en',
+  // Pages that only the site has.
+  rewrites: { 'site/:page.md': ':page.md' },
+  cleanUrls: true,
+  lastUpdated: false,
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+  outDir: './.vitepress/dist',
+  cacheDir: './.vitepress/cache',
+  markdown: { config: resolveLinks },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guide', link: '/guide/start' },
+      { text: 'Reference', link: '/reference/' },
+      { text: 'Playground', link: '/playground' },
+    ],
+    sidebar: [
+      { text: 'Guide', items: guide },
+      { text: 'Production', items: production },
+      { text: 'Migration', items: migration },
+      { text: 'Reference', collapsed: true, items: referencePages(DOCS) },
+      { text: 'Standards and project', items: standards },
+    ],
+    ...(REPOSITORY === undefined ? {} : { socialLinks: [{ icon: 'github', link: REPOSITORY }] }),
+  },
+  vite: {
+    // The playground runs the sources of the library.
+    server: { fs: { allow: [join(DOCS, '..')] } },
+  },
+});

@@ -1,0 +1,9 @@
+// The documentation site in Chromium: `npm run test:site`. Apart from the suite, since it builds the site first.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: { include: ['*.test.ts'], pool: 'forks', testTimeout: 120_000, hookTimeout: 60_000 },
+});
