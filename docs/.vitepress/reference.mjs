@@ -1,7 +1,7 @@
 // The reference: one page for each entry point of the package, made by typedoc from the declarations in dist/.
 // `node docs/.vitepress/reference.mjs` writes docs/reference/, which is not in git.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 

@@ -114,7 +114,7 @@ describe('the playground', () => {
 });
 
 describe('frames of the playground', () => {
-  const server = { fromClient: false, deflates: false };
+  const fromServer = { fromClient: false, deflates: false };
   const bytes = (hex: string): Uint8Array => fromHex(hex);
 
   test('are those of RFC 6455 section 5.7', () => {
@@ -129,15 +129,15 @@ describe('frames of the playground', () => {
       'length',
       'masking key',
     ]);
-    const parts = explain(bytes('01 03 48 65 6c 89 00 80 02 6c 6f'), server);
+    const parts = explain(bytes('01 03 48 65 6c 89 00 80 02 6c 6f'), fromServer);
     expect(parts.frames.map(({ kind }) => kind)).toEqual(['text', 'Ping', 'continuation']);
     expect(parts.messages.map(({ kind, content }) => [kind, content])).toEqual([
       ['Ping', ''],
       ['text', 'Hello'],
     ]);
-    const long = explain(Uint8Array.of(0x82, 0x7e, 1, 0, ...new Uint8Array(256)), server);
+    const long = explain(Uint8Array.of(0x82, 0x7e, 1, 0, ...new Uint8Array(256)), fromServer);
     expect(long.frames[0].header.at(-1)).toEqual({ name: 'extended length', wire: '01 00', meaning: '256 bytes' });
-    expect(explain(bytes('88 05 03 e8 62 79 65'), server).messages[0].content).toBe('1000 bye');
+    expect(explain(bytes('88 05 03 e8 62 79 65'), fromServer).messages[0].content).toBe('1000 bye');
   });
 
   test('are those of RFC 7692 section 7.2.3, with context takeover', () => {
@@ -163,7 +163,7 @@ describe('frames of the playground', () => {
     ['88 01 03', {}, 1002],
     ['88 04 03 e8 c3 28', {}, 1007],
   ] as const)('%s ends the connection', (hex, settings, closeCode) => {
-    expect(explain(bytes(hex), { ...server, ...settings }).violation?.closeCode).toBe(closeCode);
+    expect(explain(bytes(hex), { ...fromServer, ...settings }).violation?.closeCode).toBe(closeCode);
   });
 
   test.each(['', '81', '81 05 48', '82 7f 00 00 00 01 00 00 00 00', '82 fe 01'])('wait for the rest of %j', (hex) => {

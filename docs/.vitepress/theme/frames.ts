@@ -249,7 +249,7 @@ class Assembler {
     const kind = OPCODES[opcode] as Message['kind'];
     let content = toHex(payload);
     if (kind === 'Close' && payload.length >= 2)
-      content = `${payload[0] * 256 + payload[1]} ${text(payload.subarray(2))}`.trimEnd();
+      content = `${payload[0] * 256 + payload[1]} ${textOf(payload.subarray(2))}`.trimEnd();
     if (kind === 'Close' && payload.length === 1)
       throw new Failure('Invalid WebSocket frame: invalid payload length 1', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', 1002);
     this.#messages.push({ kind, content, bytes: payload.length });
@@ -267,7 +267,7 @@ class Assembler {
     const bytes = this.#isCompressed ? this.#inflate(wire) : wire;
     this.#messages.push({
       kind: this.#isText ? 'text' : 'binary',
-      content: this.#isText ? text(bytes) : toHex(bytes),
+      content: this.#isText ? textOf(bytes) : toHex(bytes),
       bytes: bytes.length,
       ...(this.#isCompressed ? { compressedBytes: wire.length } : {}),
     });
@@ -284,7 +284,7 @@ class Assembler {
 }
 
 /** @throws {Failure} if it is no UTF-8. */
-function text(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array): string {
   if (!codec().isUtf8(bytes)) throw new Failure('Invalid WebSocket frame: invalid UTF-8 sequence', 'WS_ERR_INVALID_UTF8', 1007);
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }

@@ -3,6 +3,7 @@
 import DefaultTheme from 'vitepress/theme';
 import type { Theme } from 'vitepress';
 import Playground from './Playground.vue';
+// oxlint-disable-next-line import/no-unassigned-import -- It is a style sheet.
 import './style.css';
 
 const theme: Theme = {
