@@ -12,6 +12,10 @@ import { guidesIn } from './tools/documents.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { name, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { name: string; version: string };
 
+const { version: aliasVersion } = JSON.parse(readFileSync(join(ROOT, 'packages/ws/package.json'), 'utf8')) as {
+  version: string;
+};
+
 /** All that is in the package besides the build of the sources. */
 const WRITTEN: readonly string[] = [
   'CHANGELOG.md',
@@ -106,7 +110,11 @@ describe('the release', () => {
   test('has checksums of its files, and notes', () => {
     const lines = readFileSync(join(folder, 'SHA256SUMS'), 'utf8').trim().split('\n');
     const files = lines.map((line) => line.split('  ') as [sum: string, file: string]);
-    expect(files.map(([, file]) => file)).toEqual([`${name}-${version}.tgz`, `${name}-${version}.cdx.json`]);
+    expect(files.map(([, file]) => file)).toEqual([
+      `${name}-${version}.tgz`,
+      `wasock-ws-${aliasVersion}.tgz`,
+      `${name}-${version}.cdx.json`,
+    ]);
     for (const [sum, file] of files) {
       expect(
         createHash('sha256')
@@ -132,7 +140,7 @@ describe('the release', () => {
 
   test('is published by a workflow with provenance, which the package asks for as well', () => {
     const workflow = readFileSync(join(ROOT, '.github/workflows/release.yml'), 'utf8');
-    for (const part of ['id-token: write', 'npm publish release/*.tgz --provenance', 'npm ci', 'npm test', 'npm run release']) {
+    for (const part of ['id-token: write', 'npm publish "./$package" --provenance', 'npm ci', 'npm test', 'npm run release']) {
       expect(workflow).toContain(part);
     }
   });
