@@ -75,6 +75,8 @@ const guide = [
   { text: 'Reconnecting client', link: '/reconnecting' },
   { text: 'Topics', link: '/topics' },
   { text: 'Proxies', link: '/proxies' },
+  { text: 'Testing', link: '/testing' },
+  { text: 'Command line', link: '/cli' },
   { text: 'DEFLATE by itself', link: '/deflate' },
   { text: 'Examples', link: '/examples' },
 ];
