@@ -32,13 +32,14 @@ export class MockConnection implements AsyncIterable<MockMessage> {
   /** The network between both ends, with its faults. */
   readonly link: Link;
   /** All messages that arrived, the first one first. */
-  readonly received: MockMessage[] = [];
+  readonly received: readonly MockMessage[];
   /** The payloads of all Pings that arrived. They are answered, unless the option `autoPong` is off. */
   readonly pings: Uint8Array[] = [];
   /** The payloads of all Pongs that arrived. */
   readonly pongs: Uint8Array[] = [];
   /** Fulfilled when the connection has ended, with the client's close code: 1005 if it sent none, 1006 without a closing handshake. */
   readonly closed: Promise<CloseDetails>;
+  readonly #received: MockMessage[] = [];
   readonly #session: Accepted['session'];
   readonly #mailbox: Mailbox<MockMessage> = new Mailbox('The connection ended before the next message');
   #details: CloseDetails | undefined;
@@ -55,6 +56,7 @@ export class MockConnection implements AsyncIterable<MockMessage> {
     this.protocol = protocol;
     this.link = link;
     this.#session = session;
+    this.received = this.#received;
     this.closed = new Promise((resolve) => {
       session.attach(this.#sink(owner, resolve));
     });
@@ -144,7 +146,7 @@ export class MockConnection implements AsyncIterable<MockMessage> {
         const message = isText
           ? platform.decodeText(source, start, end, (kind & MESSAGE_ASCII) !== 0)
           : source.slice(start, end);
-        this.received.push(message);
+        this.#received.push(message);
         this.#mailbox.put(message);
         owner.onMessage(this, message);
       },

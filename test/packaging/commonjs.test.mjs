@@ -188,6 +188,58 @@ describe('jest', () => {
     await runJest('node', NODE_TEST);
   });
 
+  const KIT_TEST = `
+    const { closeMockServers, createPair, matchers, MockServer } = require('wasock/testing');
+    expect.extend(matchers);
+    const before = globalThis.WebSocket;
+    afterEach(() => {
+      jest.useRealTimers();
+      closeMockServers();
+      expect(globalThis.WebSocket).toBe(before);
+    });
+    test('a mock server takes the global WebSocket', async () => {
+      const server = new MockServer('ws://localhost/chat');
+      const ws = new WebSocket('ws://localhost/chat', 'chat');
+      const seen = [];
+      ws.onmessage = ({ data }) => seen.push(data);
+      const closed = new Promise((resolve) => (ws.onclose = ({ code, reason }) => resolve([code, reason])));
+      const connection = await server.nextConnection();
+      expect(ws.protocol).toBe('chat');
+      ws.send('größe');
+      ws.send(JSON.stringify({ type: 'x', n: 1 }));
+      ws.send(new Uint8Array([1, 2, 255]));
+      await expect(server).toReceive('größe');
+      await expect(server).toReceive({ type: 'x', n: expect.any(Number) });
+      await expect(connection).toReceive('größe');
+      await server.nextMessage();
+      expect(server).toHaveReceivedInOrder('größe', new Uint8Array([1, 2, 255]));
+      expect(server).not.toHaveReceived('other');
+      expect(() => expect(server).toHaveReceived('other')).toThrow('should have received "other"');
+      connection.send('€ 𝄞');
+      connection.close(4000, 'done');
+      expect(await closed).toEqual([4000, 'done']);
+      expect(seen).toEqual(['€ 𝄞']);
+      expect(server).toHaveClosedWith(4000, 'done');
+    });
+    test('fake timers drive a heartbeat and a delay', async () => {
+      jest.useFakeTimers();
+      const { client, link } = await createPair({ client: { heartbeat: { interval: 1000, timeout: 500 } } });
+      link.hold();
+      await jest.advanceTimersByTimeAsync(1600);
+      expect(client.readyState).toBe(3);
+      const slow = new MockServer('ws://localhost/', { scripts: [{ delay: 100 }] });
+      const ws = new WebSocket('ws://localhost/');
+      await slow.nextConnection();
+      await jest.advanceTimersByTimeAsync(99);
+      expect(ws.readyState).toBe(0);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(ws.readyState).toBe(1);
+    });`;
+
+  test.each(['node', 'jsdom'])('runs the test kit in its environment %s', async (environment) => {
+    await runJest(environment, KIT_TEST);
+  });
+
   test('drives heartbeat, closing and opening handshake by its fake timers', async () => {
     await runJest(
       'node',
