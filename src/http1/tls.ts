@@ -6,11 +6,9 @@ import { isUint8Array } from '../base/realms.ts';
 /** The options that make a {@link ClientTls}. */
 export const CLIENT_TLS_NAMES: readonly string[] = ['ca', 'cert', 'key', 'rejectUnauthorized', 'servername'];
 
-const decoder = new TextDecoder();
-
 function pem(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  if (isUint8Array(value)) return decoder.decode(value);
+  if (isUint8Array(value)) return new TextDecoder().decode(value);
   throw new TypeError(`The "${name}" option must be PEM, as a string or bytes`);
 }
 

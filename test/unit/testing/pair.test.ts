@@ -178,7 +178,10 @@ test('heartbeat of the client drops a half-open connection, by the fake clock', 
   expect(server.pings).toHaveLength(1);
   expect(client.readyState).toBe(client.OPEN);
   link.hold();
-  await vi.advanceTimersByTimeAsync(1600);
+  await vi.advanceTimersByTimeAsync(1499);
+  expect(client.readyState).toBe(client.OPEN);
+  await vi.advanceTimersByTimeAsync(1001);
+  expect(client.readyState).toBe(client.CLOSED);
   expect(await seen).toMatchObject({ code: 1006, wasClean: false });
 });
 
