@@ -3,6 +3,7 @@
 import { enableDeflate } from '../../../adapters/edge/deflate.ts';
 import {
   createWebSocketStream,
+  Gate,
   Receiver,
   Sender,
   upgrade,
@@ -38,6 +39,9 @@ function messageOf(call: () => unknown): string {
     return (error as Error).message;
   }
 }
+
+const gate = new Gate({ maxConnections: 1, messageRate: { count: 3, interval: 10_000_000 }, ratePolicy: 'close' });
+const pausing = new Gate({ messageRate: 1 });
 
 type Handler = (request: Request, query: URLSearchParams) => Response | Promise<Response>;
 
@@ -80,6 +84,19 @@ const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
       messageOf(() => new WsStyle('ws://127.0.0.1/', { borrowMessages: 'checked' })),
       messageOf(() => upgrade(request, { borrowMessages: true } as object)),
     ]),
+  '/gated': (request) => {
+    const { response, socket } = upgrade(request, { gate });
+    socket?.on('message', (data) => socket.send(data));
+    return response;
+  },
+  '/gate': (request) =>
+    Response.json({
+      connections: gate.connections,
+      counters: gate.counters,
+      metrics: gate.metrics(),
+      pausing: messageOf(() => upgrade(request, { gate: pausing })),
+    }),
+  '/gate-shutdown': async () => Response.json(await gate.shutdown({ timeout: 5000 })),
   '/limited': (request) => {
     const { response, socket } = upgradeW3C(request, { maxPayload: 1000, headers: { 'X-Worker': 'yes' } });
     if (socket === null) return response;

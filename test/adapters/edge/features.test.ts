@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWebSocketStream, WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
 import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
+import { outcome } from '../../support/gate.ts';
 import { requestHead } from '../../support/sockets.ts';
 import { hasWorkerd, startWorker, type RunningWorker } from '../../support/mini-runner/workerd.ts';
 
@@ -172,6 +173,41 @@ describe.runIf(hasWorkerd)('worker', () => {
     socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
     await vi.waitFor(() => expect(received.toString('hex')).toContain('0d0a0d0a81016181016288020bb8'), 10_000);
     socket.destroy();
+  });
+
+  test('server has a gate: limits, rates, counters, metrics, shutdown', async () => {
+    interface Told {
+      readonly connections: number;
+      readonly counters: Record<string, number>;
+      readonly metrics: { readonly refused: object; readonly limited: object; readonly messagesIn: number };
+      readonly pausing: string;
+    }
+    const tell = async (): Promise<Told> => JSON.parse(await ask('/gate')) as Told;
+    const refused = async (): Promise<string> => {
+      const ws = open('/gated');
+      ws.on('error', () => {});
+      return await outcome(ws);
+    };
+    const first = open('/gated');
+    const echoes: string[] = [];
+    first.on('message', (data: Buffer) => echoes.push(data.toString()));
+    await once(first, 'open');
+    expect(await refused()).toBe('503 5');
+    for (const text of ['one', 'two', 'three']) first.send(text);
+    await vi.waitFor(() => expect(echoes).toEqual(['one', 'two', 'three']), 10_000);
+    const closed = once(first, 'close');
+    first.send('four');
+    expect((await closed)[0]).toBe(1008);
+    expect(echoes).toHaveLength(3);
+    await vi.waitFor(async () => expect((await tell()).connections).toBe(0), 10_000);
+    const { counters, metrics, pausing } = await tell();
+    expect(counters).toMatchObject({ maxConnections: 1, messageRate: 1, shutdown: 0 });
+    // The message that was too much has arrived as well.
+    expect(metrics).toMatchObject({ opened: 1, messagesIn: 4, refused: { maxConnections: 1 }, limited: { messageRate: 1 } });
+    expect(pausing).toMatch(/ratePolicy: 'close'/);
+    expect(JSON.parse(await ask('/gate-shutdown'))).toEqual({ closed: 0, terminated: 0, unsentMessages: 0 });
+    expect(await refused()).toBe('503 5');
+    expect((await tell()).metrics.refused).toMatchObject({ shutdown: 1 });
   });
 
   test('server can be a stream', async () => {
