@@ -24,7 +24,7 @@ import {
 import { encodeUtf8 } from './utf8.ts';
 
 /** A cluster client of a library. */
-interface Cluster {
+export interface Cluster {
   /** Whether there are connections to all masters for commands. */
   isReady(): boolean;
   command(values: readonly Value[], key: string): Promise<unknown>;
@@ -148,7 +148,8 @@ export class ClusterLink implements RedisLink {
   }
 
   /** Subscribes on a node: that of the slot for sharded Pub/Sub, and any one otherwise. */
-  async #place(key: string, { channel, kind }: Subscription): Promise<void> {
+  async #place(key: string, subscription: Subscription): Promise<void> {
+    const { channel, kind } = subscription;
     let address = (kind === 'sharded' ? this.#cluster.ownerOf(channel) : this.#anyNode()) ?? this.#anyNode();
     for (let redirections = 0; ; redirections++) {
       if (address === undefined) throw new Error('No node of the Redis cluster is known');
@@ -157,6 +158,8 @@ export class ClusterLink implements RedisLink {
         if (kind === 'pattern') await node.subscribePattern(channel);
         else await node.subscribe(channel, kind === 'sharded');
         this.#placed.set(key, address);
+        // It may have been unsubscribed while it was made again.
+        if (!this.#wanted.has(key)) await this.#remove(subscription);
         return;
       } catch (error) {
         const moved = /^MOVED \d+ (\S+)$/.exec(toError(error).message);
@@ -173,6 +176,7 @@ export class ClusterLink implements RedisLink {
   }
 
   #connect(address: string): Promise<Subscriber> {
+    if (this.#isClosed) return Promise.reject(new Error('The bus is closed'));
     let node = this.#nodes.get(address);
     if (node === undefined) {
       const lose = (error: Error): void => {

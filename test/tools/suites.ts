@@ -67,7 +67,6 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/cli/', 'test/cli/'],
   ['src/topics/redis.ts', 'test/buses/'],
   ['src/topics/redis-clients.ts', 'test/buses/'],
-  ['src/topics/redis-cluster.ts', 'test/buses/'],
   ['src/topics/redis-link.ts', 'test/buses/'],
   ['src/topics/redis-scripts.ts', 'test/buses/'],
   ['src/topics/postgres.ts', 'test/buses/'],
