@@ -8,6 +8,7 @@ import * as httpHead from './targets/http-head.ts';
 import * as inflate from './targets/inflate.ts';
 import * as nativeSession from './targets/native-session.ts';
 import * as negotiation from './targets/negotiation.ts';
+import * as proxy from './targets/proxy.ts';
 import * as utf8 from './targets/utf8.ts';
 
 export const TARGETS: Readonly<Record<string, Target>> = {
@@ -18,5 +19,6 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   inflate,
   'native-session': nativeSession,
   negotiation,
+  proxy,
   utf8,
 };

@@ -1,5 +1,6 @@
 // The value of the option `proxy`: an object that connects to servers through a proxy, in the place of the runtime.
 
+import { ownOptions } from '../base/options.ts';
 import { Exceptions, proxyOf, type Variables } from './environment.ts';
 import type { Destination } from './negotiation.ts';
 import { readProxy, type ProxyOptions, type ProxyServer } from './server.ts';
@@ -62,8 +63,8 @@ export function bindProxies<Plan extends ConnectionPlan, Events>(
   processVariables: Variables | undefined,
 ): Proxies {
   return {
-    createProxy(url, options = {}) {
-      const server = readProxy(url, options);
+    createProxy(url, options) {
+      const server = readProxy(url, ownOptions(options));
       return {
         connect(plan, events) {
           if ((plan as Plan).path !== undefined) throw new TypeError('The "proxy" option is not for a Unix domain socket');
@@ -72,8 +73,10 @@ export function bindProxies<Plan extends ConnectionPlan, Events>(
       };
     },
 
-    proxyFromEnvironment({ variables: given, ...options } = {}) {
-      const variables = given === undefined ? processVariables : (name: string) => given[name];
+    proxyFromEnvironment(settings) {
+      const { variables: given, ...options } = ownOptions(settings);
+      const own = given && ownOptions(given);
+      const variables = own ? (name: string) => own[name] : processVariables;
       if (variables === undefined) throw new TypeError('proxyFromEnvironment() needs the "variables" option here: pass env');
       const servers = [false, true].map((isSecure) => serverOf(variables, isSecure, options));
       const exceptions = new Exceptions(variables);

@@ -6,16 +6,18 @@ import type { Destination } from './negotiation.ts';
 /** Gives a variable of the environment. */
 export type Variables = (name: string) => string | undefined;
 
-/** The first of the names that has a value. Lower case goes first, as in Node.js and curl. */
+/** The value of a variable. Its name in lower case goes first, as in Node.js and curl. */
 function read(variables: Variables, name: string): string | undefined {
-  return variables(name.toLowerCase()) || variables(name) || undefined;
+  const lowerCase = variables(name.toLowerCase());
+  if (lowerCase) return lowerCase;
+  const value = variables(name) || undefined;
+  // In a CGI program, HTTP_PROXY is the field `Proxy` of a client's request. Deno asks for a permission for each variable that is read.
+  return value !== undefined && name === 'HTTP_PROXY' && variables('REQUEST_METHOD') !== undefined ? undefined : value;
 }
 
 /** The URL of the proxy for `ws:` (HTTP_PROXY) or `wss:` URLs (HTTPS_PROXY); undefined for none. It has a scheme: `http:` if it had none. */
 export function proxyOf(variables: Variables, isSecure: boolean): string | undefined {
-  // In a CGI program, HTTP_PROXY is the field `Proxy` of a client's request.
-  const isCgi = !isSecure && !variables('http_proxy') && variables('REQUEST_METHOD') !== undefined;
-  const url = isCgi ? undefined : read(variables, isSecure ? 'HTTPS_PROXY' : 'HTTP_PROXY');
+  const url = read(variables, isSecure ? 'HTTPS_PROXY' : 'HTTP_PROXY');
   return url === undefined || url.includes('://') ? url : `http://${url}`;
 }
 

@@ -161,6 +161,27 @@ describe.each(FACES)('%s client', (_face, connect) => {
     expect(proxy.asked).toEqual([`localhost:${port}`]);
   });
 
+  test.each([
+    ['ws', false],
+    ['ws', true],
+    ['wss', false],
+    ['wss', true],
+  ])('closes the tunnel with the connection: %s, TLS to the proxy: %s', async (scheme, isSecure) => {
+    const proxy = await startProxy({ isSecure });
+    const url = `${scheme}://localhost:${portOf(scheme === 'ws' ? plain : secure)}/`;
+    const options = { proxy: createProxy(proxy.url(), isSecure ? { tls: { ca } } : {}) };
+    await converse(connect(url, options, { ca }));
+    await until('the connection to the proxy to be closed', () => proxy.clients.size === 0);
+    // And the other way round: the proxy breaks the connection.
+    const client = connect(url, options, { ca }) as Listening;
+    const code = new Promise<number>((resolve) => {
+      client.addEventListener('open', () => proxy.clients.forEach((socket) => void socket.destroy()));
+      client.addEventListener('error', () => {});
+      client.addEventListener('close', (event: { code: number }) => resolve(event.code));
+    });
+    expect(await within('the end', code, 30_000)).toBe(1006);
+  });
+
   test('does not trust an unknown certificate of the server behind the proxy', async () => {
     const proxy = await startProxy();
     const error = await failureOf(connect(`wss://localhost:${portOf(secure)}/`, { proxy: createProxy(proxy.url()) }));

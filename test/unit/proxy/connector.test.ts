@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { bindProxies, type ConnectionPlan } from '../../../src/proxy/connector.ts';
 
 /** The functions over a runtime that only notes what it does. */
@@ -62,4 +62,18 @@ test('proxyFromEnvironment() needs variables where there is no process', () => {
   expect(() => bind().proxyFromEnvironment()).toThrow(
     new TypeError('proxyFromEnvironment() needs the "variables" option here: pass env'),
   );
+});
+
+test('options and variables that a polluted Object.prototype hands down do not count', () => {
+  const polluted = Object.prototype as Record<string, unknown>;
+  Object.assign(polluted, { headers: { a: 'b' }, tls: {}, variables: { HTTP_PROXY: 'evil' }, HTTP_PROXY: 'evil' });
+  onTestFinished(() => {
+    for (const name of ['headers', 'tls', 'variables', 'HTTP_PROXY']) delete polluted[name];
+  });
+  const { createProxy, proxyFromEnvironment, direct, log } = bind({ HTTPS_PROXY: 'q' });
+  expect(() => createProxy('socks5://p')).not.toThrow();
+  expect(() => createProxy('socks5://p', {})).not.toThrow();
+  proxyFromEnvironment({}).connect({ ...PLAN, tls: {} }, {}, direct);
+  proxyFromEnvironment({ variables: {} }).connect(PLAN, {}, direct);
+  expect(log).toEqual(['http://q:80 to a.example:80', 'direct to a.example']);
 });

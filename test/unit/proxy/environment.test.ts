@@ -25,6 +25,14 @@ describe('proxyOf', () => {
   });
 });
 
+test('proxyOf reads no more variables than it needs', () => {
+  const names: string[] = [];
+  const none: Variables = (name) => void names.push(name);
+  proxyOf(none, false);
+  proxyOf(none, true);
+  expect(names).toEqual(['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY']);
+});
+
 describe('NO_PROXY', () => {
   test.each<[string, string, boolean]>([
     ['', 'a.example', false],
