@@ -149,7 +149,7 @@ export function readOptions<Options extends object>(given: Options | null | unde
     }
     // Without the value, which may have a password.
     if (name === 'proxy' && typeof (value as { connect?: unknown }).connect !== 'function') {
-      throw new TypeError('The "proxy" option must be of createProxy() of wasock/proxy');
+      throw new TypeError('The "proxy" option must come from wasock/proxy');
     }
   }
   return options;

@@ -466,7 +466,7 @@ describe.each(FACES)('%s client', (_face, connect) => {
     } catch (error) {
       message = String(error);
     }
-    expect(message).toBe('TypeError: The "proxy" option must be of createProxy() of wasock/proxy');
+    expect(message).toBe('TypeError: The "proxy" option must come from wasock/proxy');
   });
 });
 
