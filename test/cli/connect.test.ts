@@ -148,7 +148,7 @@ describe('wasock connect --once', () => {
   });
 
   test.each([
-    ['no answer', ['--timeout', '500ms', '-x', 'nothing'], 4, 'No answer within 500 ms'],
+    ['no answer', ['--timeout', '2s', '-x', 'nothing'], 4, 'No answer within 2.00 s'],
     ['a close before it', ['-x', 'close'], 1, 'closed before an answer came: 1005'],
     ['an error of the peer before it', ['-x', 'close 4001'], 3, 'closed before an answer came: 4001'],
     ['a lost connection', ['-x', 'cut'], 5, '1006 connection lost'],
