@@ -100,7 +100,7 @@ async function supervise([port = '8080', count = '3']) {
   for (const slot of slots) slot.start();
   while (!slots.every(({ isReady }) => isReady)) await new Promise((resolve) => setTimeout(resolve, 20));
   let number = 0;
-  setInterval(() => topics.publish('count', String(++number)).catch(({ message }) => console.error(message)), 100);
+  setInterval(() => void topics.publish('count', String(++number)).catch(({ message }) => console.error(message)), 100);
   const http = createServer((request, response) => {
     answer(slots, request, response).catch(() => response.writeHead(404).end('There is no such page.\n'));
   });
