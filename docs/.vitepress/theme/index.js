@@ -2,7 +2,6 @@
 
 import DefaultTheme from 'vitepress/theme';
 import Playground from './Playground.vue';
-// oxlint-disable-next-line import/no-unassigned-import -- It is a style sheet.
 import './style.css';
 
 /** @type {import('vitepress').Theme} */
