@@ -257,9 +257,11 @@ export class Upgrade {
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration',
       );
     }
-    if (serverCoreOf(this.#server).state === 'running') return true;
+    const { state, gate } = serverCoreOf(this.#server);
+    if (state === 'running') return true;
     this.#note('closed');
-    refuseUpgrade(socket, SHUTTING_DOWN);
+    // After `close()` the response is that of ws.
+    refuseUpgrade(socket, gate.isShuttingDown ? SHUTTING_DOWN : { status: 503 });
     return false;
   }
 
