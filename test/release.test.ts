@@ -22,6 +22,7 @@ const WRITTEN: readonly string[] = [
   'LICENSE',
   'README.md',
   'SECURITY.md',
+  'bin/wasock.mjs',
   'dist/adapters/edge/core.wasm',
   'dist/adapters/edge/deflate.wasm',
   'dist/wasock.browser.js',
