@@ -166,7 +166,7 @@ class Connect {
     const answer = this.#listen(client);
     await client.opened;
     this.#startTrack(client);
-    this.#output.opened(this.#plan.client.url.href.replace(/\/\/.*@/, '//'), ws.protocol, ws.extensions);
+    this.#output.opened(this.#plan.client.url.href.replace(/\/\/[^/]*@/, '//'), ws.protocol, ws.extensions);
     const pings = this.#plan.pingInterval === undefined ? undefined : this.#ping(ws, this.#plan.pingInterval, over.signal);
     let failure: Error | undefined;
     try {

@@ -19,6 +19,8 @@ export interface Faults {
 
 /** Bytes that may wait in a lane, or for the receiver, before the sender is held up. */
 const MOST_WAITING = 1_048_576;
+/** Bytes that count for a message besides its own: one may be empty, as a Ping may be. */
+const COST = 256;
 
 /** Random numbers that are the same for the same seed: mulberry32. */
 export function seededRandom(seed: number): () => number {
@@ -60,11 +62,12 @@ export class Lane {
     if (delay === 0 && jitter === 0) return this.#do(task);
     this.#due = Math.max(this.#due, elapsed() + delay + jitter * (this.#faults?.random() ?? 0));
     const due = this.#due;
-    this.#waiting += length;
+    const cost = length + COST;
+    this.#waiting += cost;
     if (this.#waiting > MOST_WAITING) this.#from.pause();
     this.#tail = this.#tail.then(async () => {
       await sleep(Math.max(0, due - elapsed()), this.#over);
-      this.#waiting -= length;
+      this.#waiting -= cost;
       if (this.#over.aborted) return;
       if (this.#waiting <= MOST_WAITING) this.#from.resume();
       this.#do(task);

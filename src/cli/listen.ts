@@ -12,6 +12,8 @@ import { readServerPlan, serveUntilSignal, SERVER_OPTIONS, startServer } from '.
 
 /** Bytes of echoes that may wait for a client. */
 const MOST_WAITING = 1_048_576;
+/** Bytes of a chat that may wait for a client before it is closed. */
+const MOST_WAITING_CHAT = 16 * MOST_WAITING;
 
 const OPTIONS = {
   chat: { help: 'send each message to all other clients' },
@@ -39,6 +41,9 @@ export const command: Command = defineCommand({
   run,
 });
 
+/** Whether a web page comes from this machine. */
+const isLocalPage = (origin: string): boolean => /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i.test(origin);
+
 /** Serves a connection. */
 type Serve = (ws: WebSocket, request: IncomingMessage, connection: number) => void;
 
@@ -60,9 +65,14 @@ async function run(host: Host, { operands: [port], values }: Arguments<typeof OP
     const options: ServerOptions<typeof WebSocket> = {
       perMessageDeflate: values.compress === true,
       heartbeat: interval === undefined ? false : { interval, timeout: interval },
+      // Messages of others wait for a client that does not read: not without end.
+      ...(values.chat && { maxBufferedAmount: MOST_WAITING_CHAT }),
       handleProtocols: (offered) => protocols.find((name) => offered.has(name)) ?? false,
       ...(values.path !== undefined && { path: values.path }),
-      ...(values.origin !== undefined && { allowedOrigins: [...values.origin] }),
+      // A program must not serve every page that a browser of this machine shows.
+      ...(values.origin !== undefined
+        ? { allowedOrigins: [...values.origin] }
+        : values.execute !== undefined && { allowedOrigins: isLocalPage }),
     };
     const { server, address } = await startServer(library, plan, options, files);
     const serve = topics?.serve ?? (await chooseServe(library, server, values, log));

@@ -5,7 +5,7 @@ import { version } from '../base/version.ts';
 import { helpText, readArguments, unknownCommand, type Command } from './arguments.ts';
 import { CommandError, EXIT, UsageError, type ExitCode } from './exit.ts';
 import type { Host } from './host.ts';
-import { painter } from './terminal.ts';
+import { painter, safeLines } from './terminal.ts';
 
 const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Promise<{ readonly command: Command }> }>> = {
   connect: { summary: 'talk to a WebSocket server', load: () => import('./connect.ts') },
@@ -60,7 +60,7 @@ export async function run(host: Host, args: readonly string[]): Promise<ExitCode
     return await dispatch(host, args);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    process.stderr.write(`${painter(process.stderr)('red', 'wasock:')} ${error.message}\n`);
+    process.stderr.write(`${painter(process.stderr)('red', 'wasock:')} ${safeLines(error.message)}\n`);
     if (error instanceof UsageError) process.stderr.write('See wasock --help\n');
     return error.exitCode;
   } finally {

@@ -1,6 +1,6 @@
 // A program for each connection of `listen --execute`: its lines are messages.
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,8 @@ import { messageOf } from './messages.ts';
 
 /** Milliseconds that a program has after the end of its standard input, and again after SIGTERM. */
 const GRACE = 2000;
+/** Milliseconds that a program may take nothing from its standard input while the client waits: nobody sees meanwhile whether the client has left. */
+const PATIENCE = 30_000;
 /** Bytes that may wait for the client before the program is held up. */
 const MOST_WAITING = 1_048_576;
 const IS_WINDOWS = process.platform === 'win32';
@@ -32,19 +34,28 @@ export function runProgram(command: string, ws: WebSocket, request: IncomingMess
       WASOCK_SUBPROTOCOL: ws.protocol,
     },
   });
-  const { stdin, stdout } = child;
+  const { stdin, stdout } = child as ChildProcess;
   child.on('error', (error) => {
     onError(error);
     ws.close(CLOSE_INTERNAL_ERROR);
   });
+  // There was no file descriptor left: 'error' follows.
+  if (!stdin || !stdout) return;
   // A program that does not read is its own affair.
   stdin.on('error', () => {});
+  let patience: unknown;
+  ws.once('close', () => clearTimer(patience));
   ws.on('message', (data, isBinary) => {
     const message = messageOf(data, isBinary);
     const line = typeof message === 'string' ? message : message.toString('base64');
     if (stdin.write(`${line}\n`)) return;
     ws.pause();
-    stdin.once('drain', () => ws.resume());
+    clearTimer(patience);
+    patience = setTimer(() => ws.terminate(), PATIENCE);
+    stdin.once('drain', () => {
+      clearTimer(patience);
+      ws.resume();
+    });
   });
   const lines = createInterface({ input: stdout, crlfDelay: Infinity });
   lines.on('line', (line) => {

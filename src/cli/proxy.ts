@@ -103,7 +103,9 @@ function planFor(plan: ClientPlan, request: IncomingMessage): ClientPlan {
   const { origin } = request.headers;
   return {
     url,
-    address: plan.address.startsWith('ws+unix:') ? plan.address.replace(/:[^:]*$/, `:${url.pathname}${url.search}`) : url.href,
+    address: plan.address.startsWith('ws+unix:')
+      ? `${plan.address.split(':', 2).join(':')}:${url.pathname}${url.search}`
+      : url.href,
     protocols: (request.headers['sec-websocket-protocol'] ?? '')
       .split(',')
       .map((name) => name.trim())
@@ -141,7 +143,7 @@ async function run(host: Host, { operands: [port, url], values }: Arguments<type
     server.on('connection', (ws, request) => {
       const connection = ++connections;
       log.opened(connection, request.clientAddress ?? '', request.url ?? '');
-      new Pair(connection, ws, upstreams.of(request)!, faults, log, recorder).start(request);
+      new Pair(connection, ws, upstreams.take(request)!, faults, log, recorder).start(request);
     });
     log.listening(`ws${plan.tls ? 's' : ''}://${address}/`, ` for ${client.url.protocol}//${client.url.host}/`);
     await serveUntilSignal(server, plan, log);
@@ -168,6 +170,13 @@ class Upstreams {
     return this.#clients.get(request);
   }
 
+  /** The connection for a client that is accepted: its {@link Pair} ends it. */
+  take(request: IncomingMessage): (Client & { readonly plan: ClientPlan }) | undefined {
+    const client = this.#clients.get(request);
+    this.#clients.delete(request);
+    return client;
+  }
+
   open(request: IncomingMessage, done: (isAccepted: boolean, code?: number, message?: string) => void): void {
     const refuse = (error: Error): void => {
       this.#log.error(undefined, error);
@@ -189,8 +198,9 @@ class Upstreams {
     client.ws.once('open', () => {
       client.ws.pause();
       request.socket.off('close', leave);
-      if (request.socket.destroyed) leave();
       done(true);
+      // Nobody has taken it: the client has left, or has ended its side, or the server is closing.
+      if (this.#clients.has(request)) leave();
     });
     client.opened.catch(refuse);
   }

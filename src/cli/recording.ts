@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { version } from '../base/version.ts';
 import { elapsed, now } from '../clock.ts';
 import { CommandError } from './exit.ts';
@@ -60,9 +60,18 @@ export async function startRecording(path: string, hasSecrets: boolean): Promise
   const stream = createWriteStream(path, { mode: 0o600 });
   try {
     await once(stream, 'open');
+    // A file that was there keeps its mode.
+    if ((await stat(path)).isFile()) await chmod(path, 0o600);
   } catch (error) {
+    stream.destroy();
     throw new CommandError(`Cannot write the recording: ${(error as Error).message}`);
   }
+  let failure: Error | undefined;
+  stream.on('error', (error) => {
+    failure = error;
+    // A full disk, for one. What waits for the file goes on; `close` tells.
+    stream.emit('drain');
+  });
   const recorder = path.endsWith('.har') ? new HarRecorder(stream) : new LineRecorder(stream);
   return {
     start: (opened) => recorder.start(hasSecrets ? opened : withoutSecrets(opened)),
@@ -71,8 +80,11 @@ export async function startRecording(path: string, hasSecrets: boolean): Promise
       return stream.writableNeedDrain;
     },
     async close() {
-      stream.end(recorder.tail());
-      await once(stream, 'close');
+      if (failure === undefined) {
+        stream.end(recorder.tail());
+        await once(stream, 'close').catch(() => {});
+      }
+      if (failure !== undefined) throw new CommandError(`Cannot write the recording: ${failure.message}`);
     },
   };
 }

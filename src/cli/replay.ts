@@ -62,7 +62,7 @@ async function run(host: Host, { operands: [file, url], values }: Arguments<type
     if (output.isFull(resume)) ws.pause();
   });
   await client.opened;
-  output.opened(plan.url.href.replace(/\/\/.*@/, '//'), ws.protocol, ws.extensions);
+  output.opened(plan.url.href.replace(/\/\/[^/]*@/, '//'), ws.protocol, ws.extensions);
   /** Waits until `count` messages have come. @returns Whether they have. */
   const waitFor = async (count: number): Promise<boolean> => {
     const enough = new AbortController();

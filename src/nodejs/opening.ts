@@ -123,7 +123,12 @@ function requestThrough(
     },
     {
       connect(): { abort(): void } {
-        created(null, connectDirectly(given));
+        try {
+          created(null, connectDirectly(given));
+        } catch (error) {
+          // As without a proxy: an option that cannot be used is an 'error' event.
+          created(error as Error);
+        }
         return { abort() {} };
       },
     },

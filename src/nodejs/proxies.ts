@@ -47,7 +47,7 @@ export function checkProxy(options: Readonly<Record<string, unknown>>): void {
 
 /** An Agent, as Node.js has it from version 24 on. */
 interface EnvironmentAgent {
-  readonly options: { readonly proxyEnv?: Readonly<Record<string, string>> };
+  readonly options?: { readonly proxyEnv?: Readonly<Record<string, string>> | null };
 }
 
 /** Connectors by the variables that Node.js has been told to use. */
@@ -58,8 +58,10 @@ const connectors = new WeakMap<object, ProxyConnector>();
  * has not, or the program says how to connect.
  */
 export function proxyFromNode({ isSecure }: Target, options: Readonly<Record<string, unknown>>): ProxyConnector | undefined {
-  const { proxyEnv } = ((isSecure ? https : http).globalAgent as unknown as EnvironmentAgent).options;
-  if (proxyEnv === undefined || CONNECTION_OPTIONS.some((name) => options[name] !== undefined)) return undefined;
+  // A program may have set an agent that is none of Node.js's, as the package global-agent does.
+  const agent = (isSecure ? https : http).globalAgent as unknown as EnvironmentAgent | undefined;
+  const proxyEnv = agent?.options?.proxyEnv;
+  if (!proxyEnv || CONNECTION_OPTIONS.some((name) => options[name] !== undefined)) return undefined;
   let connector = connectors.get(proxyEnv);
   if (connector === undefined) {
     connector = proxies.proxyFromEnvironment({ variables: proxyEnv });

@@ -55,7 +55,7 @@ export class Exceptions {
 
 /** `*`, `example.com`, `.example.com`, `*.example.com`, `10.0.0.1`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `::1`, `[::1]`; a port may follow. */
 function parseException(text: string): Exception {
-  const isBare = parseNetwork(text) !== undefined;
+  const isBare = parseNetwork(text) !== undefined || text.split('-').every((end) => parseAddress(end) !== undefined);
   const colon = isBare ? -1 : text.lastIndexOf(':');
   const digits = text.slice(colon + 1);
   const hasPort = colon > 0 && /^\d{1,5}$/.test(digits);

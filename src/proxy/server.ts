@@ -1,6 +1,6 @@
 // A proxy as a program names it: its URL and options, checked.
 
-import { refuse } from '../base/options.ts';
+import { ownOptions, refuse } from '../base/options.ts';
 import { isFieldValue, isToken } from '../handshake/grammar.ts';
 import { percentDecode } from '../handshake/percent-encoding.ts';
 
@@ -82,7 +82,8 @@ export function readProxy(address: string | URL, { headers, tls }: ProxyOptions)
     port,
     credentials: readCredentials(url, isSocks),
     fields,
-    tls: tls ?? {},
+    // An option that is undefined would take the place of a default.
+    tls: ownOptions(tls),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
+import { toError } from '../base/realms.ts';
 import { hangUp } from '../handshake/opening.ts';
 import { ProxyError } from '../proxy/error.ts';
 import { negotiate, type Destination, type Negotiation } from '../proxy/negotiation.ts';
@@ -124,13 +125,19 @@ class Tunnel {
       return this.#fail(new ProxyError({ proxy: this.#proxy.name, reason: 'sent bytes before the TLS handshake' }));
     }
     const { host, tls: options, allowHalfOpen } = this.#plan;
-    const socket = tls.connect({
-      servername: serverName(host),
-      ...options,
-      host,
-      socket: inner,
-      allowHalfOpen,
-    } as tls.ConnectionOptions);
+    let socket: tls.TLSSocket;
+    try {
+      socket = tls.connect({
+        servername: serverName(host),
+        ...options,
+        host,
+        socket: inner,
+        allowHalfOpen,
+      } as tls.ConnectionOptions);
+    } catch (error) {
+      // An option that cannot be used, such as a certificate. Nobody else would catch it in an event of the proxy's socket.
+      return this.#fail(toError(error));
+    }
     this.#socket = socket;
     const onError = (error: Error): void => this.#fail(error);
     const onClose = (): void => this.#fail(hangUp());

@@ -127,6 +127,17 @@ describe('wasock listen', () => {
     expect((await new Client(url).closed)[0]).toBe(code);
   });
 
+  test('serves no program to web pages of other machines', async () => {
+    const { url } = await start('listen', '0', '--execute', 'echo hello');
+    for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example', 'http://127.0.0.1.evil.example']) {
+      const [error] = (await once(new WebSocket(url, { origin }), 'error')) as [Error];
+      expect(error.message).toBe('Unexpected server response: 403');
+    }
+    for (const options of [{}, { origin: 'http://localhost:3000' }, { origin: 'http://[::1]' }]) {
+      expect(await (await connect(url, [], options)).next()).toBe('hello');
+    }
+  });
+
   test('drops a program that does not end', async () => {
     const { url } = await start('listen', '0', '--execute', 'trap "" TERM; echo $$; while true; do sleep 1; done');
     const client = await connect(url);
