@@ -170,7 +170,15 @@ export class Client {
     const isClosing = this.readyState === CLOSING;
     this.#leave();
     const ending = { ...given, retries: this.retries };
-    if (isClosing || !this.#mayRetry(ending)) {
+    const mayRetry = !isClosing && this.#mayRetry(ending);
+    // The program may have called close() or reconnect() to decide: the one ends it by itself, and the other has planned the next attempt.
+    if (!isClosing && this.readyState >= CLOSING) return;
+    if (this.#timer !== undefined) {
+      if (hasFailed) this.#fireError(ending.error);
+      if (this.readyState < CLOSING) this.#fireClose(ending, true, 0);
+      return;
+    }
+    if (!mayRetry) {
       const error = ending.error ?? new Error(`The WebSocket connection was lost (${ending.code})`);
       if (hasFailed) this.#fireError(ending.error);
       return this.#finish(ending, isClosing ? undefined : error);

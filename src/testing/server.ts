@@ -78,6 +78,8 @@ export class MockServer implements AsyncIterable<MockMessage> {
   /** Connections that the test has not asked for. */
   readonly #unseen: Set<MockConnection> = new Set();
   readonly #scripts: ConnectionScript[] = [];
+  /** Of clients that get no answer. */
+  readonly #ignored: Link[] = [];
   #isClosed = false;
 
   /**
@@ -199,6 +201,7 @@ export class MockServer implements AsyncIterable<MockMessage> {
       origin.listener.close(() => {});
     }
     if (this.#scope !== undefined) restoreGlobal(this.#scope, WebSocket);
+    for (const link of this.#ignored) link.cut();
     this.#arrived.end();
     this.#messages.end();
   }
@@ -207,7 +210,10 @@ export class MockServer implements AsyncIterable<MockMessage> {
     const script = this.#scripts.shift();
     const link = linkOf(stream);
     link.delay = script?.delay ?? 0;
-    if (script?.ignore === true) return undefined;
+    if (script?.ignore === true) {
+      this.#ignored.push(link);
+      return undefined;
+    }
     const { refuse, handleProtocols, autoPong, closeTimeout, maxPayload } = this.#options;
     const refusal = script?.refuse ?? refuse?.(request);
     if (refusal !== undefined) return typeof refusal === 'number' ? { status: refusal } : refusal;

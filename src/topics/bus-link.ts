@@ -12,6 +12,12 @@ import { PresenceAnnouncer, type PresenceSource } from './presence.ts';
 const CATCH_UP_INTERVAL = 1000;
 /** Times that they are asked for. Then there is a gap, since newer messages wait in memory meanwhile. */
 const MOST_CATCH_UPS = 5;
+/** Bytes of messages of all topics that wait for older ones, text by its UTF-16 units. Then the one that grows has a gap: a history may never reply. */
+const MOST_HELD = 64 << 20;
+/** Bytes of messages that may wait until the bus is connected for the first time, if "maxQueued" is less. */
+const MOST_EARLY = 1 << 20;
+/** The cost of a message in addition. */
+const MESSAGE_COST = 64;
 
 /** Where a link reports. */
 export interface LinkEvents {
@@ -30,10 +36,19 @@ interface Subscription {
   /** Settled once the last step is done: steps of a name follow each other. */
   done: Promise<void>;
   isWanted: boolean;
+  /** Whether the bus has it: two steps of a turn may undo each other. */
+  isOn: boolean;
   /** Of the last message that was delivered; undefined until it is known. */
   last: Position | undefined;
+  /**
+   * Whether `last` is that of a history that was read: the bus may bring messages up to it later, which subscribers to patterns, and those who read the
+   * history before, do not have.
+   */
+  isRead: boolean;
   /** Messages that came while older ones are fetched. */
   held: TopicMessage[] | null;
+  /** Number of the last time that messages were fetched, or were given up. */
+  run: number;
 }
 
 interface Queued {
@@ -44,18 +59,25 @@ interface Queued {
   readonly reject: (error: Error) => void;
 }
 
+function costOf({ data }: TopicMessage): number {
+  return data.length + MESSAGE_COST;
+}
+
 export class BusLink implements PresenceSource {
   readonly #bus: Bus;
   readonly #id: string;
   readonly #events: LinkEvents;
   readonly #maxQueued: number;
   readonly #subscriptions: Map<string, Subscription> = new Map();
-  /** The first one may be under way. */
+  /** Until the bus is connected, and while it is away. */
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
+  /** Of messages that are held. */
+  #heldBytes = 0;
   #isConnected = false;
   #isAway = false;
-  #isFlushing = false;
+  /** Why the bus could not be connected. */
+  #failure: Error | undefined;
   /** How often the bus went away. */
   #losses = 0;
   readonly ready: Promise<void>;
@@ -76,22 +98,33 @@ export class BusLink implements PresenceSource {
         for (const subscription of this.#subscriptions.values()) subscription.held ??= [];
         events.onError(error);
       },
-      onRestored: () => void this.#restore(),
+      onRestored: () => this.#restore(),
     });
     // The program may not look at it: then subscribing and publishing tell.
     this.ready.then(
-      () => (this.#isConnected = true),
-      (error: unknown) => events.onError(toError(error)),
+      () => {
+        this.#isConnected = true;
+        this.#flush();
+      },
+      (error: unknown) => {
+        this.#failure = toError(error);
+        for (const { reject } of this.#takeQueue()) reject(this.#failure);
+        events.onError(this.#failure);
+      },
     );
     this.presence = bus.presence && new PresenceAnnouncer(bus.presence, this);
   }
 
   /** Publishes, or queues while the bus is away. */
-  async publish(topic: string, data: string | Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
-    const envelope = encodeEnvelope(this.#id, data);
-    await this.ready;
-    // Also while older ones are on their way, so that none overtakes them.
-    if ((this.#isAway && this.#maxQueued > 0) || this.#queue.length > 0) return this.#enqueue(topic, envelope, limits);
+  async publish(
+    topic: string,
+    data: string | Uint8Array,
+    limits: HistoryLimits | undefined,
+    except?: string,
+  ): Promise<Position | undefined> {
+    const envelope = encodeEnvelope(this.#id, data, except);
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#isConnected || (this.#isAway && this.#maxQueued > 0)) return this.#enqueue(topic, envelope, limits);
     return this.#bus.publish(topic, envelope, limits);
   }
 
@@ -99,14 +132,20 @@ export class BusLink implements PresenceSource {
   subscribe(name: string): Promise<void> {
     let subscription = this.#subscriptions.get(name);
     if (subscription === undefined) {
-      subscription = { done: this.ready, isWanted: false, last: undefined, held: null };
+      subscription = { done: this.ready, isWanted: false, isOn: false, last: undefined, isRead: false, held: null, run: 0 };
       this.#subscriptions.set(name, subscription);
     }
     if (!subscription.isWanted) {
       subscription.isWanted = true;
-      const step = subscription.done.then(() => this.#bus.subscribe(name));
-      subscription.done = step;
-      step.catch(() => this.#subscriptions.get(name) === subscription && this.#subscriptions.delete(name));
+      const current = subscription;
+      const step = current.done.then(async () => {
+        if (current.isOn) return;
+        await this.#bus.subscribe(name);
+        current.isOn = true;
+      });
+      current.done = step;
+      // Unless another step follows.
+      step.catch(() => current.done === step && this.#forget(name, current));
     }
     return subscription.done;
   }
@@ -115,10 +154,14 @@ export class BusLink implements PresenceSource {
     const subscription = this.#subscriptions.get(name);
     if (subscription === undefined || !subscription.isWanted) return;
     subscription.isWanted = false;
-    const step = subscription.done.then(() => (subscription.isWanted ? undefined : this.#bus.unsubscribe(name)));
+    const step = subscription.done.then(() => {
+      if (subscription.isWanted || !subscription.isOn) return undefined;
+      subscription.isOn = false;
+      return this.#bus.unsubscribe(name);
+    });
     subscription.done = step.catch((error: unknown) => this.#events.onError(toError(error)));
     void subscription.done.then(() => {
-      if (!subscription.isWanted) this.#subscriptions.delete(name);
+      if (!subscription.isWanted) this.#forget(name, subscription);
     });
   }
 
@@ -126,10 +169,13 @@ export class BusLink implements PresenceSource {
   async recover(topic: string, since: Position | undefined, limits: HistoryLimits): Promise<Recovery> {
     const { envelopes, position } = await this.#bus.history!(topic, since, limits);
     const subscription = this.#subscriptions.get(topic);
-    if (subscription !== undefined) subscription.last ??= position;
+    if (subscription !== undefined && subscription.last === undefined) {
+      subscription.last = position;
+      subscription.isRead = true;
+    }
     const messages = envelopes?.map(({ envelope, position: at }) => ({
       topic,
-      data: decodeEnvelope(envelope).data,
+      ...decodeEnvelope(envelope),
       position: at,
     }));
     return { messages, position };
@@ -137,8 +183,8 @@ export class BusLink implements PresenceSource {
 
   /** Whether the bus may still bring messages up to `position` as new ones. */
   isBehind(topic: string, position: Position): boolean {
-    const last = this.#subscriptions.get(topic)?.last;
-    return last !== undefined && isAfter(position, last);
+    const subscription = this.#subscriptions.get(topic);
+    return subscription?.last !== undefined && (subscription.isRead || isAfter(position, subscription.last));
   }
 
   get isAway(): boolean {
@@ -154,7 +200,7 @@ export class BusLink implements PresenceSource {
   }
 
   async close(): Promise<void> {
-    for (const { reject } of this.#queue.splice(0)) reject(new Error('The topics are closed'));
+    for (const { reject } of this.#takeQueue()) reject(new Error('The topics are closed'));
     this.#subscriptions.clear();
     await this.presence?.close();
     await this.#bus.close();
@@ -163,10 +209,13 @@ export class BusLink implements PresenceSource {
   #receive(topic: string, envelope: Uint8Array, position: Position | undefined): void {
     let message: TopicMessage;
     try {
-      const { sender, data } = decodeEnvelope(envelope);
+      const { sender, data, except } = decodeEnvelope(envelope);
       // Without a history, its subscribers here have got it from publish().
       if (position === undefined && sender === this.#id) return;
-      message = { topic, data, position };
+      if (position !== undefined && !Number.isSafeInteger(position.offset)) {
+        throw new TypeError('The bus brought a message without a number');
+      }
+      message = { topic, data, position, except };
     } catch (error) {
       return this.#events.onError(toError(error));
     }
@@ -175,32 +224,59 @@ export class BusLink implements PresenceSource {
 
   /** Passes a message on, unless it was passed on before. If messages before it are missing, it waits for them. */
   #pass(subscription: Subscription | undefined, message: TopicMessage): void {
-    if (subscription?.held) return void subscription.held.push(message);
+    if (subscription?.held) return this.#hold(subscription, subscription.held, message);
     const { topic, position } = message;
     if (subscription !== undefined && position !== undefined) {
       const { last } = subscription;
-      if (last !== undefined && !isAfter(position, last)) return;
+      const isNew = last === undefined || isAfter(position, last);
+      if (!isNew && !subscription.isRead) return;
       if (last?.epoch === position.epoch && position.offset > last.offset + 1) {
-        subscription.held = [message];
+        subscription.held = [];
+        this.#hold(subscription, subscription.held, message);
         return void this.#catchUp(topic, subscription, this.#losses);
       }
       if (last !== undefined && last.epoch !== position.epoch) this.#events.onGap(topic);
-      subscription.last = position;
+      if (isNew) {
+        subscription.last = position;
+        subscription.isRead = false;
+      }
     }
     this.#events.onMessage(message);
   }
 
+  /** Keeps a message until older ones are there. If too many wait, those are given up. */
+  #hold(subscription: Subscription, held: TopicMessage[], message: TopicMessage): void {
+    held.push(message);
+    this.#heldBytes += costOf(message);
+    if (this.#heldBytes <= MOST_HELD) return;
+    subscription.run++;
+    subscription.last = undefined;
+    this.#events.onGap(message.topic);
+    for (const one of this.#takeHeld(subscription)) this.#pass(subscription, one);
+  }
+
+  #takeHeld(subscription: Subscription): TopicMessage[] {
+    const held = subscription.held ?? [];
+    subscription.held = null;
+    for (const message of held) this.#heldBytes -= costOf(message);
+    return held;
+  }
+
+  #forget(name: string, subscription: Subscription): void {
+    this.#takeHeld(subscription);
+    if (this.#subscriptions.get(name) === subscription) this.#subscriptions.delete(name);
+  }
+
   /** The bus is back: fetches what was missed, and publishes what waits. */
-  async #restore(): Promise<void> {
+  #restore(): void {
     this.#isAway = false;
     this.presence?.restore();
-    const steps: Promise<void>[] = [];
     for (const [name, subscription] of this.#subscriptions) {
-      if (subscription.isWanted) steps.push(this.#catchUp(name, subscription, this.#losses));
-      else subscription.held = null;
+      if (subscription.isWanted) void this.#catchUp(name, subscription, this.#losses);
+      else this.#takeHeld(subscription);
     }
-    await Promise.all(steps);
-    await this.#flush();
+    // What is missed may take long to come, and newer messages are held.
+    this.#flush();
   }
 
   /**
@@ -211,26 +287,37 @@ export class BusLink implements PresenceSource {
    */
   async #catchUp(name: string, subscription: Subscription, losses: number, failures: number = 0): Promise<void> {
     if (this.#subscriptions.get(name) !== subscription) return;
+    const run = ++subscription.run;
     subscription.held ??= [];
-    const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
+    const [shown] = subscription.held;
     const { last } = subscription;
     let recovery: Recovery | undefined;
     try {
+      const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
       if (limits !== undefined && last !== undefined) recovery = await this.recover(name, last, limits);
     } catch (error) {
       this.#events.onError(toError(error));
-      if (this.#losses !== losses) return;
+      if (this.#losses !== losses || subscription.run !== run) return;
       if (failures + 1 < MOST_CATCH_UPS) {
         // From the same position.
-        setTimer(() => void this.#catchUp(name, subscription, losses, failures + 1), CATCH_UP_INTERVAL);
+        setTimer(() => {
+          if (subscription.run === run) void this.#catchUp(name, subscription, losses, failures + 1);
+        }, CATCH_UP_INTERVAL);
         return;
       }
     }
-    if (this.#losses !== losses) return;
-    const held = subscription.held ?? [];
-    subscription.held = null;
+    if (this.#losses !== losses || subscription.run !== run) return;
+    const held = this.#takeHeld(subscription);
+    const at = recovery?.position;
+    if (recovery?.messages !== undefined && shown?.position?.epoch === at?.epoch && isAfter(shown?.position, at!)) {
+      // It came before the history was read, which does not know it: asking again would not end.
+      held.shift();
+      this.#events.onError(new Error(`The bus brought a message of ${name} that its history does not have`));
+      this.#events.onGap(name);
+    }
     if (recovery?.messages === undefined) {
       subscription.last = recovery?.position;
+      subscription.isRead = false;
       this.#events.onGap(name);
     }
     for (const message of recovery?.messages ?? []) this.#pass(subscription, message);
@@ -238,25 +325,24 @@ export class BusLink implements PresenceSource {
   }
 
   #enqueue(topic: string, envelope: Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
-    if (this.#queuedBytes + envelope.length > this.#maxQueued) {
+    const room = this.#isConnected ? this.#maxQueued : Math.max(this.#maxQueued, MOST_EARLY);
+    if (this.#queuedBytes + envelope.length > room) {
       return Promise.reject(new Error('The bus is away, and the queue is full'));
     }
     this.#queuedBytes += envelope.length;
     return new Promise((resolve, reject) => this.#queue.push({ topic, envelope, limits, resolve, reject }));
   }
 
-  /** In order, so the next one waits for this one. */
-  async #flush(): Promise<void> {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
-    while (!this.#isAway && this.#queue.length > 0) {
-      const [next] = this.#queue;
-      const { topic, envelope, limits, resolve, reject } = next;
-      await this.#bus.publish(topic, envelope, limits).then(resolve, (error: unknown) => reject(toError(error)));
-      // close() may have emptied it.
-      if (this.#queue[0] === next) this.#queue.shift();
-      this.#queuedBytes -= envelope.length;
+  #takeQueue(): Queued[] {
+    this.#queuedBytes = 0;
+    return this.#queue.splice(0);
+  }
+
+  /** A bus keeps the order of calls. One after the other would take a round trip each, and newer ones would fill the queue meanwhile. */
+  #flush(): void {
+    if (this.#isAway || !this.#isConnected) return;
+    for (const { topic, envelope, limits, resolve, reject } of this.#takeQueue()) {
+      this.#bus.publish(topic, envelope, limits).then(resolve, (error: unknown) => reject(toError(error)));
     }
-    this.#isFlushing = false;
   }
 }

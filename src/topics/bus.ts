@@ -69,33 +69,41 @@ export interface Bus {
 /** First byte of an envelope. */
 const VERSION = 1;
 const FLAG_TEXT = 1;
+const FLAG_EXCEPT = 2;
 /** Version, flags and sender. */
 const HEADER = 18;
+/** Bytes of an id. */
+const ID = 16;
 
 /** A message that a bus brought. */
 export interface Envelope {
   /** Id of the process that published it. */
   readonly sender: string;
+  /** Id of the subscriber that does not get it. */
+  readonly except: string | undefined;
   readonly data: string | Uint8Array;
 }
 
-/** Bytes for a bus: version 1, flags (bit 0: text), 16 bytes of the sender's id, payload. */
-export function encodeEnvelope(sender: string, data: string | Uint8Array): Uint8Array {
+/** Bytes for a bus: version 1, flags (bit 0: text, bit 1: with an exception), 16 bytes of the sender's id, 16 of the subscriber's that does not get it, payload. */
+export function encodeEnvelope(sender: string, data: string | Uint8Array, except: string = ''): Uint8Array {
   const isText = typeof data === 'string';
   const payload = isText ? encodeUtf8(data) : data;
-  const envelope = new Uint8Array(HEADER + payload.length);
+  const envelope = new Uint8Array(HEADER + except.length + payload.length);
   envelope[0] = VERSION;
-  envelope[1] = isText ? FLAG_TEXT : 0;
-  for (let index = 0; index < 16; index++) envelope[2 + index] = sender.charCodeAt(index);
-  envelope.set(payload, HEADER);
+  envelope[1] = (isText ? FLAG_TEXT : 0) | (except === '' ? 0 : FLAG_EXCEPT);
+  const ids = sender + except;
+  for (let index = 0; index < ids.length; index++) envelope[2 + index] = ids.charCodeAt(index);
+  envelope.set(payload, HEADER + except.length);
   return envelope;
 }
 
 /** Reads an envelope. @throws {TypeError} if it is of another version, or none. */
 export function decodeEnvelope(envelope: Uint8Array): Envelope {
-  if (envelope.length < HEADER || envelope[0] !== VERSION) throw new TypeError('The bus brought a message of an unknown kind');
+  const start = (envelope[1] & FLAG_EXCEPT) === 0 ? HEADER : HEADER + ID;
+  if (envelope.length < start || envelope[0] !== VERSION) throw new TypeError('The bus brought a message of an unknown kind');
   const sender = String.fromCharCode(...envelope.subarray(2, HEADER));
   // A copy: the memory of a bus's client may be used again.
-  const payload = envelope.slice(HEADER);
-  return { sender, data: (envelope[1] & FLAG_TEXT) === 0 ? payload : decodeUtf8(payload) };
+  const payload = envelope.slice(start);
+  const except = start === HEADER ? undefined : String.fromCharCode(...envelope.subarray(HEADER, start));
+  return { sender, except, data: (envelope[1] & FLAG_TEXT) === 0 ? payload : decodeUtf8(payload) };
 }

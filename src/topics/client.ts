@@ -67,6 +67,10 @@ class Subscription implements ClientSubscription {
   position: Position | undefined;
   /** Whether it was accepted before, so that a connection without a position is a gap. */
   wasAccepted = false;
+  /** Whether it was accepted on this connection. Messages of its topic before that are those of a pattern: what was missed comes first. */
+  isJoined = false;
+  /** Missed messages come up to this one. They are not for patterns. */
+  missedUntil: Position | undefined;
   readonly ready: Promise<void>;
   accept!: () => void;
   refuse!: (error: TopicError) => void;
@@ -203,12 +207,14 @@ export class TopicClient {
   #request(subscription: Subscription): void {
     const { topic, position: since, options } = subscription;
     const connection = this.#connections;
+    subscription.isJoined = false;
     this.#send(
       { type: 'subscribe', topic, ...(since && { since }) },
       {
         onReply: ({ recovered, position }) => {
           const isGap = recovered !== true && (since !== undefined || subscription.wasAccepted);
-          subscription.wasAccepted = true;
+          subscription.wasAccepted = subscription.isJoined = true;
+          subscription.missedUntil = recovered === true ? parsePosition(position) : undefined;
           // Missed messages follow, each with its position.
           if (recovered !== true) subscription.position = parsePosition(position);
           subscription.accept();
@@ -304,14 +310,17 @@ export class TopicClient {
     }
     const received = { topic, data, position };
     const own = this.#subscriptions.get(topic);
-    if (own !== undefined) {
-      const { position: last } = own;
+    let isMissed = false;
+    // Without a position there is nothing that was missed.
+    if (own !== undefined && (own.isJoined || position === undefined)) {
+      const { position: last, missedUntil } = own;
+      isMissed = position !== undefined && missedUntil?.epoch === position.epoch && position.offset <= missedUntil.offset;
       const isOld = position !== undefined && last?.epoch === position.epoch && position.offset <= last.offset;
       if (!isOld) {
         own.position = position;
         own.onMessage(received);
       }
     }
-    this.#patterns.match(topic, (subscription) => subscription.onMessage(received));
+    if (!isMissed) this.#patterns.match(topic, (subscription) => subscription.onMessage(received));
   }
 }

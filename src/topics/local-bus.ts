@@ -53,6 +53,9 @@ export class LocalBus implements Bus {
   /** Whether the hub knows this bus. */
   #isConnected = false;
   #isBinary = false;
+  #isClosed = false;
+  /** Ends the first connection without a hub. */
+  #giveUp: (error: Error) => void = () => {};
   #timer: Timer;
 
   constructor(open: OpenLink) {
@@ -67,6 +70,7 @@ export class LocalBus implements Bus {
     });
     const started = elapsed();
     await new Promise<void>((resolve, reject) => {
+      this.#giveUp = reject;
       const look = (): void => {
         if (elapsed() - started > CONNECT_TIMEOUT) {
           return reject(
@@ -114,7 +118,9 @@ export class LocalBus implements Bus {
   };
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearTimer(this.#timer);
+    this.#giveUp(new Error('The bus is closed'));
     if (this.#isConnected) {
       const bye = this.#call({ type: 'bye' }).catch(() => {});
       let timer: Timer;
@@ -144,6 +150,7 @@ export class LocalBus implements Bus {
     // All attempts are one call, so the reply to an earlier one counts.
     void this.#send<Welcome>(HELLO_CALL, { type: 'hello' }).then(
       ({ isBinary }) => {
+        if (this.#isClosed) return;
         this.#isConnected = true;
         this.#isBinary = isBinary;
         clearTimer(this.#timer);
@@ -181,6 +188,8 @@ export class LocalBus implements Bus {
     clearTimer(this.#timer);
     const error = new Error(reason);
     this.#rejectAll(error);
+    // close() waits for a hub that has ended, too: nothing looks for another one.
+    if (this.#isClosed) return;
     this.#events!.onLost(error);
     this.#look();
   }

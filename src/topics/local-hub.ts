@@ -45,6 +45,7 @@ export class Hub {
   /** By name, and by the bus that announced them. */
   readonly #presence: Map<string, Map<string, Announced>> = new Map();
   #sweep: Timer;
+  #isClosed = false;
 
   /** @param epoch Another one for each hub. */
   constructor(epoch: string) {
@@ -54,6 +55,8 @@ export class Hub {
 
   /** A request of a bus came through a port. */
   receive(port: HubPort, from: string, call: number, request: HubRequest): void {
+    // A bus in the same thread still reaches it.
+    if (this.#isClosed) return port.send([from], { type: 'closed' });
     if (request.type === 'hello') {
       this.forget(from);
       this.#clients.set(from, { id: from, port, names: new Set(), lastHeard: elapsed() });
@@ -82,6 +85,7 @@ export class Hub {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimer(this.#sweep);
     this.#send(this.#clients.values(), () => ({ type: 'closed' }));
     this.#clients.clear();

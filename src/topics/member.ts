@@ -38,6 +38,31 @@ export interface Counts {
   conflated: number;
 }
 
+/** Bytes of messages that wait for one subscription, text by its UTF-16 units. Then it fails: a history may never reply. */
+const MOST_HELD = 16 << 20;
+/** The cost of a message in addition. */
+const MESSAGE_COST = 64;
+
+/** Messages that wait while older ones are fetched. */
+export class Held {
+  readonly messages: TopicMessage[] = [];
+  /** Rejects once there are too many. */
+  readonly full: Promise<never>;
+  #fail!: (error: Error) => void;
+  #size = 0;
+
+  constructor() {
+    this.full = new Promise((_, reject) => (this.#fail = reject));
+  }
+
+  add(message: TopicMessage): void {
+    this.#size += message.data.length + MESSAGE_COST;
+    if (this.#size <= MOST_HELD) return void this.messages.push(message);
+    this.messages.length = 0;
+    this.#fail(new Error('Too many messages came before the history was read'));
+  }
+}
+
 /** Milliseconds between two looks at a slow socket that has no event 'drain'. */
 const LOOK_INTERVAL = 20;
 
@@ -64,7 +89,7 @@ export class Member {
   /**
    * By topic: messages that wait while older ones are fetched, or the position up to which it has all of them, since the bus may bring the last of those as new ones.
    */
-  held: Map<string, TopicMessage[] | Position> | null = null;
+  held: Map<string, Held | Position> | null = null;
   /** By topic, while the socket is slow: the newest message, or undefined for dropped ones, of which it is told. */
   #late: Map<string, TopicMessage | undefined> | null = null;
   /** Wait until the socket is not slow. */
@@ -92,8 +117,8 @@ export class Member {
   accepts(message: TopicMessage, policy: SlowPolicy): boolean {
     const { topic } = message;
     const held = this.held?.get(topic);
-    if (Array.isArray(held)) {
-      held.push(message);
+    if (held instanceof Held) {
+      held.add(message);
       return false;
     }
     if (held !== undefined) {
@@ -124,6 +149,7 @@ export class Member {
 
   /** Sends one message to this socket alone. */
   send(message: TopicMessage): void {
+    if (message.except === this.id) return;
     deliver(message, [this], undefined, this.#owner.counts);
   }
 

@@ -15,6 +15,8 @@ export interface TopicMessage {
   readonly data: string | Uint8Array;
   /** Its place, if the topic has a history. */
   readonly position: Position | undefined;
+  /** Id of a member that does not get it. */
+  readonly except?: string | undefined;
 }
 
 /** Messages since a position, in order, and the position of the last one. Undefined instead of messages if any of them is gone. */

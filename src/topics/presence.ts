@@ -34,6 +34,8 @@ interface Announced {
   readonly ttl: number;
   /** Whether its subscribers have changed since the last announcement began. */
   isChanged: boolean;
+  /** Whether the last announcement has not arrived: then the bus may still have an older one. */
+  isMissing: boolean;
   /** Fulfilled once the announcement under way is over. Undefined if none is, and none was a moment ago. */
   busy: Promise<void> | undefined;
   timer: Timer;
@@ -53,7 +55,7 @@ export class PresenceAnnouncer {
   change(name: string, ttl: number): void {
     let announced = this.#names.get(name);
     if (announced === undefined) {
-      announced = { ttl, isChanged: true, busy: undefined, timer: undefined };
+      announced = { ttl, isChanged: true, isMissing: false, busy: undefined, timer: undefined };
       this.#names.set(name, announced);
     }
     announced.isChanged = true;
@@ -101,8 +103,11 @@ export class PresenceAnnouncer {
     try {
       await source.ready;
       announced.isChanged = false;
+      announced.isMissing = true;
       // While the bus is away, nothing arrives. Once it is back, all are announced.
-      if (!source.isAway) await this.#bus.announce(name, source.idsOf(name), announced.ttl);
+      if (source.isAway) return;
+      await this.#bus.announce(name, source.idsOf(name), announced.ttl);
+      announced.isMissing = false;
     } catch (error) {
       // The next announcement has all ids again.
       source.onError(toError(error));
@@ -112,7 +117,7 @@ export class PresenceAnnouncer {
   #goOn(name: string, announced: Announced): void {
     announced.busy = undefined;
     if (announced.isChanged) this.#start(name, announced);
-    else if (this.#source.idsOf(name).length === 0) this.#names.delete(name);
+    else if (this.#source.idsOf(name).length === 0 && !announced.isMissing) this.#names.delete(name);
     else announced.timer = setTimer(() => this.#start(name, announced), announced.ttl / 3);
   }
 }

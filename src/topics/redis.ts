@@ -48,7 +48,7 @@ class RedisBus implements Bus {
   #events: BusEvents | undefined;
   #link: RedisLink | undefined;
   /** Patterns of Redis with the names that need each: `a.*` and `a.>` are one. */
-  readonly #globs: Map<string, Set<string>> = new Map();
+  readonly #globs: Map<string, { readonly names: Set<string>; readonly done: Promise<void> }> = new Map();
   readonly #patterns: PatternTrie<true> = new PatternTrie();
   #published = 0;
   /**
@@ -58,6 +58,7 @@ class RedisBus implements Bus {
   readonly #scripted: Set<string> = new Set();
   readonly #shas: Map<Script, string> = new Map();
   #isLost = false;
+  #isClosed = false;
   /** Whether a ping is under way after the connection was lost. */
   #isConfirming = false;
   /** Channel and header of the last message. */
@@ -73,10 +74,10 @@ class RedisBus implements Bus {
     this.#id = id;
     this.#events = events;
     for (const script of [PUBLISH, PASS, RECOVER, ANNOUNCE, OTHERS]) this.#shas.set(script, await script.sha());
-    this.#link = await connectRedis(this.#client, {
+    const link = await connectRedis(this.#client, {
       onMessage: (channel, message, isByPattern) => this.#receive(channel, message, isByPattern),
       onLost: (error) => {
-        if (this.#isLost) return;
+        if (this.#isLost || this.#isClosed) return;
         this.#isLost = true;
         this.#scripted.clear();
         events.onLost(error);
@@ -84,15 +85,24 @@ class RedisBus implements Bus {
       // In a later turn: the client subscribes again by itself, and what follows on that connection comes after it.
       onReady: () => immediate(() => this.#confirm()),
     });
+    this.#link = link;
+    if (this.#isClosed) {
+      await link.close();
+      throw new Error('The bus is closed');
+    }
+    immediate(() => this.#confirm());
   }
 
   /** Reports that the connection is back once Redis replies: it may still be loading its data. */
   #confirm(): void {
-    if (!this.#isLost || this.#isConfirming) return;
+    if (!this.#isLost || this.#isConfirming || this.#isClosed || this.#link === undefined) return;
     this.#isConfirming = true;
-    this.#link!.ping().then(
+    this.#link.ping().then(
       () => {
-        this.#isConfirming = this.#isLost = false;
+        this.#isConfirming = false;
+        // The other connection was lost meanwhile: it comes here when it is ready.
+        if (!this.#link!.isReady) return;
+        this.#isLost = false;
         this.#events!.onRestored();
       },
       () => {
@@ -175,10 +185,18 @@ class RedisBus implements Bus {
     if (this.#isSharded) throw new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`);
     this.#patterns.set(name, true);
     const glob = this.#glob(name);
-    const names = this.#globs.get(glob);
-    if (names !== undefined) return void names.add(name);
-    this.#globs.set(glob, new Set([name]));
-    return link.subscribePattern(glob);
+    const known = this.#globs.get(glob);
+    const entry = known ?? { names: new Set<string>(), done: link.subscribePattern(glob) };
+    entry.names.add(name);
+    this.#globs.set(glob, entry);
+    try {
+      await entry.done;
+    } catch (error) {
+      // Otherwise the next one would take it for subscribed.
+      if (this.#globs.get(glob) === entry) this.#globs.delete(glob);
+      this.#patterns.delete(name);
+      throw error;
+    }
   }
 
   async unsubscribe(name: string): Promise<void> {
@@ -186,7 +204,7 @@ class RedisBus implements Bus {
     if (!isPattern(name)) return link.unsubscribe(this.#channel(name), this.#isSharded);
     this.#patterns.delete(name);
     const glob = this.#glob(name);
-    const names = this.#globs.get(glob);
+    const names = this.#globs.get(glob)?.names;
     names?.delete(name);
     if (names?.size !== 0) return;
     this.#globs.delete(glob);
@@ -194,6 +212,7 @@ class RedisBus implements Bus {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#link?.close();
   }
 

@@ -1,14 +1,16 @@
 // Topics: which WebSocket gets which messages, in this process and, over a bus, in others.
 
 import { TypedEmitter } from '../api/ws/emitter.ts';
+import { guard } from '../base/guard.ts';
 import { checkFlag, checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { isArrayBuffer, toError } from '../base/realms.ts';
-import { clearTimer, setTimer, type Timer } from '../clock.ts';
+import { clearTimer, defer, setTimer, type Timer } from '../clock.ts';
 import type { Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
 import { History, type HistoryLimits } from './history.ts';
 import {
   deliver,
+  Held,
   Member,
   plain,
   type Counts,
@@ -67,7 +69,7 @@ export interface PublishOptions {
   readonly binary?: boolean | undefined;
   /** Whether connections with permessage-deflate may compress it. Default true. */
   readonly compress?: boolean | undefined;
-  /** A socket of this process that does not get it: the one that it came from. Does not work with a history on a bus. */
+  /** A socket of this process that does not get it: the one that it came from. A later one of the same client may get it from the history. */
   readonly except?: TopicSocket | undefined;
 }
 
@@ -267,9 +269,9 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const limits = this.#historyOf(topic);
     const link = this.#link;
     if (link !== null && limits !== undefined) {
-      if (except !== undefined) throw new TypeError('The "except" option does not work with a history on a bus');
-      const local = this.#receivers(topic).length;
-      const position = await link.publish(topic, own, limits);
+      const left = except && this.#members.get(except);
+      const local = this.#receivers(topic).filter((member) => member !== left).length;
+      const position = await link.publish(topic, own, limits, left?.id);
       return { local, offset: position?.offset };
     }
     const history = limits && this.#topicOf(topic).history;
@@ -314,9 +316,9 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (!member.names.has(name) && maxSubscriptions > 0 && member.names.size >= maxSubscriptions) {
       throw new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`);
     }
-    if (Array.isArray(member.held?.get(name))) throw new Error(`A subscription to ${name} is under way`);
-    this.#enter(member, name);
+    if (member.held?.get(name) instanceof Held) throw new Error(`A subscription to ${name} is under way`);
     const limits = isPattern(name) ? undefined : this.#historyOf(name);
+    this.#enter(member, name);
     const link = this.#link;
     if (link !== null) return this.#joinWithBus(link, member, name, { since, limits, onJoined });
     const recovery = limits && this.#recoverHere(name, since);
@@ -330,15 +332,17 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     name: string,
     { since, limits, onJoined }: { since: Position | undefined; limits: HistoryLimits | undefined; onJoined: OnJoined },
   ): Promise<Subscribed> {
-    const held: TopicMessage[] = [];
+    const held = new Held();
     const number = member.names.get(name);
     if (limits !== undefined) (member.held ??= new Map()).set(name, held);
     let recovery: Recovery | undefined;
     try {
-      await link.subscribe(name);
-      recovery = limits && (await link.recover(name, since, limits));
+      const joined = link.subscribe(name).then(() => limits && link.recover(name, since, limits));
+      recovery = await Promise.race([joined, held.full]);
     } catch (error) {
       if (member.names.get(name) === number && member.names.delete(name)) this.#leave(member, name);
+      // One of its patterns may match.
+      if (this.#gets(member, name)) for (const message of held.messages) member.send(message);
       throw error;
     }
     // It may have been unsubscribed meanwhile, and subscribed again.
@@ -346,9 +350,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const subscribed = passOn(member, name, recovery, onJoined);
     if (recovery === undefined) return subscribed;
     const { position } = recovery;
-    if (link.isBehind(name, position)) member.held!.set(name, position);
+    // Those up to the position are in what was missed. If nothing was sent, a pattern of the socket still gets them.
+    const isSent = recovery.messages !== undefined || !this.#matches(member, name);
+    if (isSent && link.isBehind(name, position)) member.held!.set(name, position);
     else member.held!.delete(name);
-    for (const message of held) if (isAfter(message.position, position)) member.send(message);
+    for (const message of held.messages) if (!isSent || isAfter(message.position, position)) member.send(message);
     return subscribed;
   }
 
@@ -382,7 +388,8 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #forget(member: Member): void {
     const names = [...member.names.keys()];
     member.names.clear();
-    for (const name of names) this.#leave(member, name);
+    // Whatever the program does when one ends, the others end too.
+    for (const name of names) guard({ defer }, () => this.#leave(member, name));
   }
 
   #enter(member: Member, name: string): void {
@@ -397,19 +404,22 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     }
     set.add(member);
     this.#announce(name);
-    if (set.size === 1) this.emit('subscribed', name);
+    // If a listener throws, the subscription goes on.
+    if (set.size === 1) guard({ defer }, () => this.emit('subscribed', name));
   }
 
   #leave(member: Member, name: string): void {
     const set = this.#setOf(name);
     set.delete(member);
     member.forget(name);
+    if (set.size === 0) {
+      if (isPattern(name)) this.#patterns.delete(name);
+      else if (!this.#topics.get(name)?.history?.position.offset) this.#topics.delete(name);
+      this.#link?.unsubscribe(name);
+    }
+    // Functions of the program come last.
     this.#announce(name);
-    if (set.size > 0) return;
-    if (isPattern(name)) this.#patterns.delete(name);
-    else if (!this.#topics.get(name)?.history?.position.offset) this.#topics.delete(name);
-    this.#link?.unsubscribe(name);
-    this.emit('unsubscribed', name);
+    if (set.size === 0) this.emit('unsubscribed', name);
   }
 
   #setOf(name: string): Set<Member> {
@@ -492,7 +502,11 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   }
 
   #gets(member: Member, topic: string): boolean {
-    if (member.names.has(topic)) return true;
+    return member.names.has(topic) || this.#matches(member, topic);
+  }
+
+  /** Whether one of its patterns matches. */
+  #matches(member: Member, topic: string): boolean {
     let isMatched = false;
     this.#patterns.match(topic, (members) => (isMatched ||= members.has(member)));
     return isMatched;
@@ -503,7 +517,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const policy = this.#policyOf(message.topic);
     let count = 0;
     const receivers = this.#receivers(message.topic).filter((member) => {
-      if (member.socket === except || !member.isOpen) return false;
+      if (member.socket === except || member.id === message.except || !member.isOpen) return false;
       count++;
       return member.accepts(message, policy);
     });
@@ -513,12 +527,13 @@ export class Topics extends TypedEmitter<TopicsEvents> {
 
   #receiver(): ConstructorParameters<typeof BusLink>[3] {
     return {
-      onMessage: (message) => void this.#fanOut(message),
+      // An exception of the program must not break a batch of the bus, or what was missed.
+      onMessage: (message) => guard({ defer }, () => this.#fanOut(message)),
       onGap: (name) => {
-        this.emit('gap', name);
+        guard({ defer }, () => this.emit('gap', name));
         for (const member of this.#setOf(name)) member.onGap?.(name);
       },
-      onError: (error) => void this.emit('busError', toError(error)),
+      onError: (error) => guard({ defer }, () => this.emit('busError', toError(error))),
       historyOf: (topic) => this.#historyOf(topic),
       idsOf: (name) => this.#idsOf(name),
     };

@@ -31,7 +31,7 @@ test('a certificate that cannot be read is an error of the WebSocket, through a 
 
 test('a global agent that is none of Node.js does not matter', async () => {
   const { globalAgent } = http;
-  http.globalAgent = { defaultPort: 80, protocol: 'http:' } as http.Agent;
+  http.globalAgent = { defaultPort: 80, protocol: 'http:' } as unknown as http.Agent;
   try {
     const error = await errorOf(new WebSocket('ws://127.0.0.1:9/'));
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });

@@ -403,6 +403,59 @@ test('a message of an unknown version is an error, and nothing else', async () =
   expect(a.received).toEqual(['fine']);
 });
 
+test('a pattern gets what the bus brings after the history of a topic was read', async () => {
+  const engine = new MemoryEngine();
+  const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+  const [a, b] = [new FakeSocket(), new FakeSocket()];
+  await one.topics.subscribe(a, 'p.*');
+  const late: Parameters<MemoryBus['receive']>[] = [];
+  const { receive } = one.bus;
+  one.bus.receive = (...message) => void late.push(message);
+  await two.topics.publish('p.t', '1');
+  expect((await one.topics.subscribe(b, 'p.t')).position?.offset).toBe(1);
+  await two.topics.publish('p.t', '2');
+  for (const message of late) receive.apply(one.bus, message);
+  expect([a.received, b.received]).toEqual([['1', '2'], ['2']]);
+});
+
+test('a bus is asked once for a name that is unsubscribed and subscribed in one turn', async () => {
+  const { topics, bus } = start(new MemoryEngine(), false);
+  let asked = 0;
+  const { subscribe } = bus;
+  bus.subscribe = (name) => {
+    asked++;
+    return subscribe.call(bus, name);
+  };
+  const [a, b] = [new FakeSocket(), new FakeSocket()];
+  await topics.subscribe(a, 't');
+  a.close();
+  await topics.subscribe(b, 't');
+  expect([asked, [...bus.names]]).toEqual([1, ['t']]);
+});
+
+test('a message that the history does not know is a gap, and asked for once', async () => {
+  const engine = new MemoryEngine();
+  const { topics, bus, gaps, errors } = start(engine, true, HISTORY);
+  const a = new FakeSocket();
+  const { position } = await topics.subscribe(a, 't');
+  bus.receive('t', (await envelopeOf('forged'))!, { epoch: position!.epoch, offset: 1_000_000 });
+  await settle();
+  engine.publish('t', (await envelopeOf('1'))!, HISTORY.history);
+  expect([a.received, gaps, errors.length]).toEqual([['1'], ['t'], 1]);
+});
+
+test('`except` works with a history', async () => {
+  const engine = new MemoryEngine();
+  const [one, two] = [start(engine, true, HISTORY), start(engine, true, HISTORY)];
+  const a = one.topics.extend(new FakeSocket());
+  const b = new FakeSocket();
+  await a.subscribe('t');
+  await two.topics.subscribe(b, 't');
+  await a.publish('t', 'x');
+  await settle();
+  expect([a.received, b.received]).toEqual([[], ['x']]);
+});
+
 async function envelopeOf(text: string): Promise<Uint8Array | undefined> {
   const { encodeEnvelope } = await import('../../../src/topics/bus.ts');
   return encodeEnvelope('another-process!', text);
