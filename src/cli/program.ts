@@ -11,7 +11,7 @@ import { messageOf } from './messages.ts';
 
 /** Milliseconds that a program has after the end of its standard input, and again after SIGTERM. */
 const GRACE = 2000;
-/** Milliseconds that a program may take nothing from its standard input while the client waits: nobody sees meanwhile whether the client has left. */
+/** Milliseconds that a program may take nothing from its standard input. The connection is paused meanwhile, so the end of the client goes unnoticed. */
 const PATIENCE = 30_000;
 /** Bytes that may wait for the client before the program is held up. */
 const MOST_WAITING = 1_048_576;

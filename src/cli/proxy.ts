@@ -199,7 +199,7 @@ class Upstreams {
       client.ws.pause();
       request.socket.off('close', leave);
       done(true);
-      // Nobody has taken it: the client has left, or has ended its side, or the server is closing.
+      // No connection was made: the client has left, or has ended its side, or the server is closing.
       if (this.#clients.has(request)) leave();
     });
     client.opened.catch(refuse);

@@ -275,7 +275,7 @@ export class BusLink implements PresenceSource {
       if (subscription.isWanted) void this.#catchUp(name, subscription, this.#losses);
       else this.#takeHeld(subscription);
     }
-    // What is missed may take long to come, and newer messages are held.
+    // This does not wait for missed messages. They may take long, and newer ones are held.
     this.#flush();
   }
 

@@ -135,7 +135,7 @@ class Tunnel {
         allowHalfOpen,
       } as tls.ConnectionOptions);
     } catch (error) {
-      // An option that cannot be used, such as a certificate. Nobody else would catch it in an event of the proxy's socket.
+      // An option that cannot be used, such as a certificate. This runs in an event of the proxy's socket, where an exception ends the process.
       return this.#fail(toError(error));
     }
     this.#socket = socket;

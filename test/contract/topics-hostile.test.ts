@@ -80,12 +80,12 @@ test('replies that a client does not read are not made', async () => {
   const { epoch } = replies[0]['position'] as { epoch: string };
   client.pause();
   // Each asks for a megabyte.
-  for (let id = 2; id < 302; id++) ask({ type: 'subscribe', id, topic: 'big', since: { epoch, offset: 0 } });
+  for (let id = 2; id < 62; id++) ask({ type: 'subscribe', id, topic: 'big', since: { epoch, offset: 0 } });
   await happens(() => peer.bufferedAmount > 65_536);
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(peer.bufferedAmount).toBeLessThan(4_000_000);
   client.resume();
-  await happens(() => replies.some(({ id }) => id === 301));
+  await happens(() => replies.some(({ id }) => id === 61));
 });
 
 test('a reply that a `bufferPolicy` of "throw" refuses closes the client, and ends nothing else', async () => {

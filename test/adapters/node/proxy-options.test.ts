@@ -23,7 +23,7 @@ test('a certificate that cannot be read is an error of the WebSocket, through a 
   const tunnel = createProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const direct = proxyFromEnvironment({ variables: { NO_PROXY: '*' } });
   for (const proxy of [tunnel, direct]) {
-    const error = await errorOf(new WebSocket('wss://server.example/', { proxy, ...wrong } as object));
+    const error = await errorOf(new WebSocket('wss://server.example/', { proxy, ...wrong }));
     expect(error.message).toContain('no start line');
   }
   server.close();
