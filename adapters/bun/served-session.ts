@@ -113,6 +113,8 @@ export class ServedSession implements Session {
     if (this.#state === CLOSED) return;
     this.#beginClosing();
     this.#call((socket) => socket.terminate());
+    // A dropped connection may never be started.
+    this.start();
   }
 
   pause(): void {

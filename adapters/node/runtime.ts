@@ -2,6 +2,8 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { DEFAULT_HEADERS_TIMEOUT } from '../../src/base/options.ts';
 import { type ServerRuntime, withMasks } from '../../src/api/ws/binding.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
@@ -20,6 +22,24 @@ const CHECKING_INTERVAL = 30_000;
 const REQUEST_TIMEOUT = 300_000;
 /** Milliseconds that a timer of Node.js can wait. */
 const LONGEST_TIME = 2 ** 31 - 1;
+
+/** Lets `closeAllConnections` drop connections in the middle of their TLS handshake as well, for which `close` would wait. */
+function dropHandshakes(server: https.Server): void {
+  const shaking = new Set<Socket>();
+  const { closeAllConnections } = server;
+  server.on('connection', (socket: Socket) => {
+    shaking.add(socket);
+    socket.once('close', () => shaking.delete(socket));
+  });
+  server.on('secureConnection', (socket: TLSSocket & { readonly _parent?: Socket }) => {
+    // The TCP socket is unknown. Any of them may be the one, so none is dropped.
+    if (!shaking.delete(socket._parent!)) shaking.clear();
+  });
+  server.closeAllConnections = () => {
+    for (const socket of shaking) socket.destroy();
+    closeAllConnections.call(server);
+  };
+}
 
 export const runtime: ServerRuntime = {
   startOpening,
@@ -43,7 +63,8 @@ export const runtime: ServerRuntime = {
       tls === undefined
         ? http.createServer(timeouts, answerUpgradeRequired)
         : https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
-    if (tls === undefined) shortenUpgrades(server);
+    if (server instanceof https.Server) dropHandshakes(server as https.Server);
+    else shortenUpgrades(server);
     countRefusals(server, onRefusal);
     return server;
   },

@@ -85,12 +85,16 @@ export class Pass implements SessionOwner, Drainable {
   /** The request was refused, or its client has left. Does nothing once there is a connection. */
   leave(): void {
     if (this.#session !== undefined) return;
-    const handshake = this.takeHandshake();
-    if (handshake !== undefined) {
-      handshake.reason = 'left';
-      this.#gate.meter.watch.observer?.end(handshake);
-    }
+    this.#endHandshake();
     this.#gate.remove(this);
+  }
+
+  /** Tells observers that there is no WebSocket, unless they know how the handshake has ended. */
+  #endHandshake(): void {
+    const handshake = this.takeHandshake();
+    if (handshake === undefined) return;
+    handshake.reason = 'left';
+    this.#gate.meter.watch.observer?.end(handshake);
   }
 
   /**
@@ -127,6 +131,8 @@ export class Pass implements SessionOwner, Drainable {
   onEnded(wasClean: boolean): void {
     // A listener of the socket may keep this object alive. It must not keep the connection alive.
     this.#session = this.#end = undefined;
+    // The program has given the WebSocket up before it was open.
+    this.#endHandshake();
     this.#gate.ended(this, wasClean);
   }
 }

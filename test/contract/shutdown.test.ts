@@ -309,6 +309,20 @@ describe('shutdown()', () => {
 });
 
 describe('shutdown() behind an HTTP server', () => {
+  test("emits 'close' once, although messages come with the peer's Close frame and are delivered one a turn", async () => {
+    const { server, port } = await listenBehind({ allowSynchronousEvents: false });
+    const connected = once(server, 'connection');
+    const { socket } = await connectRaw(port);
+    sockets.push(socket);
+    const [peer] = (await connected) as [Client];
+    let closes = 0;
+    server.on('close', () => closes++);
+    socket.once('data', () => socket.write(Buffer.from('818100000000618181000000006288820000000003e9', 'hex')));
+    await Promise.all([server.shutdown(), once(peer, 'close')]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(closes).toBe(1);
+  });
+
   test('answers new upgrades with 503 and Retry-After, during and after', async () => {
     const { server, port } = await listenBehind();
     const { socket } = await openSilent(server, port);

@@ -53,7 +53,7 @@ export class ServerCore {
     const core = this;
     this.onClientClose = function () {
       server.clients?.delete(this);
-      if (core.onLastClientClosed !== null && !server.clients?.size) nextTick(core.onLastClientClosed);
+      if (core.onLastClientClosed !== null && !server.clients?.size) nextTick(() => core.emitLast());
     };
   }
 
@@ -64,8 +64,14 @@ export class ServerCore {
 
   /** All connections have ended: emits 'close' even if the program has removed the listeners that told of it, or has changed `clients`. */
   endWaiting(): void {
+    if (this.onLastClientClosed !== null) nextTick(() => this.emitLast());
+  }
+
+  /** Emits 'close', unless that was done before. */
+  emitLast(): void {
     const emitClose = this.onLastClientClosed;
-    if (emitClose !== null) nextTick(() => this.state !== 'closed' && emitClose());
+    this.onLastClientClosed = null;
+    emitClose?.();
   }
 
   /** Reactive wrappers such as Vue's wrap a plain 'Object' in depth, and leave everything else alone. */

@@ -259,7 +259,7 @@ export class Upgrade {
     }
     const { state, gate } = serverCoreOf(this.#server);
     if (state === 'running') return true;
-    this.#note('closed');
+    this.#note(gate.isShuttingDown ? 'shutdown' : 'closed');
     // After `close()` the response is that of ws.
     refuseUpgrade(socket, gate.isShuttingDown ? SHUTTING_DOWN : { status: 503 });
     return false;

@@ -1,10 +1,12 @@
 // The gate of upgrade() in Bun.serve.
 
-import { afterAll } from 'vitest';
+import { once } from 'node:events';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Gate, upgrade, WebSocket, websocket } from '../../../adapters/bun/index.ts';
 import { Gate as W3CGate, upgrade as upgradeW3C } from '../../../adapters/bun/w3c.ts';
 import type { BunServer } from '../../../adapters/bun/bun.ts';
 import { describeGate } from '../../support/gate.ts';
+import { until } from '../../support/sockets.ts';
 
 type Running = BunServer & { readonly port: number; stop(closes: boolean): unknown };
 const { serve } = (globalThis as unknown as { Bun: { serve(options: object): Running } }).Bun;
@@ -53,4 +55,31 @@ describeGate('Bun, W3C style', {
       }
       return upgraded.response;
     }, thrown),
+});
+
+describe.each([
+  ['ws', Gate, upgrade],
+  ['W3C', W3CGate, upgradeW3C],
+] as const)('%s style', (_style, GateClass, accept) => {
+  test('counts no connection that the program closes before it opens', async () => {
+    const gate = new GateClass({ maxConnections: 1 });
+    const port = start((request, server) => {
+      const { response, socket } = accept(request, server, { gate });
+      if (socket !== null) {
+        if ('on' in socket) socket.on('error', () => {});
+        socket.close();
+      }
+      return response;
+    }, []);
+    for (let count = 0; count < 3; count++) {
+      const client = new WebSocket(`ws://127.0.0.1:${port}/`);
+      client.on('error', () => {});
+      await once(client, 'close');
+    }
+    await until('the end', () => gate.connections === 0);
+    expect(gate.counters.maxConnections).toBe(0);
+    expect(gate.metrics().open).toBe(0);
+    const { closed, terminated } = await gate.shutdown({ timeout: 100 });
+    expect(closed + terminated).toBe(0);
+  });
 });

@@ -117,6 +117,20 @@ describe('a server by port', () => {
     await once(socket, 'close');
   });
 
+  test.each(['', '\u0016\u0003\u0001'])('shuts down although a client has sent %j of its TLS handshake only', async (text) => {
+    const server = serve({ port: 0, host: '127.0.0.1', headersTimeout: 0, tls: { cert: certificate, key } });
+    await once(server, 'listening');
+    const socket = connect(portOf(server), '127.0.0.1');
+    cleanup.add(() => socket.destroy());
+    socket.on('error', () => {}).resume();
+    socket.write(text);
+    const echo = new WebSocket(`wss://127.0.0.1:${portOf(server)}/`, { ca: certificate });
+    await once(echo, 'open');
+    const closed = Promise.all([once(socket, 'close'), once(echo, 'close')]);
+    expect(await server.shutdown({ timeout: 5000 })).toEqual({ closed: 1, terminated: 0, unsentMessages: 0 });
+    await closed;
+  });
+
   test.each([0, 60_000.5, 400_000, 1e12, Infinity])('takes a headersTimeout of %s', async (headersTimeout) => {
     for (const tls of [undefined, { cert: certificate, key }]) {
       const server = serve({ port: 0, host: '127.0.0.1', headersTimeout, tls });
