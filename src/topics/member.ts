@@ -4,7 +4,7 @@ import { sendToAll } from '../api/ws/broadcast.ts';
 import { findCore } from '../api/ws/core.ts';
 import type { WebSocketBase } from '../api/ws/websocket.ts';
 import { OPEN } from '../base/states.ts';
-import { setTimer } from '../clock.ts';
+import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import { isAfter, type Position, type TopicMessage } from './messages.ts';
 
 /** The members of a WebSocket that topics use: those of each class of this library, and of a runtime's own. */
@@ -63,7 +63,7 @@ export class Held {
   }
 }
 
-/** Milliseconds between two looks at a slow socket that has no event 'drain'. */
+/** Milliseconds between two looks at a slow socket. */
 const LOOK_INTERVAL = 20;
 
 /** The parts of its topics that a member uses. */
@@ -94,7 +94,7 @@ export class Member {
   #late: Map<string, TopicMessage | undefined> | null = null;
   /** Wait until the socket is not slow. */
   readonly #waiting: (() => void)[] = [];
-  #isWatched = false;
+  #look: Timer;
   readonly #owner: MemberOwner;
 
   constructor(socket: TopicSocket, encode: Encoder, id: string, owner: MemberOwner) {
@@ -168,16 +168,16 @@ export class Member {
   }
 
   #watch(): void {
-    if (this.#isWatched) return;
-    this.#isWatched = true;
-    const { socket } = this;
-    // Without waiting output, no 'drain' follows.
-    if (this.isShared && socket.bufferedAmount > 0) (socket as unknown as WebSocketBase).once('drain', this.#onDrain);
-    else setTimer(this.#onDrain, LOOK_INTERVAL);
+    if (this.#look !== undefined) return;
+    if (this.isShared) (this.socket as unknown as WebSocketBase).once('drain', this.#onDrain);
+    // No 'drain' follows if the system takes all output at once.
+    this.#look = setTimer(this.#onDrain, LOOK_INTERVAL);
   }
 
   readonly #onDrain = (): void => {
-    this.#isWatched = false;
+    clearTimer(this.#look);
+    this.#look = undefined;
+    if (this.isShared) (this.socket as unknown as WebSocketBase).off('drain', this.#onDrain);
     if (!this.isOpen) return;
     if (this.#isSlow) return this.#watch();
     const late = this.#late ?? [];
