@@ -4,6 +4,7 @@
 // facades that run on any runtime; the rest holds Node.js's modules or other libraries against ours.
 
 import { defineConfig } from 'vitest/config';
+import { SECOND_TRY } from './test/tools/second-try.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const folders = [
@@ -47,6 +48,7 @@ export default defineConfig({
     setupFiles: ['test/tools/fast-paths.ts'],
     globalSetup: ['test/tools/global-setup.ts'],
     pool: 'forks',
+    retry: SECOND_TRY,
     // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.
     maxWorkers: '100%',
     testTimeout: 30_000,

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { SECOND_TRY } from '../tools/second-try.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
@@ -9,6 +10,7 @@ export default defineConfig({
     include: ['*.test.mjs'],
     globalSetup: ['setup.mjs'],
     pool: 'forks',
+    retry: SECOND_TRY,
     maxWorkers: '100%',
     testTimeout: 120_000,
     hookTimeout: 120_000,

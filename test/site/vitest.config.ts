@@ -2,8 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { SECOND_TRY } from '../tools/second-try.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  test: { include: ['*.test.ts'], pool: 'forks', testTimeout: 120_000, hookTimeout: 60_000 },
+  test: { include: ['*.test.ts'], pool: 'forks', retry: SECOND_TRY, testTimeout: 120_000, hookTimeout: 60_000 },
 });

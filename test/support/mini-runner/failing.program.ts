@@ -12,6 +12,8 @@ export function run(without: readonly string[]): Promise<Outcome[]> {
       });
       test('passes', () => expect({ one: 1, two: [2] }).toEqual({ one: expect.any(Number) as number, two: [2] }));
       test('expects in vain', () => expect(1).toBe(2));
+      let tries = 0;
+      test('passes on a second try', () => expect(++tries).toBe(2));
       test('throws', () => Promise.reject(new Error('in a test')));
       test.skipIf(true)('is left out', () => {});
     });

@@ -4,6 +4,7 @@
 import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect';
 import { getCurrentTest, startTests, type File, type Task, type VitestRunner, type VitestRunnerConfig } from '@vitest/runner';
 import type * as Vitest from 'vitest';
+import { SECOND_TRY } from '../../tools/second-try.ts';
 import type { Outcome } from './report.ts';
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@vitest/runner';
@@ -31,7 +32,7 @@ const CONFIG: VitestRunnerConfig = {
   maxConcurrency: 1,
   testTimeout: 30_000,
   hookTimeout: 30_000,
-  retry: 0,
+  retry: SECOND_TRY,
   includeTaskLocation: false,
   tags: [],
   tagsFilter: undefined,
@@ -62,7 +63,8 @@ function outcomesOf(task: Task, above: readonly string[]): Outcome[] {
   if (task.type === 'suite') return [...failureOf(task, path), ...task.tasks.flatMap((child) => outcomesOf(child, path))];
   const name = path.join(' > ');
   if (task.mode === 'skip' || task.mode === 'todo') return [{ name, state: 'skip' }];
-  return task.result?.state === 'pass' ? [{ name, state: 'pass' }] : [{ name, state: 'fail', error: messageOf(task) }];
+  if (task.result?.state !== 'pass') return [{ name, state: 'fail', error: messageOf(task) }];
+  return [{ name, state: 'pass', ...(task.result.errors?.length && { error: messageOf(task) }) }];
 }
 
 function messageOf(task: File | Task): string {
