@@ -2,7 +2,7 @@
 // checked as RFC 6455 section 4.2 says.
 
 import { refuse } from '../../src/handshake/refusal.ts';
-import type { AdmissionOptions } from '../../src/native/admission.ts';
+import type { OutputLimitOptions } from '../../src/native/output-limit.ts';
 import { admitted, throughGate, type Entered, type GateRules } from '../../src/native/gated.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
@@ -17,7 +17,7 @@ export type { Refused } from '../../src/native/upgrade.ts';
  * How to answer an upgrade request. Bun answers within `upgrade`, and closes TCP directly after its Close frame, so `handshakeTimeout`
  * and `closeTimeout` have no effect.
  */
-export interface UpgradeOptions extends CommonUpgradeOptions, AdmissionOptions {}
+export interface UpgradeOptions extends CommonUpgradeOptions, OutputLimitOptions {}
 
 const RULES: OptionRules = {
   names: ['maxBufferedAmount', 'bufferPolicy'],

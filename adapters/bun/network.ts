@@ -13,7 +13,7 @@ import type {
 } from '../../src/http1/network.ts';
 import { bun, type BunError, type BunListener } from './bun.ts';
 import { hold, takeOver } from './hot.ts';
-import { BunTransport, handlers, type Opening } from './transport.ts';
+import { BunTransport, handlers, type SetupEvents } from './transport.ts';
 import { defer } from '../../src/clock.ts';
 
 export const network: Network = {
@@ -97,7 +97,7 @@ class BunPort implements Listener {
     const { tls } = this.#plan;
     const events = this.#events;
     const isSecure = tls !== undefined;
-    const opening: Opening = { onOpen: (transport) => events.onConnection(transport), onReady() {}, onFailure() {} };
+    const setup: SetupEvents = { onOpen: (transport) => events.onConnection(transport), onReady() {}, onFailure() {} };
     return bun().listen<BunTransport>({
       ...address,
       ...(tls && { tls: { cert: tls.cert, key: tls.key } }),
@@ -105,7 +105,7 @@ class BunPort implements Listener {
       socket: {
         ...handlers,
         open(socket) {
-          const transport = new BunTransport(isSecure, opening);
+          const transport = new BunTransport(isSecure, setup);
           socket.data = transport;
           transport.opened(socket);
         },

@@ -10,7 +10,7 @@ import type { Meter } from '../../src/base/meter.ts';
 import { MAXIMUM_CONTROL_PAYLOAD } from '../../src/base/opcodes.ts';
 import { CLOSED, CLOSING, OPEN } from '../../src/base/states.ts';
 import { totals } from '../../src/base/totals.ts';
-import { Admission, type AdmissionOptions } from '../../src/native/admission.ts';
+import { OutputLimit, type OutputLimitOptions } from '../../src/native/output-limit.ts';
 import { FragmentJoiner } from '../../src/native/fragments.ts';
 import {
   MESSAGE_OWNED,
@@ -32,7 +32,7 @@ export class ServedSession implements Session {
   readonly role = 'server';
   readonly copyMessage: Platform['copyMessage'] = platform.copy;
   owner: SessionOwner | undefined;
-  readonly #admission: Admission;
+  readonly #outputLimit: OutputLimit;
   #socket: ServerWebSocket<ServedSession> | null = null;
   meter: Meter | null = totals.server;
   websocket: object | undefined;
@@ -49,8 +49,8 @@ export class ServedSession implements Session {
   /** Whether Bun may report the end during a call of ours. */
   #isCalling = false;
 
-  constructor(options: AdmissionOptions) {
-    this.#admission = new Admission(platform, options);
+  constructor(options: OutputLimitOptions) {
+    this.#outputLimit = new OutputLimit(platform, options);
   }
 
   /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
@@ -214,7 +214,7 @@ export class ServedSession implements Session {
   /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
     if (!this.#isOpen(callback)) return false;
-    return !this.#isWaiting || this.#admission.admits(this.bufferedAmount, callback, this.onOutputFailure);
+    return !this.#isWaiting || this.#outputLimit.admits(this.bufferedAmount, callback, this.onOutputFailure);
   }
 
   readonly onOutputFailure = (error: Error): void => {

@@ -25,8 +25,8 @@ const POOL: GatherPool = { size: GATHER_BYTES, take: () => (gathered ??= new Uin
 const FREE_FROM = 16384;
 type Transferable = ArrayBuffer & { transfer(length: number): ArrayBuffer };
 
-/** Is told how a connection comes about. One for all connections of a listener. */
-export interface Opening {
+/** Events of a connection until bytes may flow. All connections of a listener share one object. */
+export interface SetupEvents {
   /** The connection is there; with TLS, its handshake begins. */
   onOpen(transport: BunTransport): void;
   /** Bytes may flow. */
@@ -63,7 +63,7 @@ export class BunTransport implements ByteStream {
   #socket: BunSocket<BunTransport> | null = null;
   #events: TransportEvents | null = null;
   /** Null once it was told all: it keeps the whole opening handshake alive. */
-  #opening: Opening | null;
+  #setup: SetupEvents | null;
   #state: State = State.CONNECTING;
   #input: Half = Half.OPEN;
   #output: Half = Half.OPEN;
@@ -77,9 +77,9 @@ export class BunTransport implements ByteStream {
   #remote: EndpointAddress | undefined;
   #local: EndpointAddress | undefined;
 
-  constructor(isSecure: boolean, opening: Opening) {
+  constructor(isSecure: boolean, setup: SetupEvents) {
     this.isSecure = isSecure;
-    this.#opening = opening;
+    this.#setup = setup;
   }
 
   get remote(): EndpointAddress {
@@ -177,7 +177,7 @@ export class BunTransport implements ByteStream {
     this.#socket = socket;
     // Given up while it was connecting.
     if (this.#isClosed) return socket.close();
-    this.#opening?.onOpen(this);
+    this.#setup?.onOpen(this);
     if (!this.isSecure) this.#begin();
   }
 
@@ -231,18 +231,18 @@ export class BunTransport implements ByteStream {
     // Once we have sent FIN, Bun reports the peer's by closing alone.
     if (this.#output === Half.ENDED && this.#input === Half.OPEN) this.#input = Half.ENDING;
     if (this.#error !== undefined) this.#stopWriting();
-    const opening = this.#opening;
-    this.#opening = null;
-    opening?.onFailure(this, this.#error ?? new Error('The socket was closed while it was opening'));
+    const setup = this.#setup;
+    this.#setup = null;
+    setup?.onFailure(this, this.#error ?? new Error('The socket was closed while it was opening'));
     this.#planDelivery();
   }
 
   #begin(): void {
     if (this.#isClosed) return;
     this.#state = State.OPEN;
-    const opening = this.#opening;
-    this.#opening = null;
-    opening?.onReady(this);
+    const setup = this.#setup;
+    this.#setup = null;
+    setup?.onReady(this);
     this.drained();
     if (!this.#isFlowing) this.#pauseSocket();
   }

@@ -2,7 +2,7 @@
 // Requests are checked as RFC 6455 section 4.2 says.
 
 import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../src/base/options.ts';
-import type { AdmissionOptions } from '../../src/native/admission.ts';
+import type { OutputLimitOptions } from '../../src/native/output-limit.ts';
 import { admitted, throughGate, type Entered, type GateRules } from '../../src/native/gated.ts';
 import { limitMessages } from '../../src/native/limit.ts';
 import { readUpgradeOptions, type CommonUpgradeOptions, type OptionRules } from '../../src/native/options.ts';
@@ -16,7 +16,7 @@ import { platform } from './platform.ts';
 export type { Refused } from '../../src/native/upgrade.ts';
 
 /** How to answer an upgrade request. */
-export interface UpgradeOptions extends CommonUpgradeOptions, AdmissionOptions {
+export interface UpgradeOptions extends CommonUpgradeOptions, OutputLimitOptions {
   /** Seconds between Deno's own Pings; a peer that does not answer is dropped. 0 for none. Default 30. */
   readonly idleTimeout?: number | undefined;
   /**

@@ -8,30 +8,30 @@ export type RatePolicy = 'pause' | 'close';
 
 /** Limits of a server. All are off unless they are set. */
 export interface AdmissionOptions {
-  /** Most connections, those included whose handshake is under way; 0 for no limit, the default. A client beyond it gets a 503. */
+  /** Most connections, including those whose handshake is under way; 0 for no limit, the default. Further clients are answered 503. */
   readonly maxConnections?: number | undefined;
   /**
-   * The same for one client address, or one /64 network of IPv6; 0 for no limit, the default. A client beyond it gets a 429. Behind a proxy
+   * The same for one client address, or one /64 network of IPv6; 0 for no limit, the default. Further clients are answered 429. Behind a proxy
    * it needs `trustProxy`.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
-   * Upgrade requests of one client address, or one /64 network of IPv6: a number a second, or `{ count, interval }` with milliseconds. A client
-   * beyond it gets a 429. Default: no limit. Behind a proxy it needs `trustProxy`.
+   * Upgrade requests of one client address, or one /64 network of IPv6: a number a second, or `{ count, interval }` with milliseconds. Further
+   * requests are answered 429. Default: no limit. Behind a proxy it needs `trustProxy`.
    */
   readonly handshakeRate?: Rate | undefined;
   /**
-   * Most upgrade requests that wait for a hook, such as `verifyClient`, or for the runtime; 0 for no limit, the default. A client beyond it gets a 503.
+   * Most upgrade requests that wait for a hook, such as `verifyClient`, or for the runtime; 0 for no limit, the default. Further requests are answered 503.
    */
   readonly maxHandshakesPending?: number | undefined;
   /**
    * Most bytes that wait in all connections together, for the peers and for the program; 0 for no limit, the default. While there are more, the
-   * connection that holds the most is dropped, so no connection with less than an equal share is. Checked ten times a second.
+   * connection that holds the most is dropped, so a connection with less than an equal share is never dropped. Checked ten times a second.
    */
   readonly maxTotalBuffered?: number | undefined;
   /**
-   * The proxies whose X-Forwarded-For or Forwarded is believed: how many stand in front of the server, or a list of their networks. Default: none.
-   * `clientAddress` of a request is the result.
+   * The proxies whose X-Forwarded-For or Forwarded field is trusted: their number, or a list of their networks. Default: none. `clientAddress` of a
+   * request is the result.
    */
   readonly trustProxy?: TrustProxy | undefined;
   /** Messages, Pings and Pongs of one connection: a number a second, or `{ count, interval }` with milliseconds. Default: no limit. */
@@ -39,7 +39,7 @@ export interface AdmissionOptions {
   /** Payload bytes of one connection, after decompression, in the same form. Default: no limit. */
   readonly byteRate?: Rate | undefined;
   /**
-   * Reaction to a peer beyond `messageRate` or `byteRate`. `'pause'`, the default, stops reading until the rate is kept again. `'close'` closes the
+   * Reaction to a peer that exceeds `messageRate` or `byteRate`. `'pause'`, the default, stops reading until the rate allows it again. `'close'` closes the
    * connection with 1008.
    */
   readonly ratePolicy?: RatePolicy | undefined;

@@ -13,7 +13,7 @@ import { jsonLine, messageFrom, payloadFields, type Message } from './messages.t
 export type Direction = 'send' | 'receive';
 
 /** A connection as a recording describes it. */
-export interface Opened {
+export interface RecordedConnection {
   readonly url: string;
   readonly protocol: string;
   /** Header fields of the request that the command was given, and of the response. Only with `--record-secrets`. */
@@ -29,7 +29,7 @@ export interface Track {
 
 /** A recording that is being written. */
 export interface Recorder {
-  start(opened: Opened): Track;
+  start(opened: RecordedConnection): Track;
   /** Whether the file takes more for now; if not, `onDrain` is called once it does. */
   isFull(onDrain: () => void): boolean;
   /** Completes the file. */
@@ -44,7 +44,7 @@ export interface RecordedMessage {
 }
 
 /** Leaves out what may be secret: the credentials and the query of a URL, and all header fields. */
-function withoutSecrets({ url, protocol }: Opened): Opened {
+function withoutSecrets({ url, protocol }: RecordedConnection): RecordedConnection {
   const { protocol: scheme, host, pathname } = new URL(url);
   return { url: `${scheme}//${host}${pathname}`, protocol, requestHeaders: {}, responseHeaders: {} };
 }
@@ -98,7 +98,7 @@ class LineRecorder {
     this.#stream = stream;
   }
 
-  start({ url, protocol, requestHeaders, responseHeaders }: Opened): Track {
+  start({ url, protocol, requestHeaders, responseHeaders }: RecordedConnection): Track {
     const connection = ++this.#connections;
     const start = elapsed();
     const write = (type: string, fields: object): void => {
@@ -133,7 +133,7 @@ class HarRecorder {
     stream.write(`{"log":{"version":"1.2","creator":${creator},"pages":[],"entries":[`);
   }
 
-  start(opened: Opened): Track {
+  start(opened: RecordedConnection): Track {
     const [started, start] = [now(), elapsed()];
     const messages: string[] = [];
     const finish = (code = 1006, reason = ''): void => {
@@ -159,7 +159,12 @@ class HarRecorder {
   }
 }
 
-function harEntry(opened: Opened, started: number, time: number, closing: { code: number; reason: string }): object {
+function harEntry(
+  opened: RecordedConnection,
+  started: number,
+  time: number,
+  closing: { code: number; reason: string },
+): object {
   const url = new URL(opened.url);
   const common = { httpVersion: 'HTTP/1.1', cookies: [], headersSize: -1, bodySize: 0 };
   return {

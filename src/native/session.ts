@@ -19,7 +19,7 @@ import {
   type SessionSink,
   type Timer,
 } from '../platform.ts';
-import { Admission, type AdmissionOptions } from './admission.ts';
+import { OutputLimit, type OutputLimitOptions } from './output-limit.ts';
 import { FragmentJoiner } from './fragments.ts';
 import { DEFAULT_CLOSE_TIMEOUT, DEFAULT_MAX_PAYLOAD, ownOptions } from '../base/options.ts';
 import { isError } from '../base/realms.ts';
@@ -52,7 +52,7 @@ export interface NativeSocket {
   addEventListener<Type extends keyof NativeEvents>(type: Type, listener: (event: NativeEvents[Type]) => void): void;
 }
 
-export interface NativeSessionOptions extends AdmissionOptions {
+export interface NativeSessionOptions extends OutputLimitOptions {
   readonly role: Role;
   readonly platform: Platform;
   /** Milliseconds that the closing handshake may take; 0 for no limit. Default 30,000. */
@@ -93,7 +93,7 @@ export class NativeSession implements Session {
   readonly #socket: NativeSocket;
   readonly #platform: Platform;
   readonly #closeTimeout: number;
-  readonly #admission: Admission;
+  readonly #outputLimit: OutputLimit;
   meter: Meter | null;
   websocket: object | undefined;
   #sink: SessionSink = UNATTACHED;
@@ -126,7 +126,7 @@ export class NativeSession implements Session {
     this.copyMessage = options.platform.copy;
     this.#fragments = new FragmentJoiner(options.platform);
     this.#closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
-    this.#admission = new Admission(options.platform, options);
+    this.#outputLimit = new OutputLimit(options.platform, options);
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => this.#take(data));
     socket.addEventListener('error', (event) => this.#report(() => (this.#error ??= toError(event))));
@@ -357,7 +357,7 @@ export class NativeSession implements Session {
   }
 
   #send(data: string | Uint8Array, length: number, callback: SendCallback | undefined): void {
-    if (!this.#admission.admits(this.#socket.bufferedAmount, callback, this.onOutputFailure)) return;
+    if (!this.#outputLimit.admits(this.#socket.bufferedAmount, callback, this.onOutputFailure)) return;
     this.#socket.send(data);
     this.meter?.sent(length);
     this.#sent += length;

@@ -1,7 +1,7 @@
 // A WebSocket connection over a byte stream: control frames, the closing handshake and the two ends of TCP, RFC 6455 sections 5.5 and 7.
 // inbound.ts makes messages of received bytes. outbound.ts and outbox.ts make frames of sent messages. This file writes them, once a turn.
 
-import { refuseOutput } from '../base/admission.ts';
+import { refuseOutput } from '../base/output-limit.ts';
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from '../base/close-codes.ts';
 import type { PeerError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';

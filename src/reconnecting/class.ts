@@ -2,7 +2,7 @@
 
 import type { BinaryType } from '../api/w3c/body.ts';
 import { EventHandlers } from '../api/w3c/handlers.ts';
-import { EventMessages, type MessageData, type MessagesOptions } from '../api/w3c/helpers.ts';
+import { EventMessages, type MessageData, type MessagesOptions } from '../api/w3c/promises.ts';
 import type { WebSocketConstructor } from '../api/w3c/types.ts';
 import { clampToUnsignedShort, exposeInterface, toDomString, toUsvString } from '../api/w3c/webidl.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from '../base/states.ts';

@@ -34,11 +34,11 @@ export interface BackoffOptions {
 
 /** Limits of the messages that wait for a connection. */
 export interface QueueOptions {
-  /** Most bytes that wait; text counts by its UTF-16 units, and each message by 64 more. 0: nothing waits. Default 1 MiB. */
+  /** Most bytes that wait. Text counts by its UTF-16 units, and each message counts 64 bytes more. 0: no queue. Default 1 MiB. */
   readonly maximumBytes?: number | undefined;
-  /** Milliseconds after which a message that waits is given up. Default: none. */
+  /** Milliseconds after which a waiting message is dropped. Default: no limit. */
   readonly maximumAge?: number | undefined;
-  /** Which message is given up when there is no room. Default `'drop-oldest'`. */
+  /** Decides which message is dropped when there is no room. Default `'drop-oldest'`. */
   readonly policy?: QueuePolicy | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface QueueOptions {
 export interface ReconnectingHeartbeatOptions {
   /** Idle milliseconds before the server is asked for a sign of life. Default 30,000. */
   readonly interval?: number | undefined;
-  /** Milliseconds until the connection is given up. Default 10,000. */
+  /** Milliseconds after that without a sign of life until the connection is dropped. Default 10,000. */
   readonly timeout?: number | undefined;
   /**
    * A message to which the server replies with any message. Browsers need it, because they cannot send Pings. Default: a Ping.
@@ -60,21 +60,21 @@ export interface Ending {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
-  /** As far as the runtime tells. A `status` on it is the status code of the response by which the server refused. */
+  /** The reason, if the runtime reports one. Its `status` is the status code of the response by which the server refused. */
   readonly error: (Error & { readonly status?: number; readonly retryAfter?: string | undefined }) | undefined;
-  /** Attempts since the last connection that stayed open for `backoff.resetAfter`, or since the start; the first one is none. */
+  /** Attempts since the last connection that stayed open for `backoff.resetAfter`, or since the start. The first attempt does not count. */
   readonly retries: number;
 }
 
 /** Options of `new ReconnectingWebSocket()`. */
-export interface ReconnectingOptions extends Omit<ConnectOptions, 'handshakeTimeout' | 'heartbeat'> {
+export interface ReconnectingOptions extends Omit<ConnectOptions, 'borrowMessages' | 'handshakeTimeout' | 'heartbeat'> {
   /** Subprotocols to offer. */
   readonly protocols?: Source<string | Iterable<string> | undefined> | undefined;
   /** Header fields of the opening handshake. Not in browsers. */
   readonly headers?: Source<HeaderFields | undefined> | undefined;
   readonly backoff?: BackoffOptions | undefined;
   /**
-   * Decides whether another attempt follows. It is asked at the end of each connection and attempt, but for a close code in `finalCodes`.
+   * Decides whether another attempt follows. It is called at the end of each connection and attempt, except for a close code in `finalCodes`.
    * Default: always.
    */
   readonly retry?: ((ending: Ending) => boolean) | undefined;
@@ -82,7 +82,7 @@ export interface ReconnectingOptions extends Omit<ConnectOptions, 'handshakeTime
   readonly maxRetries?: number | undefined;
   /** Close codes, or ranges `[first, last]` of them, after which the client does not come back. Default `[1008]`. */
   readonly finalCodes?: readonly (number | readonly [first: number, last: number])[] | undefined;
-  /** Milliseconds for an attempt, functions of the program included; 0 for no limit. Default 10,000. */
+  /** Milliseconds that an attempt may take, including the functions of the program; 0 for no limit. Default 10,000. */
   readonly connectTimeout?: number | undefined;
   /** Default: none. */
   readonly heartbeat?: boolean | ReconnectingHeartbeatOptions | undefined;

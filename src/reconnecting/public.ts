@@ -1,6 +1,6 @@
 // The exports of every entry point besides its class.
 
-export type { CloseDetails, MessageData, MessagesOptions } from '../api/w3c/helpers.ts';
+export type { CloseDetails, MessageData, MessagesOptions } from '../api/w3c/promises.ts';
 export type { HeaderFields } from '../api/w3c/connect.ts';
 export type {
   BackoffOptions,

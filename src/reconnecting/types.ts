@@ -2,7 +2,7 @@
 
 import type { BinaryType } from '../api/w3c/body.ts';
 import type { CloseEvent, FailureEvent, MessageEvent } from '../api/w3c/events.ts';
-import type { MessageData, MessagesOptions } from '../api/w3c/helpers.ts';
+import type { MessageData, MessagesOptions } from '../api/w3c/promises.ts';
 import type { ListenerOptions } from '../api/w3c/types.ts';
 import type { ReconnectingOptions, Source } from './options.ts';
 import type { DropReason, Message } from './queue.ts';
@@ -11,7 +11,7 @@ import type { DropReason, Message } from './queue.ts';
 export interface ReconnectingCloseEvent extends CloseEvent {
   /** Whether another attempt follows. If not, `readyState` is CLOSED, and no event follows. */
   readonly willReconnect: boolean;
-  /** Milliseconds until that attempt. A browser that comes back online, or shows the page again, does not wait so long. */
+  /** Milliseconds until that attempt. It begins earlier if the browser comes back online, or shows the page again. */
   readonly delay: number;
 }
 
@@ -40,7 +40,7 @@ export interface ReconnectingEventMap {
   close: ReconnectingCloseEvent;
   /** `send()` queued a message. It ends as `sent` or `dropped`. */
   queued: QueueEvent;
-  /** A queued message was given to a connection. That the server got it only the server can say. */
+  /** A queued message was given to a connection. This does not prove that the server got it. */
   sent: QueueEvent;
   /** A message was given up. */
   dropped: DropEvent;
@@ -68,7 +68,7 @@ export interface ReconnectingWebSocket extends EventTarget, AsyncIterable<Messag
   readonly protocol: string;
   /** Type of received binary messages, for this connection and all later ones. Default 'blob'. */
   binaryType: BinaryType;
-  /** Attempts since the last connection that stayed open for `backoff.resetAfter`, or since the start; the first one is none. */
+  /** Attempts since the last connection that stayed open for `backoff.resetAfter`, or since the start. The first attempt does not count. */
   readonly retryCount: number;
   onopen: Handler<'open'>;
   onmessage: Handler<'message'>;
@@ -82,7 +82,7 @@ export interface ReconnectingWebSocket extends EventTarget, AsyncIterable<Messag
    */
   send(data: Message): void;
   /**
-   * Ends it: closes the connection, gives up the attempt, and drops the messages in the queue. `close` is fired once more.
+   * Ends the client: closes the connection or stops the attempt, and drops the messages in the queue. `close` is fired once more.
    *
    * @param code 1000, the default when there is a reason, or 3000 to 4999.
    * @param reason At most 123 bytes of UTF-8.
@@ -96,8 +96,8 @@ export interface ReconnectingWebSocket extends EventTarget, AsyncIterable<Messag
    */
   reconnect(): void;
   /**
-   * The messages from now on, of this connection and all later ones: `for await (const message of ws)` is the same without options. Ends after `close()`; throws
-   * when the client has given up. Limits and other rules are those of `messages()` of wasock/w3c.
+   * The messages from now on, of this connection and all later ones. `for await (const message of ws)` is the same without options. The loop ends after `close()`,
+   * and throws when the client has given up. Limits and other rules are those of `messages()` of wasock/w3c.
    */
   messages(options?: MessagesOptions): AsyncIterableIterator<MessageData, undefined>;
   [Symbol.asyncIterator](): AsyncIterableIterator<MessageData, undefined>;

@@ -1,7 +1,7 @@
 // The server's end of a connection in memory, as a test uses it: what came, what to send, and how it ended.
 
 import { OPEN } from '../base/states.ts';
-import type { CloseDetails } from '../api/w3c/helpers.ts';
+import type { CloseDetails } from '../api/w3c/promises.ts';
 import { toBody, type Body } from '../api/w3c/body.ts';
 import { MESSAGE_ASCII, MESSAGE_TEXT, type SessionSink } from '../platform.ts';
 import { encodeUtf8 } from '../http1/text.ts';

@@ -1,6 +1,6 @@
 // Checks of received messages and of close codes: as functions, and as matchers for `expect.extend` of vitest and jest.
 
-import type { CloseDetails } from '../api/w3c/helpers.ts';
+import type { CloseDetails } from '../api/w3c/promises.ts';
 import type { MockConnection, MockMessage } from './connection.ts';
 import type { MockServer } from './server.ts';
 

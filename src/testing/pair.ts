@@ -1,7 +1,7 @@
 // A client and a server that are connected, for a test that needs no address.
 
 import type { W3CWebSocket, W3CWebSocketOptions } from '../api/w3c/index.ts';
-import { opened } from '../api/w3c/helpers.ts';
+import { opened } from '../api/w3c/promises.ts';
 import { WebSocket } from './client.ts';
 import type { MockConnection } from './connection.ts';
 import type { Link } from './link.ts';

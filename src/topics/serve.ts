@@ -13,12 +13,12 @@ export type TopicAction = 'subscribe' | 'publish' | 'presence';
 /** Options of {@link serveTopics}. */
 export interface ServeOptions<Context = undefined> {
   /**
-   * Decides whether a client may do something. Whatever is not true, or an exception, is a refusal.
+   * Decides whether a client may do something. Any value other than true is a refusal, and so is an exception.
    *
    * @param topic Checked: a valid topic, or, to subscribe and for presence, a pattern.
    */
   readonly authorize: (topic: string, action: TopicAction, context: Context) => boolean | Promise<boolean>;
-  /** Passed to `authorize`: for example who the client is. */
+  /** Passed to `authorize`: for example the user of the client. */
   readonly context?: Context;
 }
 

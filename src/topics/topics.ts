@@ -41,7 +41,7 @@ export interface TopicsOptions {
    * each third of the `ttl`. A function decides by topic or pattern. Default: none.
    */
   readonly presence?: PresenceLimits | ((name: string) => PresenceLimits | undefined) | undefined;
-  /** Bytes waiting for a subscriber from which on it is slow. Default 64 KiB. */
+  /** A subscriber is slow while more bytes than this wait for it. Default 64 KiB. */
   readonly maxLag?: number | undefined;
   /** Most names that one socket may subscribe to; 0 for no limit. Default 1,000. */
   readonly maxSubscriptions?: number | undefined;

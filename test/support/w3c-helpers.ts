@@ -2,7 +2,7 @@
 // runtime's modules here.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type * as helpers from '../../src/api/w3c/helpers.ts';
+import type * as helpers from '../../src/api/w3c/promises.ts';
 import type { RunningServer } from '../contract/runtime.ts';
 import { BURST } from '../contract/script.ts';
 

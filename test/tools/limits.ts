@@ -114,7 +114,7 @@ export const IN_COMMENTS: ReadonlyMap<string, string> = new Map([
   ['src/api/ws/options.ts timeout', `Default ${defaults.DEFAULT_HEARTBEAT_TIMEOUT.toLocaleString('en')}.`],
   ['src/admission/shutdown.ts timeout', `Default ${defaults.DEFAULT_SHUTDOWN_TIMEOUT.toLocaleString('en')}.`],
   ['src/admission/shutdown.ts spread', 'Default 0:'],
-  ['src/api/w3c/helpers.ts maximum', `Default ${bytes(defaults.DEFAULT_MAX_WAITING_BYTES)}.`],
+  ['src/api/w3c/promises.ts maximum', `Default ${bytes(defaults.DEFAULT_MAX_WAITING_BYTES)}.`],
   ...ADMISSION_OPTIONS.map((name) => [name, 'efault'] as const),
 ]);
 

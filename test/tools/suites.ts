@@ -44,7 +44,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/base/core.ts', 'test/oracle/ws/'],
   ['src/deflate/', 'test/unit/deflate/'],
   ['src/platform.ts', 'test/unit/protocol/'],
-  ['src/base/admission.ts', 'test/unit/native/'],
+  ['src/base/output-limit.ts', 'test/unit/native/'],
   ['src/base/states.ts', 'test/unit/api/w3c/'],
   ['src/protocol/close-frame.ts', 'test/unit/protocol/connection'],
   ['src/protocol/inbound.ts', 'test/unit/protocol/connection'],

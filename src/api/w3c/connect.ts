@@ -1,4 +1,4 @@
-// The seam between the W3C face and an adapter: how a WebSocket object comes by its connection. Types only.
+// The seam between the W3C class and an adapter: how a WebSocket gets its connection. Types only.
 
 import type { BorrowMode } from '../../base/options.ts';
 import type { ProxyConnector } from '../../proxy/connector.ts';
@@ -29,9 +29,9 @@ export interface ConnectOptions {
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
   readonly maxPayload?: number | undefined;
   /**
-   * Whether listeners only borrow long messages: `data` is a Uint8Array of memory of the connection that is used again once all listeners have returned. The
-   * data of every message is a Uint8Array then, with UTF-8 for a text, and `isBinary` of the event tells which. True: messages of 4 KiB to 1 MiB are borrowed. `'checked'`,
-   * for tests: all messages are taken away when the listeners have returned, so that views which were kept are empty. Default false.
+   * Whether listeners only borrow long messages: `data` is memory of the connection, which is used again once all listeners have returned. The
+   * `data` of every message is then a Uint8Array, with UTF-8 for text, and `isBinary` of the event is false for text. True: messages of 4 KiB to 1 MiB are borrowed. `'checked'`,
+   * for tests: all messages are taken away when the listeners have returned, so a view that was kept is empty. Default false.
    */
   readonly borrowMessages?: BorrowMode | undefined;
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default 30,000. */
@@ -50,7 +50,7 @@ export interface ConnectOptions {
  * stand in the place of `protocols`.
  */
 export interface W3CWebSocketOptions extends ConnectOptions {
-  /** Subprotocols to offer, the preferred one first. The second argument of the constructor goes before this. */
+  /** Subprotocols to offer, the preferred one first. The second argument of the constructor has priority. */
   readonly protocols?: string | Iterable<string> | undefined;
   /** Header fields to send with the opening handshake. */
   readonly headers?: HeaderFields | undefined;

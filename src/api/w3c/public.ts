@@ -9,4 +9,4 @@ export {
   type MessageData,
   type MessagesOptions,
   type WebSocketLike,
-} from './helpers.ts';
+} from './promises.ts';

@@ -34,9 +34,9 @@ export interface ConnectionSettings {
   /** Reaction to a message beyond `maxBufferedAmount`. Default `'close'`. */
   bufferPolicy?: BufferPolicy | undefined;
   /**
-   * Whether listeners of 'message' only borrow long messages: `data` is memory of the connection that is used again once they have returned. A
-   * copy is for what is needed longer, but for listeners that return a promise, and those of `once`: they keep it. True: messages of 4 KiB to 1 MiB. `'checked'`, for tests: all
-   * messages are taken away when the listeners have returned, so that views which were kept are empty. Default false. Beyond ws.
+   * Whether listeners of 'message' only borrow long messages: `data` is memory of the connection, which is used again once they have returned. Copy
+   * the bytes that you need longer. Listeners that return a promise, and those of `once`, keep the message. True: messages of 4 KiB to 1 MiB are borrowed. `'checked'`, for
+   * tests: all messages are taken away when the listeners have returned, so a view that was kept is empty. Default false. Beyond ws.
    */
   borrowMessages?: BorrowMode | undefined;
   /** Whether text is passed on unchecked. Default false. */
@@ -47,7 +47,7 @@ export interface ConnectionSettings {
   perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
 }
 
-/** Options of `new WebSocket()`. Whatever is not named here is passed on to the HTTP request (`ca`, `cert`, `lookup`, …). */
+/** Options of `new WebSocket()`. All other options are passed on to the HTTP request (`ca`, `cert`, `lookup`, …). */
 export interface ClientOptions extends ConnectionSettings, RequestSettings, SecureContextOptions {
   /** Milliseconds that the opening handshake may take; 0 for no limit. Default: none. */
   handshakeTimeout?: number | undefined;
@@ -60,7 +60,7 @@ export interface ClientOptions extends ConnectionSettings, RequestSettings, Secu
   protocolVersion?: number | undefined;
   /** Follow redirects. Default false. */
   followRedirects?: boolean | undefined;
-  /** Default 10. */
+  /** Most redirects to follow. Default 10. */
   maxRedirects?: number | undefined;
   /** Fills a 4-byte masking key. Default: unpredictable bytes, as RFC 6455 section 10.3 demands. */
   generateMask?(mask: Buffer): void;
@@ -92,17 +92,17 @@ export interface ServerOptions<
   host?: string | undefined;
   /** Most connections that wait to be accepted. Default: the runtime's, 511 on Node. */
   backlog?: number | undefined;
-  /** An HTTP or HTTPS server whose upgrade requests to take. */
+  /** An HTTP or HTTPS server whose upgrade requests are handled. */
   server?: HttpServer<Request> | HttpsServer<Request> | undefined;
-  /** No server at all: `handleUpgrade` is called by hand. Default false. */
+  /** Without a server: the program calls `handleUpgrade`. Default false. */
   noServer?: boolean | undefined;
   /** The only path to accept; requests for others are answered 400. Default: any. */
   path?: string | undefined;
   /** Whether `clients` is kept. Default true. */
   clientTracking?: boolean | undefined;
   /**
-   * Web pages that may connect: origins as `https://example.com` or `http://localhost:8080`, or what decides. Others are answered 403;
-   * clients without an Origin are not browsers and pass. Default: all.
+   * Web pages that may connect: origins such as `https://example.com` or `http://localhost:8080`, or a function that decides. Other origins are answered 403.
+   * Clients without an Origin are not browsers, and may connect. Default: all.
    */
   allowedOrigins?: AllowedOrigins<InstanceType<Request>> | undefined;
   /** Decides whether a client may connect. Default: all may. */
@@ -114,7 +114,7 @@ export interface ServerOptions<
   WebSocket?: Socket | undefined;
 }
 
-/** Options of a server: those of ws, and three more. */
+/** Options of a server that may listen by itself: those of every server, and three more. */
 export interface StandaloneServerOptions<
   Socket extends SocketClass = SocketClass,
   Request extends typeof IncomingMessage = typeof IncomingMessage,

@@ -1,17 +1,17 @@
-// Types that a program written against ws knows, by the names it knows them by. Types only.
+// Types that programs written for ws use, under the names that ws gives them. Types only.
 
 import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Loose } from './emitter.ts';
 import type { WebSocketBase } from './websocket.ts';
 
-/** A received message. With `binaryType` 'blob' it is a Blob, which the types of ws do not tell either. */
+/** A received message. With `binaryType` 'blob' it is a Blob, which is missing in the types of ws as well. */
 export type RawData = Buffer | ArrayBuffer | Buffer[];
 /** Data of a message event: a string for text. */
 export type Data = string | Buffer | ArrayBuffer | Buffer[];
 export type MessageData = Data;
 
-/** How binary messages are handed out. */
+/** Type of received binary messages. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
 
 /** Arguments of the listeners of a WebSocket, by event. */
@@ -25,7 +25,7 @@ export interface SocketEvents {
   pong: [data: Buffer];
   redirect: [url: string, request: ClientRequest];
   'unexpected-response': [request: ClientRequest, response: IncomingMessage];
-  /** All that `bufferedAmount` counted has been handed to the operating system, after having been kept waiting by it. */
+  /** All bytes of `bufferedAmount` have been handed to the operating system, after some of them had to wait. */
   drain: [];
 }
 
@@ -166,15 +166,15 @@ export interface PerMessageDeflateOptions {
   zlibInflateOptions?: ZlibSettings | undefined;
   /** Messages of fewer bytes are not compressed when no context is kept. Default 1024. */
   threshold?: number | undefined;
-  /** Accepted for ws's sake, without effect: compression takes turns by itself. */
+  /** No effect. Accepted because ws has it. */
   concurrencyLimit?: number | undefined;
   /**
    * Most bytes that a connection keeps for compression while it is idle, for both directions together. Default 8,192: windows of 4 KiB.
-   * More memory makes messages that resemble each other smaller, up to 65,536. 0: each message starts afresh.
+   * With more memory, up to 65,536, messages that resemble each other become smaller. 0: no context takeover.
    */
   maxMemoryPerConnection?: number | undefined;
   /**
-   * The compressor. Default `'wasm'`: our own module, but for `strategy`, which is zlib's alone. `'zlib'`: node:zlib, on runtimes that have
+   * The compressor. Default `'wasm'`: our own module, except with `strategy`, which only zlib has. `'zlib'`: node:zlib, on runtimes that have
    * it.
    */
   engine?: 'wasm' | 'zlib' | undefined;

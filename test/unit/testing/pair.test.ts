@@ -1,7 +1,7 @@
 // A pair that is connected in memory: the same connection as over a socket, by microtasks and the clock of the program alone.
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { closed, messages } from '../../../src/api/w3c/helpers.ts';
+import { closed, messages } from '../../../src/api/w3c/promises.ts';
 import { createPair } from '../../../src/testing/index.ts';
 
 afterEach(() => void vi.useRealTimers());

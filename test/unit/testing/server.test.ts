@@ -1,7 +1,7 @@
 // Mock servers: the global WebSocket, several addresses, refusals, scripts of faults, and the leftovers of a test.
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { closed, messages, opened } from '../../../src/api/w3c/helpers.ts';
+import { closed, messages, opened } from '../../../src/api/w3c/promises.ts';
 import { closeMockServers, MockServer, WebSocket, type ConnectionScript } from '../../../src/testing/index.ts';
 
 afterEach(() => {

@@ -1,4 +1,4 @@
-// The end of patience with a peer that takes too little: what becomes of a message beyond `maxBufferedAmount`.
+// Refuses messages while more than `maxBufferedAmount` bytes wait for a slow peer.
 
 import { CLOSE_POLICY_VIOLATION } from './close-codes.ts';
 import { CapacityError } from './errors.ts';

@@ -1,14 +1,17 @@
 import { expect, test, vi } from 'vitest';
 import { CapacityError } from '../../../src/base/errors.ts';
-import { Admission, type AdmissionOptions } from '../../../src/native/admission.ts';
+import { OutputLimit, type OutputLimitOptions } from '../../../src/native/output-limit.ts';
 import { fakePlatform } from '../../support/fake-session.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** What becomes of a message behind `waiting` bytes. */
-async function ask(options: AdmissionOptions, waiting: number): Promise<[isAdmitted: boolean, told: unknown, failed: unknown]> {
+async function ask(
+  options: OutputLimitOptions,
+  waiting: number,
+): Promise<[isAdmitted: boolean, told: unknown, failed: unknown]> {
   const [callback, onFailure] = [vi.fn<(error?: Error | null) => void>(), vi.fn<(error: CapacityError) => void>()];
-  const isAdmitted = new Admission(fakePlatform, options).admits(waiting, callback, onFailure);
+  const isAdmitted = new OutputLimit(fakePlatform, options).admits(waiting, callback, onFailure);
   await turn();
   return [isAdmitted, callback.mock.calls[0]?.[0], onFailure.mock.calls[0]?.[0]];
 }

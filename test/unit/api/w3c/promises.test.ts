@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { closed, messages, opened, type MessageData } from '../../../../src/api/w3c/helpers.ts';
+import { closed, messages, opened, type MessageData } from '../../../../src/api/w3c/promises.ts';
 import { pickCloseEvent } from '../../../../src/api/w3c/events.ts';
 import { MESSAGE_TEXT } from '../../../../src/platform.ts';
 import { utf8 } from '../../../support/fake-session.ts';

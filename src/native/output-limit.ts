@@ -1,25 +1,25 @@
-// The bound on what waits for a slow peer, where a runtime's own WebSocket counts it but has no bound for one connection.
+// The limit for bytes that wait for a slow peer, over a WebSocket of the runtime that counts them but has no limit for one connection.
 
 import { DEFAULT_MAX_BUFFERED_AMOUNT, type BufferPolicy } from '../base/options.ts';
-import { refuseOutput } from '../base/admission.ts';
+import { refuseOutput } from '../base/output-limit.ts';
 import type { CapacityError } from '../base/errors.ts';
 import type { Platform, SendCallback } from '../platform.ts';
 
-export interface AdmissionOptions {
+export interface OutputLimitOptions {
   /** Most bytes that may wait for the peer when another message is sent; 0 for no limit. Default 1 GiB. */
   readonly maxBufferedAmount?: number | undefined;
   /** Reaction to a message beyond `maxBufferedAmount`: `'close'`, the default, drops the connection. */
   readonly bufferPolicy?: BufferPolicy | undefined;
 }
 
-export class Admission {
+export class OutputLimit {
   readonly #platform: Platform;
   readonly #maximum: number;
   readonly #policy: BufferPolicy;
 
   constructor(
     platform: Platform,
-    { maxBufferedAmount = DEFAULT_MAX_BUFFERED_AMOUNT, bufferPolicy = 'close' }: AdmissionOptions,
+    { maxBufferedAmount = DEFAULT_MAX_BUFFERED_AMOUNT, bufferPolicy = 'close' }: OutputLimitOptions,
   ) {
     this.#platform = platform;
     this.#maximum = maxBufferedAmount === 0 ? Infinity : maxBufferedAmount;
