@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BunSocket } from '../../../../adapters/bun/bun.ts';
-import { BunTransport, type Opening } from '../../../../adapters/bun/transport.ts';
+import { BunTransport, type SetupEvents } from '../../../../adapters/bun/transport.ts';
 import { pattern } from '../../../support/frames.ts';
 
 /** A socket that takes what `appetite` says, call by call, and everything after that. */
@@ -113,14 +113,14 @@ test('drops what is waiting when it is destroyed', () => {
 
 test('tells who opened it of the one or the other, once', () => {
   const heard: string[] = [];
-  const opening: Opening = {
+  const setup: SetupEvents = {
     onOpen: () => heard.push('open'),
     onReady: () => heard.push('ready'),
     onFailure: () => heard.push('failure'),
   };
   const make = (isSecure: boolean): FakeSocket => {
     const socket = new FakeSocket([]);
-    socket.data = new BunTransport(isSecure, opening);
+    socket.data = new BunTransport(isSecure, setup);
     socket.data.opened(socket);
     return socket;
   };
