@@ -76,6 +76,9 @@ export class BusLink implements PresenceSource {
   #heldBytes = 0;
   #isConnected = false;
   #isAway = false;
+  #isClosed = false;
+  /** Ends the wait for a bus that is not connected yet. */
+  #end!: (error: Error) => void;
   /** Why the bus could not be connected. */
   #failure: Error | undefined;
   /** How often the bus went away. */
@@ -89,17 +92,19 @@ export class BusLink implements PresenceSource {
     this.#id = id;
     this.#maxQueued = maxQueued;
     this.#events = events;
-    this.ready = bus.connect(id, {
+    const closed = new Promise<never>((_, reject) => (this.#end = reject));
+    const connected = bus.connect(id, {
       deliver: (topic, envelope, position) => this.#receive(topic, envelope, position),
       onLost: (error) => {
         this.#isAway = true;
         this.#losses++;
         // The bus may bring newer messages before it reports that all subscriptions are back.
         for (const subscription of this.#subscriptions.values()) subscription.held ??= [];
-        events.onError(error);
+        this.onError(error);
       },
       onRestored: () => this.#restore(),
     });
+    this.ready = Promise.race([connected, closed]);
     // The program may not look at it: then subscribing and publishing tell.
     this.ready.then(
       () => {
@@ -109,7 +114,7 @@ export class BusLink implements PresenceSource {
       (error: unknown) => {
         this.#failure = toError(error);
         for (const { reject } of this.#takeQueue()) reject(this.#failure);
-        events.onError(this.#failure);
+        this.onError(this.#failure);
       },
     );
     this.presence = bus.presence && new PresenceAnnouncer(bus.presence, this);
@@ -159,7 +164,7 @@ export class BusLink implements PresenceSource {
       subscription.isOn = false;
       return this.#bus.unsubscribe(name);
     });
-    subscription.done = step.catch((error: unknown) => this.#events.onError(toError(error)));
+    subscription.done = step.catch((error: unknown) => this.onError(toError(error)));
     void subscription.done.then(() => {
       if (!subscription.isWanted) this.#forget(name, subscription);
     });
@@ -196,11 +201,14 @@ export class BusLink implements PresenceSource {
   }
 
   onError(error: Error): void {
-    this.#events.onError(error);
+    if (!this.#isClosed) this.#events.onError(error);
   }
 
   async close(): Promise<void> {
-    for (const { reject } of this.#takeQueue()) reject(new Error('The topics are closed'));
+    this.#isClosed = true;
+    const error = new Error('The topics are closed');
+    this.#end(error);
+    for (const { reject } of this.#takeQueue()) reject(error);
     this.#subscriptions.clear();
     await this.presence?.close();
     await this.#bus.close();
@@ -217,7 +225,7 @@ export class BusLink implements PresenceSource {
       }
       message = { topic, data, position, except };
     } catch (error) {
-      return this.#events.onError(toError(error));
+      return this.onError(toError(error));
     }
     this.#pass(this.#subscriptions.get(topic), message);
   }
@@ -296,7 +304,7 @@ export class BusLink implements PresenceSource {
       const limits = isPattern(name) ? undefined : this.#events.historyOf(name);
       if (limits !== undefined && last !== undefined) recovery = await this.recover(name, last, limits);
     } catch (error) {
-      this.#events.onError(toError(error));
+      this.onError(toError(error));
       if (this.#losses !== losses || subscription.run !== run) return;
       if (failures + 1 < MOST_CATCH_UPS) {
         // From the same position.
@@ -312,7 +320,7 @@ export class BusLink implements PresenceSource {
     if (recovery?.messages !== undefined && shown?.position?.epoch === at?.epoch && isAfter(shown?.position, at!)) {
       // It came before the history was read, which does not know it: asking again would not end.
       held.shift();
-      this.#events.onError(new Error(`The bus brought a message of ${name} that its history does not have`));
+      this.onError(new Error(`The bus brought a message of ${name} that its history does not have`));
       this.#events.onGap(name);
     }
     if (recovery?.messages === undefined) {
@@ -327,7 +335,9 @@ export class BusLink implements PresenceSource {
   #enqueue(topic: string, envelope: Uint8Array, limits: HistoryLimits | undefined): Promise<Position | undefined> {
     const room = this.#isConnected ? this.#maxQueued : Math.max(this.#maxQueued, MOST_EARLY);
     if (this.#queuedBytes + envelope.length > room) {
-      return Promise.reject(new Error('The bus is away, and the queue is full'));
+      const advice = this.#isConnected ? 'give "maxQueued" more room' : 'wait for "ready", or give "maxQueued" more room';
+      const state = this.#isConnected ? 'is away' : 'is not connected yet';
+      return Promise.reject(new Error(`The bus ${state}, and the queue is full: it has room for ${room} bytes; ${advice}`));
     }
     this.#queuedBytes += envelope.length;
     return new Promise((resolve, reject) => this.#queue.push({ topic, envelope, limits, resolve, reject }));

@@ -28,6 +28,9 @@ export interface TopicMembers {
   readonly topics: string[];
 }
 
+/** The topics whose methods a socket has. */
+const owners = new WeakMap<object, Topics>();
+
 export class Topics extends BaseTopics {
   /**
    * Serves topics to a client by the subprotocol `wasock.topics.v1`: see {@link ServeOptions}.
@@ -38,8 +41,19 @@ export class Topics extends BaseTopics {
     serveTopics(this, socket, options);
   }
 
-  /** Gives a socket the methods that sockets of uWebSockets.js and Bun have. @returns The same socket. */
+  /**
+   * Gives a socket the methods that sockets of uWebSockets.js and Bun have. Does nothing for one that has them.
+   *
+   * @returns The same socket.
+   * @throws {TypeError} if it has those of other topics: they would be lost.
+   */
   extend<Socket extends TopicSocket>(socket: Socket): Socket & TopicMembers {
+    const owner = owners.get(socket);
+    if (owner === this) return socket as Socket & TopicMembers;
+    if (owner !== undefined) {
+      throw new TypeError('Other topics have extended this WebSocket: call subscribe(socket, name) of these topics instead');
+    }
+    owners.set(socket, this);
     const members: Omit<TopicMembers, 'topics'> = {
       subscribe: (name, options) => this.subscribe(socket, name, options),
       unsubscribe: (name) => this.unsubscribe(socket, name),

@@ -4,6 +4,8 @@
 
 /** Most UTF-16 units of a name. */
 const LONGEST_NAME = 255;
+/** Most tokens of a pattern: each `*` is another way through the tree of patterns, so long ones would make each message slow. */
+const MOST_PATTERN_TOKENS = 16;
 /** Spaces and control characters: buses end a name at them. Lone surrogates have no UTF-8. */
 const FORBIDDEN = /[\s\p{Control}\p{Surrogate}]/u;
 
@@ -29,10 +31,14 @@ export function isPattern(name: string): boolean {
  * Checks a name: a topic or a pattern.
  *
  * @throws {TypeError} that says what is wrong with it.
+ * @throws {RangeError} for a pattern of too many tokens.
  */
 export function checkName(name: unknown): asserts name is string {
   const tokens = tokensOf(name);
   if (typeof tokens === 'string') throw new TypeError(`A topic ${tokens}: ${describe(name)}`);
+  if (tokens.length > MOST_PATTERN_TOKENS && tokens.some(isWildcard)) {
+    throw new RangeError(`A pattern may have at most ${MOST_PATTERN_TOKENS} tokens: ${describe(name)}`);
+  }
 }
 
 /** Checks a topic, which is no pattern. @throws {TypeError} */

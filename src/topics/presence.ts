@@ -28,6 +28,8 @@ export interface PresenceSource {
 
 /** Milliseconds between two announcements of a name: subscribers that come and go meanwhile share the next one. */
 const PACE = 100;
+/** Most milliseconds that closing waits for the bus. The entries expire anyway. */
+const WITHDRAWAL_TIMEOUT = 2_000;
 
 /** A name that was announced. */
 interface Announced {
@@ -73,21 +75,19 @@ export class PresenceAnnouncer {
     for (const [name, { ttl }] of this.#names) this.change(name, ttl);
   }
 
-  /** Withdraws all announcements. If the bus does not reply, they expire. */
+  /** Withdraws all announcements. If the bus does not reply in time, they expire. */
   async close(): Promise<void> {
     const names = [...this.#names];
     this.#names.clear();
     for (const [, { timer }] of names) clearTimer(timer);
     if (names.length === 0 || this.#source.isAway) return;
     let timer: Timer;
-    const expired = new Promise<void>((resolve) => {
-      timer = setTimer(resolve, Math.max(...names.map(([, { ttl }]) => ttl)));
-    });
+    const late = new Promise<void>((resolve) => (timer = setTimer(resolve, WITHDRAWAL_TIMEOUT)));
     const withdrawn = names.map(async ([name, { busy, ttl }]) => {
       await busy;
       await this.#bus.announce(name, [], ttl);
     });
-    await Promise.race([Promise.allSettled(withdrawn), expired]);
+    await Promise.race([Promise.allSettled(withdrawn), late]);
     clearTimer(timer);
   }
 

@@ -201,7 +201,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
    * Messages that were missed since `since` are delivered in order and before any newer one, or not at all: `recovered` says which.
    *
    * @throws {TypeError} (as a rejection, like the others) for an invalid name, or `since` with a pattern.
-   * @throws {RangeError} if the socket has too many subscriptions.
+   * @throws {RangeError} if the socket has too many subscriptions, or a pattern too many tokens.
    * @throws {Error} if the socket is closed, or the bus cannot subscribe.
    */
   async subscribe(socket: TopicSocket, name: string, options?: SubscribeOptions): Promise<Subscribed> {

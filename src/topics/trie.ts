@@ -59,7 +59,7 @@ export class PatternTrie<Value> {
   }
 }
 
-/** At most two branches a token, so at most 2^n nodes for n tokens, and never more than there are patterns of such a length. */
+/** At most two branches a token, and never more nodes than the patterns have tokens. A pattern has few: see `checkName`. */
 function visitMatches<Value>(node: Node<Value>, tokens: readonly string[], depth: number, visit: (value: Value) => void): void {
   if (depth === tokens.length) {
     if (node.value !== undefined) visit(node.value);

@@ -207,6 +207,8 @@ describe('messages', () => {
     const [one, two] = [start({ topics: options }), start({ topics: options })];
     const a = new FakeSocket();
     await one.topics.subscribe(a, 'lengths.*');
+    // Until then, 1 MiB may wait, and this is more.
+    await two.topics.ready;
     // Those about 5,900 bytes are on both sides of the limit of a notification.
     const lengths = [0, 9000, 1, ...Array.from({ length: 60 }, (_length, index) => 5900 + index * 2), 200_000, 7, 1_500_000, 8];
     const messages = lengths.map((length, index) => String.fromCharCode(97 + (index % 26)).repeat(length));

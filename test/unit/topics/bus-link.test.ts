@@ -158,7 +158,9 @@ describe('a bus that goes away', () => {
     two.bus.leave();
     const first = two.topics.publish('t', '1');
     const second = two.topics.publish('t', '2');
-    await expect(two.topics.publish('t', '3')).rejects.toThrow('full');
+    await expect(two.topics.publish('t', '3')).rejects.toThrow(
+      'The bus is away, and the queue is full: it has room for 50 bytes; give "maxQueued" more room',
+    );
     two.bus.comeBack();
     await Promise.all([first, second]);
     await settle();
@@ -376,6 +378,36 @@ test.each([
   const a = new FakeSocket();
   await expect(one.topics.subscribe(a, 't')).rejects.toThrow('away');
   expect([one.topics.of(a), one.topics.subscribers('t')]).toEqual([[], []]);
+});
+
+describe('a bus that is not connected yet', () => {
+  test('lets a bounded number of bytes wait, and says so', async () => {
+    const engine = new MemoryEngine();
+    const one = start(engine, false);
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    const two = start(engine, false);
+    const early = [two.topics.publish('t', 'x'.repeat(600_000)), two.topics.publish('t', 'y'.repeat(600_000))];
+    await expect(early[1]).rejects.toThrow(
+      'The bus is not connected yet, and the queue is full: it has room for 1048576 bytes; wait for "ready", or give "maxQueued" more room',
+    );
+    await early[0];
+    await settle();
+    expect(a.received).toEqual(['x'.repeat(600_000)]);
+  });
+
+  test('and never is: close() ends all that waits, and tells no error', async () => {
+    const bus = new MemoryBus(new MemoryEngine(), { keeps: true });
+    bus.connect = () => new Promise(() => {});
+    const topics = new Topics({ bus, ...HISTORY, presence: { ttl: 600_000 } });
+    const errors: Error[] = [];
+    topics.on('busError', (error) => errors.push(error));
+    const waiting = [topics.ready, topics.subscribe(new FakeSocket(), 't'), topics.publish('t', 'x')];
+    const ended = Promise.all(waiting.map((promise) => promise.then(String, ({ message }: Error) => message)));
+    await topics.close();
+    expect(await ended).toEqual(Array.from({ length: 3 }, () => 'The topics are closed'));
+    expect(errors).toEqual([]);
+  });
 });
 
 test('a history needs a bus that keeps messages', () => {

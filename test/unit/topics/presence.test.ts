@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
 import { FakeSocket } from '../../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
@@ -143,10 +143,26 @@ describe('presence without a way to know', () => {
   });
 });
 
+test('close() does not wait long for a bus that does not reply', async () => {
+  const engine = new MemoryEngine();
+  const { topics, bus } = start(engine, { presence: { ttl: 3_600_000 } });
+  await subscribe({ topics, bus, errors: [] }, 'a', 1);
+  await expect.poll(() => bus.announcements, { timeout: 20_000 }).toBe(1);
+  bus.presence!.announce = () => new Promise(() => {});
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let isClosed = false;
+  void topics.close().then(() => (isClosed = true));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(isClosed).toBe(false);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(isClosed).toBe(true);
+});
+
 test('close() does not wait for a bus that never connects', async () => {
   const bus = new MemoryBus(new MemoryEngine(), { keeps: false });
   bus.connect = () => new Promise(() => {});
   const topics = new Topics({ bus, ...PRESENCE });
-  void topics.subscribe(new FakeSocket(), 'a');
-  await topics.close();
+  const subscribed = topics.subscribe(new FakeSocket(), 'a');
+  await Promise.all([topics.close(), expect(subscribed).rejects.toThrow('closed')]);
 });

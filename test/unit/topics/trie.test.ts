@@ -65,6 +65,16 @@ describe('names', () => {
     expect(() => checkName(name)).not.toThrow();
   });
 
+  test('have a bounded number of tokens, if they are patterns', () => {
+    const tokens = (count: number, last: string): string => [...Array.from({ length: count - 1 }, () => 'a'), last].join('.');
+    for (const last of ['*', '>']) {
+      expect(() => checkName(tokens(16, last))).not.toThrow();
+      expect(() => checkName(tokens(17, last))).toThrow(RangeError);
+      expect(() => checkName(tokens(17, last))).toThrow('A pattern may have at most 16 tokens: "a.a.');
+    }
+    expect(() => checkTopic(tokens(128, 'a'))).not.toThrow();
+  });
+
   test('are patterns with a token * or a last token >', () => {
     expect(['a', 'a*', '>a', 'a.>.b', '*', 'a.*.b', '>', 'a.>'].map(isPattern)).toEqual([
       false,
