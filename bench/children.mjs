@@ -37,7 +37,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
  * @property {number} [cpu]
  * @property {number} [time]
  * @property {number} [rss]
+ * @property {number} [heap]
  * @property {number} [milliseconds]
+ * @property {number} [nanoseconds]
+ * @property {Record<string, number>} [latencies] Milliseconds, by percentile.
  */
 
 /** One child process. */
@@ -129,12 +132,12 @@ export class Child {
   /**
    * Asks a server for its figures.
    *
-   * @param {'stats' | 'collect'} command
+   * @param {string} command `stats`, `collect`, or one of its own.
    * @returns {Promise<Report>}
    */
   ask(command) {
     this.send(command);
-    return this.next('stats', 15_000);
+    return this.next('stats', 60_000);
   }
 
   /** Minor page faults since its start, or null where there is no /proc. @returns {number | null} */

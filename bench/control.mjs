@@ -52,16 +52,24 @@ async function collect() {
   }
 }
 
-/** @param {string} command */
-async function answer(command) {
+/**
+ * Commands of one program: each may return further fields of its reply.
+ *
+ * @typedef {Record<string, () => Promise<object | void>>} Commands
+ */
+
+/** @param {string} command @param {Commands} more */
+async function answer(command, more) {
   if (command === 'collect') await collect();
+  const fields = await more[command]?.();
   const { user, system } = process.cpuUsage();
-  report({ event: 'stats', cpu: (user + system) / 1e6, time: performance.now() / 1e3, rss: process.memoryUsage().rss });
+  const { heapUsed: heap, rss } = process.memoryUsage();
+  report({ event: 'stats', cpu: (user + system) / 1e6, time: performance.now() / 1e3, rss, heap, ...fields });
 }
 
-/** Answers commands, and ends this process with its standard input. */
-export function answerCommands() {
+/** Answers commands, and ends this process with its standard input. @param {Commands} [more] */
+export function answerCommands(more = {}) {
   const commands = createInterface({ input: process.stdin });
-  commands.on('line', (command) => void answer(command));
+  commands.on('line', (command) => void answer(command, more));
   commands.on('close', () => process.exit(0));
 }

@@ -22,12 +22,17 @@ import { BASELINES } from './implementations.mjs';
  * @property {(number | null)[]} rounds Value of every round.
  * @property {string[]} failures
  *
- * @typedef {object} ScenarioResult
- * @property {Scenario} scenario
- * @property {Record<string, Figures>} implementations
- *
- * @typedef {{ samples: (Sample | null)[], failures: string[] }} Recording
+ * @typedef {Pick<Scenario, 'better' | 'byCpu' | 'targets'>} Judged The part of a scenario that comparisons need.
  */
+
+/**
+ * @template {Judged} [S=Scenario]
+ * @typedef {object} ScenarioResult
+ * @property {S} scenario
+ * @property {Record<string, Figures>} implementations
+ */
+
+/** @typedef {{ samples: (Sample | null)[], failures: string[] }} Recording */
 
 /** @param {number[]} numbers Not empty. @returns {number} */
 function median(numbers) {
@@ -74,14 +79,15 @@ function ratio(own, baseline, read) {
 /**
  * @param {string} name
  * @param {Map<string, Recording>} records
+ * @param {readonly string[]} baselines
  * @param {(sample: Sample | null | undefined) => number | null} read
  * @returns {Record<string, Spread>}
  */
-function ratiosOf(name, records, read) {
+function ratiosOf(name, records, baselines, read) {
   /** @type {Record<string, Spread>} */
   const ratios = {};
   const own = records.get(name)?.samples ?? [];
-  for (const baseline of BASELINES) {
+  for (const baseline of baselines) {
     const found = baseline === name ? null : ratio(own, records.get(baseline)?.samples ?? [], read);
     if (found) ratios[baseline] = found;
   }
@@ -89,15 +95,17 @@ function ratiosOf(name, records, read) {
 }
 
 /**
- * @param {Scenario} scenario
+ * @template {Judged} S
+ * @param {S} scenario
  * @param {Map<string, Recording>} records By implementation; samples by round, null where a round failed.
- * @returns {ScenarioResult}
+ * @param {readonly string[]} [baselines]
+ * @returns {ScenarioResult<S>}
  */
-export function summarize(scenario, records) {
+export function summarize(scenario, records, baselines = BASELINES) {
   /** @type {Record<string, Figures>} */
   const implementations = {};
   for (const [name, { failures, samples }] of records) {
-    const [ratios, cpuRatios] = [ratiosOf(name, records, valueOf), ratiosOf(name, records, valuePerCpu)];
+    const [ratios, cpuRatios] = [valueOf, valuePerCpu].map((read) => ratiosOf(name, records, baselines, read));
     const rounds = samples.map((sample) => sample?.value ?? null);
     implementations[name] = {
       value: spread(present(rounds)),
@@ -128,7 +136,7 @@ const FILLED = 0.95;
 /**
  * Compares two implementations by their rate, or by CPU time where one of them did not fill its core.
  *
- * @param {ScenarioResult} result
+ * @param {ScenarioResult<Judged>} result
  * @param {string} name
  * @param {string} baseline
  * @returns {Comparison | null} Null if one of them has no figure.

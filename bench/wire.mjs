@@ -15,10 +15,10 @@ const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const acceptOf = (key) => createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 const HANDSHAKE_ACCEPT = acceptOf(HANDSHAKE_KEY);
 
-/** @param {string} extensions What to offer; '' for nothing. @returns {Buffer} */
-function encodeHandshake(extensions) {
+/** @param {string} extensions What to offer; '' for nothing. @param {string} path @returns {Buffer} */
+function encodeHandshake(extensions, path) {
   const lines = [
-    'GET / HTTP/1.1',
+    `GET ${path} HTTP/1.1`,
     `Host: ${HOST}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
@@ -28,7 +28,7 @@ function encodeHandshake(extensions) {
   if (extensions) lines.push(`Sec-WebSocket-Extensions: ${extensions}`);
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
 }
-const PLAIN_HANDSHAKE = encodeHandshake('');
+const PLAIN_HANDSHAKE = encodeHandshake('', '/');
 const MAXIMUM_HEAD = 16 * 1024;
 
 /**
@@ -243,7 +243,7 @@ function checkHandshake(head) {
  * @property {string} extensions What the server agreed on; '' for nothing.
  */
 
-/** @typedef {{ port: number, tls: boolean }} Place */
+/** @typedef {{ port: number, tls: boolean, path?: string }} Place */
 
 /**
  * @param {Place} place
@@ -284,17 +284,19 @@ export function openConnection(place, onOpen, onError, offer = '') {
       const end = head.indexOf('\r\n\r\n');
       if (end < 0 && head.length < MAXIMUM_HEAD) return;
       connection.extensions = checkHandshake(head);
-      if (end + 4 !== head.length) throw new Error('the server spoke before the client');
       connection.onBytes = () => {
         throw new Error('the server sent bytes that nobody asked for');
       };
       onOpen(connection);
+      const rest = Buffer.from(head.slice(end + 4), 'latin1');
+      if (rest.length > 0) connection.onBytes(rest.length, rest);
     },
     extensions: '',
   };
   connection.socket.on('error', onError);
   connection.socket.on('end', () => onError(new Error('the server closed a connection')));
-  connection.socket.write(offer ? encodeHandshake(offer) : PLAIN_HANDSHAKE);
+  const { path = '/' } = place;
+  connection.socket.write(offer || path !== '/' ? encodeHandshake(offer, path) : PLAIN_HANDSHAKE);
 }
 
 /**
