@@ -4,6 +4,7 @@
 // facades that run on any runtime; the rest holds Node.js's modules or other libraries against ours.
 
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from './test/support/patience.ts';
 import { SECOND_TRY } from './test/tools/second-try.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
@@ -51,8 +52,10 @@ export default defineConfig({
     retry: SECOND_TRY,
     // vitest leaves a core to itself otherwise, half of a small machine, and hardly uses it.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    teardownTimeout: 10_000,
+    // Only a test that hangs takes as long: times that a test asserts are its own.
+    testTimeout: 2 * PATIENCE,
+    hookTimeout: 2 * PATIENCE,
+    teardownTimeout: PATIENCE,
+    expect: { poll: { timeout: PATIENCE, interval: 5 } },
   },
 });

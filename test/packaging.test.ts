@@ -161,7 +161,7 @@ describe('a program bundled by', () => {
       const outFile = `bundled-${entry}`;
       writeFileSync(join(folder, entry), program);
       await bundlers[name](entry, outFile);
-      const { stdout, stderr } = spawnSync(process.execPath, [outFile], { cwd: folder, encoding: 'utf8', timeout: 20_000 });
+      const { stdout, stderr } = spawnSync(process.execPath, [outFile], { cwd: folder, encoding: 'utf8', timeout: 90_000 });
       // Of what it printed besides, the line with the error: the others are the bundle.
       expect([stdout, stderr.split('\n').find((line) => line.includes('Error: '))]).toEqual([`${output}\n`, undefined]);
     });
@@ -199,5 +199,5 @@ describe('jsr.json', () => {
     expect(stderr).toContain('src/codec/embedded.ts');
     expect(stderr).toContain('Success');
     expect(status).toBe(0);
-  }, 120_000);
+  });
 });

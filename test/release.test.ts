@@ -52,7 +52,7 @@ beforeAll(() => {
     .trim()
     .split('\n')
     .map((path) => path.replace(/^package\//, ''));
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the package', () => {

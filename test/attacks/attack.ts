@@ -7,6 +7,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { onTestFinished } from 'vitest';
+import { PATIENCE } from '../support/patience.ts';
 import { acceptanceHead, requestHead, until } from '../support/sockets.ts';
 import { startProgram, type Program, type ProgramRuntime } from '../support/programs.ts';
 import type { Order, Report, VictimPlan } from './victim.ts';
@@ -23,8 +24,6 @@ export const ALL_RUNTIMES: typeof RUNTIMES = [['Node.js', 'node'], ...RUNTIMES];
 export type Role = 'server' | 'client';
 
 const PROGRAM = 'test/attacks/victim.ts';
-/** Milliseconds that anything but an attack may take. */
-const PATIENCE = 20_000;
 const MIB = 2 ** 20;
 /** Milliseconds of CPU time in one tick of /proc. */
 const TICK = 1000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -165,7 +164,7 @@ export class Victim {
       sockets.push(socket.resume());
     });
     await inBatches(count, () => this.order({ do: 'connect', url, options: this.#options }));
-    await until('the clients', () => sockets.length === count, PATIENCE);
+    await until('the clients', () => sockets.length === count);
     return sockets;
   }
 

@@ -64,7 +64,7 @@ describe.each(RUNTIMES.flatMap(([name, runtime]) => ROLES.map((role) => ({ name,
         for (const [index, peer] of peers.entries()) if (index % 3 !== 0) peer.write(messages);
         const { closes } = await victim.reports('the end', ({ open }) => open === 0);
         await Promise.all(peers.map(closed));
-        expect(Date.now() - begin).toBeLessThan(15_000);
+        expect(Date.now() - begin).toBeLessThan(25_000);
         expect(closes).toEqual({ 1000: 70, 1006: 140 });
       });
     });
@@ -116,10 +116,10 @@ describe.each(RUNTIMES)('%s: a server', (_, runtime) => {
         for (let index = 0; slow.some((socket) => !socket.destroyed); index++) {
           for (const socket of slow) if (socket.writable) socket.write(head[index % 20]);
           await sleep(50);
-          expect(Date.now() - begin).toBeLessThan(15_000);
+          expect(Date.now() - begin).toBeLessThan(25_000);
         }
         await Promise.all(all.map(closed));
-        expect(Date.now() - begin).toBeLessThan(15_000);
+        expect(Date.now() - begin).toBeLessThan(25_000);
         expect((await victim.report()).open).toBe(0);
         for (const socket of silent) socket.destroy();
       },
@@ -148,7 +148,7 @@ describe.each(RUNTIMES)('%s: a server', (_, runtime) => {
   });
 
   test('answers a flood of one address by handshakeRate and maxConnectionsPerAddress', async () => {
-    const rate = { count: 200, interval: 60_000 };
+    const rate = { count: 200, interval: 240_000 };
     const victim = await Victim.start(runtime, 'server', { handshakeRate: rate, maxConnectionsPerAddress: 50 });
     await victim.endures(
       ['server: 1,000 requests of one address', '`handshakeRate`, `maxConnectionsPerAddress: 50`'],
@@ -193,14 +193,14 @@ describe.each(RUNTIMES)('%s: a server', (_, runtime) => {
         await flooded;
         await victim.order({ do: 'broadcast', count, length: 512 });
         const total = count * length;
-        await until('all messages', () => clients.every((client) => received.get(client) === total), 60_000);
+        await until('all messages', () => clients.every((client) => received.get(client) === total));
         const { errors, closes } = await victim.reports('the drops', ({ open }) => open === fast);
         expect([closes, errors]).toEqual([{ 1006: 50 }, { WS_ERR_TOO_MUCH_BUFFERED_OUTPUT: 50 }]);
         for (const socket of [...clients, ...slow]) socket.destroy();
         await victim.reports('the end', ({ open }) => open === 0);
       },
     );
-  }, 120_000);
+  });
 });
 
 describe.each(RUNTIMES)('%s: a client', (_, runtime) => {

@@ -31,7 +31,7 @@ let lastTopic = 0;
 const newTopic = (): string => `topic.${++lastTopic}`;
 
 async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition, { timeout: 25_000, interval: 5 }).toBeTruthy();
+  await expect.poll(condition).toBeTruthy();
 }
 
 function numbered(name: string, count: number): string[] {

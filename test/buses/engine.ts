@@ -7,6 +7,7 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { PATIENCE } from '../support/patience.ts';
 import { answers, freePort, sleep } from '../support/sockets.ts';
 
 /** A kind of engine. */
@@ -107,7 +108,7 @@ export class Engine {
 
   /** Starts it with the data of before. */
   async restart(): Promise<void> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (const end = Date.now() + PATIENCE; Date.now() < end;) {
       // It may refuse to start while processes of the one that was killed are there.
       if (!this.#isRunning) this.#spawn();
       await sleep(50);

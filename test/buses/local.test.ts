@@ -36,31 +36,27 @@ function from(received: readonly string[], name: string, unsure: readonly string
 }
 
 describe.each(MACHINES)('four workers: $runtime, $workers,', ({ runtime, workers }) => {
-  test(
-    'get every message once and in one order, when one of them is killed, and a new one recovers all',
-    { timeout: 120_000 },
-    async () => {
-      const { published, reports, observed, recovery } = await run<{
-        published: Published[];
-        reports: Report[];
-        observed: string[];
-        recovery: { recovered: boolean; received: string[] };
-      }>(runtime, { workers, scenario: 'worker' });
-      expect(new Set(observed).size).toBe(observed.length);
-      for (const [index, { confirmed, unsure }] of published.entries()) {
-        expect([confirmed.length, unsure]).toEqual([300, []]);
-        expect(from(observed, `${index}`)).toEqual(confirmed);
-      }
-      for (const { received, gaps, errors } of reports) {
-        // From its subscription on, which was before the first message.
-        expect(received).toEqual(observed);
-        expect([gaps, errors]).toEqual([[], []]);
-      }
-      expect(recovery).toEqual({ recovered: true, received: observed });
-    },
-  );
+  test('get every message once and in one order, when one of them is killed, and a new one recovers all', async () => {
+    const { published, reports, observed, recovery } = await run<{
+      published: Published[];
+      reports: Report[];
+      observed: string[];
+      recovery: { recovered: boolean; received: string[] };
+    }>(runtime, { workers, scenario: 'worker' });
+    expect(new Set(observed).size).toBe(observed.length);
+    for (const [index, { confirmed, unsure }] of published.entries()) {
+      expect([confirmed.length, unsure]).toEqual([300, []]);
+      expect(from(observed, `${index}`)).toEqual(confirmed);
+    }
+    for (const { received, gaps, errors } of reports) {
+      // From its subscription on, which was before the first message.
+      expect(received).toEqual(observed);
+      expect([gaps, errors]).toEqual([[], []]);
+    }
+    expect(recovery).toEqual({ recovered: true, received: observed });
+  });
 
-  test('say that there is a gap when the hub is closed, and go on with the next one', { timeout: 120_000 }, async () => {
+  test('say that there is a gap when the hub is closed, and go on with the next one', async () => {
     const { before, between, after, reports } = await run<{
       before: Published[];
       between: Published;

@@ -12,7 +12,7 @@ async function subscribe({ topics }: Process, name: string, count: number): Prom
 }
 
 async function counts({ topics }: Process, name: string, expected: number): Promise<void> {
-  await expect.poll(async () => (await topics.presence(name)).count, { timeout: 25_000, interval: 20 }).toBe(expected);
+  await expect.poll(async () => (await topics.presence(name)).count).toBe(expected);
 }
 
 const LONG = { presence: { ttl: 600_000 } };
@@ -73,10 +73,8 @@ export function testPresence({ kind, engine, start }: Context): void {
     await subscribe(one, 'again', 2);
     await counts(two, 'again', 2);
     await engine().kill();
-    await expect.poll(() => one.errors.length > 0 && two.errors.length > 0, { timeout: 25_000 }).toBe(true);
+    await expect.poll(() => one.errors.length > 0 && two.errors.length > 0).toBe(true);
     await engine().restart();
-    await expect
-      .poll(() => two.topics.presence('again').catch(() => undefined), { timeout: 25_000 })
-      .toMatchObject({ count: 2 });
+    await expect.poll(() => two.topics.presence('again').catch(() => undefined)).toMatchObject({ count: 2 });
   });
 }

@@ -72,7 +72,7 @@ class Subscriber {
     this.ws = new ReconnectingWebSocket(() => urls[turn++ % urls.length], {
       protocols: TOPICS_PROTOCOL,
       backoff: { initial: 20, maximum: 200, resetAfter: 0 },
-      connectTimeout: 5000,
+      connectTimeout: 30_000,
     });
     this.topics = new TopicClient(this.ws);
     this.ready =
@@ -150,7 +150,7 @@ test.each(NAMES)(
     expect(all.length).toBeGreaterThan(100);
     const last = new Set(confirmed.map((own) => own.at(-1)!));
     const isComplete = ({ received }: Subscriber): boolean => [...last].every((text) => received.includes(text));
-    await expect.poll(() => subscribers.every(isComplete), { timeout: 30_000, interval: 50 }).toBe(true);
+    await expect.poll(() => subscribers.every(isComplete)).toBe(true);
 
     // One order for all of them.
     const [{ received: order }] = subscribers;
@@ -185,7 +185,7 @@ test.each(NAMES.filter((name) => (KINDS[name] as BusKind).presence))(
             ),
           ),
         );
-      await expect.poll(ask, { timeout: 30_000, interval: 50 }).toEqual(alive.map(() => expected));
+      await expect.poll(ask).toEqual(alive.map(() => expected));
     };
     await counts(12, [0, 1, 2, 3]);
     const presences = await Promise.all(clients.map(([{ topics }]) => topics.presence('room')));

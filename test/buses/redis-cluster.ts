@@ -1,6 +1,7 @@
 // Three nodes of Redis that are a cluster, without replicas.
 
 import { connect } from 'node:net';
+import { PATIENCE } from '../support/patience.ts';
 import { freePort, sleep } from '../support/sockets.ts';
 import { Engine, REDIS, type RunningEngine } from './engine.ts';
 
@@ -63,7 +64,7 @@ export class RedisCluster implements RunningEngine {
   /** Fulfilled once all nodes serve. */
   async ready(): Promise<void> {
     for (const { port } of this.nodes) {
-      for (let tries = 0; tries < 1200; tries++) {
+      for (const end = Date.now() + PATIENCE; Date.now() < end;) {
         const info = await ask(port, 'CLUSTER INFO').catch(() => '');
         if (info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${NODES}`)) break;
         await sleep(25);

@@ -43,7 +43,7 @@ describe.each([KINDS.redis, KINDS.ioredis])('scripts on $name', ({ engine: kind,
       if (number === 50) await admin.sendCommand(['SCRIPT', 'FLUSH']);
       await topics.publish('t', `${number}`);
     }
-    await expect.poll(() => socket.received, { timeout: 20_000 }).toEqual(expected);
+    await expect.poll(() => socket.received).toEqual(expected);
     const stats = String(await admin.sendCommand(['INFO', 'commandstats']));
     const calls = (command: string): number => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1]);
     expect([calls('eval'), calls('evalsha')]).toEqual([1, 100]);

@@ -31,7 +31,7 @@ server.on('connection', (ws) => topics.serve(ws, { authorize: () => true }));
 server.on('listening', () => console.log(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`));
 
 createInterface({ input: process.stdin }).on('line', () => {
-  void server.shutdown({ timeout: 5000, spread: 200 }).then(async (result) => {
+  void server.shutdown({ timeout: 30_000, spread: 200 }).then(async (result) => {
     await topics.close();
     console.log(JSON.stringify(result));
     process.exit();

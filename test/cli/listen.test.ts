@@ -116,7 +116,7 @@ describe('wasock listen', () => {
     expect(await a.next()).toBe('$(TOUCH HACKED)');
     a.ws.close();
     await a.closed;
-    await expect.poll(() => readFileSync(join(folder, 'over'), 'utf8'), { timeout: 20_000 }).toBe('over\n');
+    await expect.poll(() => readFileSync(join(folder, 'over'), 'utf8')).toBe('over\n');
   });
 
   test.each([
@@ -150,7 +150,7 @@ describe('wasock listen', () => {
         return false;
       }
     };
-    await expect.poll(isAlive, { timeout: 20_000 }).toBe(false);
+    await expect.poll(isAlive).toBe(false);
   });
 
   test('serves TLS, subprotocols, compression; refuses other paths, origins and connections', async () => {

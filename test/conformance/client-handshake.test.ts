@@ -1,7 +1,7 @@
 // RFC 6455 sections 3, 4.1, 4.3, 4.4 and 9.1: the client's opening handshake, answered as text over a bare socket.
 
 import { Buffer } from 'node:buffer';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, type ClientOptions } from '../../adapters/node/index.ts';
@@ -19,6 +19,7 @@ import {
   type Head,
   type Pace,
 } from '../support/raw-peer.ts';
+import { freePort } from '../support/sockets.ts';
 import { sleep } from '../support/sleep.ts';
 
 interface Attempt {
@@ -319,11 +320,7 @@ test('4.1-x client gives up on an answer that does not come', async () => {
 });
 
 test('4.1-d client fails when nobody listens', async () => {
-  const closed = createServer();
-  await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
-  const free = (closed.address() as AddressInfo).port;
-  await new Promise((resolve) => closed.close(resolve));
-  const log = new Log(new WebSocket(`ws://127.0.0.1:${free}/`));
+  const log = new Log(new WebSocket(`ws://127.0.0.1:${await freePort()}/`));
   expect((await log.end()).code).toBe(1006);
   expect(log.errors).toHaveLength(1);
   expect(log.errors[0].code).toBe('ECONNREFUSED');

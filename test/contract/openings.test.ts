@@ -60,7 +60,7 @@ async function observe(count: number, create: (log: string[]) => Client): Promis
     client.on('open', () => log.push('open'));
     client.on('error', ({ name, message }) => log.push(`${name}: ${message} (${client.readyState})`));
     client.on('close', (code) => log.push(`close ${code} (${client.readyState})`));
-    await expect.poll(() => log.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => log.length).toBeGreaterThanOrEqual(count);
     return { log, client };
   } finally {
     process.removeAllListeners('uncaughtException');

@@ -95,7 +95,7 @@ async function converse(client: Client): Promise<void> {
     ws.addEventListener('error', ({ error }: { error: Error }) => reject(error));
     ws.addEventListener('close', ({ code }: { code: number }) => resolve(code));
   });
-  expect(await within('the conversation', closed, 30_000)).toBe(1000);
+  expect(await within('the conversation', closed)).toBe(1000);
   expect(got[0]).toBe('hällo');
   expect(Buffer.from(got[1] as ArrayBuffer).equals(LONG)).toBe(true);
 }
@@ -109,7 +109,7 @@ async function failureOf(client: Client): Promise<Error & { code?: string; proxy
     ws.addEventListener('error', ({ error }: { error: Error }) => errors.push(error));
     ws.addEventListener('close', ({ code }: { code: number }) => resolve(code));
   });
-  expect(await within('the failure', closed, 30_000)).toBe(1006);
+  expect(await within('the failure', closed)).toBe(1006);
   expect(errors).toHaveLength(1);
   return errors[0];
 }
@@ -179,7 +179,7 @@ describe.each(FACES)('%s client', (_face, connect) => {
       client.addEventListener('error', () => {});
       client.addEventListener('close', (event: { code: number }) => resolve(event.code));
     });
-    expect(await within('the end', code, 30_000)).toBe(1006);
+    expect(await within('the end', code)).toBe(1006);
   });
 
   test('does not trust an unknown certificate of the server behind the proxy', async () => {
@@ -532,7 +532,7 @@ describe('ws-style client', () => {
       setTimeout(() => ws.resume(), 20);
     });
     for (let count = 0; count < 4; count++) ws.send(message);
-    await until('all messages', () => received === 32_000_000, 30_000);
+    await until('all messages', () => received === 32_000_000);
     ws.close();
     await once(ws, 'close');
   });

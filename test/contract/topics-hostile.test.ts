@@ -55,7 +55,7 @@ async function serve(
 }
 
 async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBeTruthy();
+  await expect.poll(condition).toBeTruthy();
 }
 
 /** Fails the test that runs if a promise is rejected that nothing handles. */

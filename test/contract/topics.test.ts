@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBeTruthy();
+  await expect.poll(condition).toBeTruthy();
 }
 
 /** A connection: the server's socket, and the messages that its client got. */

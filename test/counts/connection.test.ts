@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import type { SessionSink, Transport } from '../../src/platform.ts';
 
@@ -64,7 +64,7 @@ async function open(count: number): Promise<ServerSocket[]> {
     client.write(`${HEAD}\r\n\r\n`);
     await once(client, 'data');
   }
-  await vi.waitFor(() => expect(accepted).toHaveLength(count));
+  await expect.poll(() => accepted).toHaveLength(count);
   return accepted;
 }
 

@@ -97,27 +97,23 @@ test.each([
   ['node-24', ['--inspect=127.0.0.1:0', '--experimental-network-inspection']],
   ['node-26', ['--inspect=127.0.0.1:0', '--experimental-network-inspection']],
   ['deno', ['--inspect=127.0.0.1:0']],
-] as const)(
-  'on %s DevTools is told of each client, from its constructor to its end',
-  { timeout: 60_000 },
-  async (runtime, flags) => {
-    const server = await startServer();
-    const [program, url] = await start(runtime, [...flags], false);
-    const devTools = await attach(url);
-    const ids: string[] = [];
-    for (const kind of KINDS) {
-      expect(await visit(program, kind, server)).toEqual([]);
-      const events = await devTools.take(3);
-      expectVisit(events, server);
-      // The line of the program that has made the client.
-      expect(JSON.stringify(events[0].params.initiator)).toContain('program.mjs');
-      ids.push(events[0].params.requestId);
-    }
-    expect(new Set(ids).size).toBe(KINDS.length);
-  },
-);
+] as const)('on %s DevTools is told of each client, from its constructor to its end', async (runtime, flags) => {
+  const server = await startServer();
+  const [program, url] = await start(runtime, [...flags], false);
+  const devTools = await attach(url);
+  const ids: string[] = [];
+  for (const kind of KINDS) {
+    expect(await visit(program, kind, server)).toEqual([]);
+    const events = await devTools.take(3);
+    expectVisit(events, server);
+    // The line of the program that has made the client.
+    expect(JSON.stringify(events[0].params.initiator)).toContain('program.mjs');
+    ids.push(events[0].params.requestId);
+  }
+  expect(new Set(ids).size).toBe(KINDS.length);
+});
 
-test('an event has the properties that those of the own WebSocket of Node.js have', { timeout: 60_000 }, async () => {
+test('an event has the properties that those of the own WebSocket of Node.js have', async () => {
   const server = await startServer();
   const [program] = await start('node-26', ['--experimental-network-inspection'], true);
   const model = await visit(program, 'native', server);
@@ -126,7 +122,7 @@ test('an event has the properties that those of the own WebSocket of Node.js hav
   for (const kind of KINDS) expect(shape(await visit(program, kind, server))).toEqual(shape(model));
 });
 
-test('a session within the process is told of handshakes that fail', { timeout: 60_000 }, async () => {
+test('a session within the process is told of handshakes that fail', async () => {
   const [program] = await start('node-24', ['--experimental-network-inspection'], true);
   const refusing = createServer((_request, response) => response.writeHead(503, 'Too busy', { 'Retry-After': '7' }).end());
   refusing.listen(0, '127.0.0.1');
@@ -149,7 +145,7 @@ test.each([
   ['node-24', ['--experimental-network-inspection']],
   ['node-26', ['--permission', '--allow-fs-read=*', '--allow-net']],
   ['bun', []],
-] as const)('on %s clients work with %j where nothing is to be told', { timeout: 60_000 }, async (runtime, flags) => {
+] as const)('on %s clients work with %j where nothing is to be told', async (runtime, flags) => {
   const server = await startServer();
   const [program, url] = await start(runtime, [...flags], false);
   expect(url).toBe('no inspector');

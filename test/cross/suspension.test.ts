@@ -11,9 +11,9 @@ import type { Command, Report } from './puppet.ts';
 
 const RUNTIMES: readonly ProgramRuntime[] = ['node', 'deno', 'bun'];
 /** Of the process that is stopped. A Ping is always under way. */
-const HEARTBEAT = { interval: 150, timeout: 600 };
+const HEARTBEAT = { interval: 450, timeout: 1800 };
 /** Milliseconds of stops, which meet the heartbeat at different times. */
-const STOPS = [100, 900, 1030, 1060, 1090, 1120, 1500];
+const STOPS = [300, 2700, 3090, 3180, 3270, 3360, 4500];
 
 /** Registers what a test has to do at its end. The tests wait most of their time, so they run at the same time. */
 type AtEnd = TestContext['onTestFinished'];
@@ -95,7 +95,7 @@ describe.each(RUNTIMES)('a server on %s', (runtime) => {
     await puppet.next('open');
     for (const milliseconds of STOPS) {
       await puppet.pause(milliseconds);
-      await sleep(170);
+      await sleep(510);
     }
     client.send('still here');
     expect((await puppet.next('message')).text).toBe('still here');
@@ -118,7 +118,7 @@ describe.each(RUNTIMES)('a server on %s', (runtime) => {
   test.concurrent(
     'that is stopped longer than closeTimeout takes the answer to its Close frame',
     async ({ onTestFinished }) => {
-      const { puppet, url } = await start(onTestFinished, { closeTimeout: 800 });
+      const { puppet, url } = await start(onTestFinished, { closeTimeout: 3000 });
       const client = await connect(onTestFinished, url);
       await puppet.next('open');
       const stopped = once(client, 'close');
@@ -127,7 +127,7 @@ describe.each(RUNTIMES)('a server on %s', (runtime) => {
       await puppet.do({ do: 'close', code: 4000 });
       puppet.stop();
       client.resume();
-      await sleep(1600);
+      await sleep(5000);
       puppet.goOn();
       expect((await puppet.next('close')).code).toBe(4000);
       expect((await stopped)[0]).toBe(4000);
@@ -144,10 +144,10 @@ describe.each(RUNTIMES)('a server on %s', (runtime) => {
         await connect(onTestFinished, url),
       ];
       for (const client of clients) client.pause();
-      await puppet.do({ do: 'shutdown', options: { timeout: 800 } });
+      await puppet.do({ do: 'shutdown', options: { timeout: 3000 } });
       puppet.stop();
       for (const client of clients) client.resume();
-      await sleep(1600);
+      await sleep(5000);
       puppet.goOn();
       expect((await puppet.next('shutdown')).result).toEqual({ closed: 3, terminated: 0, unsentMessages: 0 });
     },
@@ -161,7 +161,7 @@ describe.each(RUNTIMES)('a client on %s', (runtime) => {
     await puppet.next('open');
     for (const milliseconds of STOPS) {
       await puppet.pause(milliseconds);
-      await sleep(170);
+      await sleep(510);
     }
     await puppet.do({ do: 'send', text: 'still here' });
     expect((await puppet.next('message')).text).toBe('still here');
@@ -188,14 +188,14 @@ describe.each(RUNTIMES)('a client on %s', (runtime) => {
     async ({ onTestFinished }) => {
       const { server, url } = await serve(onTestFinished, {});
       const accepted = once(server, 'connection') as Promise<[WebSocket]>;
-      const puppet = await Puppet.start(onTestFinished, runtime, { url, options: { closeTimeout: 800 } });
+      const puppet = await Puppet.start(onTestFinished, runtime, { url, options: { closeTimeout: 3000 } });
       await puppet.next('open');
       const [ws] = await accepted;
       ws.pause();
       await puppet.do({ do: 'close', code: 4000 });
       puppet.stop();
       ws.resume();
-      await sleep(1600);
+      await sleep(5000);
       puppet.goOn();
       expect((await puppet.next('close')).code).toBe(4000);
     },
@@ -207,11 +207,11 @@ describe.each(RUNTIMES)('a client on %s', (runtime) => {
     const { url } = await serve(onTestFinished, {
       verifyClient: (_info: unknown, decide: (isAllowed: boolean) => void) => hooks.emit('asked', decide),
     });
-    const puppet = await Puppet.start(onTestFinished, runtime, { url, options: { handshakeTimeout: 800 } });
+    const puppet = await Puppet.start(onTestFinished, runtime, { url, options: { handshakeTimeout: 3000 } });
     const [answer] = await asked;
     puppet.stop();
     answer(true);
-    await sleep(1600);
+    await sleep(5000);
     puppet.goOn();
     await puppet.next('open');
     expect(puppet.others).toEqual([]);

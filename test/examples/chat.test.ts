@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { sleep } from '../support/sleep.ts';
+import { freePort, sleep } from '../support/sockets.ts';
 
 const SERVER = fileURLToPath(new URL('../../examples/chat/server.mjs', import.meta.url));
 const CLIENT = fileURLToPath(new URL('../../examples/chat/client.mjs', import.meta.url));
@@ -301,11 +301,7 @@ test('server serves the page with strict headers, and nothing else', async () =>
 });
 
 test('client says in one line that nobody listens and exits with 1', async () => {
-  const holder = createServer().listen(0, '127.0.0.1');
-  await once(holder, 'listening');
-  const { port } = holder.address() as AddressInfo;
-  await new Promise((resolve) => holder.close(resolve));
-  const client = new Run(CLIENT, [`ws://127.0.0.1:${port}`]);
+  const client = new Run(CLIENT, [`ws://127.0.0.1:${await freePort()}`]);
   expect(await client.exitCode()).toBe(1);
   expect(client.output).toMatch(/^ {2}client: .*ECONNREFUSED.*\n$/);
 });

@@ -16,7 +16,7 @@ describe('Prometheus', () => {
     const closed = closing(ws);
     ws.close(3000);
     await closed;
-    await expect.poll(read, { timeout: 20_000 }).toContain('wasock_connections_open 0');
+    await expect.poll(read).toContain('wasock_connections_open 0');
     const lines = await read();
     expect(lines).toEqual(
       expect.arrayContaining([

@@ -51,5 +51,5 @@ describe.runIf(hasChromium)('page in Chromium', () => {
     } finally {
       await browser.close();
     }
-  }, 120_000);
+  });
 });

@@ -157,7 +157,12 @@ describe('jest', () => {
     await new Promise((resolve) => server.on('listening', resolve));
     try {
       const folder = project({ files: { 'it.test.js': testFile } });
-      const config = { rootDir: folder, testEnvironment: require.resolve(`jest-environment-${environment}`), ...options };
+      const config = {
+        rootDir: folder,
+        testEnvironment: require.resolve(`jest-environment-${environment}`),
+        testTimeout: 120_000,
+        ...options,
+      };
       const jest = join(HERE, 'node_modules/jest/bin/jest.js');
       await run(folder, process.execPath, [jest, '--ci', '--config', JSON.stringify(config)], {
         URL_OF_SERVER: `ws://127.0.0.1:${server.address().port}/`,

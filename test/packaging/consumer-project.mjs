@@ -46,7 +46,7 @@ export function run(cwd, command, args, env = {}) {
       cwd,
       env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 100_000,
+      timeout: 240_000,
       killSignal: 'SIGKILL',
     });
     let stdout = '';

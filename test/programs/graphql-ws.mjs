@@ -45,12 +45,12 @@ const disposable = useServer(
   {
     schema,
     roots,
-    connectionInitWaitTimeout: 100,
+    connectionInitWaitTimeout: 2000,
     onConnect: ({ connectionParams }) => connectionParams?.token !== 'wrong',
     onClose: (_context, code, reason) => closes.push([code, reason]),
   },
   wss,
-  20,
+  300,
 );
 
 function clientOf(options = {}) {
@@ -139,7 +139,7 @@ async function refuses() {
 }
 
 async function survivesPings() {
-  // The server pings every 20 ms and terminates who does not answer within as much.
+  // The server pings every 300 ms and terminates who does not answer within as much.
   const quiet = new WebSocket(address, 'graphql-transport-ws');
   let pings = 0;
   quiet.on('ping', () => pings++);

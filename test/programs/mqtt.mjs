@@ -33,7 +33,7 @@ wss.on('connection', (ws, request) => {
 });
 
 async function open(options = {}) {
-  const client = mqtt.connect(`ws://${host}/mqtt`, { reconnectPeriod: 20, connectTimeout: 5000, ...options });
+  const client = mqtt.connect(`ws://${host}/mqtt`, { reconnectPeriod: 20, connectTimeout: 30_000, ...options });
   await next(client, 'connect');
   return client;
 }

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds that anything awaited here may take. */
-const PATIENCE = 8000;
+const PATIENCE = 40_000;
 /** Name of the package that run.mjs has put in the place of ws. */
 const EXPECTED = process.env.WS_PACKAGE ?? 'ws';
 

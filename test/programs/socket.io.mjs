@@ -42,17 +42,17 @@ async function exchangesEvents(socket, client) {
   socket.on('echo', (...values) => values.pop()(...values));
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_value, index) => index % 251));
   const long = 'é🙂 text '.repeat(20_000);
-  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { long, list: [1, null, true] }), {
+  assert.deepEqual(await client.timeout(30_000).emitWithAck('echo', { long, list: [1, null, true] }), {
     long,
     list: [1, null, true],
   });
-  assert.deepEqual(await client.timeout(5000).emitWithAck('echo', { deep: [bytes, new Uint8Array([1, 2])] }), {
+  assert.deepEqual(await client.timeout(30_000).emitWithAck('echo', { deep: [bytes, new Uint8Array([1, 2])] }), {
     deep: [bytes, Buffer.from([1, 2])],
   });
-  assert.equal(await client.timeout(5000).emitWithAck('echo', ''), '');
+  assert.equal(await client.timeout(30_000).emitWithAck('echo', ''), '');
 
   client.on('add', (one, two, answer) => answer(one + two));
-  assert.equal(await socket.timeout(5000).emitWithAck('add', 2, 3), 5);
+  assert.equal(await socket.timeout(30_000).emitWithAck('add', 2, 3), 5);
   await assert.rejects(socket.timeout(50).emitWithAck('nobody answers'), /timed out/);
 
   const seen = [];
@@ -80,7 +80,7 @@ async function broadcastsToRooms() {
   ]);
   members[0][1].on('ask', (answer) => answer(1));
   members[1][1].on('ask', (answer) => answer(2));
-  assert.deepEqual((await io.to('room').timeout(5000).emitWithAck('ask')).sort(), [1, 2]);
+  assert.deepEqual((await io.to('room').timeout(30_000).emitWithAck('ask')).sort(), [1, 2]);
   io.in('room').disconnectSockets(true);
   await until('members gone', async () => (await io.in('room').fetchSockets()).length === 0);
 }
@@ -161,7 +161,7 @@ async function run(perMessageDeflate) {
     perMessageDeflate,
     pingInterval: 50,
     cookie: { name: 'io', path: '/' },
-    connectionStateRecovery: { maxDisconnectionDuration: 5000 },
+    connectionStateRecovery: { maxDisconnectionDuration: 30_000 },
     allowRequest: (request, answer) => answer(null, !request.url.includes('refuse=1')),
   });
   const [socket, client] = await pair('/', { auth: { token: 'secret' }, extraHeaders: { 'x-sent': 'by the client' } });

@@ -45,7 +45,7 @@ const handler = applyWSSHandler({
   wss,
   router,
   createContext: ({ info, req }) => ({ token: info.connectionParams?.token, address: req.socket.remoteAddress }),
-  keepAlive: { enabled: true, pingMs: 20, pongWaitMs: 2000 },
+  keepAlive: { enabled: true, pingMs: 20, pongWaitMs: 20_000 },
 });
 const url = `ws://127.0.0.1:${wss.address().port}`;
 
@@ -56,7 +56,7 @@ const connection = createWSClient({
   WebSocket,
   connectionParams: { token: 'token' },
   retryDelayMs: () => 10,
-  keepAlive: { enabled: true, intervalMs: 20, pongTimeoutMs: 2000 },
+  keepAlive: { enabled: true, intervalMs: 20, pongTimeoutMs: 20_000 },
   onOpen: () => opens++,
   onClose: (cause) => closes.push(cause?.code),
 });

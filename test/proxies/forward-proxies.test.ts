@@ -76,7 +76,7 @@ async function observe(
   plans: readonly object[],
   variables?: Readonly<Record<string, string>>,
 ): Promise<unknown[][]> {
-  const options = { cwd: folder, env: environment(variables), timeout: 60_000 };
+  const options = { cwd: folder, env: environment(variables), timeout: 90_000 };
   const { stdout } = await run(binary, [...args, 'client.program.mjs', JSON.stringify(plans)], options);
   return JSON.parse(stdout) as unknown[][];
 }

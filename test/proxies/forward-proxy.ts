@@ -6,6 +6,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificate, key } from '../support/certificates.ts';
+import { PATIENCE } from '../support/patience.ts';
 import { answers, freePort, sleep } from '../support/sockets.ts';
 
 export type ForwardProxyName = 'squid' | 'tinyproxy' | 'microsocks';
@@ -108,7 +109,7 @@ export class RealForwardProxy {
     for (const stream of [process_.stdout, process_.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
     process_.on('error', (error) => (text += error.message));
     const proxy = new RealForwardProxy(kind, place, process_);
-    for (let wait = 0; wait < 400; wait++) {
+    for (const end = Date.now() + PATIENCE; Date.now() < end;) {
       if ((await answers(place.port)) && (!kind.hasTls || (await answers(place.tlsPort)))) return proxy;
       if (process_.pid === undefined) throw new Error(`${command} is missing: apt-get install ${name}`);
       if (process_.exitCode !== null) break;

@@ -9,14 +9,14 @@ import { WebSocket, WebSocketServer } from '../../adapters/node/index.ts';
 import { certificate } from '../support/certificates.ts';
 import { pattern } from '../support/frames.ts';
 import { ReverseProxy, type ProxyName } from './reverse-proxy.ts';
-import { sleep } from '../support/sleep.ts';
+import { sleep, until } from '../support/sockets.ts';
 
 const CLIENTS = [
   ['our client', WebSocket],
   ['the client of ws', RealWebSocket as unknown as typeof WebSocket],
 ] as const;
 /** Seconds after which a proxy cuts an idle connection, where it does. */
-const IDLE = 1;
+const IDLE = 3;
 
 describe.each<ProxyName>(['nginx', 'haproxy', 'caddy'])('behind %s', (name) => {
   let server: Server;
@@ -112,7 +112,8 @@ describe.each<ProxyName>(['nginx', 'haproxy', 'caddy'])('behind %s', (name) => {
     const kept = await open(WebSocket, proxy.url, { heartbeat: { interval: 200, timeout: 5000 } });
     const codes: number[] = [];
     idle.client.on('close', (code) => codes.push(code));
-    await sleep(IDLE * 3000);
+    await sleep(IDLE * 1500);
+    if (proxy.cutsIdle) await until('the cut', () => codes.length > 0);
     expect(codes).toEqual(proxy.cutsIdle ? [1006] : []);
     expect(kept.client.readyState).toBe(WebSocket.OPEN);
     kept.client.send('still here');

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificate, key } from '../support/certificates.ts';
 import { ROOT } from '../support/mini-runner/bundle.ts';
+import { PATIENCE } from '../support/patience.ts';
 import { answers, freePort, sleep } from '../support/sockets.ts';
 
 export type ProxyName = 'nginx' | 'haproxy' | 'caddy';
@@ -89,7 +90,7 @@ export class ReverseProxy {
     process_.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
     process_.on('error', (error) => (text += error.message));
     this.#processes.push(process_);
-    for (let wait = 0; wait < 200; wait++) {
+    for (const end = Date.now() + PATIENCE; Date.now() < end;) {
       if (await answers(port)) return;
       if (process_.pid === undefined) throw new Error(`${command} is missing: apt-get install ${this.#kind.install}`);
       if (process_.exitCode !== null) throw new Error(`${command} has ended: ${text}`);

@@ -2,9 +2,17 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE } from '../support/patience.ts';
 import { SECOND_TRY } from '../tools/second-try.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  test: { include: ['*.test.ts'], pool: 'forks', retry: SECOND_TRY, testTimeout: 30_000, hookTimeout: 30_000 },
+  test: {
+    include: ['*.test.ts'],
+    pool: 'forks',
+    retry: SECOND_TRY,
+    testTimeout: 2 * PATIENCE,
+    hookTimeout: 2 * PATIENCE,
+    expect: { poll: { timeout: PATIENCE, interval: 5 } },
+  },
 });

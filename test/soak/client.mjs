@@ -4,7 +4,7 @@
 import { hash, randomOf } from './messages.mjs';
 import { clients } from './clients.mjs';
 import { fail, measure, report, takeCommands } from './process.mjs';
-import { Speaker } from './speaker.mjs';
+import { CALLBACK_TIME, Speaker } from './speaker.mjs';
 
 const { seed, name, slots, urls } = JSON.parse(process.argv[2]);
 const random = randomOf(hash(seed, name));
@@ -81,7 +81,7 @@ class Slot {
         this.speaker = null;
         this.#openAt = performance.now() + random() * 200;
         const over = speaker;
-        setTimeout(() => over.checkCallbacks(), 1000);
+        setTimeout(() => over.checkCallbacks(), CALLBACK_TIME);
       },
     });
   }

@@ -11,6 +11,7 @@ import { launch, missingRuntime, titleOf, versionOf } from '../../bench/runtimes
 import { after, Child } from './child.mjs';
 import { Ledger } from './ledger.mjs';
 import { compare, print } from './measurements.mjs';
+import { CALLBACK_TIME } from './speaker.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -89,8 +90,7 @@ async function work(servers, clients, milliseconds) {
   await askAll(servers.values(), 'hush');
   await askAll(clients.values(), 'stop');
   await settle([...servers.values(), ...clients.values()]);
-  // Callbacks are checked a second after the end of their connection.
-  await sleep(1500);
+  await sleep(CALLBACK_TIME + 2000);
 }
 
 async function measureAll(children) {
@@ -101,7 +101,7 @@ async function measureAll(children) {
 /** Shuts a server down. Its process has to end by itself. */
 async function stop(name, server) {
   await server.ask('shutdown');
-  const code = await Promise.race([server.ended, after(10_000, `the process of the ${name} does not end`)]);
+  const code = await Promise.race([server.ended, after(60_000, `the process of the ${name} does not end`)]);
   if (code !== 0) failures.push(`${name} ended with ${code}`);
 }
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { broadcast, WebSocketServer } from 'wasock';
 import { broadcastOf, hash, randomOf } from './messages.mjs';
 import { fail, measure, report, takeCommands } from './process.mjs';
-import { CLOSE_TIMEOUT, Speaker } from './speaker.mjs';
+import { CALLBACK_TIME, CLOSE_TIMEOUT, Speaker } from './speaker.mjs';
 
 const { seed } = JSON.parse(process.argv[2]);
 const random = randomOf(hash(seed, 'server'));
@@ -81,7 +81,7 @@ function accept(name, ws, request) {
     speakers.delete(ws);
     messages += speaker.sent + speaker.received + speaker.broadcasts;
     bytes += speaker.bytes;
-    setTimeout(() => speaker.checkCallbacks(), 1000);
+    setTimeout(() => speaker.checkCallbacks(), CALLBACK_TIME);
   });
 }
 

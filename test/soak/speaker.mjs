@@ -7,6 +7,8 @@ const MOST_BUFFERED = 1 << 20;
 
 /** Milliseconds that a closing handshake may take. The clients of ws inflate slowly on a busy machine, and all they have received comes first. */
 export const CLOSE_TIMEOUT = 120_000;
+/** Milliseconds after the end of a connection in which the callbacks of its messages are called. */
+export const CALLBACK_TIME = 3000;
 
 /**
  * What an end uses of its WebSocket. `fragments` and `callback` are for ws-style ones.

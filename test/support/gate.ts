@@ -89,7 +89,7 @@ export function describeGate(name: string, subject: GateSubject): void {
       const second = dial(port);
       expect(await outcome(second)).toBe('101');
       await until('both', () => gate.connections === 2);
-      const result = await gate.shutdown({ timeout: 400, spread: 200 });
+      const result = await gate.shutdown({ timeout: 1500, spread: 200 });
       expect(result.closed + result.terminated).toBe(2);
       if (subject.closesAtOnce !== true) expect(result.terminated).toBe(1);
       socket.destroy();

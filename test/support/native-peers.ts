@@ -57,7 +57,7 @@ export function describeNativePeers(name: string, serve: (heard: Heard) => numbe
     test('that says nothing any more is lost, which is no error', async () => {
       const heard: Heard = [];
       const peer = await connectRaw(serve(heard));
-      await until('the end', () => heard.includes('close'), 25_000);
+      await until('the end', () => heard.includes('close'));
       expect(heard).toEqual(['open', 'close', 1006, '']);
       await until('the end of TCP', () => peer.hasEnded || peer.hasClosed);
     });

@@ -6,13 +6,12 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { setImmediate as nextTurn, setTimeout as timer } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { concat, frame, hex, type FrameOptions } from './frames.ts';
+import { PATIENCE } from './patience.ts';
 
 /** The key and accept value of RFC 6455 section 1.3. */
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 export const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
-/** How long anything on loopback may take. */
-const PATIENCE = 15_000;
 /** The masking key of RFC 6455 section 5.7, for frames that a raw client sends. */
 const MASKING_KEY = hex('37 fa 21 3d');
 

@@ -6,6 +6,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import type * as NodeReconnecting from '../../adapters/node/reconnecting.ts';
+import { freePort } from './sockets.ts';
 
 type Client = NodeReconnecting.ReconnectingWebSocket;
 type Options = NodeReconnecting.ReconnectingOptions;
@@ -30,6 +31,8 @@ class Service {
   #server: NodeWs.WebSocketServer | undefined;
 
   async start(): Promise<this> {
+    // A port of its own while it is away, too.
+    this.port ||= await freePort();
     const server = new classes.WebSocketServer({ port: this.port, host: '127.0.0.1', handleProtocols: ([first]) => first });
     this.#server = server;
     server.on('connection', (ws) => {
@@ -40,7 +43,6 @@ class Service {
       });
     });
     await once(server, 'listening');
-    this.port = (server.address() as AddressInfo).port;
     return this;
   }
 
@@ -115,7 +117,7 @@ function describeEvent(ws: Client, event: Event): string {
 }
 
 async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBeTruthy();
+  await expect.poll(condition).toBeTruthy();
 }
 
 /** Declares the tests. */
@@ -271,7 +273,7 @@ export function describeReconnecting(given: Classes): void {
 
     test('ends at `connectTimeout`, and so does a URL that never comes', async () => {
       const { url, requests } = await serveRaw(() => {});
-      const silent = connect(url, { connectTimeout: 50, maxRetries: 1 });
+      const silent = connect(url, { connectTimeout: 1000, maxRetries: 1 });
       const endless = connect(() => new Promise(() => {}), { connectTimeout: 50, maxRetries: 0 });
       await happens(() => silent.ws.readyState === 3 && endless.ws.readyState === 3);
       expect(silent.log).toEqual(['error', 'close 1006 true (0)', 'error', 'close 1006 false (3)']);
@@ -453,7 +455,7 @@ export function describeReconnecting(given: Classes): void {
   describe('a heartbeat', () => {
     test('by messages keeps a server that replies, and gives up one that is silent', async () => {
       const service = await serve();
-      const { ws, log } = connect(service.url, { heartbeat: { interval: 20, timeout: 200, message: () => 'hb' } });
+      const { ws, log } = connect(service.url, { heartbeat: { interval: 20, timeout: 1500, message: () => 'hb' } });
       await happens(() => service.peers.length === 1);
       const [peer] = service.peers;
       const reply = (): void => peer.send('still here');

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { PATIENCE } from './patience.ts';
 
 export { sleep } from './sleep.ts';
 
@@ -30,13 +31,23 @@ export async function listen(server: Server, host: string = '127.0.0.1'): Promis
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of 127.0.0.1 that nothing listens on, at the moment. */
+/**
+ * A port of 127.0.0.1 that nothing listens on. It lies below those that systems give to port 0 and to clients (Linux: from 32768), so no
+ * other test gets it by chance, and a client that connects to it again and again never gets it as its own port.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Whether a server listens on a port of the loopback interface. */
@@ -53,7 +64,7 @@ export async function answers(port: number): Promise<boolean> {
 }
 
 /** What `promise` fulfils with, or a rejection that says what was being waited for. */
-export async function within<Value>(what: string, promise: Promise<Value>, milliseconds: number = 10_000): Promise<Value> {
+export async function within<Value>(what: string, promise: Promise<Value>, milliseconds: number = PATIENCE): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Waited ${milliseconds} ms for ${what}`)), milliseconds);
@@ -66,7 +77,7 @@ export async function within<Value>(what: string, promise: Promise<Value>, milli
 }
 
 /** Waits until `condition` holds. */
-export async function until(what: string, condition: () => boolean, milliseconds: number = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, milliseconds: number = PATIENCE): Promise<void> {
   const end = Date.now() + milliseconds;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`Waited ${milliseconds} ms for ${what}`);

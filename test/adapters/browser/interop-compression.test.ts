@@ -15,7 +15,7 @@ describe.runIf(hasChromium)('Chromium', () => {
     browser = await startChromium();
     page = await browser.newPage();
     await page.evaluate(program);
-  }, 60_000);
+  });
   afterAll(() => browser.close());
 
   describe.each(WINDOW_SETTINGS)('$name', (setting) => {

@@ -34,7 +34,7 @@ class HotProgram {
   /** The line behind `word`. */
   async line(word: string): Promise<string> {
     const pattern = new RegExp(`^${word} (.*)\n`, 'm');
-    await until(`${word}, after ${this.#output}`, () => pattern.test(this.#output), 20_000);
+    await until(`${word}, after ${this.#output}`, () => pattern.test(this.#output));
     return pattern.exec(this.#output)![1];
   }
 }

@@ -13,7 +13,7 @@ import { WebSocket as W3CWebSocket } from '../../../adapters/bun/w3c.ts';
 import { Endpoint, type ClientSocket } from '../../contract/endpoint.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { pattern } from '../../support/frames.ts';
-import { sleep } from '../../support/sockets.ts';
+import { freePort, sleep } from '../../support/sockets.ts';
 
 const cleanup: (() => void)[] = [];
 afterEach(() => {
@@ -100,12 +100,7 @@ describe('a server', () => {
 
 describe('a client', () => {
   test.each([WebSocket, W3CWebSocket])('fails when nobody listens', async (Class) => {
-    const server = serve();
-    const port = portOf(server);
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    const client = new Endpoint(new Class(`ws://127.0.0.1:${port}/`) as unknown as ClientSocket);
+    const client = new Endpoint(new Class(`ws://127.0.0.1:${await freePort()}/`) as unknown as ClientSocket);
     expect(await client.closed).toMatchObject({ code: 1006 });
     expect(client.events).toEqual(['error', 'close']);
   });
@@ -195,6 +190,6 @@ describe('backpressure', () => {
 
 test('a process ends by itself once its connections are closed', async () => {
   const program = fileURLToPath(new URL('exits.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 90_000 });
   expect(stdout.trim().split('\n')).toEqual(['echo hello', 'client closed 1000', 'server closed']);
 });

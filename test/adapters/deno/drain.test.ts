@@ -28,7 +28,7 @@ test.each([
   await sleep(100);
   expect(connection.bufferedAmount).toBe(32_000_000);
   client.resume();
-  await vi.waitFor(() => expect(onDrain).toHaveBeenCalledOnce(), { timeout: 10_000 });
+  await expect.poll(() => onDrain).toHaveBeenCalledOnce();
   expect(connection.bufferedAmount).toBe(0);
   client.terminate();
   connection.terminate();

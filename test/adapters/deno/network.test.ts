@@ -45,9 +45,9 @@ describe.each<[string, () => Promise<Wire>]>([
     expect(client.transport.write(chunks, onWritten)).toBe(false);
     expect(client.transport.write([pattern(5)], onWritten)).toBe(false);
     const expected = Buffer.concat([...chunks, pattern(5)]);
-    await vi.waitFor(() => expect(server.bytes).toBe(expected.length));
+    await expect.poll(() => server.bytes).toBe(expected.length);
     expect(Buffer.concat(server.chunks).equals(expected)).toBe(true);
-    await vi.waitFor(() => expect(onWritten).toHaveBeenCalledTimes(2));
+    await expect.poll(() => onWritten).toHaveBeenCalledTimes(2);
   });
 
   test('half-closes: what comes the other way still arrives', async () => {
@@ -56,12 +56,12 @@ describe.each<[string, () => Promise<Wire>]>([
     client.transport.start();
     client.transport.write([pattern(10)], () => {});
     client.transport.end();
-    await vi.waitFor(() => expect(server.hasEnded).toBe(true));
+    await expect.poll(() => server.hasEnded).toBe(true);
     expect(server.bytes).toBe(10);
     expect(server.isClosed).toBe(false);
     server.transport.write([pattern(20)], () => {});
     server.transport.end();
-    await vi.waitFor(() => expect([client.isClosed, server.isClosed]).toEqual([true, true]));
+    await expect.poll(() => [client.isClosed, server.isClosed]).toEqual([true, true]);
     expect(client.bytes).toBe(20);
     expect([client.closedWith, server.closedWith]).toEqual([undefined, undefined]);
   });
@@ -72,13 +72,13 @@ describe.each<[string, () => Promise<Wire>]>([
     server.onReceive = () => server.transport.pause();
     const onWritten = vi.fn<() => void>();
     client.transport.write([pattern(32 * MIB)], onWritten);
-    await vi.waitFor(() => expect(server.bytes).toBeGreaterThan(0));
+    await expect.poll(() => server.bytes).toBeGreaterThan(0);
     await sleep(200);
     expect(onWritten).not.toHaveBeenCalled();
     expect(server.bytes).toBeLessThanOrEqual(SMALL_REGION);
     server.onReceive = () => {};
     server.transport.resume();
-    await vi.waitFor(() => expect(server.bytes).toBe(32 * MIB), { timeout: 20_000 });
+    await expect.poll(() => server.bytes).toBe(32 * MIB);
     expect(onWritten).toHaveBeenCalledOnce();
     expect(Buffer.concat(server.chunks).equals(pattern(32 * MIB))).toBe(true);
   });
@@ -87,7 +87,7 @@ describe.each<[string, () => Promise<Wire>]>([
     const { client, server } = await connect();
     client.transport.start();
     server.transport.write([pattern(MIB)], () => {});
-    await vi.waitFor(() => expect(client.bytes).toBe(MIB));
+    await expect.poll(() => client.bytes).toBe(MIB);
     expect(client.chunks[0].length).toBeLessThanOrEqual(SMALL_REGION);
     const longest = Math.max(...client.chunks.map(({ length }) => length));
     expect(longest).toBeGreaterThan(SMALL_REGION);
@@ -100,8 +100,8 @@ describe.each<[string, () => Promise<Wire>]>([
     server.transport.start();
     client.transport.destroy();
     expect(client.isClosed).toBe(false);
-    await vi.waitFor(() => expect(client.isClosed).toBe(true));
-    await vi.waitFor(() => expect(server.hasEnded || server.isClosed).toBe(true));
+    await expect.poll(() => client.isClosed).toBe(true);
+    await expect.poll(() => server.hasEnded || server.isClosed).toBe(true);
     expect(client.transport.write([pattern(1)], () => {})).toBe(false);
   });
 });
@@ -122,9 +122,9 @@ describe('a connection', () => {
     const ear = await accepted.promise;
     ear.transport.start();
     peer.write('x');
-    await vi.waitFor(() => expect(ear.bytes).toBe(1));
+    await expect.poll(() => ear.bytes).toBe(1);
     peer.resetAndDestroy();
-    await vi.waitFor(() => expect(ear.closedWith).toMatchObject({ code: 'ECONNRESET' }));
+    await expect.poll(() => ear.closedWith).toMatchObject({ code: 'ECONNRESET' });
     listener.close(() => {});
   });
 
@@ -133,7 +133,7 @@ describe('a connection', () => {
     client.transport.write([pattern(100)], () => {});
     server.transport.start();
     server.onReceive = () => server.transport.pause();
-    await vi.waitFor(() => expect(server.bytes).toBe(100));
+    await expect.poll(() => server.bytes).toBe(100);
     client.transport.write([pattern(50)], () => {});
     const bytes = await new Promise<number>((resolve) => {
       server.transport.attach({
@@ -156,10 +156,10 @@ describe('a connection', () => {
       flooded.client.transport.write([pattern(65536)], flood);
     };
     flood();
-    await vi.waitFor(() => expect(flooded.server.bytes).toBeGreaterThan(MIB));
+    await expect.poll(() => flooded.server.bytes).toBeGreaterThan(MIB);
     flooded.server.chunks.length = 0;
     other.client.transport.write([pattern(10)], () => {});
-    await vi.waitFor(() => expect(other.server.bytes).toBe(10), { timeout: 5000 });
+    await expect.poll(() => other.server.bytes).toBe(10);
     flooded.client.transport.destroy();
   });
 
@@ -208,7 +208,7 @@ describe('listening', () => {
     });
     server.transport.start();
     client.transport.write([pattern(3)], () => {});
-    await vi.waitFor(() => expect(server.bytes).toBe(3));
+    await expect.poll(() => server.bytes).toBe(3);
     const error = await new Promise((resolve) => {
       const { port } = address as { port: number };
       network.connect({ host: '127.0.0.1', port }, { onConnect() {}, onError: resolve });
@@ -223,7 +223,7 @@ describe('listening', () => {
     const { client, server } = await open({ host: 'localhost' });
     server.transport.start();
     client.transport.write([pattern(10)], () => {});
-    await vi.waitFor(() => expect(server.bytes).toBe(10));
+    await expect.poll(() => server.bytes).toBe(10);
   });
 });
 

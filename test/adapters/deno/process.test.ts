@@ -17,7 +17,7 @@ function run(permissions: readonly string[], source: string): { status: number |
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['run', '--no-prompt', '--no-check', '--allow-env', '--allow-read', ...permissions, path],
-    { encoding: 'utf8', timeout: 20_000, cwd: folder },
+    { encoding: 'utf8', timeout: 90_000, cwd: folder },
   );
   return { status, output: stdout + stderr };
 }

@@ -26,7 +26,7 @@ test.each<[string, string[], Record<string, string>, string | RegExp]>([
   const { stdout, stderr } = spawnSync(process.execPath, args, {
     input: PROGRAM,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 90_000,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...variables },
   });
   expect(stdout + stderr).toMatch(output);

@@ -23,7 +23,7 @@ export default {
       return !done;
     };
     await readOn();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
     if (query.has('writes')) await writer.write(new TextEncoder().encode('x')).catch(() => {});
     while (await readOn());
     return new Response(read);

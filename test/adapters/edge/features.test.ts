@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWebSocketStream, WebSocket, WebSocketServer } from '../../../adapters/node/index.ts';
 import { bundle, moduleFiles } from '../../support/mini-runner/bundle.ts';
 import { outcome } from '../../support/gate.ts';
@@ -161,7 +161,7 @@ describe.runIf(hasWorkerd)('worker', () => {
     ws.send('longer than allowed');
     expect((await closed)[0]).toBe(1009);
     for (const event of ['message', 'error', 'close']) {
-      await vi.waitFor(() => expect(worker.output()).toContain(`Error: ${event} listener`), 10_000);
+      await expect.poll(() => worker.output()).toContain(`Error: ${event} listener`);
     }
   });
 
@@ -171,7 +171,7 @@ describe.runIf(hasWorkerd)('worker', () => {
     socket.write(Buffer.concat([Buffer.from(requestHead('/w3c-late-listener')), frames]));
     let received = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
-    await vi.waitFor(() => expect(received.toString('hex')).toContain('0d0a0d0a81016181016288020bb8'), 10_000);
+    await expect.poll(() => received.toString('hex')).toContain('0d0a0d0a81016181016288020bb8');
     socket.destroy();
   });
 
@@ -194,12 +194,12 @@ describe.runIf(hasWorkerd)('worker', () => {
     await once(first, 'open');
     expect(await refused()).toBe('503 5');
     for (const text of ['one', 'two', 'three']) first.send(text);
-    await vi.waitFor(() => expect(echoes).toEqual(['one', 'two', 'three']), 10_000);
+    await expect.poll(() => echoes).toEqual(['one', 'two', 'three']);
     const closed = once(first, 'close');
     first.send('four');
     expect((await closed)[0]).toBe(1008);
     expect(echoes).toHaveLength(3);
-    await vi.waitFor(async () => expect((await tell()).connections).toBe(0), 10_000);
+    await expect.poll(async () => (await tell()).connections).toBe(0);
     const { counters, metrics, pausing } = await tell();
     expect(counters).toMatchObject({ maxConnections: 1, messageRate: 1, shutdown: 0 });
     // The message that was too much has arrived as well.

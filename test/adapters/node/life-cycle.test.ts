@@ -236,7 +236,7 @@ describe('a peer', () => {
   });
 
   test('that answers the Close frame but not the end of TCP is cut, and the closure is clean', async () => {
-    const { raw, ws } = await acceptRaw({ closeTimeout: 200 }, { allowHalfOpen: true });
+    const { raw, ws } = await acceptRaw({ closeTimeout: 1500 }, { allowHalfOpen: true });
     const closure = new Promise<unknown>((resolve) => {
       ws.addEventListener('close', ({ code, wasClean }) => resolve({ code, wasClean }));
     });
@@ -318,7 +318,7 @@ describe('the socket of a request', () => {
 
   test('does not time out while the WebSocket is open', async () => {
     const http = createHttpServer();
-    http.setTimeout(100);
+    http.setTimeout(500);
     cleanup.add(() => http.closeAllConnections());
     cleanup.add(() => http.close());
     const server = new WebSocketServer({ server: http });
@@ -327,7 +327,7 @@ describe('the socket of a request', () => {
     const [[ws, { socket }]] = await Promise.all([accepted, once(client, 'open')]);
     let timeouts = 0;
     socket.on('timeout', () => timeouts++);
-    await sleep(350);
+    await sleep(1200);
     expect(timeouts).toBe(0);
     expect(ws.readyState).toBe(ws.OPEN);
     client.terminate();

@@ -34,6 +34,6 @@ server.on('listening', () => {
 });`;
 
 test('client and server work under fakes that were there before them, and after the fakes are gone', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', PROGRAM], { cwd: ROOT, timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', PROGRAM], { cwd: ROOT, timeout: 90_000 });
   expect(JSON.parse(stdout)).toEqual(['under fakes', 'after them', 1000]);
 });

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { Agent as HttpAgent, request, type ClientRequestArgs } from 'node:http';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, ProxyAgent, type Dispatcher } from 'undici';
@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket as WsStyle } from '../../../adapters/node/index.ts';
 import { Socket as FibjsSocket } from '../../../src/compat/fibjs/index.ts';
 import { certificate } from '../../support/certificates.ts';
-import { listen, until } from '../../support/sockets.ts';
+import { freePort, until } from '../../support/sockets.ts';
 import { converse, FACES, failureOf, serveEcho, serveProxy } from './proxies.ts';
 
 /** A dispatcher that ends with the test. */
@@ -101,11 +101,7 @@ describe.each(FACES)('%s client', (_, connect) => {
     });
 
     test('fails when nobody listens where the proxy should be', async () => {
-      const server = createServer();
-      const port = await listen(server);
-      server.close();
-      await once(server, 'close');
-      const dispatcher = kept(new ProxyAgent(`http://127.0.0.1:${port}`));
+      const dispatcher = kept(new ProxyAgent(`http://127.0.0.1:${await freePort()}`));
       const target = await serveEcho();
       expect(await failureOf(connect(target.url, { dispatcher }))).toMatchObject({ code: 'ECONNREFUSED' });
     });

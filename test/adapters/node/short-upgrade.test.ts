@@ -233,7 +233,7 @@ describe('answers and requests are those of node:http for', () => {
       const byte = bytes[index % bytes.length];
       await compare(short, long, [text.slice(0, at) + byte + text.slice(at + (index % 2))]);
     }
-  }, 120_000);
+  });
 });
 
 describe('node:http gets the socket', () => {
@@ -324,7 +324,7 @@ describe('the HTTP server', () => {
     expect(((await once(client, 'data')) as [string])[0]).toContain('408');
     expect(Date.now() - start).toBeGreaterThan(1900);
     client.destroy();
-  }, 30_000);
+  });
 
   test('lets a client go that leaves without a request', async () => {
     const seen = await serve(true);

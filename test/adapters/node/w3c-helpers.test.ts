@@ -1,12 +1,13 @@
 // The helpers of the W3C entry point over real sockets: with our class, with the runtime's own, and with the ws-style one.
 
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { WebSocket as WsStyle, WebSocketServer } from '../../../adapters/node/index.ts';
 import * as helpers from '../../../adapters/node/w3c.ts';
 import { ContractScript } from '../../contract/script.ts';
 import { ourServer } from '../../support/peers.ts';
+import { freePort } from '../../support/sockets.ts';
 import { describeHelpers, type HelpedSocket } from '../../support/w3c-helpers.ts';
 
 const { closed, messages, opened, WebSocket } = helpers;
@@ -25,11 +26,7 @@ if (typeof globalThis.WebSocket === 'function') {
 }
 
 test('our class names the cause', async () => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
+  const port = await freePort();
   await expect(opened(new WebSocket(`ws://127.0.0.1:${port}/`))).rejects.toThrow(`connect ECONNREFUSED 127.0.0.1:${port}`);
 });
 

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Server, WebSocket } from '../../../src/compat/classic/index.ts';
 import { certificate, key } from '../../support/certificates.ts';
 import { sleep } from '../../support/sleep.ts';
-import { Cleanup, listen, serveRaw, until, within } from '../../support/sockets.ts';
+import { Cleanup, freePort, listen, serveRaw, until, within } from '../../support/sockets.ts';
 import { ended, nextClient, nextMessage, openClient, startHttp, startServer } from './peers.ts';
 
 describe('options of the request', () => {
@@ -109,9 +109,7 @@ describe('options of the request', () => {
 
 describe('a handshake that fails', () => {
   test('client emits error, then close', async () => {
-    const { server, url } = await startServer();
-    server.close();
-    const ws = openClient(url);
+    const ws = openClient(`ws://127.0.0.1:${await freePort()}`);
     const order: unknown[] = [];
     ws.on('error', (error) => order.push((error as NodeJS.ErrnoException).code, ws.readyState));
     ws.on('close', (...values) => order.push(...values, ws.readyState));

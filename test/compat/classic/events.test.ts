@@ -9,7 +9,7 @@ import {
   type Event,
   type MessageEvent,
 } from '../../../src/compat/classic/index.ts';
-import { until } from '../../support/sockets.ts';
+import { freePort, until } from '../../support/sockets.ts';
 import { connectPair, ended, openClient, startServer } from './peers.ts';
 
 describe('attributes', () => {
@@ -42,9 +42,7 @@ describe('attributes', () => {
   });
 
   test('onerror gets the error itself as its event, and onclose hears that it was not clean', async () => {
-    const { server, url } = await startServer();
-    server.close();
-    const ws = openClient(url);
+    const ws = openClient(`ws://127.0.0.1:${await freePort()}`);
     let error: ErrorEvent | undefined;
     let close: CloseEvent | undefined;
     ws.onerror = (event) => void (error = event);

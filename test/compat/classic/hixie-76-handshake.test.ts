@@ -263,14 +263,14 @@ describe('the body', () => {
   });
 
   test('that comes in time ends the deadline', async () => {
-    const { server, port } = await startServer({ handshakeTimeout: 100 });
+    const { server, port } = await startServer({ handshakeTimeout: 1000 });
     const accepted = nextClient(server);
     const peer = rawClient(port);
     peer.write(hixieHead() + BODY.slice(0, 4));
     await once(server._server!, 'upgrade');
     peer.write(BODY.slice(4));
     const ws = await accepted;
-    await sleep(200);
+    await sleep(1200);
     expect(ws.readyState).toBe(WebSocket.OPEN);
     await peer.readHead();
     expect(peer.bytes.toString('latin1')).toBe(ANSWER);

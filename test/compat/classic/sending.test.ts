@@ -416,13 +416,13 @@ describe('readable streams', () => {
   });
 
   test('a slow one is not cut off as long as it moves', async () => {
-    const { local, remote } = await connectPair({}, { closeTimeout: 600 });
+    const { local, remote } = await connectPair({}, { closeTimeout: 3000 });
     const messages = messagesOf(remote);
     local.send(
       Readable.from(
         (async function* slow() {
           for (let index = 0; index < 10; index++) {
-            await sleep(100);
+            await sleep(400);
             yield String(index);
           }
         })(),
@@ -442,7 +442,7 @@ describe('readable streams', () => {
     expect(await sent(peer, 9)).toBe('01 01 21 80 00 88 02 03 e8');
     const started = Date.now();
     expect((await ended(ws))[0]).toBe(1006);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 
   test('one that breaks while close() waits for it ends the connection soon, without an answer of the peer', async () => {
@@ -458,7 +458,7 @@ describe('readable streams', () => {
     expect(await sent(peer, 7)).toBe('01 01 21 88 02 03 f3');
     const started = Date.now();
     expect((await ended(ws))[0]).toBe(1006);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
     expect(results).toEqual(['broken', 'not opened']);
   });
 

@@ -10,7 +10,7 @@ import type { CloseEvent, ErrorEvent, MessageEvent } from '../../../src/compat/f
 import type { SocketBase, SocketOptions } from '../../../src/compat/fibjs/socket.ts';
 import type { Accept, UpgradeHandler } from '../../../src/compat/fibjs/upgrade.ts';
 import { hex, pattern } from '../../support/frames.ts';
-import { connectRaw } from '../../support/sockets.ts';
+import { connectRaw, freePort } from '../../support/sockets.ts';
 
 /** Something that listens. */
 export interface Serving {
@@ -282,10 +282,7 @@ export function describeMounts({ fibjs, serve }: MountsRuntime): void {
   });
 
   test('client tells 1002 and then 1006 of a server that is not there', async () => {
-    const server = await serveByNode(handler);
-    const { port } = server;
-    await server.close();
-    const [error, close] = await failure(new Socket(`ws://127.0.0.1:${port}/ws`));
+    const [error, close] = await failure(new Socket(`ws://127.0.0.1:${await freePort()}/ws`));
     expect([error.slice(0, 3), close]).toEqual([
       ['error', 1002, CLOSED],
       ['close', 1006, CLOSED],

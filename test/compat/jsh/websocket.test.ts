@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebSocket as Peer } from 'ws';
 import { WebSocket, type MessageEvent } from '../../../src/compat/jsh/index.ts';
 import { hex, pattern } from '../../support/frames.ts';
-import { Cleanup, serveRaw, until } from '../../support/sockets.ts';
+import { Cleanup, freePort, serveRaw, until } from '../../support/sockets.ts';
 import { sleep } from '../../support/sleep.ts';
 import { event, open, serve, serveWs } from './served-sockets.ts';
 
@@ -302,12 +302,8 @@ describe('error', () => {
   }
 
   test('client tells of a server that is not there', async () => {
-    const { url, server } = await serveWs();
-    await new Promise((resolve) => {
-      server.close(resolve);
-    });
-    const host = url.slice('ws://'.length, -1);
-    expect(await failure(url)).toEqual([['error', `dial tcp ${host}: connect: connection refused`, 0]]);
+    const host = `127.0.0.1:${await freePort()}`;
+    expect(await failure(`ws://${host}/`)).toEqual([['error', `dial tcp ${host}: connect: connection refused`, 0]]);
   });
 
   test('client tells of a name that there is not', async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { acceptKey } from '../../../src/handshake/accept-key.ts';
+import { freePort } from '../../support/sockets.ts';
 import { closed, errorOf, rawServer, record, sameWithBoth, sleep, type Library, type Socket_ } from './oracle.ts';
 
 type Options = Record<string, unknown>;
@@ -201,12 +202,11 @@ describe('answers', () => {
 
   test('reports a port where nobody listens', () =>
     sameWithBoth(async (library) => {
-      const server = await rawServer(() => {});
-      server.close();
-      const ws = create(library, `ws://127.0.0.1:${server.port}`);
+      const port = await freePort();
+      const ws = create(library, `ws://127.0.0.1:${port}`);
       const log = record(ws);
       await closed(ws);
-      return JSON.stringify(log).replaceAll(String(server.port), 'PORT');
+      return JSON.stringify(log).replaceAll(String(port), 'PORT');
     }));
 
   test.each(['upgrade', 'unexpected-response', 'redirect', 'open'] as const)('may be closed in %s', (event) =>

@@ -1,11 +1,10 @@
 // As event-order.test.ts: opening handshakes, and what ends them.
 
-import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { WebSocket as WsWebSocket } from 'ws';
-import { acceptanceHead, listen, serveRaw } from '../../support/sockets.ts';
+import { acceptanceHead, freePort, listen, serveRaw } from '../../support/sockets.ts';
 import { closed, playTwice, type Script } from './event-story.ts';
 
 /** A client whose handshake ends before it is open. */
@@ -30,11 +29,7 @@ function acceptance(key: string): string {
 
 const scripts: Record<string, Script> = {
   'connection refused': async ({ api, log }) => {
-    const tcp = createTcpServer();
-    const port = await listen(tcp);
-    tcp.close();
-    await once(tcp, 'close');
-    await closed(log.watch('client', new api.WebSocket(`ws://127.0.0.1:${port}/`)));
+    await closed(log.watch('client', new api.WebSocket(`ws://127.0.0.1:${await freePort()}/`)));
   },
   '401': clientMeets(() => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n'),
   '200': clientMeets(() => 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'),

@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import * as oracle from 'ws';
 import { expect } from 'vitest';
 import * as wasock from '../../../adapters/node/index.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 export { sleep } from '../../support/sleep.ts';
 
@@ -186,10 +187,11 @@ export async function rawServer(
   };
 }
 
-/** Waits until `condition` holds; fails after five seconds. */
+/** Waits until `condition` holds. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let round = 0; !condition(); round++) {
-    if (round > 1000) throw new Error('waited in vain');
+  const end = Date.now() + PATIENCE;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`Waited in vain for ${condition.toString()}`);
     await new Promise((resolve) => void setTimeout(resolve, 5));
   }
 }

@@ -1,7 +1,7 @@
 // What comes in: raw frames against both libraries, in both roles. Events, close codes and the bytes that answer.
 
 import type { Socket } from 'node:net';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { concat, hex, toHex, utf8, type FrameOptions } from '../../support/frames.ts';
 import { closed, record, sameWithBoth } from './oracle.ts';
 import { CLOSE, frames, received, withRawPeer } from './raw-peer.ts';
@@ -273,7 +273,7 @@ describe.each(['client', 'server'] as const)('a %s', (role) => {
       ws.send('unusual', { mask: role === 'server' });
       ws.pong('unusual', role === 'server');
       ws.close(1000, 'bye');
-      await vi.waitFor(() => expect(Buffer.concat(answer).includes('bye')).toBe(true), { timeout: 10_000 });
+      await expect.poll(() => Buffer.concat(answer).includes('bye')).toBe(true);
       ws.terminate();
       end();
       // The key of a frame that a server masks is random.

@@ -94,7 +94,7 @@ const OURS = `
 describe('types of compression', () => {
   test('of ws: the program compiles with its own types', async () => {
     expect(await compile({ OF_WS }, { module: 'nodenext', packages: [] })).toBe('');
-  }, 120_000);
+  });
 
   // The subpath needs "exports", which TypeScript 5.9 does not read for CommonJS of Node.js 10.
   describe.each([
@@ -104,11 +104,11 @@ describe('types of compression', () => {
   ] as const)('TypeScript %s, module %s', (compiler, module) => {
     test('options of perMessageDeflate', async () => {
       expect(await compile({ OF_WS, OURS }, { module, compiler, packages: ['ws', 'wasock'] })).toBe('');
-    }, 120_000);
+    });
 
     test('wasock/deflate, without the types of Node.js', async () => {
       const options = { types: [], lib: ['ES2023', 'DOM', 'ESNext.Disposable'] };
       expect(await compile({ DEFLATE, USING }, { module, compiler, packages: ['wasock'], options })).toBe('');
-    }, 120_000);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vites
 import { getCurrentTest, startTests, type File, type Task, type VitestRunner, type VitestRunnerConfig } from '@vitest/runner';
 import type * as Vitest from 'vitest';
 import { SECOND_TRY } from '../../tools/second-try.ts';
+import { PATIENCE } from '../patience.ts';
 import type { Outcome } from './report.ts';
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@vitest/runner';
@@ -30,8 +31,8 @@ const CONFIG: VitestRunnerConfig = {
   sequence: { seed: 0, hooks: 'stack', setupFiles: 'parallel' },
   chaiConfig: undefined,
   maxConcurrency: 1,
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  testTimeout: 2 * PATIENCE,
+  hookTimeout: 2 * PATIENCE,
   retry: SECOND_TRY,
   includeTaskLocation: false,
   tags: [],

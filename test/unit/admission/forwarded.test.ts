@@ -90,7 +90,7 @@ test('a field of 64 KiB takes no time', () => {
     for (const header of ['x-forwarded-for', 'forwarded'] as const)
       new ClientAddresses({ hops: 65_536, header }).find('::1', field);
   }
-  expect(performance.now() - begin).toBeLessThan(2000);
+  expect(performance.now() - begin).toBeLessThan(8000);
 });
 
 test.each([[true], ['10.0.0.0/8'], [{ header: 'x-real-ip' }], [{ networks: '10.0.0.0/8' }]])(

@@ -337,10 +337,10 @@ describe('NativeSession sends', () => {
     await turn();
     expect(done).toEqual([]);
     socket.bufferedAmount = 2;
-    await vi.waitFor(() => expect(done).toEqual(['abc']));
+    await expect.poll(() => done).toEqual(['abc']);
     expect(sink.events).toEqual([]);
     socket.bufferedAmount = 0;
-    await vi.waitFor(() => expect(done).toEqual(['abc', 'de']));
+    await expect.poll(() => done).toEqual(['abc', 'de']);
     expect(sink.events).toEqual([['drain']]);
   });
 
@@ -456,7 +456,7 @@ describe('NativeSession closes', () => {
       const { session, sink, cut } = cuttable(20);
       session.close(1000);
       expect(cut).not.toHaveBeenCalled();
-      await vi.waitFor(() => expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]));
+      await expect.poll(() => sink.events.at(-1)).toEqual(['end', 1006, '', false]);
       expect(cut).toHaveBeenCalledTimes(1);
     });
 
@@ -466,14 +466,14 @@ describe('NativeSession closes', () => {
       for (let count = 0; count < 2; count++) socket.fire('message', { data: new ArrayBuffer(60_000_000) });
       expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]);
       expect(cut).not.toHaveBeenCalled();
-      await vi.waitFor(() => expect(cut).toHaveBeenCalledTimes(1));
+      await expect.poll(() => cut).toHaveBeenCalledTimes(1);
     });
   });
 
   test('by itself when the peer does not answer in time', async () => {
     const { session, sink } = open(true, 20);
     session.close(1000);
-    await vi.waitFor(() => expect(sink.events.at(-1)).toEqual(['end', 1006, '', false]));
+    await expect.poll(() => sink.events.at(-1)).toEqual(['end', 1006, '', false]);
   });
 
   test('while paused: the end is heard', async () => {

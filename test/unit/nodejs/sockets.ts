@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { PATIENCE } from '../../support/patience.ts';
 
 export interface SocketPair {
   readonly near: Socket;
@@ -30,9 +31,9 @@ export async function socketPair(): Promise<SocketPair> {
   };
 }
 
-/** Waits until `condition` holds; fails after some seconds. */
+/** Waits until `condition` holds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + PATIENCE;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`Waited in vain: ${condition.toString()}`);
     await new Promise((resolve) => {

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
 import { FakeSocket } from '../../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
+import { sleep } from '../../support/sleep.ts';
 
 const HISTORY = { history: { size: 100, ttl: 60_000 } };
 
@@ -21,7 +22,7 @@ function start(engine: MemoryEngine, keeps: boolean, options: TopicsOptions = {}
   return { topics, bus, gaps, errors };
 }
 
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+const settle = (): Promise<void> => sleep(30);
 
 describe.each([
   ['without a history', false, {}],
@@ -113,7 +114,7 @@ describe('a bus that goes away', () => {
     one.bus.comeBack();
     await settle();
     await two.topics.publish('t', '2');
-    await expect.poll(() => a.received, { timeout: 20_000 }).toEqual(['1', '2']);
+    await expect.poll(() => a.received).toEqual(['1', '2']);
     expect([one.gaps, one.errors]).toEqual([[], ['The engine is away', 'The engine is busy']]);
   });
 
@@ -210,11 +211,11 @@ describe('a bus that loses messages, and is not away', () => {
     const { history } = bus;
     (bus as { history: unknown }).history = () => Promise.reject(new Error('no history now'));
     await publish('1', '2', '3');
-    await expect.poll(() => errors, { timeout: 10_000 }).toEqual(['no history now']);
+    await expect.poll(() => errors).toEqual(['no history now']);
     (bus as { history: unknown }).history = history;
     await publish('4');
     expect(received).toEqual([]);
-    await expect.poll(() => received, { timeout: 10_000 }).toEqual(['1', '2', '3', '4']);
+    await expect.poll(() => received).toEqual(['1', '2', '3', '4']);
     expect(gaps).toEqual([]);
   });
 });

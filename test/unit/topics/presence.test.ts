@@ -27,7 +27,7 @@ async function subscribe({ topics }: Process, name: string, count: number): Prom
 
 /** Waits until a process counts so many. */
 async function counts({ topics }: Process, name: string, expected: number): Promise<void> {
-  await expect.poll(async () => (await topics.presence(name)).count, { timeout: 20_000, interval: 5 }).toBe(expected);
+  await expect.poll(async () => (await topics.presence(name)).count).toBe(expected);
 }
 
 describe('presence over a bus', () => {
@@ -69,7 +69,7 @@ describe('presence over a bus', () => {
     await subscribe(one, 'a', 1);
     await counts(two, 'a', 1);
     const { announcements } = one.bus;
-    await expect.poll(() => one.bus.announcements, { timeout: 20_000 }).toBeGreaterThanOrEqual(announcements + 2);
+    await expect.poll(() => one.bus.announcements).toBeGreaterThanOrEqual(announcements + 2);
     await counts(two, 'a', 1);
     // Nothing of this process arrives any more.
     one.bus.leave();

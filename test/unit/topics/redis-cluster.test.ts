@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ClusterLink, type Cluster } from '../../../src/topics/redis-cluster.ts';
 import type { Subscriber } from '../../../src/topics/redis-clients.ts';
+import { sleep } from '../../support/sleep.ts';
 
 /** A node that takes subscriptions once it is allowed to. */
 class FakeNode implements Subscriber {
@@ -54,14 +55,14 @@ async function start(): Promise<{ link: ClusterLink; nodes: FakeNode[]; log: str
   return { link, nodes, log, gate };
 }
 
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+const settle = (): Promise<void> => sleep(20);
 
 test('a lost connection is replaced, with its subscriptions', async () => {
   const { link, nodes, log } = await start();
   await link.subscribe('a', false);
   await link.subscribePattern('b*');
   nodes[0].lose(new Error('reset'));
-  await expect.poll(() => log, { timeout: 20_000 }).toEqual(['ready', 'reset', 'ready']);
+  await expect.poll(() => log).toEqual(['ready', 'reset', 'ready']);
   expect(nodes).toHaveLength(2);
   expect([nodes[0].isClosed, [...nodes[1].names]]).toEqual([true, ['a', 'b*']]);
 });
@@ -72,7 +73,7 @@ test('a subscription that ends while it is made again is not left behind', async
   let open!: () => void;
   gate.next = new Promise((resolve) => (open = resolve));
   nodes[0].lose(new Error('reset'));
-  await expect.poll(() => nodes.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => nodes.length).toBe(2);
   await settle();
   await link.unsubscribe('a', false);
   open();

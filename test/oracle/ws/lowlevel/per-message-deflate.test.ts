@@ -1,8 +1,8 @@
 // The PerMessageDeflate export: compression by hand, and with a Receiver.
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hex, pattern, utf8 } from '../../../support/frames.ts';
-import { show, sleep } from '../oracle.ts';
+import { show, sleep, until } from '../oracle.ts';
 import { framesFor, ours, readerOf, receive, sameWithBoth, theirs, type LowLevel } from './lowlevel.ts';
 
 type Deflate = InstanceType<LowLevel['PerMessageDeflate']>;
@@ -90,12 +90,12 @@ describe('compress()', () => {
       let hasReturned = false;
       one.compress('hello', true, (...values) => log.push([hasReturned, ...values.map(view)]));
       hasReturned = true;
-      await sleep(10);
+      await until(() => log.length === 1);
       hasReturned = false;
       const hello = Buffer.from('ca48cdc9c90700', 'hex');
       other.decompress(hello, true, (...values) => log.push([hasReturned, ...values.map(view)]));
       hasReturned = true;
-      await sleep(10);
+      await until(() => log.length === 2);
       return log;
     }));
 
@@ -118,6 +118,7 @@ describe('compress()', () => {
       deflate.compress('hello', true, (...values) => log.push(values.map(view)));
       deflate.cleanup();
       log.push('cleaned');
+      await until(() => log.length === 2);
       await sleep(15);
       deflate.cleanup();
       return [log, await run(deflate, 'compress', 'hello')];
@@ -349,11 +350,9 @@ describe('a Receiver with it', () => {
     const one = new ours.Receiver({ isServer: true, extensions: { 'permessage-deflate': deflate } });
     const log: unknown[] = [];
     one.on('message', (data) => log.push(show(data)));
-    const received = (count: number): Promise<void> =>
-      vi.waitFor(() => expect(log).toEqual(Array.from({ length: count }, () => 'Buffer Hello')), {
-        timeout: 20_000,
-        interval: 5,
-      });
+    const received = async (count: number): Promise<void> => {
+      await expect.poll(() => log).toEqual(Array.from({ length: count }, () => 'Buffer Hello'));
+    };
     one.write(framesFor(true, [list[0]]));
     // Another test may have used up the turn: then it comes in the next one.
     await received(1);

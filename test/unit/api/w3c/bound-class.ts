@@ -6,6 +6,7 @@ import {
   type WebSocketConstructor,
 } from '../../../../src/api/w3c/index.ts';
 import { FakeConnector, fakePlatform, passTurns, type FakeSession } from '../../../support/fake-session.ts';
+import { sleep } from '../../../support/sleep.ts';
 
 /** A WebSocket class over a connector of its own. */
 export function bind(): { connector: FakeConnector; WebSocket: WebSocketConstructor } {
@@ -46,11 +47,10 @@ export function logOf(socket: WebSocket): string[] {
   return log;
 }
 
-/** Lets promises and timers of no length run. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(() => setImmediate(resolve), 2);
-  });
+/** Lets promises, timers of no length and the reading of short Blobs run. */
+export async function settle(): Promise<void> {
+  await sleep(2);
+  await new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Name of the DOMException, or of the error, that `action` throws; undefined when it does not. */

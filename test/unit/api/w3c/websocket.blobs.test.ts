@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { FakeSession, SessionCall } from '../../../support/fake-session.ts';
 import { opened, settle } from './bound-class.ts';
 
@@ -42,7 +42,7 @@ test('client keeps the order of calls around Blobs', async () => {
   socket.close(1000, 'bye');
   bytes[0] = 9;
   expect(callsOf(session)).toEqual<SessionCall[]>([['text', 'a']]);
-  await vi.waitFor(() => expect(callsOf(session)).toHaveLength(8));
+  await expect.poll(() => callsOf(session)).toHaveLength(8);
   expect(callsOf(session)).toEqual<SessionCall[]>([
     ['text', 'a'],
     ['bytes', [1, 2]],
@@ -58,12 +58,12 @@ test('client keeps the order of calls around Blobs', async () => {
 test('client sends at once again when the Blobs have been sent', async () => {
   const { session, socket } = opened();
   socket.send(blobOf([1]));
-  await vi.waitFor(() => expect(callsOf(session)).toHaveLength(1));
+  await expect.poll(() => callsOf(session)).toHaveLength(1);
   await settle();
   socket.send('a');
   expect(callsOf(session)).toHaveLength(2);
   socket.send(blobOf([2]));
-  await vi.waitFor(() => expect(callsOf(session)).toHaveLength(3));
+  await expect.poll(() => callsOf(session)).toHaveLength(3);
 });
 
 test('client counts what waits for a Blob at once, and only once', async () => {
@@ -72,7 +72,7 @@ test('client counts what waits for a Blob at once, and only once', async () => {
   socket.send('\u20ac');
   socket.send(new Uint8Array(10));
   expect(socket.bufferedAmount).toBe(16);
-  await vi.waitFor(() => expect(callsOf(session)).toHaveLength(3));
+  await expect.poll(() => callsOf(session)).toHaveLength(3);
   expect(socket.bufferedAmount).toBe(16);
   session.bufferedAmount = 0;
   expect(socket.bufferedAmount).toBe(0);

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MESSAGE_OWNED } from '../../../../src/platform.ts';
 import { FakeSession, passTurns, utf8, type SessionCall } from '../../../support/fake-session.ts';
 import { bind, connecting, logOf, opened, settle } from './bound-class.ts';
@@ -33,7 +33,7 @@ describe('opening', () => {
     await whenOpen;
     for (let count = 0; count < 10; count++) await Promise.resolve();
     expect(session.calls).toEqual<SessionCall[]>([['attach']]);
-    await vi.waitFor(() => expect(session.calls).toEqual<SessionCall[]>([['attach'], ['start', head]]));
+    await expect.poll(() => session.calls).toEqual([['attach'], ['start', head]]);
   });
 
   test('client does not start a session that ended before', async () => {

@@ -9,7 +9,7 @@ import type { StreamSocket } from '../../../../src/http1/ws/socket.ts';
 import { certificate, key } from '../../../support/certificates.ts';
 import { frame } from '../../../support/frames.ts';
 import { WebSocket, WebSocketServer } from '../../../support/raw-classes.ts';
-import { acceptanceHead, Cleanup, listen, serveRaw, until, within } from '../../../support/sockets.ts';
+import { acceptanceHead, Cleanup, freePort, listen, serveRaw, until, within } from '../../../support/sockets.ts';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
@@ -95,9 +95,7 @@ describe('opening', () => {
 
 describe('failure', () => {
   test('client reports a refused connection', async () => {
-    const server = createServer();
-    const port = await listen(server);
-    await new Promise((resolve) => server.close(resolve));
+    const port = await freePort();
     expect(await story(new WebSocket(`ws://127.0.0.1:${port}`))).toEqual([
       `connect ECONNREFUSED 127.0.0.1:${port}`,
       'close 1006',

@@ -109,7 +109,7 @@ describe('server over sockets of node:net', () => {
   });
 
   test('server refuses bytes that are no head with 400, an unfinished head with 400, and a slow one with 408', async () => {
-    const { join } = await setUp({ headersTimeout: 100 });
+    const { join } = await setUp({ headersTimeout: 1000 });
     const garbage = await join();
     garbage.peer.write('\0\r\n\r\n');
     expect(await garbage.answer()).toMatch(/^HTTP\/1\.1 400 /);

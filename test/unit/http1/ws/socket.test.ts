@@ -255,9 +255,9 @@ describe.each<[string, (socket: Socket) => Socket | StreamSocket]>([
     const { socket } = await open();
     let count = 0;
     socket.on('timeout', () => count++);
-    socket.setTimeout(600);
+    socket.setTimeout(2000);
     for (let round = 0; round < 8; round++) {
-      await sleep(100);
+      await sleep(300);
       socket.write('x');
     }
     expect(count).toBe(0);
