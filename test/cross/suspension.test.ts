@@ -5,9 +5,9 @@ import { EventEmitter, once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../adapters/node/index.ts';
-import { startProgram, type Program, type ProgramRuntime } from '../support/programs.ts';
+import type { ProgramRuntime } from '../support/programs.ts';
+import { Puppet } from '../support/puppets.ts';
 import { sleep } from '../support/sleep.ts';
-import type { Command, Report } from './puppet.ts';
 
 const RUNTIMES: readonly ProgramRuntime[] = ['node', 'deno', 'bun'];
 /** Of the process that is stopped. A Ping is always under way. */
@@ -17,55 +17,6 @@ const STOPS = [300, 2700, 3090, 3180, 3270, 3360, 4500];
 
 /** Registers what a test has to do at its end. The tests wait most of their time, so they run at the same time. */
 type AtEnd = TestContext['onTestFinished'];
-
-/** A puppet, and what it reports. */
-class Puppet {
-  readonly #program: Program;
-  readonly #reports: Report[] = [];
-
-  constructor(program: Program) {
-    this.#program = program;
-  }
-
-  static async start(atEnd: AtEnd, runtime: ProgramRuntime, argument: object): Promise<Puppet> {
-    const program = await startProgram('test/cross/puppet.ts', runtime, argument);
-    atEnd(() => program.close());
-    return new Puppet(program);
-  }
-
-  /** The next report of a kind. Keeps the others. */
-  async next<Event extends Report['event']>(event: Event): Promise<Extract<Report, { event: Event }>> {
-    for (;;) {
-      const index = this.#reports.findIndex((report) => report.event === event);
-      if (index >= 0) return this.#reports.splice(index, 1)[0] as Extract<Report, { event: Event }>;
-      this.#reports.push(JSON.parse(await this.#program.line()) as Report);
-    }
-  }
-
-  /** Names of the events that were reported and not asked for. */
-  get others(): string[] {
-    return this.#reports.map(({ event }) => event);
-  }
-
-  async do(command: Command): Promise<void> {
-    this.#program.send(JSON.stringify(command));
-    await this.next('done');
-  }
-
-  stop(): void {
-    process.kill(this.#program.pid, 'SIGSTOP');
-  }
-
-  goOn(): void {
-    process.kill(this.#program.pid, 'SIGCONT');
-  }
-
-  async pause(milliseconds: number): Promise<void> {
-    this.stop();
-    await sleep(milliseconds);
-    this.goOn();
-  }
-}
 
 async function serve(atEnd: AtEnd, options: object): Promise<{ server: WebSocketServer; url: string }> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', ...options });

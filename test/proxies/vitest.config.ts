@@ -1,4 +1,4 @@
-// Proxies from Debian packages, in front of our server and of our clients: `npm run test:proxies`. Apart from the suite, since they must be installed.
+// Proxies from Debian packages, in front of our server and of our clients, and a network of namespaces: `npm run test:proxies`. Apart from the suite, since they must be installed, and namespaces need root.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';

@@ -67,12 +67,18 @@ export interface Program {
   close(): Promise<void>;
 }
 
-/** Starts `entry`, a path in the repository, on `runtime`. `argument` is given to it as JSON. @param flags Of the runtime. */
+/**
+ * Starts `entry`, a path in the repository, on `runtime`. `argument` is given to it as JSON.
+ *
+ * @param flags Of the runtime.
+ * @param surroundings A command that runs the command behind it, such as `ip netns exec NAME`. Default: none.
+ */
 export async function startProgram(
   entry: string,
   runtime: ProgramRuntime,
   argument: object,
   flags: readonly string[] = [],
+  surroundings: readonly string[] = [],
 ): Promise<Program> {
   const { adapter, binary, args } = RUNTIMES[runtime];
   const path = binary();
@@ -81,7 +87,8 @@ export async function startProgram(
   const folder = await mkdtemp(join(tmpdir(), 'wasock-program-'));
   const file = join(folder, 'program.mjs');
   await writeFile(file, await bundled(entry, adapter));
-  const child: ChildProcess = spawn(path, [...args, ...flags, file, JSON.stringify(argument)], { cwd: folder, stdio: 'pipe' });
+  const [command, ...rest] = [...surroundings, path, ...args, ...flags, file, JSON.stringify(argument)];
+  const child: ChildProcess = spawn(command, rest, { cwd: folder, stdio: 'pipe' });
   let errors = '';
   child.stderr!.on('data', (chunk: Uint8Array) => (errors += new TextDecoder().decode(chunk)));
   child.stdin!.on('error', () => {});
