@@ -2,13 +2,13 @@
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import { admissionCounters } from '../../src/admission/metrics.ts';
 import type { ServerCore } from '../../src/api/ws/server-core.ts';
 import { outcome } from '../support/gate.ts';
-import { connectRaw, until } from '../support/sockets.ts';
+import { connectRaw, requestHead, until } from '../support/sockets.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { Gate, WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -19,9 +19,11 @@ type Requested = { readonly clientAddress?: string };
 const servers: NodeWs.WebSocketServer[] = [];
 const clients: Client[] = [];
 const httpServers: Server[] = [];
+const sockets: Socket[] = [];
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.terminate();
+  for (const socket of sockets.splice(0)) socket.destroy();
   for (const server of servers.splice(0)) await server.shutdown({ signal: AbortSignal.abort() });
   for (const server of httpServers.splice(0)) await new Promise((resolve) => server.close(resolve));
 });
@@ -117,6 +119,28 @@ test('maxHandshakesPending refuses with 503 while hooks have not answered; those
   expect(await outcome(third)).toBe('401 without Retry-After');
   await until('room', () => serverCoreOf(server).gate.pending === 0);
   expect(serverCoreOf(server).gate.connections).toBe(1);
+});
+
+test('behind node:http, a client that never reads gives the place of its refused request back', async () => {
+  const http = createServer((_request, response) => void response.end(Buffer.alloc(64 << 20)));
+  httpServers.push(http);
+  const verifyClient = ({ req }: { req: { url?: string | undefined } }): boolean => req.url !== '/refused';
+  const server = new WebSocketServer({ server: http, maxConnections: 1, verifyClient });
+  servers.push(server);
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+  const peer = connect(port, '127.0.0.1').pause();
+  peer.on('error', () => {});
+  sockets.push(peer);
+  const asked = once(http, 'request');
+  // The response to the first request fills the buffers of both sides, so the refusal of the second waits.
+  peer.write(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${requestHead('/refused')}`);
+  await asked;
+  // Bun reads the second request only when the client has read the response to the first.
+  if (runtime !== 'bun') await until('the refusal', () => server.metrics().refused.verifyClient === 1);
+  await until('its place', () => serverCoreOf(server).gate.pending === 0, 25_000);
+  expect(await outcome(dial(port))).toBe('101');
 });
 
 test('a hook that fails, and a request that is none, give their places back', async () => {

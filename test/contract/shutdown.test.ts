@@ -287,6 +287,22 @@ describe('shutdown()', () => {
     expect((await shutdown).closed).toBe(1);
   });
 
+  test('ends although a program removes the listeners of the HTTP server inside, or has closed that before', async () => {
+    const { server, port } = await listen();
+    await open(server, port);
+    const inner = server._server!;
+    const shutdown = server.shutdown();
+    inner.removeAllListeners();
+    expect((await shutdown).closed).toBe(1);
+    const { server: other, port: otherPort } = await listen();
+    const { client } = await open(other, otherPort);
+    const gone = once(other._server!, 'close');
+    other._server!.close();
+    client.close();
+    await gone;
+    await other.shutdown();
+  });
+
   test.each([
     [{ timeout: -1 }, RangeError, /timeout/],
     [{ spread: 40_000 }, RangeError, /spread/],

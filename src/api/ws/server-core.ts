@@ -19,8 +19,8 @@ export interface HttpServer extends EventEmitter {
   readonly maxHeadersCount?: number | null;
   /** The address that it listens on; null if it does not listen. */
   address(): AddressInfo | string | null;
-  /** Takes no more connections. @param onClosed Called once all are gone. */
-  close(onClosed: () => void): unknown;
+  /** Takes no more connections. Emits `close` once all are gone. */
+  close(): unknown;
   /** Closes the connections that carry no WebSocket. Left out: `close` does. */
   closeAllConnections?(): void;
 }
@@ -91,4 +91,21 @@ export function serverCoreOf(server: object): ServerCore {
   const carrier = server as Carrier;
   if (carrier[CORE] === undefined) Object.defineProperty(server, CORE, { value: new ServerCore(server as EventEmitter) });
   return carrier[CORE]!;
+}
+
+/** Closes `server`. @param onClosed Called once it is closed. No listener, because a program may remove all of them. */
+export function closeServer(server: HttpServer, onClosed: () => void): void {
+  const { emit } = server;
+  let isClosed = false;
+  server.emit = function (this: HttpServer, ...values: Parameters<typeof emit>) {
+    try {
+      return emit.apply(this, values);
+    } finally {
+      if (values[0] === 'close' && !isClosed) {
+        isClosed = true;
+        onClosed();
+      }
+    }
+  };
+  server.close();
 }

@@ -11,7 +11,7 @@ import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
 import { deflateSettings, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
-import { serverCoreOf, type HttpServer } from './server-core.ts';
+import { closeServer, serverCoreOf, type HttpServer } from './server-core.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
 import { Upgrade, type AcceptedExtensions, type Connected as AnyConnected } from './upgrade.ts';
 import type { WebSocketBase } from './websocket.ts';
@@ -136,7 +136,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
     const server = core.httpServer;
     core.httpServer = null;
     if (server !== null && !core.gate.isShuttingDown) core.detach(server);
-    if (server !== null && !this.options.server) server.close(emitClose);
+    if (server !== null && !this.options.server) closeServer(server, emitClose);
     else if ((this.clients as Set<unknown> | undefined)?.size) core.onLastClientClosed = emitClose;
     else nextTick(emitClose);
   }

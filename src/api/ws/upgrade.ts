@@ -17,6 +17,7 @@ import {
 } from '../../handshake/server.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
+import { endSocket } from './end-socket.ts';
 import { ask, untilLeft, warnOfHook, type Answer } from './hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -350,7 +351,11 @@ function holdPass(pass: Pass, socket: Duplex): void {
     close() {
       if (!(TAKEN in socket) && socket.writable) refuseUpgrade(socket, SHUTTING_DOWN);
     },
-    terminate: () => void socket.destroy(),
+    terminate() {
+      socket.destroy();
+      // A program may have removed the listener below.
+      pass.leave();
+    },
   });
   if (socket.destroyed) pass.leave();
   else socket.once('close', () => pass.leave());
@@ -379,6 +384,6 @@ function refuseUpgrade(
   try {
     head = refusalHead(refusal);
   } finally {
-    socket.end(head);
+    endSocket(socket, head);
   }
 }

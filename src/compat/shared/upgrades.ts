@@ -3,6 +3,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ADMISSION_OPTIONS } from '../../admission/options.ts';
+import { endSocket } from '../../api/ws/end-socket.ts';
 import { refusalHead, type Refusal } from '../../handshake/refusal.ts';
 
 /** Options by which the WebSocketServer of the main entry point protects a program. Ignoring them in silence would be dangerous. */
@@ -37,7 +38,7 @@ export function pathOf(target: string): string {
 }
 
 /** The response that refuses a request. */
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly reason?: string | undefined;
   readonly headers?: Refusal['headers'] | undefined;
@@ -53,7 +54,7 @@ export function refuseUpgrade(socket: Duplex, answer: Answer): void {
   // The HTTP server does not listen to the socket any more, so we handle its errors and end our side.
   socket.on('error', () => void socket.destroy());
   socket.once('finish', () => void socket.destroy());
-  socket.end(refusalHead({ ...answer, headers: refusalFields(answer) }));
+  endSocket(socket, refusalHead({ ...answer, headers: refusalFields(answer) }));
 }
 
 /** A server that takes the upgrade requests of one path, or of all paths. */

@@ -100,7 +100,11 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   /** Takes no more connections. Drops those that have sent no whole request, and those that were answered and whose peers stay. */
   close(onClosed?: () => void): this {
     if (onClosed) this.once('close', onClosed);
-    if (this.#isClosing) return this;
+    if (this.#isClosing) {
+      // As in node:http: each call ends with an event.
+      nextTick(() => this.#emitClose());
+      return this;
+    }
     this.#isClosing = true;
     this.#address = null;
     for (const { source } of this.#reading) source.destroy();
@@ -177,7 +181,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     emitter.once('close', () => this.#answered.delete(socket));
     const sent = isBodyLeftOut ? text.slice(0, text.indexOf('\r\n\r\n') + 4) : text;
     if (socket instanceof StreamSocket) socket.end(sent);
-    else endAnswered(socket, sent, this.#platform);
+    else endAnswered(socket, sent);
   }
 }
 

@@ -2,10 +2,10 @@
 // one that it has upgraded: paused, with no listener of ours.
 
 import type { Socket } from 'node:net';
+import { endSocket } from '../../api/ws/end-socket.ts';
 import { NodeTransport } from '../../nodejs/transport.ts';
-import type { Platform, TransportEvents } from '../../platform.ts';
+import type { TransportEvents } from '../../platform.ts';
 import type { HeadSource } from '../head.ts';
-import { LINGER } from './socket.ts';
 
 export class SocketSource implements HeadSource {
   readonly #socket: Socket;
@@ -48,10 +48,9 @@ export class SocketSource implements HeadSource {
 }
 
 /** Writes an answer and closes, as {@link StreamSocket.end} does it: unread bytes would cause a reset, which could discard data that the peer has not read. */
-export function endAnswered(socket: Socket, text: string, platform: Platform): void {
-  const timer = platform.ownTimer(() => socket.destroy(), LINGER);
-  socket.on('error', () => {}).once('close', () => platform.clearTimer(timer));
-  socket.end(text);
+export function endAnswered(socket: Socket, text: string): void {
+  socket.on('error', () => {});
+  endSocket(socket, text);
   socket.resume();
 }
 

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { shapeListeners } from '../../api/ws/emitter.ts';
+import { LINGER } from '../../api/ws/end-socket.ts';
 import type { Platform, Timer, Transport, TransportEvents } from '../../platform.ts';
 import { Connection } from '../../protocol/connection.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
@@ -13,8 +14,6 @@ import { nextTick } from '../../clock.ts';
 import { checkTime } from '../../base/options.ts';
 import { isUint8Array } from '../../base/realms.ts';
 
-/** How long a peer that has been answered may take to end, in milliseconds: as long as nginx's `lingering_timeout`. */
-export const LINGER = 5000;
 /** Most bytes, or nearly so, that are read before there is a session: as the `highWaterMark` of a stream. */
 const MAXIMUM_KEPT_BYTES = 16_384;
 
