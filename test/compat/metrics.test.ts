@@ -1,4 +1,4 @@
-// Metrics of the facades' servers: connections, messages, ends, errors. Refusals and handshake times stay 0, as their documents say.
+// Metrics of the facades' servers: connections, messages, ends, errors, refusals, times of handshakes.
 
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
@@ -9,7 +9,7 @@ import { Server as ClassicServer } from '../../src/compat/classic/index.ts';
 import { WebSocketServer as JshServer } from '../../src/compat/jsh/index.ts';
 import { server as WebSocketNodeServer, type connection } from '../../src/compat/websocket-node/index.ts';
 import { hex } from '../support/frames.ts';
-import { connectRaw, listen, until } from '../support/sockets.ts';
+import { connectRaw, listen, until, type RawPeer } from '../support/sockets.ts';
 
 /** Starts a facade's server on `http`, which sends each text back. @returns Its metrics. */
 const facades: readonly (readonly [name: string, start: (http: HttpServer) => () => ServerMetrics])[] = [
@@ -66,6 +66,79 @@ test.each(facades)('%s counts connections, messages, ends and errors', async (_,
   socket.end();
   client.close(4321);
   await until('all ends', () => metrics().open === 0);
-  expect(metrics()).toMatchObject({ opened: 2, closeCodes: { 4321: 1 }, handshakeTime: { count: 0 }, refused: { request: 0 } });
+  expect(metrics()).toMatchObject({ opened: 2, closeCodes: { 4321: 1 }, handshakeTime: { count: 2 }, refused: { request: 0 } });
   expect(Object.values(metrics().closeCodes).reduce((one, other) => one + other)).toBe(2);
+});
+
+/** Starts a facade's server with hooks that look at the path. @returns The server, and its shutdown. */
+const refusing: readonly (readonly [
+  name: string,
+  start: (http: HttpServer) => { metrics(): ServerMetrics; shutdown(): Promise<unknown> },
+])[] = [
+  [
+    'classic',
+    (http) => {
+      const verifyClient = ({ req }: { req: { url?: string | undefined } }): boolean | Promise<boolean> =>
+        req.url === '/failing' ? Promise.reject(new Error('a test')) : req.url !== '/forbidden';
+      return new ClassicServer({ server: http, verifyClient });
+    },
+  ],
+  [
+    'jsh',
+    (http) => {
+      const verifyClient = ({ req }: { req: { url: string } }): boolean => {
+        if (req.url.endsWith('failing')) throw new Error('a test');
+        return !req.url.endsWith('forbidden');
+      };
+      const start = (path: string): JshServer => new JshServer({ server: http, path, verifyClient }).on('error', () => {});
+      const servers = ['/', '/failing', '/forbidden'].map(start);
+      return {
+        metrics() {
+          const all = servers.map((server) => server.metrics());
+          const sum = (reason: string): number =>
+            all.reduce((before, { refused }) => before + (refused as Record<string, number>)[reason], 0);
+          const refused = Object.fromEntries(Object.keys(all[0].refused).map((reason) => [reason, sum(reason)]));
+          return { ...all[0], refused } as ServerMetrics;
+        },
+        shutdown: () => servers[0].shutdown(),
+      };
+    },
+  ],
+  [
+    'websocket',
+    (http) => {
+      const server = new WebSocketNodeServer({ httpServer: http });
+      server.on('request', (request) => {
+        if (request.resource === '/forbidden') request.reject(403);
+        else request.accept(request.resource === '/failing' ? 'not offered' : null, request.origin);
+      });
+      return { metrics: () => server.metrics(), shutdown: () => server.shutDown({}) };
+    },
+  ],
+];
+
+test.each(refusing)('%s counts refusals by reason, and the time of handshakes', async (_, start) => {
+  const http = createServer();
+  onTestFinished(() => void http.close());
+  const server = start(http);
+  const port = await listen(http);
+  const peers: RawPeer[] = [];
+  const outcome = async (path: string, fields: readonly string[] = []): Promise<string> => {
+    const peer = await connectRaw(port, { path, fields });
+    peers.push(peer);
+    onTestFinished(() => void peer.socket.destroy());
+    return peer.head.slice('HTTP/1.1 '.length, 'HTTP/1.1 101'.length);
+  };
+  expect(await outcome('/')).toBe('101');
+  expect(await outcome('/forbidden')).toMatch(/^40[13]$/);
+  expect(await outcome('/failing')).toBe('500');
+  expect(await outcome('/', ['Content-Length: 5'])).toBe('400');
+  const { refused, handshakeTime, opened } = server.metrics();
+  expect({ opened, times: handshakeTime.count }).toEqual({ opened: 1, times: 1 });
+  expect(refused).toMatchObject({ verifyClient: 1, hook: 1, request: 1, shutdown: 0 });
+  const done = server.shutdown();
+  expect(await outcome('/')).toBe('503');
+  expect(server.metrics().refused.shutdown).toBe(1);
+  for (const { socket } of peers) socket.destroy();
+  await done;
 });

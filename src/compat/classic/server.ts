@@ -5,6 +5,7 @@ import http, { type IncomingMessage, type Server as HttpServer } from 'node:http
 import type { Duplex } from 'node:stream';
 import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
 import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
+import type { RefusalReason } from '../../base/meter.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { formatHead } from '../../handshake/headers.ts';
@@ -20,10 +21,10 @@ import {
   type HixieRequest,
 } from './hixie-76-handshake.ts';
 import { isPromiseLike } from '../../api/ws/hooks.ts';
-import { pathOf, refuseProtection, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
+import { pathOf, refuseProtection, refuseUpgrade, UpgradeTable, type Answer, type Upgrader } from '../shared/upgrades.ts';
 import type { ServerEvents, ServerOptions, VerifyClientInfo } from './types.ts';
 import { WebSocket } from './websocket.ts';
-import { clearTimer, setTimer } from '../../clock.ts';
+import { clearTimer, elapsed, setTimer } from '../../clock.ts';
 import { readOptionsOver } from '../../base/options.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
@@ -54,6 +55,8 @@ const taken = new WeakSet<Duplex>();
 
 /** An upgrade under way. */
 interface Upgrade {
+  /** When it began, by the clock of `elapsed`. */
+  readonly begin: number;
   readonly check: AcceptableRequest | HixieRequest;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -116,7 +119,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     for (const undo of this.#undo) undo();
   }
 
-  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  /** Numbers of the requests and connections so far. docs/observability.md has the table. */
   metrics(): ServerMetrics {
     return serverMetrics(this.#gate.meter);
   }
@@ -150,11 +153,15 @@ export class Server extends TypedEmitter<ServerEvents> {
     taken.add(socket);
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
-    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
+    if (this.#gate.isShuttingDown) return this.#refuse(socket, 'shutdown', SHUTTING_DOWN);
+    const begin = elapsed();
+    if (this.path !== undefined && pathOf(request.url ?? '') !== this.path) {
+      return this.#refuse(socket, 'path', refuse(400, 'Bad Request'));
+    }
     const check = this.#check(request);
-    if (!check.accepted) return refuseUpgrade(socket, check);
+    if (!check.accepted) return this.#refuse(socket, 'request', check);
     // Copied: a hook may take long, and a view would keep the memory of the whole chunk.
-    const upgrade = { check, request, socket, head: Buffer.from(upgradeHead), onError, callback };
+    const upgrade = { begin, check, request, socket, head: Buffer.from(upgradeHead), onError, callback };
     this.#verify(upgrade, () => this.#selectProtocol(upgrade, (protocol) => this.#complete(upgrade, protocol)));
   }
 
@@ -175,8 +182,12 @@ export class Server extends TypedEmitter<ServerEvents> {
     this.#undo.push(leave, () => void server.removeListener('listening', onListening).removeListener('error', onError));
   }
 
+  #refuse(socket: Duplex, reason: RefusalReason, answer: Answer): void {
+    this.#gate.meter.refused(reason, undefined);
+    refuseUpgrade(socket, answer);
+  }
+
   #check(request: IncomingMessage): AcceptableRequest | HixieRequest | Refusal {
-    if (this.path !== undefined && pathOf(request.url ?? '') !== this.path) return refuse(400, 'Bad Request');
     if (!isHixieRequest(request)) return checkRequest(request);
     if (this.options.disableHixie) return refuse(401, 'Hixie support disabled');
     return checkHixieRequest(request, isSecure(request));
@@ -186,18 +197,19 @@ export class Server extends TypedEmitter<ServerEvents> {
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
     const info: VerifyClientInfo = { origin: check.origin, secure: isSecure(request), req: request };
-    const settle = once((ok: boolean, status: number = 401, reason?: string) => {
+    const decide = once((ok: boolean, decision: RefusalReason, status: number = 401, reason?: string) => {
       if (ok) complete();
-      else refuseUpgrade(socket, { status, reason });
+      else this.#refuse(socket, decision, { status, reason });
     });
+    const settle = (ok: boolean, status?: number, reason?: string): void => decide(ok, 'verifyClient', status, reason);
     const ask = verifyClient as (...values: unknown[]) => boolean | PromiseLike<boolean>;
     const takesCallback = verifyClient.length >= 2;
     const verdict = callHook(
       () => (takesCallback ? ask(info, settle) : ask(info)),
-      () => settle(false, 500),
+      () => decide(false, 'hook', 500),
     );
     if (takesCallback) return;
-    if (isPromiseLike(verdict)) void verdict.then(settle);
+    if (isPromiseLike(verdict)) void verdict.then((ok) => settle(ok));
     else settle(verdict);
   }
 
@@ -208,7 +220,8 @@ export class Server extends TypedEmitter<ServerEvents> {
       clearTimer(timer);
       proceed();
     });
-    const refuseWith = (status: number, reason?: string): void => settle(() => refuseUpgrade(socket, { status, reason }));
+    const refuseWith = (status: number, reason?: string): void =>
+      settle(() => this.#refuse(socket, 'hook', { status, reason }));
     const onTimeout = (): void => refuseWith(501, 'Could not process protocols');
     const timer = this.#handshakeTimeout === 0 ? undefined : setTimer(onTimeout, this.#handshakeTimeout);
     callHook(
@@ -233,7 +246,7 @@ export class Server extends TypedEmitter<ServerEvents> {
         const answer = challengeAnswer(check.numbers, body).toString('latin1');
         this.#accept(upgrade, protocol, { lines: () => hixieHead(check, protocol), body: answer, head: rest });
       },
-      onTimeout: () => refuseUpgrade(socket, { status: 408 }),
+      onTimeout: () => this.#refuse(socket, 'request', { status: 408 }),
     });
   }
 
@@ -243,12 +256,12 @@ export class Server extends TypedEmitter<ServerEvents> {
    * @param answer Makes the head of the response; its body in Latin-1, and the first bytes of the connection.
    */
   #accept(
-    { check, request, socket, onError, callback }: Upgrade,
+    { begin, check, request, socket, onError, callback }: Upgrade,
     protocol: string | undefined,
     answer: { readonly lines: () => string[]; readonly body: string; readonly head: Uint8Array },
   ): void {
-    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
-    if (this.#isClosed) return refuseUpgrade(socket, { status: 503 });
+    if (this.#gate.isShuttingDown) return this.#refuse(socket, 'shutdown', SHUTTING_DOWN);
+    if (this.#isClosed) return this.#refuse(socket, 'closed', { status: 503 });
     const { body, head } = answer;
     let text: string;
     try {
@@ -256,7 +269,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       this.emit('headers', lines);
       text = formatHead(lines);
     } catch (error) {
-      refuseUpgrade(socket, { status: 500 });
+      this.#refuse(socket, 'hook', { status: 500 });
       throw error;
     }
     socket.write(text + body, 'latin1');
@@ -269,7 +282,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       closeTimeout,
     });
     socket.removeListener('error', onError);
-    this.#gate.pass().admit(ws._session, {
+    this.#gate.pass(undefined, begin).admit(ws._session, {
       close: (code, reason) => ws.close(code, Buffer.from(reason)),
       terminate: () => ws.terminate(),
     });

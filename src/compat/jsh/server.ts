@@ -4,15 +4,17 @@ import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
 import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { UsageError } from '../../base/errors.ts';
+import type { RefusalReason } from '../../base/meter.ts';
 import { ownOptions } from '../../base/options.ts';
 import { toError } from '../../base/realms.ts';
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { formatHead } from '../../handshake/headers.ts';
-import { refuse } from '../../handshake/refusal.ts';
+import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
 import { isPromiseLike } from '../../api/ws/hooks.ts';
+import { elapsed } from '../../clock.ts';
 import { Accepted } from '../shared/sessions.ts';
 import { pathOf, refusalFields, refuseProtection, refuseUpgrade, UpgradeTable, type Upgrader } from '../shared/upgrades.ts';
 import { QuietEmitter } from './emitter.ts';
@@ -185,7 +187,7 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
     return this;
   }
 
-  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  /** Numbers of the requests and connections so far. docs/observability.md has the table. */
   metrics(): ServerMetrics {
     return serverMetrics(this.#gate.meter);
   }
@@ -203,29 +205,38 @@ export class WebSocketServer extends QuietEmitter<WebSocketServerEvents> {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
+    if (this.#gate.isShuttingDown) return this.#refuse(socket, 'shutdown', SHUTTING_DOWN);
+    const begin = elapsed();
     const check = checkRequest(request);
-    if (!check.accepted) return refuseUpgrade(socket, check);
+    if (!check.accepted) return this.#refuse(socket, 'request', check);
     if (!socket.readable || !socket.writable) return void socket.destroy();
     const helper = new ServerRequest(request);
     let protocol: string;
     try {
-      if (!this.#verify(check, helper)) return refuseUpgrade(socket, refuse(403, 'websocket upgrade rejected'));
+      if (!this.#verify(check, helper)) {
+        return this.#refuse(socket, 'verifyClient', refuse(403, 'websocket upgrade rejected'));
+      }
       protocol = this.#selectProtocol(check.protocols, helper);
     } catch (error) {
       // An exception of a hook may contain secrets. Our own does not.
-      refuseUpgrade(socket, refuse(500, error instanceof HookError ? error.message : 'The request could not be handled'));
+      const reason = error instanceof HookError ? error.message : 'The request could not be handled';
+      this.#refuse(socket, 'hook', refuse(500, reason));
       this.emit('error', toError(error));
       return;
     }
     socket.write(formatHead(acceptanceHead({ key: check.key, protocol })), 'latin1');
     const onClosed = (closed: WebSocket): void => void this.clients?.delete(closed);
     const ws = new WebSocket(new Accepted({ url: helper.url, protocol, socket, onClosed }) as never);
-    this.#gate.pass().admit(ws._session);
+    this.#gate.pass(undefined, begin).admit(ws._session);
     this.clients?.add(ws);
     this.emit('connection', ws, helper);
     if (ws.readyState === WebSocket.OPEN) ws.emit('open');
     ws._start(head);
+  }
+
+  #refuse(socket: Duplex, reason: RefusalReason, answer: Refusal): void {
+    this.#gate.meter.refused(reason, undefined);
+    refuseUpgrade(socket, answer);
   }
 
   #verify(check: AcceptableRequest, req: ServerRequest): boolean {

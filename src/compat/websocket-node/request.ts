@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { UrlWithParsedQuery } from 'node:url';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { endSocket } from '../../api/ws/end-socket.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import { isFieldValueCode, isTokenCode } from '../../handshake/grammar.ts';
 import { formatHead, readHeader } from '../../handshake/headers.ts';
@@ -97,6 +98,8 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   _socketIsClosing: boolean = false;
   /** The exception of `accept`. The client has its response then. @internal */
   _refusal: unknown;
+  /** Called when this server has refused the request. @internal */
+  _onRefused: (() => void) | undefined;
   /** Called when the request needs no response any more: a server has responded, or the client has left. @internal */
   _onSettled: (() => void) | undefined;
   readonly #head: Uint8Array | undefined;
@@ -212,7 +215,10 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this._verifyResolution();
     const isAnswered = this._isAnswered;
     this.#resolve(isAnswered ? this.#offer.state : 'rejected');
-    if (!isAnswered) this.#writeRejection(status, reason, extraHeaders);
+    if (!isAnswered) {
+      this._onRefused?.();
+      this.#writeRejection(status, reason, extraHeaders);
+    }
     this.emit('requestRejected', this);
   }
 
@@ -235,7 +241,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this.socket.on('error', () => {});
     // The client may keep its side open.
     this.socket.once('finish', () => this.socket.destroy());
-    this.socket.end(formatHead(lines));
+    endSocket(this.socket, formatHead(lines));
   }
 
   #resolve(state: Offer['state']): void {

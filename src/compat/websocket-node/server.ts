@@ -9,11 +9,12 @@ import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
 import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
+import type { RefusalReason } from '../../base/meter.ts';
 import { refuseProtection, refuseUpgrade } from '../shared/upgrades.ts';
 import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
-import { nextTick } from '../../clock.ts';
+import { elapsed, nextTick } from '../../clock.ts';
 import { readOptionsOver } from '../../base/options.ts';
 
 /** Arguments of the events of a server. */
@@ -115,7 +116,7 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     for (const connection of this.connections.slice()) connection.sendBytes(data);
   }
 
-  /** Numbers of the connections so far, of which those about refusals and handshakes stay 0. docs/observability.md has the table. */
+  /** Numbers of the requests and connections so far. docs/observability.md has the table. */
   metrics(): ServerMetrics {
     return serverMetrics(this.#gate.meter);
   }
@@ -145,9 +146,20 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
 
   /** Listener of an HTTP server's 'upgrade'. @param head Bytes that came after the request. */
   handleUpgrade(httpRequest: IncomingMessage, socket: Socket, head?: Uint8Array): void {
-    if (this.#gate.isShuttingDown) return refuseUpgrade(socket, SHUTTING_DOWN);
+    const { meter, isShuttingDown } = this.#gate;
+    if (isShuttingDown) {
+      meter.refused('shutdown', undefined);
+      return refuseUpgrade(socket, SHUTTING_DOWN);
+    }
+    const begin = elapsed();
     const config = this.config!;
     const request = new WebSocketRequest(socket, httpRequest, config, head);
+    let reason: RefusalReason = 'request';
+    request._onRefused = () => {
+      if (this.#gate.isShuttingDown) reason = 'shutdown';
+      else if (request._refusal !== undefined) reason = 'hook';
+      meter.refused(reason, undefined);
+    };
     try {
       request.readHandshake();
     } catch (error) {
@@ -157,13 +169,15 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
       return;
     }
     if (!request._isAnswered) this.pendingRequests.push(request);
-    request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection));
+    request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection, begin));
     request._onSettled = () => this.handleRequestResolved(request);
+    reason = 'verifyClient';
     if (!config.autoAcceptConnections && this.listenerCount('request') > 0) {
       this.#offer(request);
     } else if (config.autoAcceptConnections) {
       request.accept(request.requestedProtocols[0], request.origin);
     } else {
+      reason = 'path';
       request.reject(404, 'No handler is configured to accept the connection.');
     }
   }
@@ -185,12 +199,13 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     return Promise.resolve();
   }
 
-  handleRequestAccepted(connection: WebSocketConnection): void {
+  /** @param begin When the request came, by the clock of `elapsed`; left out if that is not known. */
+  handleRequestAccepted(connection: WebSocketConnection, begin?: number): void {
     connection.once('close', (code, description) => this.handleConnectionClose(connection, code, description));
     this.connections.push(connection);
     // A client that was reset before the program accepted it: its socket reports no end any more.
     if (!connection.socket.destroyed) {
-      this.#gate.pass().admit(connection._session, {
+      this.#gate.pass(undefined, begin).admit(connection._session, {
         close: (code, reason) => connection.close(code, new TextDecoder().decode(reason)),
         terminate: () => connection._session.terminate(),
       });
