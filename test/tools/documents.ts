@@ -1,5 +1,5 @@
 // Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md, the limits and the
-// measured attacks in docs/security.md.
+// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -68,6 +68,12 @@ function attacksOf(side: 'server' | 'client'): string {
   return table(['attack', 'bounded by', ...MEASURED.values()], rows);
 }
 
+/** A file of the examples with configurations of reverse proxies, which `npm run test:proxies` starts. */
+function configurationOf(file: string, language: string): string {
+  const text = readFileSync(new URL(`../../examples/reverse-proxies/${file}`, import.meta.url), 'utf8');
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
+}
+
 /** Generated parts by name. */
 export const PARTS: ReadonlyMap<string, string> = new Map([
   [
@@ -94,6 +100,9 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
   ],
   ['serverAttacks', attacksOf('server')],
   ['clientAttacks', attacksOf('client')],
+  ['nginx', configurationOf('nginx.conf', 'nginx')],
+  ['haproxy', configurationOf('haproxy.cfg', 'text')],
+  ['caddy', configurationOf('Caddyfile', 'text')],
 ]);
 
 const PART = /(<!-- generated: (\w+) -->\n)[^]*?(<!-- end -->)/g;
