@@ -1,6 +1,6 @@
-// Turns and timers. The one place that calls the runtime's scheduling functions; test/layering.test.ts sees to that.
+// Turns and timers. Only this file calls the runtime's scheduling functions; test/layering.test.ts checks that.
 //
-// Programs test themselves with fake clocks, and these take away what a library cannot do without. So there are two kinds:
+// The tests of programs use fake clocks, which replace functions that a library always needs. So there are two kinds:
 // - What the library needs for itself (`microtask`, `defer`, `nextTick`, `immediate`) uses functions that were taken when this module was
 //   loaded. No fake clock can hold up a flush, or lose it.
 // - What a program observes as time (`setTimer`) looks `setTimeout` up at each call, so that a fake clock drives it, and goes over to the
@@ -80,7 +80,7 @@ export function defer(task: Task): void {
 
 let isExiting = false;
 
-/** Runs at once what was deferred: the process may end before there is a microtask. */
+/** Runs deferred tasks at once: the process may end before there is a microtask. */
 export function runDeferred(): void {
   runTasks();
 }
@@ -247,7 +247,7 @@ export function restartTimer(timer: Timer, milliseconds: number): boolean {
   return true;
 }
 
-/** As {@link setTimer}, by the runtime's clock whatever is in place: for what the library waits for itself. */
+/** As {@link setTimer}, but always by the runtime's clock: for the library's own waits. */
 export function ownTimer(task: Task, milliseconds: number): Timer {
   return realSetTimeout === undefined ? setTimer(task, milliseconds) : startOwn(task, milliseconds);
 }

@@ -78,7 +78,7 @@ export const UNATTACHED: SessionSink = {
   onEnd: ignore,
 };
 
-/** Called once what it was given with has been handed to the operating system, or with the error that prevented it. */
+/** Called once the message has been handed to the operating system, or with the error that prevented it. */
 export type SendCallback = (error?: Error | null) => void;
 
 /** How to send one frame of a message. */
@@ -204,9 +204,9 @@ export interface Transport {
    * @returns Whether all was taken at once.
    */
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean;
-  /** Sends FIN after what was written; reading goes on (RFC 6455 section 7.1.1). */
+  /** Sends FIN after all written bytes; reading goes on (RFC 6455 section 7.1.1). */
   end(): void;
-  /** Ends both directions at once and drops what is queued. */
+  /** Ends both directions at once and drops queued bytes. */
   destroy(): void;
   /** Stops reading. Not called before the start. */
   pause(): void;
@@ -356,7 +356,7 @@ export interface Platform {
    * by itself.
    */
   setTimer(task: () => void, milliseconds: number): Timer;
-  /** As `setTimer`, by the runtime's clock: for what the library waits for itself, and no program sees. */
+  /** As `setTimer`, but always by the runtime's clock: for waits of the library that no program sees. */
   ownTimer(task: () => void, milliseconds: number): Timer;
   clearTimer(timer: Timer): void;
   /** Milliseconds of a clock that is never set back, for differences. */

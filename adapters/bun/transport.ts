@@ -62,7 +62,7 @@ export class BunTransport implements ByteStream {
   readonly isSecure: boolean;
   #socket: BunSocket<BunTransport> | null = null;
   #events: TransportEvents | null = null;
-  /** Null once it was told all: it keeps the whole opening handshake alive. */
+  /** Null after its last event: it keeps the whole opening handshake alive. */
   #setup: SetupEvents | null;
   #state: State = State.CONNECTING;
   #input: Half = Half.OPEN;
@@ -144,7 +144,7 @@ export class BunTransport implements ByteStream {
   destroy(): void {
     this.#cut();
     if (this.#isClosed) return;
-    // Not `terminate`: its reset would overtake what was written.
+    // Not `terminate`: its reset would overtake written bytes.
     if (this.#socket !== null) this.#socket.close();
     else this.closed(undefined);
   }
@@ -272,7 +272,7 @@ export class BunTransport implements ByteStream {
     this.#isFlowing = true;
   }
 
-  /** Reports what waits, in a microtask: the caller is in the middle of something. */
+  /** Reports waiting events in a microtask, because the caller has not finished its work. */
   #planDelivery(): void {
     if (this.#isDeliveryPlanned || !(this.#kept.length > 0 || this.#input === Half.ENDING || this.#isClosed)) return;
     this.#isDeliveryPlanned = true;
@@ -309,7 +309,7 @@ export class BunTransport implements ByteStream {
   }
 }
 
-/** Writes what the socket takes. @returns Whether that was all. */
+/** Writes as much as the socket takes. @returns Whether that was all. */
 function advance(socket: BunSocket<BunTransport>, write: PendingWrite): boolean {
   let isDone = write.advance(0);
   while (!isDone) {
@@ -330,7 +330,7 @@ export const handlers: SocketHandlers<BunTransport> = {
   end: (socket) => socket.data.ended(),
   close: (socket, error) => socket.data.closed(error),
   error(socket, error) {
-    // Also called with what a handler throws: a bug, which the runtime shall report.
+    // Also called with the exception of a handler: a bug, which the runtime must report.
     if (error.syscall === undefined) defer(() => rethrow(error));
     socket.data.failed(error);
   },

@@ -200,7 +200,7 @@ export class DenoTransport implements ByteStream {
     const { bytes } = region;
     this.#keptLength = 0;
     this.#regionUse = 'delivery';
-    // A promise would make a rejection of what a program throws.
+    // A promise would turn an exception of the program into a rejection.
     guard(platform, () => events.receive(length === bytes.length ? bytes : bytes.subarray(0, length)));
     this.#regionUse = null;
     if (this.#isClosed) region.close();

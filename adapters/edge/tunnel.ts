@@ -14,7 +14,7 @@ import { EdgeTransport, type EdgeSocket, type SocketConnect } from './transport.
 /**
  * Opens a tunnel. Events come after this has returned, and none after `abort()`.
  *
- * @throws {TypeError} for what a worker cannot do.
+ * @throws {TypeError} for options that a worker does not support.
  */
 export function openTunnel(
   connect: SocketConnect,

@@ -1,4 +1,4 @@
-// Accepts a W3C WebSocket on an HTTP server of Node.js. RFC 6455 section 4.2 decides what is refused.
+// Accepts a W3C WebSocket on an HTTP server of Node.js. Refuses requests by RFC 6455 section 4.2.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -108,7 +108,7 @@ interface Entering {
   readonly socket: Duplex;
 }
 
-/** Lets the request in, or says why not: before anything else is looked at. @throws {TypeError} for what is no gate. */
+/** Admits the request, or returns the refusal, before all other checks. @throws {TypeError} for a value that is no gate. */
 function enterGate(gate: Gate, remoteAddress: string | undefined, handshake: Entering): Pass | Refusal {
   const { request, socket } = handshake;
   try {

@@ -72,7 +72,7 @@ export class TokenBucket {
 /** Most buckets of a table: 3 MB. */
 export const MOST_BUCKETS = 16_384;
 
-/** A bucket for each key. Beyond {@link MOST_BUCKETS} the one that was used least recently is forgotten, which fills it. */
+/** A bucket for each key. Beyond {@link MOST_BUCKETS} the least recently used one is dropped; if its key comes again, it begins full. */
 export class BucketTable {
   readonly #settings: RateSettings;
   /** The most recently used one is the last. */

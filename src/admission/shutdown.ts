@@ -96,7 +96,7 @@ export class Drain {
     this.result = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** Closes `connections`, and ends what is left in time. */
+  /** Closes `connections`, and drops the remaining ones after the timeout. */
   start(connections: readonly Drainable[]): void {
     const { timeout, signal } = this.#settings;
     if (timeout !== Infinity) this.#after(timeout, this.#force);
@@ -105,7 +105,7 @@ export class Drain {
     this.check();
   }
 
-  /** Drops what is left when `signal` is aborted. */
+  /** Drops the remaining connections when `signal` is aborted. */
   heed(signal: AbortSignal): void {
     if (this.#isOver) return;
     if (signal.aborted) return this.#force();

@@ -16,7 +16,7 @@ export function guard(platform: Deferring, task: () => void): void {
   }
 }
 
-/** Runs two tasks of a program, of which the second must run whatever the first does. No exception replaces the other. */
+/** Runs two tasks of a program. The second one runs even if the first one throws. No exception replaces the other. */
 export function inTurn(platform: Deferring, first: () => void, second: () => void): void {
   try {
     first();

@@ -12,7 +12,7 @@ export interface DeflateJob {
    */
   step(): Uint8Array | null;
   /**
-   * Copies what it has still to read: called once, before the first step or after one that returned null, because the caller gets its
+   * Copies the rest of its input: called once, before the first step or after one that returned null, because the caller gets its
    * memory back.
    * Left out: a job whose input is its own.
    */

@@ -58,7 +58,7 @@ function readWindowOptions({ windowBits = MAXIMUM_WINDOW_BITS, contextTakeover =
   return { windowBits, noContextTakeover: !contextTakeover, zlib: { dictionary } };
 }
 
-/** @throws {TypeError} for what has no bytes, or has them no more. */
+/** @throws {TypeError} for data without bytes, or whose buffer was transferred or has shrunk. */
 function bytesOf(data: unknown): Uint8Array {
   const bytes = bytesIn(data);
   if (bytes === null) throw new TypeError('The data must be an ArrayBuffer or a view of one, and within its bounds');
@@ -96,7 +96,7 @@ export class MessageDeflater {
    * @param isFinal Whether it ends the message. Default true. A part that does not ends with the four bytes of a sync flush, 00 00 ff ff; the
    * last one ends without them.
    * @returns The caller's to keep.
-   * @throws {TypeError} for what has no bytes, such as a string. @throws {Error} after `close()`.
+   * @throws {TypeError} for data without bytes, such as a string. @throws {Error} after `close()`.
    */
   deflate(data: ArrayBuffer | ArrayBufferView, isFinal: boolean = true): Uint8Array<ArrayBuffer> {
     return finish(this.#deflator.deflate(bytesOf(data), isFinal));
@@ -134,11 +134,11 @@ export class MessageInflater {
   /**
    * Decompresses a message, or the next part of one. After an error the window is lost, and the inflater is closed.
    *
-   * @param data Borrowed for this call. Untrusted: whatever it is, it costs no more than `maxLength` bytes of output.
+   * @param data Borrowed for this call. It may be untrusted: any input costs at most `maxLength` bytes of output.
    * @param isFinal Whether it ends the message. Default true.
    * @returns The caller's to keep.
-   * @throws {InflateDataError} for what is no such message. @throws {InflateLengthError} for one that is longer than `maxLength`.
-   * @throws {TypeError} for what has no bytes. @throws {Error} after `close()`.
+   * @throws {InflateDataError} for a malformed message. @throws {InflateLengthError} for one that is longer than `maxLength`.
+   * @throws {TypeError} for data without bytes. @throws {Error} after `close()`.
    */
   inflate(data: ArrayBuffer | ArrayBufferView, isFinal: boolean = true): Uint8Array<ArrayBuffer> {
     const bytes = bytesOf(data);

@@ -201,7 +201,7 @@ class InflateRun implements DeflateJob {
     return concat(this.#chunks);
   }
 
-  /** Copies what comes next of the data, or of the four bytes behind it, to where the module reads. */
+  /** Copies the next part of the data, or of the four bytes after it, to the place where the module reads. */
   #loadPiece(): void {
     const { state, memory } = this.#inflator.kernel;
     const data = this.#data;

@@ -82,7 +82,7 @@ class OneShotContext {
     return { level: DEFAULT_LEVEL, ...zlib, info: undefined, maxOutputLength: undefined, windowBits, dictionary, ...rest };
   }
 
-  /** Adds what a message had to the window. */
+  /** Adds the bytes of a message to the window. */
   slide(data: Uint8Array): void {
     this.window = slideWindow(this.window!, data, this.options.windowBits);
   }

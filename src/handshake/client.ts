@@ -1,4 +1,4 @@
-// Client's side of the opening handshake, RFC 6455 section 4.1: the request, and what its response must have.
+// Client's side of the opening handshake, RFC 6455 section 4.1: the request, and the checks of its response.
 // Messages and the order of checks are those of ws 8.
 
 import { UsageError } from '../base/errors.ts';
@@ -124,7 +124,7 @@ export interface Failure {
   readonly status?: number;
 }
 
-/** Checks a response against RFC 6455 section 4.1. Never throws for what a peer sent. */
+/** Checks a response against RFC 6455 section 4.1. Never throws because of a peer's bytes. */
 export function checkResponse(response: HandshakeResponse, expected: ExpectedResponse): Opened | Failure {
   const { status, headers } = response;
   if (status !== 101) return { accepted: false, message: `Unexpected server response: ${status}`, status };
@@ -150,7 +150,7 @@ function fail(message: string): Failure {
   return { accepted: false, message };
 }
 
-/** The extensions in use, or what is wrong with them (RFC 6455 section 9.1). */
+/** The extensions in use, or the fault in them (RFC 6455 section 9.1). */
 function checkExtensions(value: string | undefined, offered: boolean | readonly Extension[]): string | readonly Extension[] {
   if (value === undefined) return [];
   const offeredNames = typeof offered === 'boolean' ? (offered ? ['permessage-deflate'] : []) : offered.map(({ name }) => name);

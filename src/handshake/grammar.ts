@@ -166,7 +166,7 @@ export class FieldReader {
     return value;
   }
 
-  /** The error for what is next. */
+  /** The error for the next character. */
   unexpected(): SyntaxError {
     return new SyntaxError(this.isAtEnd ? 'Unexpected end of input' : `Unexpected character at index ${this.#at}`);
   }

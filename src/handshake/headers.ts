@@ -1,4 +1,4 @@
-// Header fields at the seam: read from whatever a runtime gives, checked before they are written. RFC 9110 section 5.
+// Header fields: read from the form that a runtime has, checked before they are written. RFC 9110 section 5.
 
 import { UsageError } from '../base/errors.ts';
 import { isFieldValue, isToken, trimWhitespace } from './grammar.ts';

@@ -110,7 +110,7 @@ export class HeadParser<Start extends object, Head extends object> {
     return undefined;
   }
 
-  /** Takes what a line may hold, within the limit. @returns How many bytes it took. */
+  /** Takes bytes of a line, within the limit. @returns The number of bytes that it took. */
   #takeText(chunk: Uint8Array, start: number): number {
     const limit = Math.min(chunk.length, start + this.#maximumBytes - this.#total);
     let end = start;

@@ -61,7 +61,7 @@ export interface OpeningPlan {
   readonly options?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** A plan as a backend reads it: what a polluted Object.prototype hands down is in neither the plan nor its `options`. */
+/** A plan as a backend reads it. Neither the plan nor its `options` inherit from a polluted Object.prototype. */
 export function readPlan(given: OpeningPlan): OpeningPlan & { readonly options: Readonly<Record<string, unknown>> } {
   return ownOptions({ ...given, options: ownOptions(given.options) });
 }
@@ -135,7 +135,7 @@ export interface OpeningResources {
     /** Milliseconds, for differences. */
     elapsed(): number;
   };
-  /** Closes the connection, whatever it is doing. */
+  /** Closes the connection, in any state. */
   drop(): void;
 }
 

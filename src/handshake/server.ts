@@ -64,7 +64,7 @@ function hasTwoHosts({ rawHeaders }: HandshakeRequest): boolean {
 }
 
 /**
- * Checks a request against RFC 6455 section 4.2.1. Never throws for what a peer sent.
+ * Checks a request against RFC 6455 section 4.2.1. Never throws because of a peer's bytes.
  *
  * Path, origin and credentials are the caller's to judge.
  */

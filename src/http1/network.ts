@@ -88,7 +88,7 @@ export interface ConnectPlan {
   /** Host name or IP address, the latter without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Path of a Unix domain socket, in the place of host and port. */
+  /** Path of a Unix domain socket, instead of host and port. */
   readonly path?: string | undefined;
   /** TLS, with these options. */
   readonly tls?: ClientTls | undefined;

@@ -1,4 +1,4 @@
-// Text to bytes, with what a Platform has.
+// Text to bytes, by the functions of a Platform.
 
 import type { Platform } from '../platform.ts';
 

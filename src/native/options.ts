@@ -1,4 +1,4 @@
-// The options of `upgrade`, checked before the runtime is asked for anything: one that has no effect there is an error that says what has.
+// Checks the options of `upgrade` before the runtime does anything. An option without effect is an error that names the alternative.
 
 import { ADMISSION_OPTIONS } from '../admission/options.ts';
 import { readOptions } from '../base/options.ts';
@@ -34,7 +34,7 @@ const COMMON = [
   'remoteAddress',
 ];
 
-/** Options whose value is what the WebSockets of all runtimes do anyway. They are accepted. */
+/** Options with values that describe the behaviour of every runtime's WebSocket. They are accepted. */
 const GIVEN: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['autoPong', true],
   ['borrowMessages', false],

@@ -68,7 +68,7 @@ export function refused({ status, reason, headers }: Refusal): Refused {
   return { response, socket: null };
 }
 
-/** The subprotocol to speak; empty for none. @throws {TypeError} when `handleProtocols` picks what was not offered. */
+/** The subprotocol to use; empty for none. @throws {TypeError} when `handleProtocols` picks one that was not offered. */
 export function selectProtocol<Message>(offered: readonly string[], request: Message, choice: ProtocolChoice<Message>): string {
   const { protocol, handleProtocols } = choice;
   if (offered.length === 0) return '';
@@ -103,7 +103,7 @@ export interface Answer {
 /**
  * Makes the answer to a request that offers the subprotocols `offered`.
  *
- * @throws {TypeError} when `headers` are invalid, or `handleProtocols` picks what was not offered.
+ * @throws {TypeError} when `headers` are invalid, or `handleProtocols` picks a subprotocol that was not offered.
  */
 export function answerFor<Message>(
   offered: readonly string[],

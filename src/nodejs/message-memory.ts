@@ -186,7 +186,7 @@ export class ConnectionMemory implements MessageMemory {
 
   writing(): void {
     this.#leaving = this.#inUse;
-    // The next message gets other memory, unless this one has been written by then.
+    // The next message gets other memory, unless this one has been written before.
     this.#adopt(NONE);
   }
 

@@ -87,7 +87,7 @@ function makeRequest(plan: OpeningPlan, own: Record<string, string>): ClientRequ
     headers: { ...plan.headers, ...own },
     auth: credentialsOf(plan),
   });
-  // It has what a handshake needs, and what listeners use.
+  // It has the members that a handshake needs, and those that listeners use.
   return request as unknown as ClientRequest;
 }
 

@@ -26,7 +26,7 @@ let last: HeartbeatSettings | undefined;
  * The times of a `heartbeat` option; undefined if it is off.
  *
  * @throws {RangeError} for a time that is not above 0. Infinity is no limit, as for every time: no Pings, or no end of the wait.
- * @throws {TypeError} for what is neither a boolean nor an object.
+ * @throws {TypeError} for a value that is neither a boolean nor an object.
  */
 export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
   if (option === undefined || option === null || option === false) return undefined;

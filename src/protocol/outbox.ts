@@ -89,7 +89,7 @@ export class Outbox {
   #payloadBytes = 0;
   #heapBytes = SMALLEST_HEAP_CHUNK;
 
-  /** @param mayBorrow Whether the transport takes what the system accepts of a payload without a copy. */
+  /** @param mayBorrow Whether the transport can write the part of a payload that the system accepts without a copy. */
   constructor(platform: Platform, owner?: OutboxOwner, mayBorrow: boolean = false) {
     this.#platform = platform;
     this.#mayBorrow = mayBorrow;

@@ -1,4 +1,4 @@
-// The value of the option `proxy`: an object that connects to servers through a proxy, in the place of the runtime.
+// The value of the option `proxy`: an object that connects to servers through a proxy, instead of the runtime.
 
 import { ownOptions } from '../base/options.ts';
 import { Exceptions, proxyOf, type Variables } from './environment.ts';
@@ -18,7 +18,7 @@ export interface ProxyConnector {
 
 /** A connection to make. A runtime's plan has more. */
 export interface ConnectionPlan extends Destination {
-  /** Path of a Unix domain socket, in the place of host and port. */
+  /** Path of a Unix domain socket, instead of host and port. */
   readonly path?: string | undefined;
   /** TLS to the server, with these options. */
   readonly tls?: object | undefined;
@@ -30,7 +30,7 @@ type Connecting = { abort(): void };
 export type OpenTunnel<Plan extends ConnectionPlan, Events> = (proxy: ProxyServer, plan: Plan, events: Events) => Connecting;
 
 export interface EnvironmentProxyOptions extends ProxyOptions {
-  /** The variables, in the place of those of the process. In a worker they are needed. */
+  /** The variables, instead of those of the process. Workers need this option. */
   readonly variables?: Readonly<Record<string, string | undefined>> | undefined;
 }
 

@@ -6,7 +6,7 @@ import { percentDecode } from '../handshake/percent-encoding.ts';
 
 /** Options of TLS to an `https:` proxy, by Node.js's names. The runtime may take more of them. */
 export interface ProxyTls {
-  /** Trusted certificates, PEM, in the place of the runtime's. */
+  /** Trusted certificates, PEM, instead of the runtime's. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** Certificate and key to present, PEM. */
   readonly cert?: string | Uint8Array | undefined;

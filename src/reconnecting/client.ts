@@ -130,7 +130,7 @@ export class Client {
     if (isOpen) this.#fireClose({ code: CLOSE_NORMAL, reason: '', wasClean: false }, true, 0);
   }
 
-  /** Starts an attempt. @throws {unknown} what the WebSocket class throws for invalid arguments, the first time. */
+  /** Starts an attempt. @throws {unknown} The error of the WebSocket class for invalid arguments, the first time. */
   #begin(): void {
     const { WebSocket } = this.#face;
     const plan = { WebSocket, url: this.#url, settings: this.#settings, binaryType: this.#binaryType };

@@ -22,7 +22,7 @@ export interface Link {
   delay: number;
   /** Bytes that one direction carries before a writer has to wait: `bufferedAmount` grows from there on. Default 64 KiB. */
   capacity: number;
-  /** Ends both directions at once and loses what is on its way, as a cable that is pulled out and noticed. Both ends see 1006. */
+  /** Ends both directions at once, and loses the bytes on their way. Both ends see 1006. */
   cut(): void;
   /**
    * Keeps all that is on its way, and the news of an end too. Without `side` it makes a half-open connection: nothing arrives, and nothing
@@ -141,7 +141,7 @@ class MemoryStream implements ByteStream {
     tell(this.#events);
   }
 
-  /** Takes what the peer sends. @returns Whether there was room for it; `onRoom` is called if there was not. */
+  /** Takes bytes of the peer. @returns Whether there was room for them; `onRoom` is called if there was not. */
   #arrive(bytes: Uint8Array | null, onRoom?: Waiting): boolean {
     if (this.#isClosed) return true;
     const { delay } = this.#link;

@@ -5,7 +5,7 @@ interface Waiter<Thing> {
   readonly reject: (error: Error) => void;
 }
 
-/** A queue between what arrives and a test that awaits it. */
+/** A queue between arriving values and a test that awaits them. */
 export class Mailbox<Thing> {
   readonly #ending: string;
   readonly #things: Thing[] = [];

@@ -41,7 +41,7 @@ export class History {
     return this.#limits.ttl;
   }
 
-  /** Gives up what was kept long enough. @returns Whether nothing was added for so long: then it can be forgotten. */
+  /** Drops expired messages. @returns Whether nothing was added for the whole `ttl`: then the history can be dropped. */
   expire(): boolean {
     this.#trim();
     return elapsed() - this.#lastUse > this.#limits.ttl;

@@ -1,4 +1,4 @@
-// A WebSocket that has topics: what it gets, and when.
+// A WebSocket with topics: decides which messages it gets, and when.
 
 import { sendToAll } from '../api/ws/broadcast.ts';
 import { findCore } from '../api/ws/core.ts';

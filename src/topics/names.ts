@@ -30,7 +30,7 @@ export function isPattern(name: string): boolean {
 /**
  * Checks a name: a topic or a pattern.
  *
- * @throws {TypeError} that says what is wrong with it.
+ * @throws {TypeError} that names the fault.
  * @throws {RangeError} for a pattern of too many tokens.
  */
 export function checkName(name: unknown): asserts name is string {

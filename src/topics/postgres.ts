@@ -346,7 +346,7 @@ class PostgresBus implements Bus {
     return row.data;
   }
 
-  /** Deletes what has expired, `ttl` milliseconds from now on and then again and again. */
+  /** Deletes expired rows, `ttl` milliseconds from now on and then repeatedly. */
   #sweepIn(ttl: number): void {
     if (this.#sweep !== undefined || this.#isClosed) return;
     const delay = Math.min(Math.max(ttl, SHORTEST_SWEEP), LONGEST_SWEEP);

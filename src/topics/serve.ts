@@ -34,7 +34,7 @@ export interface ServedSocket extends TopicSocket {
 /** Most requests of a client that wait for their turn, and most UTF-16 units of them if there are several. A client that sends more is closed. */
 const MOST_WAITING = 1_000;
 const LONGEST_WAITING = 4 << 20;
-/** Close code of the protocol for a client that sends what is none of it, or too much. The W3C API may not send 1008. */
+/** Close code for a client that breaks the protocol or sends too much. The W3C API may not send 1008. */
 export const CLOSE_TOPICS_VIOLATION = 4400;
 
 const encodeMessage: Encoder = ({ topic, data, position }) => {

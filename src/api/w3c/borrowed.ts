@@ -8,7 +8,7 @@ export interface BorrowedMessageEvent extends Event {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly isBinary: boolean;
   readonly origin: string;
-  /** Copies the message, to what it is without the option: text to a string, bytes to an ArrayBuffer. */
+  /** Copies the message: text to a string, bytes to an ArrayBuffer, as `data` is without the option. */
   keep(): string | ArrayBuffer;
 }
 

@@ -88,7 +88,7 @@ export interface ConnectCallbacks {
 
 /** A connection in the making. */
 export interface PendingConnection {
-  /** Gives it up, and frees what it holds. Does nothing when a callback was called. */
+  /** Stops the attempt, and frees its resources. Does nothing when a callback was called. */
   abort(): void;
 }
 

@@ -80,7 +80,7 @@ function errorOf(event: Event): Error {
 /**
  * Resolves with `ws` once it is open, at once if it is.
  *
- * Rejects with the error if it never opens, and when it is closed already: with what the event `error` said, as far as the runtime tells.
+ * Rejects if it never opens, and when it is closed already. The error is that of the event `error`, if the runtime reports one.
  */
 export function opened<Socket extends WebSocketLike>(ws: Socket): Promise<Socket> {
   const ending = endingOf(ws);
@@ -92,7 +92,7 @@ export function opened<Socket extends WebSocketLike>(ws: Socket): Promise<Socket
 }
 
 /**
- * Resolves once the connection has ended, for whatever reason; also for one that never opened.
+ * Resolves once the connection has ended, for any reason; also for one that never opened.
  *
  * Rejects when it had ended before any of the helpers was called with `ws`: the W3C API does not keep how.
  */

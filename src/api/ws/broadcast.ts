@@ -18,7 +18,7 @@ export interface BroadcastOptions {
   readonly binary?: boolean | undefined;
   /** Whether connections with permessage-deflate may compress it. Default true. */
   readonly compress?: boolean | undefined;
-  /** A WebSocket that does not get the message: the one that it came from. */
+  /** A WebSocket that does not get the message, usually its sender. */
   readonly except?: WebSocketBase | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface BroadcastOptions {
  * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.
  *
  * @param data Copied, once for all.
- * @throws {TypeError} for what has no bytes, such as a Blob: read it first.
+ * @throws {TypeError} for data without bytes, such as a Blob: read it first.
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
 export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {

@@ -165,7 +165,7 @@ export class SocketCore implements ShapingSink {
 
   get ready(): Promise<WebSocketBase> {
     this.#ready ??= new Promise((resolve, reject) => {
-      // A peer that has left a server by then is no rejection, which few programs handle there and which would end the process.
+      // If a peer has left a server before, do not reject: few programs handle that, so it would end the process.
       const settle = (error?: Error): void => (error === undefined || this.#isServer ? resolve(this.#ws) : reject(error));
       if (this.#session !== null || this.#failure !== null) settle(this.#failure ?? undefined);
       else this.#settleReady = settle;
@@ -183,7 +183,7 @@ export class SocketCore implements ShapingSink {
   /**
    * Takes over a connection whose opening handshake is done, and opens.
    *
-   * @param ws What the class's constructor returned, be it a Proxy: events come from it.
+   * @param ws The result of the class's constructor, which may be a Proxy: it emits the events.
    */
   open(ws: WebSocketBase, session: Session, settings: OpenSettings): void {
     this.#ws = ws;
@@ -455,9 +455,9 @@ function abortError(signal: AbortSignal): Error {
 }
 
 /**
- * Calls `abort` when `signal` is aborted, be it already.
+ * Calls `abort` when `signal` is aborted, also if it is aborted already.
  *
- * @returns Stops listening. Call it when the handshake is over, whatever came of it.
+ * @returns A function that stops listening. Call it when the handshake is over, with or without success.
  */
 function heedSignal(signal: AbortSignal, abort: (error: Error) => void): () => void {
   const onAbort = (): void => abort(abortError(signal));

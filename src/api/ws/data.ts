@@ -18,14 +18,14 @@ export type Sendable =
   | { valueOf(): ArrayBuffer | SharedArrayBuffer | Uint8Array | readonly number[] | string }
   | { [Symbol.toPrimitive](hint: string): string };
 
-/** No bytes, for what is sent. Programs get none of it, since they could transfer its memory. */
+/** No bytes, for sent messages only. Programs never get it, because they could transfer its memory. */
 export const EMPTY: Buffer = Buffer.alloc(0);
 const { hasOwnProperty } = Object.prototype;
 
 /**
  * The bytes of `data`: a view of the same memory for buffers and views, new memory for the rest.
  *
- * @throws {TypeError} for what has no bytes.
+ * @throws {TypeError} for data without bytes.
  */
 export function toBytes(data: unknown): Buffer {
   if (Buffer.isBuffer(data)) return data;
@@ -60,7 +60,7 @@ export function isSentAsText(data: unknown, settings: MessageOptions | null | un
   return typeof data === 'string' || typeof data === 'number';
 }
 
-/** The bytes of a close reason; whatever has no `length` is none. @throws {TypeError} when it is neither text nor bytes. */
+/** The bytes of a close reason; a value without `length` is none. @throws {TypeError} when it is neither text nor bytes. */
 export function toReason(reason: unknown): Buffer {
   if (typeof reason === 'string') return Buffer.from(reason);
   if (reason === undefined || !(reason as { length?: unknown }).length) return EMPTY;

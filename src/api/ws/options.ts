@@ -121,7 +121,7 @@ export interface StandaloneServerOptions<
 > extends ServerOptions<Socket, Request> {
   /** Speaks TLS, with this certificate and key, PEM. Beyond ws, which takes an HTTPS server. */
   tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** Listens on a Unix domain socket of this path, in the place of `port` and `host`. Beyond ws. */
+  /** Listens on a Unix domain socket of this path, instead of `port` and `host`. Beyond ws. */
   unix?: string | undefined;
   /** Milliseconds from the start of a connection to the end of its request's head; 0 for no limit. Default 60,000. Beyond ws. */
   headersTimeout?: number | undefined;

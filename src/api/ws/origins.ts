@@ -26,12 +26,12 @@ export function serializeOrigin(origin: string): string | undefined {
   const authority = text.slice(start + 3);
   for (const character of authority) if (character <= ' ' || '/\\?#@,'.includes(character)) return undefined;
   const { protocol, host } = new URL(text);
-  // Schemes that URL knows nothing of, those of extensions and apps, have no default port either.
+  // Schemes that URL does not know, such as those of extensions and apps, have no default port either.
   if (protocol !== `${text.slice(0, start)}:` || authority === '' || host === '') return undefined;
   return `${protocol}//${host}`;
 }
 
-/** @throws {TypeError} for an option that could never mean what it says. */
+/** @throws {TypeError} for an option that can never allow anything. */
 export function checkAllowedOrigins(allowed: unknown): void {
   if (allowed === undefined || allowed === null || typeof allowed === 'function') return;
   if (!Array.isArray(allowed)) throw new TypeError('The "allowedOrigins" option must be an array of origins or a function');

@@ -1,4 +1,4 @@
-// The state of a WebSocketServer, apart from what its program sees.
+// The internal state of a WebSocketServer.
 //
 // A property keyed by a symbol holds it. A private member would be refused to every object that is not the instance itself: a Proxy, what
 // Vue's reactive() or Object.create() makes of it, a stub. A symbol passes through all of them, and no name of a program can collide.

@@ -104,7 +104,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
 
   /** @internal */
   set _server(value: unknown) {
-    // Programs of ws keep what they like on their servers.
+    // Programs written for ws store their own properties on servers.
     Object.defineProperty(this, '_server', { configurable: true, enumerable: true, value, writable: true });
   }
 
@@ -143,7 +143,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
 
   /**
    * Shuts the server down in order: accepts no more connections, closes those that are open, and waits for their closing handshakes and for
-   * messages that still wait. Drops what is left after `timeout`. Resolves after the 'close' event.
+   * messages that still wait. Drops the remaining connections after `timeout`. Resolves after the 'close' event.
    *
    * A server that listens by itself stops listening. Behind another HTTP server, and with `noServer`, new upgrade requests get a 503 with
    * `Retry-After` until that server is closed, which is for the program to do. So do requests whose hooks have not answered.

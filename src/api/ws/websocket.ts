@@ -19,7 +19,7 @@ import { heartbeatSettings } from '../../protocol/heartbeat.ts';
 
 /**
  * Members work on all that stands for a WebSocket, such as a Proxy or `Object.create(ws)`. An object that has only the class's prototype,
- * such as a stub, is never open: its getters give undefined, and its methods do what they do on a WebSocket that is closed.
+ * such as a stub, is never open: its getters give undefined, and its methods act as on a WebSocket that is closed.
  */
 export abstract class WebSocketBase extends ListeningBase {
   declare static readonly CONNECTING: 0;

@@ -28,7 +28,7 @@ function maskedFrame(first: number, payload: Uint8Array, length: number = payloa
 
 type State = 'type' | 'text' | 'ignored text' | 'length' | 'ignored bytes' | 'over';
 
-/** Translates what a client sends, cut anywhere. Holds no payload: a part of a message becomes a fragment. */
+/** Translates the bytes of a client, cut anywhere. Holds no payload: a part of a message becomes a fragment. */
 export class HixieDecoder {
   readonly #maxPayload: number;
   #state: State = 'type';
@@ -112,7 +112,7 @@ export class HixieDecoder {
   }
 }
 
-/** Translates what a server's connection sends. */
+/** Translates the bytes of a server's connection. */
 export class HixieEncoder {
   #isFragmentOpen = false;
 

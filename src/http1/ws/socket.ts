@@ -195,7 +195,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     this.receiveEnd();
   }
 
-  /** Puts back what a session that has not been started yet shall read first. */
+  /** Puts back bytes that a session which has not been started yet must read first. */
   unshift(chunk: Uint8Array): void {
     this.#input = 'kept';
     (this.#kept ??= []).unshift(copyToOwn(chunk));
