@@ -24,7 +24,7 @@ function isWildcard(token: string, index: number, tokens: readonly string[]): bo
 
 /** Whether a name that {@link checkName} let through is a pattern. */
 export function isPattern(name: string): boolean {
-  return name.split('.').some(isWildcard);
+  return (name.includes('*') || name.includes('>')) && name.split('.').some(isWildcard);
 }
 
 /**
