@@ -27,11 +27,22 @@ function packageOf(file) {
  * @param programs Paths of names, each resolved from the one before: `['socket.io', 'engine.io']`.
  */
 export function assertWs(from, ...programs) {
+  // replace-ws.mjs makes sure of it; Bun finds no file for its own ws.
+  if (process.versions.bun) return;
   for (const path of [[], ...programs]) {
     let require = createRequire(from);
     for (const name of path) require = createRequire(require.resolve(name));
     assert.equal(packageOf(require.resolve('ws')), EXPECTED, `ws of ${path.join(' > ') || 'the script'}`);
   }
+}
+
+/**
+ * Loads a program as a CommonJS module on Bun, where an ES module that imports ws gets the one of Bun, and as an ES module elsewhere.
+ *
+ * @param from `import.meta.url` of the script.
+ */
+export function load(from, name) {
+  return process.versions.bun ? createRequire(from)(name) : import(name);
 }
 
 /** Fails with `what` when the promise takes too long. */

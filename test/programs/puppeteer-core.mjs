@@ -1,11 +1,11 @@
 // puppeteer-core: its WebSocket transport to a stand-in for a browser that speaks the few CDP methods of a connect.
 
 import assert from 'node:assert/strict';
-import puppeteer from 'puppeteer-core';
 import { WebSocketServer } from 'ws';
-import { assertWs, closed, listen, next, note, until, within } from './program-runner.mjs';
+import { assertWs, closed, listen, load, next, note, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['puppeteer-core']);
+const { default: puppeteer } = await load(import.meta.url, 'puppeteer-core');
 
 const { server, host } = await listen();
 server.on('request', (request, response) => {

@@ -1,29 +1,52 @@
 // Real programs that depend on ws, each run with ws and with this package in its place. `npm run test:programs`.
-// With ws as the control: a script that fails there tests itself and not us.
+// With ws as the control: a script that fails there tests itself and not us. On Deno and Bun a program runs with this package only.
 //
-// `node test/programs/run.mjs [program …] [--ws ws|wasock]`; needs a built package. Installs what package.json pins the first time.
+// `node test/programs/run.mjs [program …] [--ws ws|wasock] [--on node|deno|bun]`; needs a built package. The first run installs the
+// packages that package.json pins. `--ws ws --on deno` runs the control on Deno, too.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MODULES = join(HERE, 'node_modules');
+const RUNTIMES = join(ROOT, 'test/runtimes');
 const PACKAGES = ['ws', 'wasock'];
-/** Everything else here that ends in .mjs is a program. */
-const HELPERS = ['run.mjs', 'program-runner.mjs'];
 /** Milliseconds that a script may take. */
 const LIMIT = 100_000;
+/** Scripts that run at a time. Most of a script is waiting and reading files. */
+const AT_A_TIME = 2;
 
-const programs = readdirSync(HERE)
-  .filter((file) => file.endsWith('.mjs') && !HELPERS.includes(file))
-  .map((file) => basename(file, '.mjs'));
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { ws: { type: 'string' } } });
-for (const name of positionals) if (!programs.includes(name)) throw new Error(`No such program: ${name}`);
+/** The programs by name: the packages that a script shows, and the reasons why it does not run on a runtime. */
+const programs = readJson(HERE, 'programs.json');
+
+/** How a runtime starts a script. Bun has a ws of its own, so replace-ws.mjs redirects the calls of `require`. */
+const STARTS = {
+  node: { binary: process.execPath, before: [] },
+  deno: { binary: join(RUNTIMES, 'node_modules/.bin/deno'), before: ['run', '-A'] },
+  bun: { binary: join(RUNTIMES, 'node_modules/.bin/bun'), before: ['--preload', './replace-ws.mjs'] },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { ws: { type: 'string' }, on: { type: 'string' } },
+});
+for (const name of positionals) if (!(name in programs)) throw new Error(`No such program: ${name}`);
+if (values.on !== undefined && !(values.on in STARTS)) throw new Error(`No such runtime: ${values.on}`);
 
 function readJson(...path) {
   return JSON.parse(readFileSync(join(...path), 'utf8'));
@@ -68,22 +91,32 @@ function mirror(from, to) {
 /**
  * Makes a folder like this one, but with our tarball unpacked as node_modules/ws: what npm leaves after `npm i ws@npm:wasock` and an
  * override that sends the other dependents there. A copy, not a link: a link's target would find the ws that lies beside it.
+ *
+ * The folder `bun` in it has the scripts as they are for Bun: they import wasock, because Bun ignores a package that is called ws.
  */
 function alias(folder) {
-  mirror(MODULES, join(folder, 'node_modules'));
-  const ours = join(folder, 'node_modules/ws');
+  const modules = join(folder, 'node_modules');
+  mirror(MODULES, modules);
+  const ours = join(modules, 'ws');
   mkdirSync(ours);
   execFileSync('tar', ['-xzf', pack(folder), '-C', ours, '--strip-components=1']);
+  mirror(ours, join(modules, 'wasock'));
+  mkdirSync(join(folder, 'bun'));
   for (const file of readdirSync(HERE)) {
-    if (file.endsWith('.mjs') || file === 'package.json') copyFileSync(join(HERE, file), join(folder, file));
+    if (file === 'package.json') copyFileSync(join(HERE, file), join(folder, file));
+    if (!file.endsWith('.mjs')) continue;
+    copyFileSync(join(HERE, file), join(folder, file));
+    const text = readFileSync(join(HERE, file), 'utf8');
+    writeFileSync(join(folder, 'bun', file), text.replaceAll(/ from 'ws';$/gm, " from 'wasock';"));
   }
 }
 
 /** Runs a script. Returns how it ended; `output` is everything it printed, `notes` what it has to tell. */
-async function run(folder, name, program) {
+async function run(folder, { program, name, runtime }) {
   const started = performance.now();
-  const child = spawn(process.execPath, [`${program}.mjs`], {
-    cwd: folder,
+  const { binary, before } = STARTS[runtime];
+  const child = spawn(binary, [...before, `${program}.mjs`], {
+    cwd: runtime === 'bun' && name === 'wasock' ? join(folder, 'bun') : folder,
     env: { ...process.env, WS_PACKAGE: name },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT,
@@ -98,27 +131,44 @@ async function run(folder, name, program) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const result = code === 0 ? 'ok' : signal === null ? `exit code ${code}` : `ended by ${signal}`;
   const notes = [...output.matchAll(/^note: (.*)$/gm)].map(([, text]) => text).join('; ');
-  return { program, with: name, result, seconds, notes, output };
+  return { program, on: runtime, with: name, result, seconds, notes, output };
 }
 
-if (!areInstalled()) {
-  console.log('Installing the programs of test/programs/package.json');
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE, stdio: 'inherit' });
+/** Installs what the package.json of a folder pins. */
+function install(folder) {
+  console.log(`Installing the packages of ${join(folder, 'package.json')}`);
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' });
   if (status !== 0) throw new Error('npm ci failed');
 }
+
+/** Everything to run, in the order of the programs. */
+function jobs() {
+  const names = PACKAGES.filter((name) => values.ws === undefined || name === values.ws);
+  const runtimes = Object.keys(STARTS).filter((runtime) => values.on === undefined || runtime === values.on);
+  return (positionals.length > 0 ? positionals : Object.keys(programs)).flatMap((program) =>
+    runtimes
+      .filter((runtime) => programs[program].except?.[runtime] === undefined)
+      .flatMap((runtime) => names.map((name) => ({ program, name, runtime })))
+      .filter(({ name, runtime }) => name === 'wasock' || runtime === 'node' || values.ws === 'ws'),
+  );
+}
+
+if (!areInstalled()) install(HERE);
+if (!existsSync(STARTS.deno.binary) || !existsSync(STARTS.bun.binary)) install(RUNTIMES);
 const folder = mkdtempSync(join(tmpdir(), 'wasock-programs-'));
 const rows = [];
 try {
-  const names = PACKAGES.filter((name) => values.ws === undefined || name === values.ws);
-  if (names.includes('wasock')) alias(folder);
-  for (const program of positionals.length > 0 ? positionals : programs) {
-    for (const name of names) {
-      const row = await run(name === 'ws' ? HERE : folder, name, program);
+  const waiting = jobs();
+  if (waiting.some(({ name }) => name === 'wasock')) alias(folder);
+  const work = async () => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const row = await run(job.name === 'ws' ? HERE : folder, job);
       rows.push(row);
-      console.log(`${row.program} with ${row.with}: ${row.result} (${row.seconds} s)`);
+      console.log(`${row.program} with ${row.with} on ${row.on}: ${row.result} (${row.seconds} s)`);
       if (row.result !== 'ok') console.log(row.output.replaceAll(/^/gm, '  | '));
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Server } from 'socket.io';
-import { io as connect } from 'socket.io-client';
-import { assertWs, closed, listen, next, note, until } from './program-runner.mjs';
+import { assertWs, closed, listen, load, next, note, until } from './program-runner.mjs';
 
 assertWs(
   import.meta.url,
@@ -11,6 +10,7 @@ assertWs(
   ['socket.io', 'socket.io-adapter'],
   ['socket.io-client', 'engine.io-client'],
 );
+const { io: connect } = await load(import.meta.url, 'socket.io-client');
 
 let io;
 let host;

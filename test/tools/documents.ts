@@ -1,5 +1,5 @@
 // Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md, the limits and the
-// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md.
+// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md, the programs in docs/replacing-ws.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -74,6 +74,27 @@ function configurationOf(file: string, language: string): string {
   return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 }
 
+/** A program of test/programs/programs.json: the packages that a script shows, and the reasons why it does not run on a runtime. */
+interface Program {
+  readonly packages: readonly string[];
+  readonly except?: Readonly<Record<string, string>>;
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+}
+
+/** The programs that `npm run test:programs` runs with this package in the place of ws. */
+function programs(): string {
+  const { dependencies } = readJson('../programs/package.json') as { dependencies: Record<string, string> };
+  const all = Object.values(readJson('../programs/programs.json') as Record<string, Program>);
+  const rows = all.map(({ packages, except = {} }): Row => [
+    packages.map((name) => `${code(name)} ${dependencies[name]}`).join(', '),
+    ...['node', 'deno', 'bun'].map((runtime) => (except[runtime] === undefined ? '✓' : `no: ${except[runtime]}`)),
+  ]);
+  return table(['package', 'Node.js', 'Deno', 'Bun'], rows);
+}
+
 /** Generated parts by name. */
 export const PARTS: ReadonlyMap<string, string> = new Map([
   [
@@ -103,6 +124,7 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
   ['nginx', configurationOf('nginx.conf', 'nginx')],
   ['haproxy', configurationOf('haproxy.cfg', 'text')],
   ['caddy', configurationOf('Caddyfile', 'text')],
+  ['programs', programs()],
 ]);
 
 const PART = /(<!-- generated: (\w+) -->\n)[^]*?(<!-- end -->)/g;
