@@ -6,8 +6,8 @@ import { Puppet } from '../support/puppets.ts';
 import { sleep } from '../support/sleep.ts';
 import { Cable } from './cable.ts';
 
-const HEARTBEAT = { interval: 200, timeout: 1000 };
-/** Milliseconds, longer than both. */
+const HEARTBEAT = { interval: 200, timeout: 2000 };
+/** Milliseconds, longer than both together. */
 const LONG = 3000;
 
 describe.each<ProgramRuntime>(['node', 'node-24', 'deno', 'bun'])('%s: when the cable is pulled', (runtime) => {
