@@ -184,3 +184,22 @@ describe('the built package', () => {
     );
   });
 });
+
+describe('docs/stability.md', () => {
+  const page = readFileSync(new URL('../docs/stability.md', import.meta.url), 'utf8');
+  const rows = Array.from(page.matchAll(/^\| `wasock([^`]*)` +\| (\w+) +\|/gm), ([, path, state]) => [`.${path}`, state]);
+
+  test('names each entry point of npm once, with its state', () => {
+    expect(rows.map(([path]) => path).sort()).toEqual(Object.keys(manifest.exports).sort());
+    for (const [path, state] of rows) expect([path, state]).toEqual([path, expect.stringMatching(/^(?:stable|experimental)$/)]);
+  });
+
+  test('names each entry point of JSR, behind the name of its runtime', () => {
+    const { exports } = JSON.parse(readFileSync(new URL('../jsr.json', import.meta.url), 'utf8')) as Pick<Manifest, 'exports'>;
+    const known = new Set(rows.map(([path]) => path));
+    const unknown = Object.keys(exports).filter(
+      (path) => !known.has(path) && !known.has(path.replace(/^\.\/(?:node|browser|bun)(?=\/|$)/, '.')),
+    );
+    expect(unknown).toEqual([]);
+  });
+});

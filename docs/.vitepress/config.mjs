@@ -107,6 +107,7 @@ const standards = [
   { text: 'WHATWG WebSockets', link: '/conformance-w3c' },
   { text: 'Architecture', link: '/architecture' },
   { text: 'Contributing', link: '/contributing' },
+  { text: 'Stability', link: '/stability' },
   { text: 'Changelog', link: '/changelog' },
 ];
 
