@@ -8,17 +8,36 @@ import { answerCommands, report } from '../control.mjs';
  * @property {string} topics Topics of the library under test.
  * @property {number} count Topics or patterns that have a subscriber.
  * @property {boolean} patterns
+ * @property {boolean} plain A Map of sets and a loop in place of the library: the least that such a lookup costs.
  * @property {boolean} scattered Messages go to all of them in turn, in random order; else all messages go to one.
  * @property {number} duration Milliseconds of a measurement.
  */
-const { count, duration, patterns, scattered, topics: entry } = /** @type {CostOptions} */ (JSON.parse(process.argv[2]));
+const { count, duration, patterns, plain, scattered, topics: entry } = /** @type {CostOptions} */ (JSON.parse(process.argv[2]));
 /** @type {typeof import('../../src/topics/index.ts')} */
 const { Topics } = await import(entry);
 
 /** Messages between two looks at the clock. */
 const AT_ONCE = 200;
 
-const topics = new Topics();
+/** @typedef {import('../../src/topics/index.ts').TopicSocket} Socket */
+
+/** The least that publishing needs. */
+class PlainTopics {
+  /** @type {Map<string, Set<Socket>>} */
+  #topics = new Map();
+
+  /** @param {Socket} socket @param {string} name */
+  subscribe(socket, name) {
+    this.#topics.set(name, new Set([socket]));
+  }
+
+  /** @param {string} name @param {string} text */
+  publish(name, text) {
+    for (const socket of this.#topics.get(name) ?? []) if (socket.readyState === 1) socket.send(/** @type {never} */ (text));
+  }
+}
+
+const topics = plain ? new PlainTopics() : new Topics();
 /** @type {string[]} */
 const names = [];
 for (let number = 0; number < count; number++) {

@@ -200,7 +200,10 @@ export class Contestant {
         await server.ask(this.#scenario.topics);
         const after = await server.ask('collect');
         const growth = (/** @type {'heap' | 'rss'} */ field) => (Number(after[field]) - Number(before[field])) / SUBSCRIPTIONS;
-        return { heap: { ...NO_WINDOW, value: growth('heap') }, 'resident memory': { ...NO_WINDOW, value: growth('rss') } };
+        const resident = { 'resident memory': { ...NO_WINDOW, value: growth('rss') } };
+        // Bun keeps its own topics outside of the heap.
+        if (libraryOf(this.#name).runtime === 'bun') return resident;
+        return { heap: { ...NO_WINDOW, value: growth('heap') }, ...resident };
       } finally {
         await load.stop();
       }
@@ -212,9 +215,9 @@ export class Contestant {
   /** @param {Times} times @returns {Promise<Record<string, Sample>>} */
   async #measureCost({ duration }) {
     if (this.#servers.length === 0) {
-      const { patterns, scattered } = this.#scenario;
+      const { patterns, plain, scattered } = this.#scenario;
       const { topics } = entryPoints('node');
-      const options = JSON.stringify({ topics, count: Number(this.#name), patterns, scattered, duration });
+      const options = JSON.stringify({ topics, count: Number(this.#name), patterns, plain, scattered, duration });
       const child = new Child(`${this.#name} names`, SUBJECT_CORE, [...launch('node'), COST, options]);
       this.#servers = [child];
       await child.next('listening', START_TIMEOUT);

@@ -30,6 +30,7 @@ import { launch, missingRuntime } from '../runtimes.mjs';
  * @property {number} rate Messages a second (latency).
  * @property {'own' | 'shared'} topics Memory: each subscription has a topic of its own, or 100 topics have all.
  * @property {boolean} patterns Cost: patterns instead of topics.
+ * @property {boolean} plain Cost: a Map of sets instead of the library.
  * @property {boolean} scattered Cost: messages to all topics in turn instead of one.
  */
 
@@ -73,6 +74,7 @@ function define(fields) {
     rate: 200,
     topics: 'own',
     patterns: false,
+    plain: false,
     scattered: false,
     ...fields,
   };
@@ -149,6 +151,11 @@ export const SCENARIOS = [
   memory('shared', ON_BUN, '-bun'),
   cost('cost-topics', 'publish to one topic beside N others', {}),
   cost('cost-topics-scattered', 'publish to N topics in turn', { scattered: true, quick: false }),
+  cost('cost-map-scattered', 'the same with a Map of sets instead of the library', {
+    scattered: true,
+    plain: true,
+    quick: false,
+  }),
   cost('cost-patterns', 'publish to one of N patterns', { patterns: true }),
   cost('cost-patterns-scattered', 'publish to N patterns in turn', { patterns: true, scattered: true, quick: false }),
 ];
