@@ -192,7 +192,9 @@ export async function open(
   clientConfig: IClientConfig = {},
   serverConfig: Partial<IServerConfig> = {},
 ): Promise<Pair> {
-  const listening = await listen(sides.server, serverConfig);
+  // Both answer: the time of WebSocket-Node's closing handshake is only over when a busy machine stands still.
+  const closeTimeout = 30_000;
+  const listening = await listen(sides.server, { closeTimeout, ...serverConfig });
   const serverLog: unknown[] = [];
   const accepted = new Promise<WebSocketConnection>((resolve) => {
     listening.server.on('request', (request: WebSocketRequest) => {
@@ -201,7 +203,7 @@ export async function open(
       resolve(connection);
     });
   });
-  const client: WebSocketClient = new sides.client.client({ closeTimeout: 100, ...clientConfig });
+  const client: WebSocketClient = new sides.client.client({ closeTimeout, ...clientConfig });
   const clientLog: unknown[] = [];
   const connected = new Promise<WebSocketConnection>((resolve, reject) => {
     client.on('connectFailed', reject);
@@ -218,7 +220,8 @@ export async function open(
     clientLog,
     serverLog,
     async end() {
-      await until(() => clientSide.state === 'closed' && serverSide.state === 'closed');
+      // WebSocket-Node's state is closed before it tells.
+      await until(() => [clientLog, serverLog].every((log) => log.some((entry) => (entry as unknown[])[0] === 'close')));
       listening.close();
       return { client: clientLog, server: serverLog };
     },
