@@ -139,7 +139,7 @@ test('behind node:http, a client that never reads gives the place of its refused
   await asked;
   // Bun reads the second request only when the client has read the response to the first.
   if (runtime !== 'bun') await until('the refusal', () => server.metrics().refused.verifyClient === 1);
-  await until('its place', () => serverCoreOf(server).gate.pending === 0, 25_000);
+  await until('its place', () => serverCoreOf(server).gate.pending === 0);
   expect(await outcome(dial(port))).toBe('101');
 });
 

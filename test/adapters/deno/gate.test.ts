@@ -85,7 +85,7 @@ describe('a client that resets its connection while the handler waits', () => {
     let respond = (): void => {};
     const left = new Promise<void>((resolve) => (respond = resolve));
     const port = start(async (request) => {
-      const { response, socket } = upgrade(request, { gate, handshakeTimeout: 300 });
+      const { response, socket } = upgrade(request, { gate, handshakeTimeout: 1500 });
       socket?.on('error', () => {});
       await left;
       return response;
