@@ -8,8 +8,18 @@ import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import { network } from './network.ts';
 import { platform } from './platform.ts';
+import { releaseRequest } from './upgraded-request.ts';
 
 export const runtime: ServerRuntime = {
-  ...createStreamRuntime({ network, platform, createSession, deflateEngine, checkDeflateOptions }),
+  ...createStreamRuntime({
+    network,
+    platform,
+    createSession(socket, options, functions) {
+      releaseRequest(socket);
+      return createSession(socket, options, functions);
+    },
+    deflateEngine,
+    checkDeflateOptions,
+  }),
   createHttpServer: (options, onRefusal) => new StreamHttpServer(network, platform, options, onRefusal),
 };
