@@ -31,7 +31,10 @@ const LIMIT = 100_000;
 /** Scripts that run at a time. Most of a script is waiting and reading files. */
 const AT_A_TIME = 2;
 
-/** The programs by name: the packages that a script shows, and the reasons why it does not run on a runtime. */
+/**
+ * The programs by name: the packages that a script shows, and for each runtime the reasons why it does not run there (`except`) or the
+ * part of it that uses ws (`partly`). docs/replacing-ws.md shows them.
+ */
 const programs = readJson(HERE, 'programs.json');
 
 /** How a runtime starts a script. Bun has a ws of its own, so replace-ws.mjs redirects the calls of `require`. */
@@ -70,10 +73,14 @@ function pack(folder) {
   return join(folder, filename);
 }
 
-/** Copies a folder without ws and the commands; by hard links where the file system has them, ten thousand files are slow. */
+/** Files that no program reads: types and source maps, half of all. */
+const UNUSED = /\.(?:map|[cm]?ts|md)$/;
+
+/** Copies a folder without ws and the commands; by hard links where the file system has them, twenty thousand files are slow. */
 function mirror(from, to) {
   mkdirSync(to);
   for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (UNUSED.test(entry.name)) continue;
     const source = join(from, entry.name);
     const target = join(to, entry.name);
     if (entry.isDirectory()) {

@@ -74,9 +74,10 @@ function configurationOf(file: string, language: string): string {
   return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 }
 
-/** A program of test/programs/programs.json: the packages that a script shows, and the reasons why it does not run on a runtime. */
+/** A program of test/programs/programs.json: the packages that a script shows, and for runtimes: what else it cannot show, or why it does not run. */
 interface Program {
   readonly packages: readonly string[];
+  readonly partly?: Readonly<Record<string, string>>;
   readonly except?: Readonly<Record<string, string>>;
 }
 
@@ -88,9 +89,12 @@ function readJson(path: string): unknown {
 function programs(): string {
   const { dependencies } = readJson('../programs/package.json') as { dependencies: Record<string, string> };
   const all = Object.values(readJson('../programs/programs.json') as Record<string, Program>);
-  const rows = all.map(({ packages, except = {} }): Row => [
+  const rows = all.map(({ packages, partly = {}, except = {} }): Row => [
     packages.map((name) => `${code(name)} ${dependencies[name]}`).join(', '),
-    ...['node', 'deno', 'bun'].map((runtime) => (except[runtime] === undefined ? '✓' : `no: ${except[runtime]}`)),
+    ...['node', 'deno', 'bun'].map((runtime) => {
+      if (except[runtime] !== undefined) return `no: ${except[runtime]}`;
+      return partly[runtime] === undefined ? '✓' : `✓ ${partly[runtime]}`;
+    }),
   ]);
   return table(['package', 'Node.js', 'Deno', 'Bun'], rows);
 }
