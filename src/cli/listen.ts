@@ -84,8 +84,13 @@ async function run(host: Host, { operands: [port], values }: Arguments<typeof OP
       ws.on('close', (code, reason) => log.closed(connection, code, reason.toString()));
       serve(ws, request, connection);
     });
-    log.listening(`ws${plan.tls ? 's' : ''}://${address}/`, files && ` and http${plan.tls ? 's' : ''}://${address}/`);
-    await serveUntilSignal(server, plan, log);
+    await serveUntilSignal(
+      server,
+      plan,
+      log,
+      `ws${plan.tls ? 's' : ''}://${address}/`,
+      files && ` and http${plan.tls ? 's' : ''}://${address}/`,
+    );
   } finally {
     await topics?.close();
   }

@@ -145,8 +145,13 @@ async function run(host: Host, { operands: [port, url], values }: Arguments<type
       log.opened(connection, request.clientAddress ?? '', request.url ?? '');
       new Pair(connection, ws, upstreams.take(request)!, faults, log, recorder).start(request);
     });
-    log.listening(`ws${plan.tls ? 's' : ''}://${address}/`, ` for ${client.url.protocol}//${client.url.host}/`);
-    await serveUntilSignal(server, plan, log);
+    await serveUntilSignal(
+      server,
+      plan,
+      log,
+      `ws${plan.tls ? 's' : ''}://${address}/`,
+      ` for ${client.url.protocol}//${client.url.host}/`,
+    );
   } finally {
     await recorder?.close();
   }

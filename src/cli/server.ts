@@ -86,9 +86,20 @@ export async function startServer(
   }
 }
 
-/** Waits for SIGINT or SIGTERM, then closes all connections in order. A second signal ends the process at once. */
-export async function serveUntilSignal(server: WebSocketServer, { shutdownTime }: ServerPlan, log: Log): Promise<void> {
-  await new Promise<void>((resolve) => onSignal(() => resolve()));
+/**
+ * Waits for SIGINT or SIGTERM, then closes all connections in order. A second signal ends the process at once.
+ *
+ * @param where The address for the log, and what else is there. It is logged when a signal may come: a supervisor may send one at once.
+ */
+export async function serveUntilSignal(
+  server: WebSocketServer,
+  { shutdownTime }: ServerPlan,
+  log: Log,
+  ...where: Parameters<Log['listening']>
+): Promise<void> {
+  const signalled = new Promise<void>((resolve) => onSignal(() => resolve()));
+  log.listening(...where);
+  await signalled;
   const { closed, terminated } = await server.shutdown({ timeout: shutdownTime });
   log.event('shutdown', { closed, terminated });
 }

@@ -105,6 +105,8 @@ async function answer(root: string, { method, url = '/' }: IncomingMessage, resp
   response.writeHead(200, {
     'Content-Type': TYPES[extname(found.path).toLowerCase()] ?? 'application/octet-stream',
     'Content-Length': found.size,
+    // RFC 9110 section 14.3: each answer has the whole file.
+    'Accept-Ranges': 'none',
     'Cache-Control': 'no-cache',
     'X-Content-Type-Options': 'nosniff',
   });

@@ -20,16 +20,19 @@ export interface TopicServer {
 /** The members of both packages' clients that are used here. */
 interface Client {
   on(event: 'error', listener: (error: Error) => void): unknown;
-  connect?(): Promise<unknown>;
-  /** `redis` and `ioredis` have it. */
+  connect(): Promise<unknown>;
   quit(): Promise<unknown>;
+  /** Ends the client at once, in `redis` from version 5 on. */
+  destroy?(): void;
+  /** The same in `ioredis`, and in older versions of `redis`. */
+  disconnect(): unknown;
 }
 
 /** @throws {CommandError} if the bus cannot be reached. */
 export async function startTopics(url: string | undefined, log: Log): Promise<TopicServer> {
-  const connected = url === undefined ? undefined : await connectBus(url, log);
-  const topics = new Topics({ ...(connected && { bus: connected.bus }), history: { size: 100, ttl: 60_000 } });
-  if (connected !== undefined) topics.on('busError', (error) => log.error(undefined, error));
+  const remote = url === undefined ? undefined : await connectBus(url, log);
+  const topics = new Topics({ ...(remote && { bus: remote.bus }), history: { size: 100, ttl: 60_000 } });
+  if (remote !== undefined) topics.on('busError', (error) => log.error(undefined, error));
   await topics.ready;
   return {
     protocol: TOPICS_PROTOCOL,
@@ -39,7 +42,7 @@ export async function startTopics(url: string | undefined, log: Log): Promise<To
     },
     async close() {
       await topics.close();
-      await connected?.client.quit();
+      await remote?.client.quit();
     },
   };
 }
@@ -47,14 +50,31 @@ export async function startTopics(url: string | undefined, log: Log): Promise<To
 async function connectBus(url: string, log: Log): Promise<{ bus: Bus; client: Client }> {
   if (!/^rediss?:\/\//.test(url)) throw new UsageError('--topic-bus must be a URL of Redis: redis://HOST:PORT or rediss://…');
   const client = createClient(url);
-  client.on('error', (error) => log.error(undefined, error));
   try {
-    await client.connect?.();
+    await connected(client, log);
   } catch (error) {
-    throw new CommandError(`Cannot connect to the topic bus: ${(error as Error).message}`);
+    const { message, code } = error as NodeJS.ErrnoException;
+    // The error of a host with several addresses has a code, and no message.
+    throw new CommandError(`Cannot connect to the topic bus: ${message || (code ?? 'no connection')}`);
   }
   const { redisBus } = await import('../topics/redis.ts');
   return { bus: redisBus(client as unknown as RedisClient), client };
+}
+
+/** Connects once. Both packages would try again without end: that is for a connection that was there before. */
+async function connected(client: Client, log: Log): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.on('error', reject);
+      client.connect().then(() => resolve(), reject);
+    });
+  } catch (error) {
+    const end = async (): Promise<unknown> => await (client.destroy === undefined ? client.disconnect() : client.destroy());
+    // A client that has given up by itself cannot be ended.
+    await end().catch(() => {});
+    throw error;
+  }
+  client.on('error', (error) => log.error(undefined, error));
 }
 
 /** A client of the package that is installed where the command runs. `npx` itself brings none. */

@@ -185,10 +185,11 @@ describe('wasock listen', () => {
     const get = async (
       path: string,
       method = 'GET',
-    ): Promise<{ status: number; type: string; location: string; body: string }> => {
+      headers = {},
+    ): Promise<{ status: number; type: string; location: string; ranges: string | undefined; body: string }> => {
       const [hostname, port] = host.split(':');
       // The path as it is: fetch() would normalize it.
-      const [response] = (await once(request({ hostname, port, path, method }).end(), 'response')) as [
+      const [response] = (await once(request({ hostname, port, path, method, headers }).end(), 'response')) as [
         import('node:http').IncomingMessage,
       ];
       let body = '';
@@ -197,10 +198,12 @@ describe('wasock listen', () => {
         status: response.statusCode!,
         type: response.headers['content-type']!,
         location: response.headers.location!,
+        ranges: response.headers['accept-ranges'],
         body,
       };
     };
     expect(await get('/')).toMatchObject({ status: 200, type: 'text/html; charset=utf-8', body: '<p>hello' });
+    expect(await get('/', 'GET', { Range: 'bytes=0-1' })).toMatchObject({ status: 200, ranges: 'none', body: '<p>hello' });
     expect(await get('/a%20b.txt?query')).toMatchObject({ status: 200, body: 'text' });
     expect(await get('/empty.css')).toMatchObject({ status: 200, body: '' });
     expect(await get('/', 'HEAD')).toMatchObject({ status: 200, body: '' });

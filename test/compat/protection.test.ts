@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { createProxy } from '../../adapters/node/proxy.ts';
 import { ADMISSION_OPTIONS } from '../../src/admission/options.ts';
 import { Server as ClassicServer, WebSocket as ClassicWebSocket } from '../../src/compat/classic/index.ts';
 import { Socket as FibjsSocket, upgrade } from '../../src/compat/fibjs/index.ts';
@@ -39,6 +40,7 @@ test.each<[string, (options: object) => unknown]>([
   ['classic', (options) => new ClassicWebSocket('ws://127.0.0.1:1', options)],
   ['fibjs', (options) => new FibjsSocket('ws://127.0.0.1:1', options)],
   ['websocket', (options) => new WebSocketNodeClient(options)],
-])('borrowMessages of a client: %s', (_, start) => {
+])('borrowMessages and proxy of a client: %s', (_, start) => {
   expect(() => start({ borrowMessages: true })).toThrow('Older APIs have no "borrowMessages" option');
+  expect(() => start({ proxy: createProxy('http://127.0.0.1:1') })).toThrow('Older APIs have no "proxy" option');
 });

@@ -23,7 +23,7 @@ import { platform } from '../../nodejs/platform.ts';
 import { UNATTACHED, type Session, type Timer } from '../../platform.ts';
 import { addListener, defineConstants, defineHandlers, removeListener } from '../shared/event-target.ts';
 import { contentOf } from '../shared/sessions.ts';
-import { refuseBorrowing } from '../shared/upgrades.ts';
+import { refuseForeign } from '../shared/upgrades.ts';
 import { EVENTS, flagsOf, type EventListener, type EventMap } from './events.ts';
 import type * as events from './events.ts';
 import { ignoreFragment, notOpened, Sender } from './sender.ts';
@@ -123,7 +123,7 @@ export class WebSocket extends TypedEmitter<SocketEvents> {
     super();
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
     const settings = readOptions(isOptions ? (protocols as ClientOptions) : options);
-    refuseBorrowing(settings);
+    refuseForeign(settings);
     const version: unknown = settings.protocolVersion ?? 13;
     this.#isServer = isServerClient(address);
     this.#closeTimeout = settings.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;

@@ -11,7 +11,7 @@ import { MAXIMUM_CONTROL_PAYLOAD } from '../../base/opcodes.ts';
 import { MESSAGE_COMPRESSED, MESSAGE_TEXT, UNATTACHED, type Session } from '../../platform.ts';
 import { defineHandlers } from '../shared/event-target.ts';
 import { Accepted, contentOf, startLater } from '../shared/sessions.ts';
-import { refuseBorrowing } from '../shared/upgrades.ts';
+import { refuseForeign } from '../shared/upgrades.ts';
 import type { FibjsBinding, Holder, OpenedConnection } from './binding.ts';
 import { bytesOf } from './body.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type ReadyState } from '../../base/states.ts';
@@ -76,7 +76,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   constructor(binding: FibjsBinding, address: string | URL | Accepted<Connection>, given: SocketOptions) {
     super();
     const options = readOptions(given);
-    refuseBorrowing(options);
+    refuseForeign(options);
     this.#binding = binding;
     if (address instanceof Accepted) {
       const { url, origin, protocol, holder, session } = address.connection;

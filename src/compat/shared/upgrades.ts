@@ -16,7 +16,7 @@ const PROTECTION: readonly string[] = ['allowedOrigins', ...ADMISSION_OPTIONS];
  * @throws {TypeError} that says what to do.
  */
 export function refuseProtection(options: object): void {
-  refuseBorrowing(options);
+  refuseForeign(options);
   const name = PROTECTION.find((one) => one in options);
   if (name === undefined) return;
   throw new TypeError(
@@ -24,10 +24,13 @@ export function refuseProtection(options: object): void {
   );
 }
 
-/** @throws {TypeError} for the option `borrowMessages`: programs of older APIs keep messages. */
-export function refuseBorrowing(options: object): void {
-  if (!(options as { readonly borrowMessages?: unknown }).borrowMessages) return;
-  throw new TypeError('Older APIs have no "borrowMessages" option: use the main entry point, which has it');
+/** Options of the main entry point that no older API has. Ignored in silence, `proxy` would connect without the proxy. */
+const REFUSED = ['borrowMessages', 'proxy'] as const;
+
+/** @throws {TypeError} for the option `borrowMessages`, because programs of older APIs keep messages, and for `proxy`. */
+export function refuseForeign(options: object): void {
+  const name = REFUSED.find((option) => (options as Readonly<Record<string, unknown>>)[option]);
+  if (name !== undefined) throw new TypeError(`Older APIs have no "${name}" option: use the main entry point, which has it`);
 }
 
 /** The path of a request target, without its query. Never throws: a target that is no URL counts as a path. */

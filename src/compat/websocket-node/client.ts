@@ -9,7 +9,7 @@ import { acceptKey } from '../../handshake/accept-key.ts';
 import { isTokenCode } from '../../handshake/grammar.ts';
 import { hangUp, type OpeningResult, type Target } from '../../handshake/opening.ts';
 import { startOpening, type NodeOpening } from '../../nodejs/opening.ts';
-import { refuseBorrowing } from '../shared/upgrades.ts';
+import { refuseForeign } from '../shared/upgrades.ts';
 import { WebSocketConnection } from './connection.ts';
 import { firstIllegal } from './text.ts';
 import type { IClientConfig } from './types.ts';
@@ -87,7 +87,7 @@ export class WebSocketClient extends TypedEmitter<ClientEvents> {
   constructor(config?: IClientConfig | null) {
     super();
     this.config = readOptionsOver<IClientConfig>(DEFAULTS, config);
-    refuseBorrowing(this.config);
+    refuseForeign(this.config);
     const { webSocketVersion } = this.config;
     if (webSocketVersion !== 8 && webSocketVersion !== 13) {
       throw new Error('Requested webSocketVersion is not supported. Allowed values are 8 and 13.');

@@ -9,8 +9,11 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { run } from '../../../adapters/bun/cli.ts';
 import { WebSocketServer } from '../../../adapters/bun/index.ts';
+import { describeCommands } from '../../cli/each-command.ts';
 
 const FILE = fileURLToPath(new URL('../../../bin/wasock.mjs', import.meta.url));
+
+describeCommands([process.execPath, FILE]);
 
 test('a process of the command sends a message and prints the answer', async () => {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });

@@ -9,8 +9,11 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { run } from '../../../adapters/deno/cli.ts';
 import { WebSocketServer } from '../../../adapters/deno/index.ts';
+import { describeCommands } from '../../cli/each-command.ts';
 
 const FILE = fileURLToPath(new URL('../../../adapters/deno/cli.ts', import.meta.url));
+
+describeCommands([process.execPath, 'run', '-A', FILE]);
 
 test('a process of the command sends a message and prints the answer', async () => {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
