@@ -123,18 +123,19 @@ describe('a slow reader', () => {
     expect(waiting).toBeGreaterThan(8 * MIB);
     expect(waiting % MIB).toBe(0);
     expect(done.length).toBeLessThan(count);
-    expect(drains).toBe(0);
+    // While the system still took more, all may have been taken for a moment.
+    const earlier = drains;
     const total = count * (MIB + 10);
     let received = 0;
     raw.socket.removeAllListeners('data');
     raw.socket.on('data', (chunk: Buffer) => (received += chunk.length));
     raw.socket.resume();
     await until('all bytes', () => received >= total);
-    await until('drain', () => drains > 0);
+    await until('drain', () => drains > earlier);
     expect(received).toBe(total);
     expect(ws.bufferedAmount).toBe(0);
     expect(done).toEqual(Array.from({ length: count }, (_, index) => index));
-    expect(drains).toBe(1);
+    expect(drains).toBe(earlier + 1);
   });
 
   test('is dropped above maxBufferedAmount', async () => {
