@@ -24,12 +24,15 @@ assert.match(await read('/.11ty/reload-client.js'), /new WebSocket/);
 
 const clients = [new WebSocket(`ws://${host}/`), new WebSocket(`ws://${host}/`)];
 const heard = clients.map(() => []);
-for (const [index, ws] of clients.entries()) ws.on('message', (data) => heard[index].push(JSON.parse(data)));
-await until('the greetings', () => heard.every((messages) => messages.some(({ status }) => status === 'connected')));
+const statuses = clients.map(() => []);
 for (const [index, ws] of clients.entries()) {
-  heard[index].length = 0;
-  assert.equal(ws.readyState, WebSocket.OPEN);
+  ws.on('message', (data) => {
+    const message = JSON.parse(data);
+    if (message.type === 'eleventy.status') statuses[index].push(message.status);
+    else heard[index].push(message);
+  });
 }
+await until('the greetings', () => statuses.every((all) => all.includes('connected')));
 
 await devServer.reload({ files: ['./index.html'], subtype: undefined, build: { templates: [] } });
 devServer.sendError({ error: new Error('é'.repeat(100_000)) });
@@ -47,5 +50,5 @@ await next(clients[0], 'close');
 const ended = next(clients[1], 'close');
 await within('close', devServer.close());
 assert.equal((await ended)[0], 1005);
-assert.equal(heard[1].at(-1).status, 'disconnected');
+assert.equal(statuses[1].at(-1), 'disconnected');
 rmSync(folder, { recursive: true, force: true });

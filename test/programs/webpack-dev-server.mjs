@@ -6,10 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import webpack from 'webpack';
 import WebpackDevServer from 'webpack-dev-server';
+import WebsocketServer from 'webpack-dev-server/lib/servers/WebsocketServer.js';
 import { WebSocket } from 'ws';
 import { assertWs, next, until, within } from './program-runner.mjs';
 
 assertWs(import.meta.url, ['webpack-dev-server']);
+
+// A second, its default, is short where a build stops everything else.
+WebsocketServer.heartbeatInterval = 2500;
 
 const folder = mkdtempSync(join(tmpdir(), 'webpack-program-'));
 const entry = join(folder, 'index.js');
@@ -58,7 +62,7 @@ devServer.invalidate();
 await until('the errors', () => typesOf().includes('errors'));
 assert.match(JSON.stringify(messages.find(({ type }) => type === 'errors')), /Module parse failed/);
 
-// The server pings each second and terminates clients that do not answer.
+// The server pings again and again, and terminates clients that do not answer.
 await until('two pings', () => pings >= 2);
 assert.equal(ws.readyState, WebSocket.OPEN);
 
