@@ -21,6 +21,7 @@ import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections
  * @property {number} size Payload bytes.
  * @property {boolean} text
  * @property {boolean} tls
+ * @property {boolean} burst All connections send at once (idle-deflate).
  * @property {boolean} raw The server sends the bytes back as they are.
  * @property {number} warmup Milliseconds before the window opens.
  * @property {number} duration Milliseconds the window is open.
@@ -167,9 +168,12 @@ async function idle(job) {
   report({ event: 'held' });
 }
 
+/** Connections that exchange messages at the same time, unless all of them do. */
+const WAVE = 50;
+
 /**
- * Opens `connections`, exchanges `inFlight` compressed messages on each, then holds them. All of them send at once, so the server is as busy
- * as it can be before it is idle.
+ * Opens `connections`, exchanges `inFlight` compressed messages on each, then holds them. With `burst` all of them send at once, so that the
+ * server needs as much memory as it can before it is idle.
  *
  * @param {Job} job
  */
@@ -177,7 +181,11 @@ async function idleDeflate(job) {
   const connections = await openConnections(job, job.connections, fail, DEFLATE_OFFER);
   const requests = await makeCompressedRequests(job.size, connections[0].extensions);
   const bytes = requests.take(0, job.inFlight);
-  await Promise.all(connections.map((connection) => exchange(connection, new CompressedFrameCounter(), bytes, job.inFlight)));
+  const wave = job.burst ? connections.length : WAVE;
+  for (let at = 0; at < connections.length; at += wave) {
+    const some = connections.slice(at, at + wave);
+    await Promise.all(some.map((connection) => exchange(connection, new CompressedFrameCounter(), bytes, job.inFlight)));
+  }
   report({ event: 'held' });
 }
 

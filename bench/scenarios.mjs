@@ -20,6 +20,7 @@
  * @property {boolean} tls
  * @property {boolean} loop A fan-out by `send` for each connection, even where there is `broadcast` or `publish`.
  * @property {boolean} afresh With compression: each message starts with an empty window, in both directions.
+ * @property {boolean} burst All connections send at once before they are idle.
  * @property {Record<string, Targets>} targets By implementation.
  *
  * @typedef {Record<string, number>} Targets Baseline → ratio to reach (`better: 'higher'`) or to stay below (`'lower'`).
@@ -50,6 +51,7 @@ function define(fields) {
     tls: false,
     loop: false,
     afresh: false,
+    burst: false,
     goal: {},
     borrowed: {},
     ...fields,
@@ -122,16 +124,17 @@ function fanout(loop, inFlight, goal = {}) {
 const json = /** @type {const} */ ({ kind: 'deflate', connections: 8, size: 1024, text: true });
 const idle = /** @type {const} */ ({ unit: 'bytes', better: 'lower', connections: 5000 });
 
-/** Thirty-two messages each way, then nothing. @param {boolean} afresh @returns {Definition} */
-const idleDeflate = (afresh) =>
+/** Thirty-two messages each way, then nothing. @param {{ afresh?: boolean, burst?: boolean }} [how] @returns {Definition} */
+const idleDeflate = ({ afresh = false, burst = false } = {}) =>
   define({
-    name: afresh ? 'idle-deflate-afresh' : 'idle-deflate',
-    title: `memory of an idle connection with deflate, ${afresh ? 'no context kept' : 'contexts kept'}`,
+    name: `idle-deflate${afresh ? '-afresh' : ''}${burst ? '-burst' : ''}`,
+    title: `memory of an idle connection with deflate, ${afresh ? 'no context kept' : 'contexts kept'}${burst ? ', after all sent at once' : ''}`,
     ...json,
     ...idle,
     kind: 'idle-deflate',
     inFlight: 32,
     afresh,
+    burst,
   });
 
 /** Costs must stay flat over the number of connections. @param {number} connections @returns {Definition} */
@@ -218,8 +221,10 @@ const definitions = [
     ...idle,
     goal: { ws: 0.6, bun: 2.5, deno: 0.5 },
   }),
-  idleDeflate(false),
-  idleDeflate(true),
+  idleDeflate(),
+  idleDeflate({ afresh: true }),
+  idleDeflate({ burst: true }),
+  idleDeflate({ afresh: true, burst: true }),
   define({
     name: 'start',
     title: 'start: import to first echo',

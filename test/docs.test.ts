@@ -52,9 +52,11 @@ function brokenLinksOf(name: string, document: string): string[] {
 
 describe('generated parts', () => {
   const documents = [
+    'README.md',
     'CONTRIBUTING.md',
     'docs/architecture.md',
     'docs/operations.md',
+    'docs/performance.md',
     'docs/replacing-ws.md',
     'docs/security.md',
   ];

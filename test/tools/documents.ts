@@ -1,10 +1,12 @@
 // Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md, the limits and the
-// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md, the programs in docs/replacing-ws.md.
+// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md, the programs in docs/replacing-ws.md, the figures of the
+// benchmark in docs/performance.md and README.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recorded } from '../attacks/attack.ts';
+import { figuresBesideNative, figuresInShort, figuresOfNode } from './figures.ts';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
 import { LIMITS } from './limits.ts';
 
@@ -129,6 +131,10 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
   ['haproxy', configurationOf('haproxy.cfg', 'text')],
   ['caddy', configurationOf('Caddyfile', 'text')],
   ['programs', programs()],
+  ['figuresOfNode', table(...figuresOfNode())],
+  ['figuresBesideBun', table(...figuresBesideNative('bun'))],
+  ['figuresBesideDeno', table(...figuresBesideNative('deno'))],
+  ['figuresInShort', table(...figuresInShort())],
 ]);
 
 const PART = /(<!-- generated: (\w+) -->\n)[^]*?(<!-- end -->)/g;
