@@ -27,9 +27,9 @@ function scenariosOf(file: string): readonly ScenarioResult[] {
 
 /** The rate or the bytes, and the CPU time of one message. */
 function figureOf({ implementations }: ScenarioResult, name: string): string {
-  const { value, cpu } = implementations[name] ?? {};
-  if (!value) return '–';
-  return cpu == null ? formatNumber(value.median) : `${formatNumber(value.median)}, ${formatNumber(cpu)} µs`;
+  const { value = null, cpu = null } = implementations[name] ?? {};
+  if (value === null) return '–';
+  return cpu === null ? formatNumber(value.median) : `${formatNumber(value.median)}, ${formatNumber(cpu)} µs`;
 }
 
 function ratioOf(result: ScenarioResult, name: string, baseline: string, hasSpread = true): string {
