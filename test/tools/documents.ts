@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recorded } from '../attacks/attack.ts';
-import { figuresBesideNative, figuresInShort, figuresOfNode } from './figures.ts';
+import { figuresBesideNative, figuresInShort, figuresOfNode } from '../../bench/documents.mjs';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
 import { LIMITS } from './limits.ts';
 

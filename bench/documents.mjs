@@ -1,0 +1,97 @@
+// The tables of docs/performance.md and README.md with figures of the committed results. `npm run docs:map` writes them there.
+
+import { readFileSync } from 'node:fs';
+import { compare } from './statistics.mjs';
+import { formatNumber, formatRatio } from './table.mjs';
+
+/** @typedef {import('./statistics.mjs').ScenarioResult} ScenarioResult */
+/** @typedef {readonly [head: readonly string[], rows: readonly (readonly string[])[]]} Table */
+
+/** The scenarios of README.md, in its order: gains and losses. @type {readonly (readonly [scenario: string, title: string])[]} */
+const IN_README = [
+  ['echo-16B-x8x32', '16 B, 8 connections, 32 in flight'],
+  ['echo-text-1KiB-x8x32', '1 KiB, 8 connections, 32 in flight'],
+  ['echo-64KiB-x64x1', '64 KiB, 64 connections, 1 in flight'],
+  ['echo-125B-x64x1', '125 B, 64 connections, 1 in flight'],
+  ['deflate-1KiB-x8x32', '1 KiB of JSON, compressed, 32 in flight'],
+  ['handshakes', 'connections that open and end'],
+];
+
+/** @param {string} file @returns {ScenarioResult[]} */
+function scenariosOf(file) {
+  return JSON.parse(readFileSync(new URL(`results/${file}.json`, import.meta.url), 'utf8')).scenarios;
+}
+
+/** The rate or the bytes, and the CPU time of one message. @param {ScenarioResult} result @param {string} name */
+function figureOf({ implementations }, name) {
+  const figures = implementations[name];
+  if (!figures?.value) return '–';
+  const value = formatNumber(figures.value.median);
+  return typeof figures.cpu !== 'number' ? value : `${value}, ${formatNumber(figures.cpu)} µs`;
+}
+
+/** @param {ScenarioResult} result @param {string} name @param {string} baseline */
+function ratioOf(result, name, baseline) {
+  const comparison = compare(result, name, baseline);
+  return comparison === null ? '–' : formatRatio(comparison.ratio.median);
+}
+
+/** The same with the spread, and the basis of the comparison. @param {ScenarioResult} result @param {string} name @param {string} baseline */
+function fullRatioOf(result, name, baseline) {
+  const comparison = compare(result, name, baseline);
+  if (comparison === null) return '–';
+  const { ratio, by } = comparison;
+  const spread = [ratio.minimum, ratio.maximum].map((value) => formatRatio(value).slice(0, -1)).join('–');
+  return `${formatRatio(ratio.median)} (${spread})${by === 'CPU' ? ' by CPU' : ''}`;
+}
+
+/** @param {ScenarioResult} result @param {string} baseline */
+function goalOf(result, baseline) {
+  const comparison = compare(result, 'wasock', baseline);
+  if (comparison === null || comparison.reached === null) return '–';
+  const sign = result.scenario.better === 'higher' ? '≥' : '≤';
+  return `${sign} ${comparison.target}×${comparison.reached ? '' : ' (missed)'}`;
+}
+
+/** @returns {Table} The table of Node.js. */
+export function figuresOfNode() {
+  const peers = ['wasock', 'wasock+http', 'ws', 'ws+bufferutil'];
+  const rows = scenariosOf('latest').map((result) => [
+    `${result.scenario.title}, ${result.scenario.unit}`,
+    ...peers.map((name) => figureOf(result, name)),
+    fullRatioOf(result, 'wasock', 'ws'),
+    goalOf(result, 'ws'),
+    fullRatioOf(result, 'wasock+http', 'ws'),
+    fullRatioOf(result, 'wasock', 'ws+bufferutil'),
+  ]);
+  const ratios = ['to ws', 'goal', 'behind `node:http` to ws', 'to ws + bufferutil'];
+  return [['scenario', 'wasock', 'behind `node:http`', 'ws', 'ws + bufferutil', ...ratios], rows];
+}
+
+/** @param {'bun' | 'deno'} runtime @returns {Table} The table of a runtime with a WebSocket server of its own. */
+export function figuresBesideNative(runtime) {
+  const rows = scenariosOf(`latest-${runtime}`).map((result) => [
+    `${result.scenario.title}, ${result.scenario.unit}`,
+    ...['wasock', 'wasock+http', 'native'].map((name) => figureOf(result, name)),
+    fullRatioOf(result, 'wasock', 'native'),
+    goalOf(result, 'native'),
+    fullRatioOf(result, 'wasock+http', 'native'),
+  ]);
+  const native = runtime === 'bun' ? '`Bun.serve`' : '`Deno.upgradeWebSocket`';
+  const ratios = [`to ${native}`, 'goal', `behind \`node:http\` to ${native}`];
+  return [['scenario', 'wasock', 'behind `node:http`', native, ...ratios], rows];
+}
+
+/** @returns {Table} The table of README.md. */
+export function figuresInShort() {
+  const scenarios = new Map(scenariosOf('latest').map((result) => [result.scenario.name, result]));
+  const rows = IN_README.map(([name, title]) => {
+    const result = scenarios.get(name);
+    if (result === undefined) throw new Error(`The results have no ${name}`);
+    const rates = ['wasock', 'ws'].map((implementation) =>
+      formatNumber(result.implementations[implementation].value?.median ?? NaN),
+    );
+    return [title, ...rates, ratioOf(result, 'wasock', 'ws'), ratioOf(result, 'wasock', 'ws+bufferutil')];
+  });
+  return [['scenario', 'wasock', 'ws', 'ratio', 'ratio with `bufferutil`'], rows];
+}
