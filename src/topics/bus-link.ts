@@ -238,12 +238,12 @@ export class BusLink implements PresenceSource {
       const { last } = subscription;
       const isNew = last === undefined || isAfter(position, last);
       if (!isNew && !subscription.isRead) return;
-      if (last?.epoch === position.epoch && position.offset > last.offset + 1) {
+      // Of another epoch, whose history may go on from the last one: then it knows.
+      if (last !== undefined && (last.epoch !== position.epoch || position.offset > last.offset + 1)) {
         subscription.held = [];
         this.#hold(subscription, subscription.held, message);
         return void this.#catchUp(topic, subscription, this.#losses);
       }
-      if (last !== undefined && last.epoch !== position.epoch) this.#events.onGap(topic);
       if (isNew) {
         subscription.last = position;
         subscription.isRead = false;
@@ -317,18 +317,24 @@ export class BusLink implements PresenceSource {
     if (this.#losses !== losses || subscription.run !== run) return;
     const held = this.#takeHeld(subscription);
     const at = recovery?.position;
-    if (recovery?.messages !== undefined && shown?.position?.epoch === at?.epoch && isAfter(shown?.position, at!)) {
+    const missed = recovery?.messages;
+    if (missed !== undefined && shown?.position !== undefined && isAfter(shown.position, at!)) {
       // It came before the history was read, which does not know it: asking again would not end.
       held.shift();
       this.onError(new Error(`The bus brought a message of ${name} that its history does not have`));
       this.#events.onGap(name);
     }
-    if (recovery?.messages === undefined) {
-      subscription.last = recovery?.position;
+    if (missed === undefined) {
+      // Of another epoch, the messages that wait are the first ones: none of them was delivered.
+      const isOther = shown?.position !== undefined && shown.position.epoch !== last?.epoch;
+      subscription.last = isOther ? undefined : at;
       subscription.isRead = false;
       this.#events.onGap(name);
+    } else {
+      // They may be of another epoch, which goes on from there.
+      subscription.last = { epoch: at!.epoch, offset: last!.offset };
+      for (const message of missed) this.#pass(subscription, message);
     }
-    for (const message of recovery?.messages ?? []) this.#pass(subscription, message);
     for (const message of held) this.#pass(subscription, message);
   }
 

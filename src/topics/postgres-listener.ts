@@ -74,6 +74,8 @@ export class Listener {
   /** The client whose channels are being changed. */
   #syncing: PostgresClient | undefined;
   #waiting: Waiting[] = [];
+  /** Called when the client is lost before it was ready. */
+  #onEarlyLoss: (error: Error) => void = () => {};
   /** Of the next try to connect, or of the next look at the connection. */
   #timer: Timer;
   #tries = 0;
@@ -126,6 +128,7 @@ export class Listener {
     clearTimer(this.#timer);
     this.#client?.release(true);
     this.#client = undefined;
+    this.#onEarlyLoss(new Error('The bus is closed'));
     for (const { reject } of this.#waiting.splice(0)) reject(new Error('The bus is closed'));
   }
 
@@ -137,9 +140,10 @@ export class Listener {
     });
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, new Error('The connection to PostgreSQL was lost')));
+    const lost = new Promise<never>((_, reject) => (this.#onEarlyLoss = reject));
     try {
       await this.#sync(client);
-      await this.#events.confirm();
+      await Promise.race([this.#events.confirm(), lost]);
     } catch (error) {
       this.#lose(client, toError(error));
       throw error;
@@ -177,7 +181,7 @@ export class Listener {
     clearTimer(this.#timer);
     client.release(true);
     // If it was not ready, the caller of #open() is told.
-    if (!this.#isReady) return;
+    if (!this.#isReady) return this.#onEarlyLoss(error);
     this.#isReady = false;
     if (elapsed() - this.#readySince > LONGEST_DELAY) this.#tries = 0;
     this.#events.onLost(error);

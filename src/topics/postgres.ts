@@ -97,6 +97,9 @@ class PostgresBus implements Bus {
   readonly #listener: Listener;
   readonly #channel: string;
   #id = '';
+  /** The channel of this process alone, and its only message: shows that notifications arrive. */
+  #probe = '';
+  #onProbe: () => void = () => {};
   #events: BusEvents | undefined;
   readonly #topics: Set<string> = new Set();
   readonly #patterns: PatternTrie<true> = new PatternTrie();
@@ -128,13 +131,19 @@ class PostgresBus implements Bus {
       onNotification: (payload) => this.#receive(payload),
       onLost: (error) => this.#lose(error),
       onRestored: () => this.#events!.onRestored(),
-      confirm: () => this.#check(),
+      confirm: async () => {
+        await this.#check();
+        await this.#checkNotifications();
+      },
     });
   }
 
   async connect(id: string, events: BusEvents): Promise<void> {
     this.#id = id;
     this.#events = events;
+    this.#probe = `wasock-listens-${id}`;
+    // Listened to from the start on. It rejects if the bus is closed.
+    this.#listener.listen([this.#probe]).catch(() => {});
     if (this.#create) await this.#query(this.#statements.create);
     await this.#listener.start();
   }
@@ -230,6 +239,17 @@ class PostgresBus implements Bus {
     }
   }
 
+  /** A pooler may give the connection that listens to others, and then its notifications are lost. */
+  async #checkNotifications(): Promise<void> {
+    const arrived = new Promise<void>((resolve) => (this.#onProbe = resolve));
+    await this.#query('SELECT pg_notify($1, $1)', [this.#probe]);
+    await within(this.#timeout, arrived).catch(() => {
+      throw new Error(
+        'No notification came over the connection that listens: a pooler that gives it to others after each transaction needs the option "listenPool"',
+      );
+    });
+  }
+
   #newEpoch(): string {
     // Unique as the process's id is: two epochs of a process differ in time.
     return `${this.#id}${Date.now().toString(36)}`;
@@ -299,6 +319,7 @@ class PostgresBus implements Bus {
   }
 
   #receive(payload: string): void {
+    if (payload === this.#probe) return this.#onProbe();
     const [topic, place, data] = payload.split(' ', 3);
     // Channels are shared by several topics.
     if (place === undefined || !this.#isSubscribed(topic)) return;

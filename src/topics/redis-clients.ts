@@ -18,6 +18,8 @@ export interface RedisLinkEvents {
   onLost(error: Error): void;
   /** Both connections are ready, for the first time or again. */
   onReady(): void;
+  /** Aborted when the bus is closed: ends all connections, and all attempts to connect. */
+  readonly closing: AbortSignal;
 }
 
 /** Connections to Redis: one for commands, one for subscriptions. */
@@ -36,7 +38,6 @@ export interface RedisLink {
   unsubscribePattern(glob: string): Promise<void>;
   /** Fulfilled once the connection for subscriptions has replied to all that was sent before. */
   ping(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** A connection for subscriptions. */
@@ -162,17 +163,18 @@ export async function linkNodeRedis(client: NodeRedis, events: RedisLinkEvents):
     [client, connection].map((one) => ({ client: one, isReady: () => one.isReady })),
     events,
   );
+  const { closing } = events;
   if (!client.isOpen) await client.connect();
+  closing.throwIfAborted();
+  closing.addEventListener('abort', () => connection.isOpen && connection.destroy());
   await connection.connect();
-  const subscriber = subscriberOfNodeRedis(connection, events.onMessage);
   return {
-    ...subscriber,
+    ...subscriberOfNodeRedis(connection, events.onMessage),
     isCluster: false,
     get isReady() {
       return isReady();
     },
     command: (values) => commands.sendCommand(values.map(toArgument)),
-    close: () => Promise.resolve(subscriber.close()),
   };
 }
 
@@ -192,6 +194,10 @@ export async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Pro
     events,
   );
   const subscriber = subscriberOfIoRedis(connection, events.onMessage);
+  events.closing.addEventListener('abort', () => {
+    commands.disconnect();
+    connection.disconnect();
+  });
   await Promise.all([commands, connection].map(whenReady));
   return {
     ...subscriber,
@@ -200,10 +206,5 @@ export async function linkIoRedis(client: IoRedis, events: RedisLinkEvents): Pro
       return isReady();
     },
     command: (values) => commands.callBuffer(...values.map(toArgument)),
-    close() {
-      commands.disconnect();
-      subscriber.close();
-      return Promise.resolve();
-    },
   };
 }

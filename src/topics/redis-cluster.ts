@@ -28,13 +28,14 @@ export interface Cluster {
   /** Whether there are connections to all masters for commands. */
   isReady(): boolean;
   command(values: readonly Value[], key: string): Promise<unknown>;
+  /** Asks for the nodes of now, unless the client does so by itself when one is lost: a replica may have taken over. */
+  refresh?(): void;
   /** Addresses of the masters, `host:port`. */
   masters(): readonly string[];
   /** The address of the master for a channel, as far as the client knows. */
   ownerOf(channel: string): string | undefined;
   /** Connects to a node, without connecting again. @param onLost May be called more than once. */
   connect(address: string, onMessage: OnMessage, onLost: (error: Error) => void): Promise<Subscriber>;
-  close(): void;
 }
 
 /** A subscription. */
@@ -79,6 +80,7 @@ export class ClusterLink implements RedisLink {
   constructor(cluster: Cluster, events: RedisLinkEvents) {
     this.#cluster = cluster;
     this.#events = events;
+    events.closing.addEventListener('abort', () => this.#close());
   }
 
   /** Connects to all masters: to notice when one is lost, also without a subscription there. */
@@ -119,10 +121,10 @@ export class ClusterLink implements RedisLink {
     if (this.#isHealing || !this.#cluster.isReady()) throw new Error('A node of the Redis cluster is away');
   }
 
-  async close(): Promise<void> {
+  #close(): void {
     this.#isClosed = true;
-    await Promise.allSettled([...this.#nodes.values()].map(async (node) => (await node).close()));
-    this.#cluster.close();
+    // One that is lost already may throw.
+    for (const node of this.#nodes.values()) void node.then((subscriber) => subscriber.close()).catch(() => {});
   }
 
   async #add(subscription: Subscription): Promise<void> {
@@ -212,7 +214,10 @@ export class ClusterLink implements RedisLink {
     ]);
     const isPlaced = [...this.#wanted.keys()].every((key) => this.#placed.has(key));
     const isWhole = isPlaced && this.#cluster.isReady() && results.every(({ status }) => status === 'fulfilled');
-    if (!isWhole) return void setTimer(() => void this.#heal(), HEAL_INTERVAL);
+    if (!isWhole) {
+      this.#cluster.refresh?.();
+      return void setTimer(() => void this.#heal(), HEAL_INTERVAL);
+    }
     this.#isHealing = false;
     this.#onWhole();
     this.#events.onReady();
@@ -246,6 +251,7 @@ interface NodeRedisNode {
 
 export async function linkNodeRedisCluster(client: NodeRedisCluster, events: RedisLinkEvents): Promise<RedisLink> {
   if (!client.isOpen) await client.connect();
+  events.closing.throwIfAborted();
   const commands = client.withTypeMapping(BYTES_AS_BUFFERS);
   const link = new ClusterLink(
     {
@@ -270,7 +276,6 @@ export async function linkNodeRedisCluster(client: NodeRedisCluster, events: Red
         await connection.connect();
         return subscriberOfNodeRedis(connection, onMessage);
       },
-      close() {},
     },
     events,
   );
@@ -285,6 +290,7 @@ export interface IoRedisCluster extends RedisClient {
   duplicate(nodes: readonly never[], options: object): IoRedisCluster;
   nodes(role: 'master'): readonly IoRedis[];
   callBuffer(...values: Value[]): Promise<unknown>;
+  refreshSlotsCache(): void;
   disconnect(): void;
 }
 
@@ -297,11 +303,13 @@ export async function linkIoRedisCluster(client: IoRedisCluster, events: RedisLi
   on.call(own, 'error', () => {});
   // Otherwise the first command does that, and others meanwhile fail.
   on.call(own, '+node', (node: IoRedis) => void node.connect().catch(() => {}));
+  events.closing.addEventListener('abort', () => own.disconnect());
   await new Promise<void>((resolve) => void own.on('ready', resolve));
   const link = new ClusterLink(
     {
       isReady: () => own.status === 'ready' && own.nodes('master').every(({ status }) => status === 'ready'),
       command: (values) => own.callBuffer(...values.map(toArgument)),
+      refresh: () => own.refreshSlotsCache(),
       // A node that is away is not among its nodes.
       masters: () => [...new Set(own.slots.flatMap((nodes) => nodes?.[0] ?? []))],
       ownerOf: (channel) => own.slots[slotOf(channel)]?.[0],
@@ -315,7 +323,6 @@ export async function linkIoRedisCluster(client: IoRedisCluster, events: RedisLi
         await connection.connect();
         return subscriber;
       },
-      close: () => own.disconnect(),
     },
     events,
   );

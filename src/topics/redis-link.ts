@@ -18,6 +18,11 @@ import { linkIoRedisCluster, linkNodeRedisCluster, type IoRedisCluster, type Nod
  */
 export async function connectRedis(client: RedisClient, events: RedisLinkEvents): Promise<RedisLink> {
   const { withTypeMapping, nodeClient } = client as Partial<NodeRedis & NodeRedisCluster>;
+  if (typeof (client as { getMasterNode?: unknown }).getMasterNode === 'function') {
+    throw new TypeError(
+      'A client of createSentinel() does not tell when its subscriptions were lost: use one of "ioredis" with the option "sentinels"',
+    );
+  }
   if (typeof withTypeMapping === 'function') {
     return typeof nodeClient === 'function'
       ? linkNodeRedisCluster(client as NodeRedisCluster, events)

@@ -20,17 +20,42 @@ async function digest(text: string): Promise<string> {
 }
 
 /**
+ * Which server runs the script, by an id that it has chosen at its start. Empty if the user of the connection may not ask: then a replica that has taken over is not
+ * noticed. Takes a fifth of the time of a publication (Redis 7: 5 µs of 25).
+ */
+const SERVER = `
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''`;
+
+/** Epochs of before that are known. */
+const MOST_BEFORE = 8;
+
+/**
  * Publishes with a history, in one step: the number of the message, its entry, and the message itself have one order.
  *
- * KEYS: stream, meta. ARGV: envelope, size, ttl in ms, channel, epoch if there is none, the command. Entries have the ids `offset-0`. The meta data live
- * longer than the stream, so a topic keeps its epoch while it is silent.
+ * A server that was started again, or a replica that has taken over, may lack the last messages, and would give their offsets again. So the first message on another
+ * server begins an epoch, and the meta data have the offset at which it begins: positions of the epochs before hold up to there.
+ *
+ * KEYS: stream, meta. ARGV: envelope, size, ttl in ms, channel, an epoch if one begins, the command, and 1 if the server may be another one. Entries have the ids
+ * `offset-0`. The meta data live longer than the stream, so a topic keeps its epoch while it is silent: `e` epoch, `o` offset, `s` server, `b` epochs of before
+ * with their last offsets.
  */
 export const PUBLISH: Script = script(`
 local epoch = redis.call('HGET', KEYS[2], 'e')
-if not epoch then
-  epoch = ARGV[5]
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'e', epoch)
+if not epoch or ARGV[7] == '1' then${SERVER}
+  local meta = redis.call('HMGET', KEYS[2], 's', 'o', 'b')
+  if not epoch then
+    epoch = ARGV[5]
+    redis.call('DEL', KEYS[1])
+    redis.call('HSET', KEYS[2], 'e', epoch, 's', server)
+  elseif meta[1] ~= server then
+    local before = {epoch .. ' ' .. (meta[2] or '0')}
+    for older in string.gmatch(meta[3] or '', '%S+ %S+') do
+      if #before < ${MOST_BEFORE} then table.insert(before, older) end
+    end
+    epoch = ARGV[5]
+    redis.call('HSET', KEYS[2], 'e', epoch, 's', server, 'b', table.concat(before, ' '))
+  end
 end
 local offset = redis.call('HINCRBY', KEYS[2], 'o', 1)
 local time = redis.call('TIME')
@@ -48,20 +73,20 @@ return {epoch, tostring(offset)}`);
 export const PASS: Script = script(`return redis.call(ARGV[1], ARGV[2], ARGV[3])`);
 
 /**
- * Reads a history. KEYS: stream, meta. ARGV: offset, epoch if there is none. Returns epoch, offset, time, and for each entry after the offset its offset, time and
- * envelope. A topic without an epoch gets one, so that its position means something.
+ * Reads a history. KEYS: stream, meta. ARGV: offset, epoch if there is none. Returns epoch, offset, epochs of before, time, and for each entry after the offset its
+ * offset, time and envelope. A topic without an epoch gets one, so that its position means something.
  */
 export const RECOVER: Script = script(`
-local epoch = redis.call('HGET', KEYS[2], 'e')
-if not epoch then
+local meta = redis.call('HMGET', KEYS[2], 'e', 'o', 'b')
+local epoch = meta[1]
+if not epoch then${SERVER}
   epoch = ARGV[2]
   redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[2], 'e', epoch, 'o', 0)
+  redis.call('HSET', KEYS[2], 'e', epoch, 's', server, 'o', 0)
   redis.call('PEXPIRE', KEYS[2], 86400000)
 end
-local offset = redis.call('HGET', KEYS[2], 'o') or '0'
 local time = redis.call('TIME')
-local result = {epoch, offset, tostring(time[1] * 1000 + math.floor(time[2] / 1000))}
+local result = {epoch, meta[2] or '0', meta[3] or '', tostring(time[1] * 1000 + math.floor(time[2] / 1000))}
 if ARGV[1] ~= '' then
   for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-0', '+')) do
     local fields = entry[2]

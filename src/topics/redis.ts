@@ -58,7 +58,7 @@ class RedisBus implements Bus {
   readonly #scripted: Set<string> = new Set();
   readonly #shas: Map<Script, string> = new Map();
   #isLost = false;
-  #isClosed = false;
+  readonly #closing: AbortController = new AbortController();
   /** Whether a ping is under way after the connection was lost. */
   #isConfirming = false;
   /** Channel and header of the last message. */
@@ -74,7 +74,10 @@ class RedisBus implements Bus {
     this.#id = id;
     this.#events = events;
     for (const script of [PUBLISH, PASS, RECOVER, ANNOUNCE, OTHERS]) this.#shas.set(script, await script.sha());
-    const link = await connectRedis(this.#client, {
+    const { signal: closing } = this.#closing;
+    closing.throwIfAborted();
+    const closed = new Promise<never>((_, reject) => closing.addEventListener('abort', () => reject(closing.reason as Error)));
+    const connected = connectRedis(this.#client, {
       onMessage: (channel, message, isByPattern) => this.#receive(channel, message, isByPattern),
       onLost: (error) => {
         if (this.#isLost || this.#isClosed) return;
@@ -84,12 +87,9 @@ class RedisBus implements Bus {
       },
       // In a later turn: the client subscribes again by itself, and what follows on that connection comes after it.
       onReady: () => immediate(() => this.#confirm()),
+      closing,
     });
-    this.#link = link;
-    if (this.#isClosed) {
-      await link.close();
-      throw new Error('The bus is closed');
-    }
+    this.#link = await Promise.race([connected, closed]);
     immediate(() => this.#confirm());
   }
 
@@ -122,7 +122,10 @@ class RedisBus implements Bus {
     }
     const ttl = limits.ttl < Infinity ? String(Math.max(1, Math.ceil(limits.ttl))) : '0';
     const size = String(limits.size < Infinity ? limits.size : Number.MAX_SAFE_INTEGER);
-    const reply = await this.#runInOrder(topic, PUBLISH, [envelope, size, ttl, channel, this.#newEpoch(), command]);
+    // A connection leads to one server; a cluster may have other nodes at any time.
+    const isNew = this.#link?.isCluster === true || !this.#scripted.has(topic);
+    const values = [envelope, size, ttl, channel, this.#newEpoch(), command, isNew ? '1' : '0'];
+    const reply = await this.#runInOrder(topic, PUBLISH, values);
     const [epoch, offset] = (reply as Uint8Array[]).map(toText);
     return { epoch, offset: Number(offset) };
   }
@@ -151,11 +154,9 @@ class RedisBus implements Bus {
   readonly history = async (topic: string, since: Position | undefined, limits: HistoryLimits): Promise<BusRecovery> => {
     const from = since === undefined ? '' : String(since.offset);
     const reply = await this.#run(RECOVER, this.#keys(topic, 's', 'm'), [from, this.#newEpoch()]);
-    const [epoch, last, time, ...entries] = reply as Uint8Array[];
+    const [epoch, last, before, time, ...entries] = reply as Uint8Array[];
     const position: Position = { epoch: toText(epoch), offset: Number(toText(last)) };
-    if (since === undefined || since.epoch !== position.epoch || since.offset > position.offset) {
-      return { envelopes: undefined, position };
-    }
+    if (since === undefined || !holds(since, position, toText(before))) return { envelopes: undefined, position };
     const oldest = Number(toText(time)) - limits.ttl;
     const envelopes: { envelope: Uint8Array; position: Position }[] = [];
     for (let index = 0; index < entries.length; index += 3) {
@@ -211,9 +212,13 @@ class RedisBus implements Bus {
     return link.unsubscribePattern(glob);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#link?.close();
+  close(): Promise<void> {
+    this.#closing.abort(new Error('The bus is closed'));
+    return Promise.resolve();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** @throws {Error} while the connection is lost: clients would keep the command until it is back, in any number. */
@@ -300,6 +305,14 @@ class RedisBus implements Bus {
     const position = { epoch: header.slice(first + 1), offset: Number(header.slice(0, first)) };
     this.#events!.deliver(topic, envelope, position);
   }
+}
+
+/** Whether the history goes on from a position. @param before The epochs of before, each with its last offset, with spaces between. */
+function holds({ epoch, offset }: Position, now: Position, before: string): boolean {
+  if (epoch === now.epoch) return offset <= now.offset;
+  const words = before.split(' ');
+  const index = words.indexOf(epoch);
+  return index >= 0 && index % 2 === 0 && offset <= Number(words[index + 1]);
 }
 
 function toText(bytes: Uint8Array): string {

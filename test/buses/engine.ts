@@ -2,7 +2,7 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +33,19 @@ export const REDIS: EngineKind = {
   binary: '/usr/bin/redis-server',
   install: 'redis-server',
   args: (port, folder) => [`--port ${port}`, '--bind 127.0.0.1', `--dir ${folder}`, '--appendonly yes', '--appendfsync always'],
+};
+
+/** Finds the master of servers, and makes a replica the master when that is away. It writes to its configuration. */
+export const SENTINEL: EngineKind = {
+  ...REDIS,
+  args: (port, folder) => [
+    join(folder, 'sentinel.conf'),
+    '--sentinel',
+    `--port ${port}`,
+    '--bind 127.0.0.1',
+    `--dir ${folder}`,
+  ],
+  prepare: (folder) => ['touch', join(folder, 'sentinel.conf')],
 };
 
 export const NATS: EngineKind = {
@@ -76,6 +89,29 @@ export const POSTGRES: EngineKind = {
   ],
   ready: (port) => [join(POSTGRES_FOLDER, 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', String(port)],
 };
+
+/** PgBouncer in front of PostgreSQL. @param mode Its `pool_mode`. */
+export function pgBouncer(postgresPort: number, mode: string): EngineKind {
+  return {
+    binary: '/usr/sbin/pgbouncer',
+    install: 'pgbouncer',
+    user: 'postgres',
+    args: (port, folder) => {
+      const lines = [
+        '[databases]',
+        `* = host=127.0.0.1 port=${postgresPort} user=wasock`,
+        '[pgbouncer]',
+        'listen_addr = 127.0.0.1',
+        `listen_port = ${port}`,
+        'unix_socket_dir =',
+        'auth_type = any',
+        `pool_mode = ${mode}`,
+      ];
+      writeFileSync(join(folder, 'pgbouncer.ini'), lines.join('\n'));
+      return ['-q', join(folder, 'pgbouncer.ini')];
+    },
+  };
+}
 
 /** An engine of one process or more. */
 export type RunningEngine = Pick<Engine, 'port' | 'kill' | 'restart' | 'remove'>;

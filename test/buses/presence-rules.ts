@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Bus, BusPresence } from '../../src/topics/index.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { within } from '../support/sockets.ts';
 import type { Context, Process } from './bus-rules.ts';
 
 async function subscribe({ topics }: Process, name: string, count: number): Promise<FakeSocket[]> {
@@ -17,14 +18,14 @@ async function counts({ topics }: Process, name: string, expected: number): Prom
 
 const LONG = { presence: { ttl: 600_000 } };
 
-/** A process of which nothing arrives any more, as after its end. */
-function makeMortal(): { adapt: (bus: Bus) => Bus; die: () => void } {
+/** A process of which nothing arrives any more, as after its end. @param announce What it then gets for an announcement. */
+function makeMortal(announce: () => Promise<void>): { adapt: (bus: Bus) => Bus; die: () => void } {
   let isDead = false;
   return {
     adapt(bus) {
       const own = bus.presence!;
       const presence: BusPresence = {
-        announce: (...values) => (isDead ? Promise.reject(new Error('The process is dead')) : own.announce(...values)),
+        announce: (...values) => (isDead ? announce() : own.announce(...values)),
         others: (name) => own.others(name),
       };
       return Object.defineProperty(bus, 'presence', { value: presence });
@@ -57,7 +58,7 @@ export function testPresence({ kind, engine, start }: Context): void {
   });
 
   test('lets the subscribers of a process that died expire, and no others', async () => {
-    const mortal = makeMortal();
+    const mortal = makeMortal(() => Promise.reject(new Error('The process is dead')));
     const [one, two] = [await start({ presence: { ttl: 1_500 } }, mortal.adapt), await start(LONG)];
     await subscribe(one, 'mortal', 3);
     await subscribe(two, 'mortal', 2);
@@ -65,6 +66,15 @@ export function testPresence({ kind, engine, start }: Context): void {
     await counts(observer, 'mortal', 5);
     mortal.die();
     await counts(observer, 'mortal', 2);
+  });
+
+  test('does not hold up close() if the bus does not reply', async () => {
+    const mortal = makeMortal(() => new Promise(() => {}));
+    const [one, two] = [await start(LONG, mortal.adapt), await start(LONG)];
+    await subscribe(one, 'unanswered', 1);
+    await counts(two, 'unanswered', 1);
+    mortal.die();
+    await within('close()', one.topics.close());
   });
 
   if (!kind.engine) return;

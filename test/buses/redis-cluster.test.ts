@@ -1,13 +1,13 @@
 // A cluster of three nodes of Redis, with both clients, with and without sharded Pub/Sub.
 
 import { createRequire } from 'node:module';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
 import { slotOf } from '../../src/topics/redis-cluster.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { sleep } from '../support/sockets.ts';
 import { describeBus } from './bus-rules.ts';
-import { KINDS } from './kinds.ts';
+import { KINDS, type BusKind } from './kinds.ts';
 import { RedisCluster } from './redis-cluster.ts';
 
 const load = createRequire(import.meta.url);
@@ -18,6 +18,75 @@ const ALL = [KINDS.redisCluster, KINDS.ioredisCluster, ...SHARDED];
 // All rules for one of them. What a cluster changes is tested with all four.
 describeBus(KINDS.redisCluster);
 
+async function start(kind: BusKind, port: number, options: TopicsOptions): Promise<Topics> {
+  const { bus, close } = await kind.create(port, load);
+  const topics = new Topics({ bus, ...options });
+  onTestFinished(async () => {
+    await topics.close();
+    await close();
+  });
+  await topics.ready;
+  return topics;
+}
+
+/** A topic while messages are published to it, one after the other. */
+interface Stream {
+  readonly name: string;
+  readonly received: FakeSocket['received'];
+  readonly confirmed: string[];
+  /** Those whose publication failed: they may be there or not. */
+  readonly unsure: Set<string>;
+}
+
+/** Publishes to nine topics, which are on all nodes, while `change` is under way, until messages come after it. */
+async function streams(
+  kind: BusKind,
+  port: number,
+  change: () => Promise<void>,
+): Promise<{ readonly all: readonly Stream[]; readonly gaps: readonly string[] }> {
+  const [one, two] = [await start(kind, port, HISTORY), await start(kind, port, HISTORY)];
+  const gaps: string[] = [];
+  one.on('gap', (name) => gaps.push(name));
+  let isOver = false;
+  const publishing: Promise<void>[] = [];
+  const all: Stream[] = [];
+  for (let index = 0; index < 9; index++) {
+    const name = `${kind.name.replaceAll(' ', '-')}.${index}`;
+    const socket = new FakeSocket();
+    await one.subscribe(socket, name);
+    const stream: Stream = { name, received: socket.received, confirmed: [], unsure: new Set() };
+    all.push(stream);
+    const publish = async (): Promise<void> => {
+      for (let number = 0; !isOver; number++) {
+        const text = `${number}`;
+        await two.publish(name, text).then(
+          () => stream.confirmed.push(text),
+          () => stream.unsure.add(text),
+        );
+        await sleep(5);
+      }
+    };
+    publishing.push(publish());
+  }
+  await sleep(200);
+  await change();
+  const counts = all.map(({ received }) => received.length);
+  const goesOn = (): boolean => all.every(({ received }, index) => received.length > counts[index] + 5);
+  await expect.poll(goesOn).toBe(true);
+  isOver = true;
+  await Promise.all(publishing);
+  for (const { received, confirmed } of all) {
+    await expect.poll(() => received.includes(confirmed.at(-1)!)).toBe(true);
+  }
+  return { all, gaps };
+}
+
+/** All that was confirmed came, once and in order. */
+function isWhole({ received, confirmed, unsure }: Stream): void {
+  expect(received.filter((text) => !unsure.has(text as string))).toEqual(confirmed);
+  expect(new Set(received).size).toBe(received.length);
+}
+
 describe('a Redis cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
@@ -25,57 +94,20 @@ describe('a Redis cluster', () => {
   });
   afterAll(() => cluster.remove());
 
-  async function start(kind: (typeof ALL)[number], options: TopicsOptions): Promise<Topics> {
-    const { bus, close } = await kind.create(cluster.port, load);
-    const topics = new Topics({ bus, ...options });
-    onTestFinished(async () => {
-      await topics.close();
-      await close();
-    });
-    await topics.ready;
-    return topics;
-  }
-
   test.each(ALL)('loses nothing when a node is killed and comes back: $name', async (kind) => {
-    const [one, two] = [await start(kind, HISTORY), await start(kind, HISTORY)];
-    const gaps: string[] = [];
-    one.on('gap', (name) => gaps.push(name));
-    const names = Array.from({ length: 9 }, (_, index) => `${kind.name.replaceAll(' ', '-')}.${index}`);
-    const sockets = names.map(() => new FakeSocket());
-    await Promise.all(names.map((name, index) => one.subscribe(sockets[index], name)));
-    let isOver = false;
-    const publishing = names.map(async (name) => {
-      const [confirmed, unsure] = [[] as string[], new Set<string>()];
-      for (let number = 0; !isOver; number++) {
-        const text = `${number}`;
-        await two.publish(name, text).then(
-          () => confirmed.push(text),
-          () => unsure.add(text),
-        );
-        await sleep(5);
-      }
-      return { confirmed, unsure };
+    const { all, gaps } = await streams(kind, cluster.port, async () => {
+      const [, node] = cluster.nodes;
+      await node.kill();
+      await sleep(300);
+      await node.restart();
+      await cluster.ready();
     });
-    await sleep(200);
-    const [, node] = cluster.nodes;
-    await node.kill();
-    await sleep(300);
-    await node.restart();
-    await cluster.ready();
-    const counts = sockets.map(({ received }) => received.length);
-    await expect.poll(() => sockets.every(({ received }, index) => received.length > counts[index] + 5)).toBe(true);
-    isOver = true;
-    for (const [index, { confirmed, unsure }] of (await Promise.all(publishing)).entries()) {
-      const { received } = sockets[index];
-      await expect.poll(() => received.includes(confirmed.at(-1)!)).toBe(true);
-      expect(received.filter((text) => !unsure.has(text as string))).toEqual(confirmed);
-      expect(new Set(received).size).toBe(received.length);
-    }
+    for (const stream of all) isWhole(stream);
     expect(gaps).toEqual([]);
   });
 
   test.each(SHARDED)('follows a topic to another node, and says that there may be a gap: $name', async (kind) => {
-    const [one, two] = [await start(kind, {}), await start(kind, {})];
+    const [one, two] = [await start(kind, cluster.port, {}), await start(kind, cluster.port, {})];
     const gaps: string[] = [];
     one.on('gap', (name) => gaps.push(name));
     const socket = new FakeSocket();
@@ -91,6 +123,31 @@ describe('a Redis cluster', () => {
         return socket.received.includes('after');
       })
       .toBe(true);
+  });
+});
+
+describe.each(ALL)('a Redis cluster with replicas, $name', (kind) => {
+  let cluster: RedisCluster;
+  beforeEach(async () => {
+    cluster = await RedisCluster.start(true);
+  });
+  afterEach(() => cluster.remove());
+
+  test('loses nothing when a replica takes over in order', async () => {
+    const { all, gaps } = await streams(kind, cluster.port, () => cluster.swap(1));
+    for (const stream of all) isWhole(stream);
+    expect(gaps).toEqual([]);
+  });
+
+  test('goes on with the replica of a node that dies, and says where messages may be missing', async () => {
+    const { all, gaps } = await streams(kind, cluster.port, async () => {
+      await cluster.nodes[1].kill();
+      await cluster.tookOver(1);
+    });
+    for (const stream of all) {
+      if (!gaps.includes(stream.name)) isWhole(stream);
+      expect(new Set(stream.received).size).toBe(stream.received.length);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-// Three nodes of Redis that are a cluster, without replicas.
+// Three nodes of Redis that are a cluster, with a replica each or without.
 
 import { connect } from 'node:net';
 import { PATIENCE } from '../support/patience.ts';
@@ -26,6 +26,16 @@ export function ask(port: number, command: string): Promise<string> {
   });
 }
 
+/** Fulfilled once the reply to a command has all words. */
+async function tells(port: number, command: string, words: readonly string[]): Promise<void> {
+  for (const end = Date.now() + PATIENCE; Date.now() < end;) {
+    const reply = await ask(port, command).catch(() => '');
+    if (words.every((word) => reply.includes(word))) return;
+    await sleep(25);
+  }
+  throw new Error(`${command}: no ${words.join(' and ')}`);
+}
+
 export class RedisCluster implements RunningEngine {
   readonly nodes: readonly Engine[];
 
@@ -33,9 +43,10 @@ export class RedisCluster implements RunningEngine {
     this.nodes = nodes;
   }
 
-  static async start(): Promise<RedisCluster> {
+  /** @param replicas Whether each of the three has one: those are the nodes behind them. */
+  static async start(replicas: boolean = false): Promise<RedisCluster> {
     const nodes: { readonly engine: Engine; readonly busPort: number }[] = [];
-    for (let index = 0; index < NODES; index++) {
+    for (let index = 0; index < (replicas ? NODES * 2 : NODES); index++) {
       const busPort = await freePort();
       const engine = await Engine.start({
         ...REDIS,
@@ -47,13 +58,17 @@ export class RedisCluster implements RunningEngine {
       nodes.push({ engine, busPort });
     }
     const [first, ...others] = nodes;
-    for (const [index, { engine }] of nodes.entries()) {
+    for (const [index, { engine }] of nodes.slice(0, NODES).entries()) {
       const [from, to] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / NODES));
       await ask(engine.port, `CLUSTER ADDSLOTSRANGE ${from} ${to - 1}`);
     }
     for (const { engine, busPort } of others) await ask(first.engine.port, `CLUSTER MEET 127.0.0.1 ${engine.port} ${busPort}`);
     const cluster = new RedisCluster(nodes.map(({ engine }) => engine));
     await cluster.ready();
+    for (const [index, { port }] of cluster.nodes.slice(NODES).entries()) {
+      await ask(port, `CLUSTER REPLICATE ${await cluster.#idOf(index)}`);
+    }
+    for (const index of cluster.nodes.slice(NODES).keys()) await cluster.#isReplica(NODES + index);
     return cluster;
   }
 
@@ -63,18 +78,32 @@ export class RedisCluster implements RunningEngine {
 
   /** Fulfilled once all nodes serve. */
   async ready(): Promise<void> {
-    for (const { port } of this.nodes) {
-      for (const end = Date.now() + PATIENCE; Date.now() < end;) {
-        const info = await ask(port, 'CLUSTER INFO').catch(() => '');
-        if (info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${NODES}`)) break;
-        await sleep(25);
-      }
-    }
+    const words = ['cluster_state:ok', `cluster_known_nodes:${this.nodes.length}`];
+    for (const { port } of this.nodes) await tells(port, 'CLUSTER INFO', words);
+  }
+
+  /** Makes the replica of a node the master in its place, while both are there. */
+  async swap(index: number): Promise<void> {
+    await ask(this.nodes[NODES + index].port, 'CLUSTER FAILOVER');
+    await this.tookOver(index);
+  }
+
+  /** Fulfilled once the replica of a node is the master in its place. */
+  async tookOver(index: number): Promise<void> {
+    await tells(this.nodes[NODES + index].port, 'INFO replication', ['role:master']);
+  }
+
+  async #idOf(index: number): Promise<string> {
+    return /[0-9a-f]{40}/.exec(await ask(this.nodes[index].port, 'CLUSTER MYID'))![0];
+  }
+
+  async #isReplica(index: number): Promise<void> {
+    await tells(this.nodes[index].port, 'INFO replication', ['role:slave', 'master_link_status:up']);
   }
 
   /** Gives a slot without keys to another node. */
   async moveSlot(slot: number): Promise<void> {
-    const ids = await Promise.all(this.nodes.map(async ({ port }) => /[0-9a-f]{40}/.exec(await ask(port, 'CLUSTER MYID'))![0]));
+    const ids = await Promise.all(this.nodes.map((_, index) => this.#idOf(index)));
     const owner = Math.min(Math.floor((slot * NODES) / SLOTS), NODES - 1);
     const next = (owner + 1) % NODES;
     // The new owner first.

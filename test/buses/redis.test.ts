@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Topics } from '../../src/topics/index.ts';
-import { redisBus } from '../../src/topics/redis.ts';
+import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { describeBus } from './bus-rules.ts';
 import { Engine } from './engine.ts';
@@ -53,4 +53,7 @@ describe.each([KINDS.redis, KINDS.ioredis])('scripts on $name', ({ engine: kind,
 test('a client of another kind is an error', async () => {
   const events = { deliver() {}, onLost() {}, onRestored() {} };
   await expect(redisBus({ on() {} }).connect('x'.repeat(16), events)).rejects.toThrow(TypeError);
+  const { createSentinel } = load('redis') as { createSentinel(options: object): RedisClient };
+  const sentinel = createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] });
+  await expect(redisBus(sentinel).connect('x'.repeat(16), events)).rejects.toThrow('"sentinels"');
 });

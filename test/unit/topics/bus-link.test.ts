@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Topics, type TopicsOptions } from '../../../src/topics/index.ts';
+import { Topics, type Bus, type Position, type TopicsOptions } from '../../../src/topics/index.ts';
 import { FakeSocket } from '../../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../../support/memory-bus.ts';
 import { sleep } from '../../support/sleep.ts';
@@ -217,6 +217,34 @@ describe('a bus that loses messages, and is not away', () => {
     expect(received).toEqual([]);
     await expect.poll(() => received).toEqual(['1', '2', '3', '4']);
     expect(gaps).toEqual([]);
+  });
+});
+
+describe('an epoch that goes on from another one', () => {
+  test('is no gap: what was missed comes first, and the history is read once', async () => {
+    const engine = new MemoryEngine();
+    const { topics, bus, gaps, errors } = start(engine, true, HISTORY);
+    const a = new FakeSocket();
+    await topics.subscribe(a, 't');
+    await topics.publish('t', '1');
+    const asked: (Position | undefined)[] = [];
+    const envelope = (await envelopeOf('2'))!;
+    (bus as { history: Bus['history'] }).history = (_, since) => {
+      asked.push(since);
+      const missed = since!.offset < 2 ? [{ envelope, position: { epoch: 'next', offset: 2 } }] : [];
+      return Promise.resolve({ envelopes: missed, position: { epoch: 'next', offset: Math.max(3, since!.offset) } });
+    };
+    bus.receive('t', (await envelopeOf('3'))!, { epoch: 'next', offset: 3 });
+    bus.receive('t', (await envelopeOf('4'))!, { epoch: 'next', offset: 4 });
+    await settle();
+    bus.receive('t', (await envelopeOf('5'))!, { epoch: 'next', offset: 5 });
+    expect([a.received, gaps, errors]).toEqual([['1', '2', '3', '4', '5'], [], []]);
+    expect(asked).toEqual([{ epoch: engine.epoch, offset: 1 }]);
+    // Late, from a server that was replaced.
+    bus.receive('t', (await envelopeOf('late'))!, { epoch: engine.epoch, offset: 2 });
+    await settle();
+    bus.receive('t', (await envelopeOf('6'))!, { epoch: 'next', offset: 6 });
+    expect([a.received.at(-1), gaps, errors.length, asked.length]).toEqual(['6', ['t'], 1, 2]);
   });
 });
 

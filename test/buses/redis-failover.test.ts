@@ -1,0 +1,182 @@
+// A replica of Redis that takes over: it lacks the last messages, since Redis replicates them after it has confirmed them.
+
+import { createRequire } from 'node:module';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
+import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
+import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { Cleanup } from '../support/sockets.ts';
+import { Engine, REDIS, SENTINEL } from './engine.ts';
+import { Forwarder } from './forwarder.ts';
+import { KINDS, type BusKind } from './kinds.ts';
+import { ask } from './redis-cluster.ts';
+
+const load = createRequire(import.meta.url);
+const HISTORY: TopicsOptions = { history: { size: 1000, ttl: 600_000 } };
+const cleanup = new Cleanup();
+let master: Engine;
+let replica: Engine;
+
+async function happens(condition: () => unknown): Promise<void> {
+  await expect.poll(condition).toBeTruthy();
+}
+
+/** Fulfilled once the replica has all that the master has. */
+async function isReplicated(): Promise<void> {
+  const offset = async ({ port }: Engine): Promise<string> =>
+    /master_repl_offset:(\d+)/.exec(await ask(port, 'INFO replication'))![1];
+  await happens(async () => /master_link_status:up/.test(await ask(replica.port, 'INFO replication')));
+  await happens(async () => (await offset(master)) === (await offset(replica)));
+}
+
+beforeEach(async () => {
+  [master, replica] = await Promise.all([Engine.start(REDIS), Engine.start(REDIS)]);
+  cleanup.add(() => Promise.all([master.remove(), replica.remove()]));
+  await ask(replica.port, `REPLICAOF 127.0.0.1 ${master.port}`);
+  await isReplicated();
+});
+afterEach(() => cleanup.run());
+
+interface Process {
+  readonly topics: Topics;
+  readonly gaps: string[];
+  readonly errors: Error[];
+}
+
+async function start(kind: Pick<BusKind, 'create'>, port: number, options: TopicsOptions = HISTORY): Promise<Process> {
+  const { bus, close } = await kind.create(port, load);
+  const topics = new Topics({ bus, ...options });
+  cleanup.add(async () => {
+    await topics.close();
+    await close();
+  });
+  const gaps: string[] = [];
+  const errors: Error[] = [];
+  topics.on('gap', (name) => gaps.push(name)).on('busError', (error) => errors.push(error));
+  await topics.ready;
+  return { topics, gaps, errors };
+}
+
+describe.each([KINDS.redis, KINDS.ioredis])('a replica that takes over, $name', (kind) => {
+  test('and lacks messages is a gap, though it gives their offsets again', async () => {
+    const forwarder = await Forwarder.start(master.port);
+    cleanup.add(() => forwarder.close());
+    const [one, two] = [await start(kind, forwarder.port), await start(kind, forwarder.port)];
+    const a = new FakeSocket();
+    const { position } = await one.topics.subscribe(a, 't');
+    for (const text of ['1', '2']) await two.topics.publish('t', text);
+    await isReplicated();
+    await ask(replica.port, 'REPLICAOF NO ONE');
+    for (const text of ['lost 3', 'lost 4']) await two.topics.publish('t', text);
+    await happens(() => a.received.length === 4);
+    forwarder.leadTo(undefined);
+    await happens(() => one.errors.length > 0);
+    // A process that does not know of the lost ones goes on before the others are back.
+    const three = await start(kind, replica.port);
+    const published = [];
+    for (const text of ['3', '4', '5']) published.push(await three.topics.publish('t', text));
+    expect(published.map(({ offset }) => offset)).toEqual([3, 4, 5].map((offset) => position!.offset + offset));
+    forwarder.leadTo(replica.port);
+    await happens(() => one.gaps.length > 0);
+    await three.topics.publish('t', '6');
+    await happens(() => a.received.includes('6'));
+    expect([one.gaps, a.received]).toEqual([['t'], ['1', '2', 'lost 3', 'lost 4', '6']]);
+    // Positions up to the last message that the replica had are those of its history, too.
+    const recover = async (known: number): Promise<unknown> => {
+      const socket = new FakeSocket();
+      const since = { epoch: position!.epoch, offset: position!.offset + known };
+      const { recovered } = await three.topics.subscribe(socket, 't', { since });
+      return recovered ? socket.received : 'gone';
+    };
+    expect(await recover(0)).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(await recover(2)).toEqual(['3', '4', '5', '6']);
+    expect([await recover(3), await recover(4), await recover(6)]).toEqual(['gone', 'gone', 'gone']);
+  });
+
+  test('and has all messages loses nothing, and tells no gap', async () => {
+    const forwarder = await Forwarder.start(master.port);
+    cleanup.add(() => forwarder.close());
+    const [one, two] = [await start(kind, forwarder.port), await start(kind, forwarder.port)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    const expected: string[] = [];
+    const publish = async (count: number): Promise<void> => {
+      for (let number = 0; number < count; number++) {
+        expected.push(`${expected.length}`);
+        await two.topics.publish('t', expected.at(-1)!);
+      }
+    };
+    await publish(5);
+    await isReplicated();
+    forwarder.leadTo(undefined);
+    await ask(replica.port, 'REPLICAOF NO ONE');
+    await happens(() => one.errors.length > 0 && two.errors.length > 0);
+    forwarder.leadTo(replica.port);
+    await happens(() =>
+      two.topics.publish('t', 'first').then(
+        () => true,
+        () => false,
+      ),
+    );
+    expected.push('first');
+    await publish(5);
+    await happens(() => a.received.includes(expected.at(-1)!));
+    expect([a.received, one.gaps]).toEqual([expected, []]);
+  });
+
+  test('is a gap for a topic without a history', async () => {
+    const forwarder = await Forwarder.start(master.port);
+    cleanup.add(() => forwarder.close());
+    const [one, two] = [await start(kind, forwarder.port, {}), await start(kind, forwarder.port, {})];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    await ask(replica.port, 'REPLICAOF NO ONE');
+    forwarder.leadTo(replica.port);
+    await happens(() => one.gaps.length > 0);
+    await happens(async () => {
+      await two.topics.publish('t', 'after').catch(() => {});
+      return a.received.includes('after');
+    });
+    expect(one.gaps).toEqual(['t']);
+  });
+});
+
+describe('Sentinel', () => {
+  let sentinel: Engine;
+  beforeEach(async () => {
+    sentinel = await Engine.start(SENTINEL);
+    cleanup.add(() => sentinel.remove());
+    await ask(sentinel.port, `SENTINEL MONITOR main 127.0.0.1 ${master.port} 1`);
+    await ask(sentinel.port, 'SENTINEL SET main down-after-milliseconds 1000');
+    await ask(sentinel.port, 'SENTINEL SET main failover-timeout 5000');
+    await happens(async () => /slaves=1/.test(await ask(sentinel.port, 'INFO sentinel')));
+  });
+
+  test('leads ioredis to the replica when the master dies, and messages go on', async () => {
+    interface IoRedis extends RedisClient {
+      on(event: string, listener: () => void): unknown;
+      disconnect(): void;
+    }
+    const { Redis } = load('ioredis') as { readonly Redis: new (options: object) => IoRedis };
+    const kind: Pick<BusKind, 'create'> = {
+      create() {
+        const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+        const client = new Redis({ sentinels, name: 'main', retryStrategy: () => 50, sentinelRetryStrategy: () => 50 });
+        client.on('error', () => {});
+        return Promise.resolve({ bus: redisBus(client), close: () => Promise.resolve(client.disconnect()) });
+      },
+    };
+    const options = { ...HISTORY, maxQueued: 1 << 20 };
+    const [one, two] = [await start(kind, 0, options), await start(kind, 0, options)];
+    const a = new FakeSocket();
+    await one.topics.subscribe(a, 't');
+    await two.topics.publish('t', '1');
+    await isReplicated();
+    await master.kill();
+    await happens(() => two.errors.length > 0);
+    // It waits until there is a master again.
+    await two.topics.publish('t', '2');
+    await happens(() => a.received.includes('2'));
+    expect([a.received, one.gaps]).toEqual([['1', '2'], []]);
+  });
+});
