@@ -123,6 +123,8 @@ export interface Session {
   readonly role: Role;
   /** Payload bytes accepted by `send*` and not yet handed to the operating system. */
   readonly bufferedAmount: number;
+  /** Set by an API whose program has seen that bytes wait: `onDrain` follows. Left out if it follows in any case. */
+  mustDrain?: boolean;
   /** Bytes that arrived and were not delivered: unfinished messages, and those that wait for the program. */
   readonly bufferedInput: number;
   /** Set it before the end. */

@@ -174,6 +174,10 @@ export class NativeSession implements Session {
     return this.#socket.bufferedAmount + this.#fragments.bytes;
   }
 
+  set mustDrain(_isDue: boolean) {
+    if (this.#output === UNKNOWN) this.#output = WAITING;
+  }
+
   /** Messages that are kept because the program has paused. */
   get bufferedInput(): number {
     return this.#keptBytes;

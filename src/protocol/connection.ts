@@ -75,8 +75,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
-  /** Whether a batch had to wait for the operating system since everything was last handed over. */
-  #hasWaited = false;
+  /** A batch that has to wait for the operating system sets it as well. */
+  mustDrain: boolean = false;
   #isFlushPlanned = false;
   /** Whether a flush within a call of the program is running. Its callbacks and the reports of the transport wait. */
   #isInCall = false;
@@ -467,20 +467,15 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
+    const { bufferPolicy, maxBufferedAmount } = this.#settings;
     // The operating system may accept the messages of this turn at once.
-    if (this.bufferedAmount > this.#settings.maxBufferedAmount) this.#flushInCall();
+    if (this.bufferedAmount > maxBufferedAmount) this.#flushInCall();
     if (this.#state !== OPEN) {
       if (callback !== undefined) this.#platform.defer(() => callback(new Error('The WebSocket is not open')));
       return false;
     }
-    if (this.bufferedAmount <= this.#settings.maxBufferedAmount) return true;
-    const error = refuseOutput(
-      this.#platform,
-      this.#settings.bufferPolicy,
-      this.bufferedAmount,
-      this.#settings.maxBufferedAmount,
-      callback,
-    );
+    if (this.bufferedAmount <= maxBufferedAmount) return true;
+    const error = refuseOutput(this.#platform, bufferPolicy, this.bufferedAmount, maxBufferedAmount, callback);
     if (error !== undefined) this.onOutputFailure(error);
     return false;
   }
@@ -523,6 +518,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #flush(): void {
     this.#callBack();
     this.#writeAll();
+    if (!this.mustDrain || this.bufferedAmount > 0) return;
+    this.mustDrain = false;
+    // After the end, no API is attached.
+    this.#sink.onDrain();
   }
 
   /** Calls the callbacks of messages that were written in a call. */
@@ -538,8 +537,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     const { outbox } = this.#outbound;
     // Repeated if the transport delivers within write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
-      const batch = outbox.take();
-      this.#inFlight = batch;
+      const batch = (this.#inFlight = outbox.take());
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()), batch.borrowed)) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
         this.#outbound.outbox.hold(batch);
@@ -556,16 +554,13 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #endWrite(isAtOnce: boolean | undefined): void {
     const batch = this.#inFlight;
     if (batch === null) return;
-    if (isAtOnce !== true) this.#hasWaited = true;
+    if (isAtOnce !== true) this.mustDrain = true;
     this.#heartbeat?.taken();
     this.#settle(batch);
     this.#outbound.outbox.isCongested = false;
     if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
     this.#latePong = null;
     this.#flush();
-    if (!this.#hasWaited || this.bufferedAmount > 0 || this.#state === CLOSED) return;
-    this.#hasWaited = false;
-    this.#sink.onDrain();
   }
 
   /** Drops all output that has not been written, because the transport is gone. */

@@ -150,7 +150,11 @@ export class SocketCore implements ShapingSink {
   }
 
   get bufferedAmount(): number {
-    return (this.#session?.bufferedAmount ?? 0) + (this.#queue?.bytes ?? 0) + this.#lateBytes;
+    const session = this.#session;
+    const waiting = session?.bufferedAmount ?? 0;
+    // The program may wait for 'drain' now.
+    if (waiting > 0) session!.mustDrain = true;
+    return waiting + (this.#queue?.bytes ?? 0) + this.#lateBytes;
   }
 
   get binaryType(): BinaryType | 'blob' {

@@ -25,7 +25,7 @@ export interface SocketEvents {
   pong: [data: Buffer];
   redirect: [url: string, request: ClientRequest];
   'unexpected-response': [request: ClientRequest, response: IncomingMessage];
-  /** All bytes of `bufferedAmount` have been handed to the operating system, after some of them had to wait. */
+  /** All that `bufferedAmount` counted has been handed to the operating system, after it had to wait, or `bufferedAmount` was read while bytes waited. */
   drain: [];
 }
 

@@ -2,10 +2,47 @@
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { expect, test, vi } from 'vitest';
-import { WebSocket, WebSocketServer } from '../../../adapters/deno/index.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { upgrade, WebSocket, WebSocketServer } from '../../../adapters/deno/index.ts';
 import { certificate, authority, key } from './certificates.ts';
 import { sleep } from '../../support/sleep.ts';
+
+interface HttpServer {
+  readonly addr: { readonly port: number };
+}
+interface Serve {
+  serve(options: object, handler: (request: Request) => Response): HttpServer;
+}
+const { serve } = (globalThis as unknown as { Deno: Serve }).Deno;
+
+test('drains over a WebSocket of Deno.serve() after the program has seen that bytes wait', async () => {
+  const controller = new AbortController();
+  let accept!: (socket: WebSocket) => void;
+  const accepted = new Promise<WebSocket>((resolve) => (accept = resolve));
+  const { addr } = serve({ port: 0, hostname: '127.0.0.1', onListen() {}, signal: controller.signal }, (request) => {
+    const { response, socket } = upgrade(request);
+    if (socket !== null) accept(socket);
+    return response;
+  });
+  const client = new WebSocket(`ws://127.0.0.1:${addr.port}`);
+  onTestFinished(() => {
+    client.terminate();
+    controller.abort();
+  });
+  const [socket] = await Promise.all([accepted, once(client, 'open')]);
+  if (socket.readyState === 0) await once(socket, 'open');
+  let drains = 0;
+  socket.on('drain', () => drains++);
+  for (const length of [1, 100_000, 10, 1_000_000]) {
+    const before = drains;
+    const received = once(client, 'message');
+    socket.send(new Uint8Array(length));
+    const waits = socket.bufferedAmount > 0;
+    if (waits) await once(socket, 'drain');
+    expect(drains).toBe(waits ? before + 1 : before);
+    expect(((await received)[0] as Uint8Array).length).toBe(length);
+  }
+});
 
 test.each([
   ['TCP', undefined],

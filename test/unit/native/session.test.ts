@@ -344,6 +344,16 @@ describe('NativeSession sends', () => {
     expect(sink.events).toEqual([['drain']]);
   });
 
+  test('a drain after the program has seen that bytes wait, though the socket takes them in the same turn', async () => {
+    const { socket, session, sink } = open();
+    session.sendText('abc');
+    socket.bufferedAmount = 3;
+    session.mustDrain = true;
+    socket.bufferedAmount = 0;
+    await turn();
+    expect(sink.events).toEqual([['drain']]);
+  });
+
   test('no drain when nothing was kept waiting', async () => {
     const { session, sink } = open();
     session.sendText('abc');

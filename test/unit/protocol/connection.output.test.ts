@@ -182,6 +182,27 @@ describe('backpressure', () => {
     expect(bench.end.sink.events).toEqual([]);
   });
 
+  test('what the program has seen waiting drains, also if the system takes it at once', () => {
+    const bench = new Bench();
+    const { session, sink } = bench.end;
+    session.sendText('a');
+    session.mustDrain = true;
+    expect(sink.events).toEqual([]);
+    bench.platform.runDeferred();
+    expect(sink.events).toEqual([['drain']]);
+    expect(session.bufferedAmount).toBe(0);
+    session.sendText('b');
+    bench.platform.runDeferred();
+    expect(sink.events).toEqual([['drain']]);
+    // A long message is written within the call, and takes the short one with it.
+    session.sendText('c');
+    session.mustDrain = true;
+    session.sendBytes(pattern(300_000), false);
+    expect([session.bufferedAmount, sink.events.length]).toEqual([0, 1]);
+    bench.platform.runDeferred();
+    expect(sink.events).toEqual([['drain'], ['drain']]);
+  });
+
   test('nothing drains of which only the news came late; what gathered behind one that waited does', () => {
     const bench = new Bench();
     const { session, transport, sink } = bench.end;
