@@ -8,10 +8,10 @@ import { readProxy, type ProxyOptions, type ProxyServer } from './server.ts';
 /** Connects to servers, for the option `proxy` of a WebSocket. One object serves any number of them, and holds no connection. */
 export interface ProxyConnector {
   /**
-   * Connects. The types of plan and events are those of the runtime.
+   * Connects, for clients of this library; programs do not call it. It is declared, so that a string is no connector for a compiler. The types of
+   * plan and events are those of the runtime.
    *
    * @param direct Connects without a proxy.
-   * @internal
    */
   connect(plan: object, events: object, direct: object): { abort(): void };
 }

@@ -150,6 +150,12 @@ test('esbuild passes all exports on for ES2020', async () => {
 });
 
 describe('jest', () => {
+  const ENVIRONMENTS = {
+    node: 'jest-environment-node',
+    jsdom: 'jest-environment-jsdom',
+    'happy-dom': '@happy-dom/jest-environment',
+  };
+
   /** Runs one test file. The server that the class talks to is here. */
   async function runJest(environment, testFile, options = {}) {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
@@ -159,7 +165,7 @@ describe('jest', () => {
       const folder = project({ files: { 'it.test.js': testFile } });
       const config = {
         rootDir: folder,
-        testEnvironment: require.resolve(`jest-environment-${environment}`),
+        testEnvironment: require.resolve(ENVIRONMENTS[environment]),
         testTimeout: 120_000,
         ...options,
       };
@@ -241,7 +247,7 @@ describe('jest', () => {
       expect(ws.readyState).toBe(1);
     });`;
 
-  test.each(['node', 'jsdom'])('runs the test kit in its environment %s', async (environment) => {
+  test.each(['node', 'jsdom', 'happy-dom'])('runs the test kit in its environment %s', async (environment) => {
     await runJest(environment, KIT_TEST);
   });
 
