@@ -95,6 +95,8 @@ const migration = [
   { text: 'Differences from ws', link: '/ws-compatibility' },
   { text: 'uWebSockets.js', link: '/migration/uwebsockets' },
   { text: 'socket.io', link: '/migration/socket-io' },
+  { text: 'jest-websocket-mock', link: '/testing#from-jest-websocket-mock' },
+  { text: 'mock-socket', link: '/testing#from-mock-socket' },
   { text: 'Older APIs', link: '/compat/' },
   { text: 'websocket (WebSocket-Node)', link: '/compat/websocket' },
   { text: 'ws 0.4', link: '/compat/classic' },
