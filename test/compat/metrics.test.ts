@@ -2,6 +2,8 @@
 
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ServerMetrics } from '../../src/admission/metrics.ts';
@@ -9,7 +11,7 @@ import { Server as ClassicServer } from '../../src/compat/classic/index.ts';
 import { WebSocketServer as JshServer } from '../../src/compat/jsh/index.ts';
 import { server as WebSocketNodeServer, type connection } from '../../src/compat/websocket-node/index.ts';
 import { hex } from '../support/frames.ts';
-import { connectRaw, listen, until, type RawPeer } from '../support/sockets.ts';
+import { connectRaw, listen, requestHead, until, type RawPeer } from '../support/sockets.ts';
 
 /** Starts a facade's server on `http`, which sends each text back. @returns Its metrics. */
 const facades: readonly (readonly [name: string, start: (http: HttpServer) => () => ServerMetrics])[] = [
@@ -141,4 +143,43 @@ test.each(refusing)('%s counts refusals by reason, and the time of handshakes', 
   expect(server.metrics().refused.shutdown).toBe(1);
   for (const { socket } of peers) socket.destroy();
   await done;
+});
+
+test('websocket counts requests that closeAllConnections() rejects under closed, and those whose clients have left not at all', async () => {
+  const http = createServer();
+  onTestFinished(() => void http.close());
+  const server = new WebSocketNodeServer({ httpServer: http });
+  const requests: { socket: { destroyed: boolean }; reject(): void }[] = [];
+  server.on('request', (request) => void requests.push(request));
+  const port = await listen(http);
+  const leaving = connect(port, '127.0.0.1', () => leaving.write(requestHead('/')));
+  await until('the first', () => requests.length === 1);
+  leaving.resetAndDestroy();
+  await until('its end', () => requests[0].socket.destroyed);
+  requests[0].reject();
+  const waiting = connectRaw(port);
+  await until('the second', () => requests.length === 2);
+  server.closeAllConnections();
+  const { head, socket } = await waiting;
+  socket.destroy();
+  expect(head).toMatch(/^HTTP\/1.1 503 /);
+  expect(server.metrics().refused).toMatchObject({ closed: 1, verifyClient: 0 });
+});
+
+test('classic does not count a request as refused whose client has left before its hook answers', async () => {
+  const http = createServer();
+  onTestFinished(() => void http.close());
+  const sockets: Duplex[] = [];
+  http.on('upgrade', (_request, socket) => void sockets.push(socket));
+  let refuse: (isAccepted: boolean) => void = () => {};
+  const answer = new Promise<boolean>((resolve) => (refuse = resolve));
+  const server = new ClassicServer({ server: http, verifyClient: () => answer });
+  const port = await listen(http);
+  const client = connect(port, '127.0.0.1', () => client.write(requestHead('/')));
+  await until('the request', () => sockets.length === 1);
+  client.resetAndDestroy();
+  await until('its end', () => sockets[0].destroyed);
+  refuse(false);
+  await new Promise((resolve) => void setImmediate(resolve));
+  expect(server.metrics().refused.verifyClient).toBe(0);
 });

@@ -106,3 +106,47 @@ test('websocket: a request that was not accepted yet gets a 503', async () => {
   expect(await server.shutDown({})).toEqual({ closed: 0, terminated: 0, unsentMessages: 0 });
   expect(((await refused)[0] as Error).message).toBe('Unexpected server response: 503');
 });
+
+test('websocket: one of two servers on an HTTP server writes nothing into the WebSockets of the other while it shuts down', async () => {
+  const http = createServer();
+  onTestFinished(() => void http.close());
+  const [other, server] = ['/other', '/'].map((path) => {
+    const made = new WebSocketNodeServer({ httpServer: http });
+    made.on('request', (request) => {
+      if (request.resource === path) request.accept(null, request.origin);
+    });
+    return made;
+  });
+  const port = await listen(http);
+  const { socket } = await connectRaw(port);
+  await until('the connection', () => server.metrics().open === 1);
+  const done = server.shutDown({});
+  const peer = await connectRaw(port, { path: '/other' });
+  onTestFinished(() => void peer.socket.destroy());
+  expect(peer.head).toMatch(/^HTTP\/1.1 101 /);
+  other.broadcastUTF('x');
+  expect((await peer.readBytes(3)).toString('hex')).toBe('810178');
+  expect(peer.hasEnded).toBe(false);
+  expect(server.metrics().refused.shutdown).toBe(0);
+  socket.destroy();
+  await done;
+});
+
+test.each([
+  ['shutdown', (server: ClassicServer): void => void server.shutdown({ timeout: 0 })],
+  ['closed', (server: ClassicServer): void => server.close()],
+] as const)('classic: a request whose hook never answers gets a 503, counted as %s', async (reason, end) => {
+  const http = createServer();
+  onTestFinished(() => void http.close());
+  let isAsked = false;
+  const verifyClient = (_info: unknown, _decide: unknown): void => void (isAsked = true);
+  const server = new ClassicServer({ server: http, verifyClient });
+  const port = await listen(http);
+  const client = new WebSocket(`ws://127.0.0.1:${port}/`);
+  onTestFinished(() => client.terminate());
+  const refused = once(client, 'error');
+  await until('the hook', () => isAsked);
+  end(server);
+  expect(((await refused)[0] as Error).message).toBe('Unexpected server response: 503');
+  expect(server.metrics().refused).toMatchObject({ [reason]: 1, verifyClient: 0, hook: 0 });
+});

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import http, { type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
+import { GateCore, SHUTTING_DOWN, type Pass } from '../../admission/gate-core.ts';
 import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { RefusalReason } from '../../base/meter.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
@@ -55,8 +55,7 @@ const taken = new WeakSet<Duplex>();
 
 /** An upgrade under way. */
 interface Upgrade {
-  /** When it began, by the clock of `elapsed`. */
-  readonly begin: number;
+  readonly pass: Pass;
   readonly check: AcceptableRequest | HixieRequest;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -103,7 +102,7 @@ export class Server extends TypedEmitter<ServerEvents> {
   }
 
   /**
-   * Accepts no more connections and terminates all clients. Closes an HTTP server of its own; stops listening to another one.
+   * Accepts no more connections and terminates all clients. Requests whose hooks have not answered get a 503. Closes an HTTP server of its own; stops listening to another one.
    *
    * @param code Close code of a Close frame that is sent to each client before. Left out: none is sent.
    * @param data The close reason.
@@ -116,6 +115,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     if (code !== undefined) for (const client of clients) client.close(code, data);
     this.#isClosed = true;
     for (const client of clients) client.terminate();
+    this.#gate.refusePending('closed');
     for (const undo of this.#undo) undo();
   }
 
@@ -126,7 +126,7 @@ export class Server extends TypedEmitter<ServerEvents> {
 
   /**
    * Closes all clients with 1001, also with `clientTracking: false`, waits for their end, then closes as {@link close}. An HTTP server of its own
-   * stops listening first; behind another one, new requests get a 503 meanwhile. Beyond ws 0.4.
+   * stops listening first; behind another one, new requests get a 503 meanwhile. So do requests whose hooks have not answered. Beyond ws 0.4.
    *
    * @throws {RangeError | TypeError} for an option of no use. The promise is rejected.
    */
@@ -153,16 +153,45 @@ export class Server extends TypedEmitter<ServerEvents> {
     taken.add(socket);
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
-    if (this.#gate.isShuttingDown) return this.#refuse(socket, 'shutdown', SHUTTING_DOWN);
-    const begin = elapsed();
+    if (this.#gate.isShuttingDown) {
+      this.#gate.meter.refused('shutdown', undefined);
+      return refuseUpgrade(socket, SHUTTING_DOWN);
+    }
+    const pass = this.#gate.pass(undefined, elapsed());
+    try {
+      this.#start(pass, { request, socket, upgradeHead, onError, callback });
+    } finally {
+      if (pass.session === undefined) this.#hold(pass, socket);
+    }
+  }
+
+  #start(
+    pass: Pass,
+    { request, socket, upgradeHead, ...rest }: Omit<Upgrade, 'pass' | 'check' | 'head'> & { readonly upgradeHead: Uint8Array },
+  ): void {
     if (this.path !== undefined && pathOf(request.url ?? '') !== this.path) {
-      return this.#refuse(socket, 'path', refuse(400, 'Bad Request'));
+      return this.#refuse({ socket, pass }, 'path', refuse(400, 'Bad Request'));
     }
     const check = this.#check(request);
-    if (!check.accepted) return this.#refuse(socket, 'request', check);
+    if (!check.accepted) return this.#refuse({ socket, pass }, 'request', check);
     // Copied: a hook may take long, and a view would keep the memory of the whole chunk.
-    const upgrade = { begin, check, request, socket, head: Buffer.from(upgradeHead), onError, callback };
+    const upgrade = { ...rest, pass, check, request, socket, head: Buffer.from(upgradeHead) };
     this.#verify(upgrade, () => this.#selectProtocol(upgrade, (protocol) => this.#complete(upgrade, protocol)));
+  }
+
+  /** Keeps the pass of a request that is not answered yet, or was refused, until its socket is closed. */
+  #hold(pass: Pass, socket: Duplex): void {
+    pass.hold({
+      close() {
+        if (socket.writable) refuseUpgrade(socket, SHUTTING_DOWN);
+      },
+      terminate() {
+        socket.destroy();
+        pass.leave();
+      },
+    });
+    if (socket.destroyed) pass.leave();
+    else socket.once('close', () => pass.leave());
   }
 
   #use(server: HttpServer): void {
@@ -182,8 +211,10 @@ export class Server extends TypedEmitter<ServerEvents> {
     this.#undo.push(leave, () => void server.removeListener('listening', onListening).removeListener('error', onError));
   }
 
-  #refuse(socket: Duplex, reason: RefusalReason, answer: Answer): void {
-    this.#gate.meter.refused(reason, undefined);
+  /** Does nothing for a client that has left, or was refused before. */
+  #refuse({ socket, pass }: Pick<Upgrade, 'socket' | 'pass'>, reason: RefusalReason, answer: Answer): void {
+    if (!socket.writable) return;
+    pass.refuse(reason);
     refuseUpgrade(socket, answer);
   }
 
@@ -193,13 +224,14 @@ export class Server extends TypedEmitter<ServerEvents> {
     return checkHixieRequest(request, isSecure(request));
   }
 
-  #verify({ check, request, socket }: Upgrade, complete: () => void): void {
+  #verify(upgrade: Upgrade, complete: () => void): void {
+    const { check, request } = upgrade;
     const { verifyClient } = this.options;
     if (!verifyClient) return complete();
     const info: VerifyClientInfo = { origin: check.origin, secure: isSecure(request), req: request };
     const decide = once((ok: boolean, decision: RefusalReason, status: number = 401, reason?: string) => {
       if (ok) complete();
-      else this.#refuse(socket, decision, { status, reason });
+      else this.#refuse(upgrade, decision, { status, reason });
     });
     const settle = (ok: boolean, status?: number, reason?: string): void => decide(ok, 'verifyClient', status, reason);
     const ask = verifyClient as (...values: unknown[]) => boolean | PromiseLike<boolean>;
@@ -213,7 +245,8 @@ export class Server extends TypedEmitter<ServerEvents> {
     else settle(verdict);
   }
 
-  #selectProtocol({ check, socket }: Upgrade, complete: (protocol: string | undefined) => void): void {
+  #selectProtocol(upgrade: Upgrade, complete: (protocol: string | undefined) => void): void {
+    const { check } = upgrade;
     const { handleProtocols } = this.options;
     if (!handleProtocols) return complete(check.protocols[0]);
     const settle = once((proceed: () => void) => {
@@ -221,7 +254,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       proceed();
     });
     const refuseWith = (status: number, reason?: string): void =>
-      settle(() => this.#refuse(socket, 'hook', { status, reason }));
+      settle(() => this.#refuse(upgrade, 'hook', { status, reason }));
     const onTimeout = (): void => refuseWith(501, 'Could not process protocols');
     const timer = this.#handshakeTimeout === 0 ? undefined : setTimer(onTimeout, this.#handshakeTimeout);
     callHook(
@@ -246,7 +279,7 @@ export class Server extends TypedEmitter<ServerEvents> {
         const answer = challengeAnswer(check.numbers, body).toString('latin1');
         this.#accept(upgrade, protocol, { lines: () => hixieHead(check, protocol), body: answer, head: rest });
       },
-      onTimeout: () => this.#refuse(socket, 'request', { status: 408 }),
+      onTimeout: () => this.#refuse(upgrade, 'request', { status: 408 }),
     });
   }
 
@@ -256,12 +289,13 @@ export class Server extends TypedEmitter<ServerEvents> {
    * @param answer Makes the head of the response; its body in Latin-1, and the first bytes of the connection.
    */
   #accept(
-    { begin, check, request, socket, onError, callback }: Upgrade,
+    upgrade: Upgrade,
     protocol: string | undefined,
     answer: { readonly lines: () => string[]; readonly body: string; readonly head: Uint8Array },
   ): void {
-    if (this.#gate.isShuttingDown) return this.#refuse(socket, 'shutdown', SHUTTING_DOWN);
-    if (this.#isClosed) return this.#refuse(socket, 'closed', { status: 503 });
+    if (this.#gate.isShuttingDown) return this.#refuse(upgrade, 'shutdown', SHUTTING_DOWN);
+    if (this.#isClosed) return this.#refuse(upgrade, 'closed', { status: 503 });
+    const { pass, check, request, socket, onError, callback } = upgrade;
     const { body, head } = answer;
     let text: string;
     try {
@@ -269,7 +303,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       this.emit('headers', lines);
       text = formatHead(lines);
     } catch (error) {
-      this.#refuse(socket, 'hook', { status: 500 });
+      this.#refuse(upgrade, 'hook', { status: 500 });
       throw error;
     }
     socket.write(text + body, 'latin1');
@@ -282,7 +316,7 @@ export class Server extends TypedEmitter<ServerEvents> {
       closeTimeout,
     });
     socket.removeListener('error', onError);
-    this.#gate.pass(undefined, begin).admit(ws._session, {
+    pass.admit(ws._session, {
       close: (code, reason) => ws.close(code, Buffer.from(reason)),
       terminate: () => ws.terminate(),
     });

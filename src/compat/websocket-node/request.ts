@@ -6,6 +6,7 @@ import type { UrlWithParsedQuery } from 'node:url';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
 import { endSocket } from '../../api/ws/end-socket.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
+import type { RefusalReason } from '../../base/meter.ts';
 import { isFieldValueCode, isTokenCode } from '../../handshake/grammar.ts';
 import { formatHead, readHeader } from '../../handshake/headers.ts';
 import { reasonPhrase } from '../../handshake/refusal.ts';
@@ -98,6 +99,8 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   _socketIsClosing: boolean = false;
   /** The exception of `accept`. The client has its response then. @internal */
   _refusal: unknown;
+  /** Counted when this server refuses the request. @internal */
+  _refusalReason: RefusalReason = 'request';
   /** Called when this server has refused the request. @internal */
   _onRefused: (() => void) | undefined;
   /** Called when the request needs no response any more: a server has responded, or the client has left. @internal */
@@ -204,7 +207,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
   }
 
   /**
-   * Refuses the request, and ends the TCP connection. Writes nothing if another server has responded.
+   * Refuses the request, and ends the TCP connection. Writes nothing if another server has responded, or the client has left.
    *
    * @param status HTTP status; default 403.
    * @param reason Sent as X-WebSocket-Reject-Reason.
@@ -215,7 +218,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     this._verifyResolution();
     const isAnswered = this._isAnswered;
     this.#resolve(isAnswered ? this.#offer.state : 'rejected');
-    if (!isAnswered) {
+    if (!isAnswered && !this.socket.destroyed) {
       this._onRefused?.();
       this.#writeRejection(status, reason, extraHeaders);
     }

@@ -9,8 +9,7 @@ import { GateCore, SHUTTING_DOWN } from '../../admission/gate-core.ts';
 import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import type { RefusalReason } from '../../base/meter.ts';
-import { refuseProtection, refuseUpgrade } from '../shared/upgrades.ts';
+import { refuseProtection } from '../shared/upgrades.ts';
 import type { WebSocketConnection } from './connection.ts';
 import { HandshakeError, WebSocketRequest } from './request.ts';
 import type { IServerConfig, IStringified } from './types.ts';
@@ -95,7 +94,9 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     for (const connection of this.connections.slice()) connection.close();
     for (const request of this.pendingRequests.slice()) {
       nextTick(() => {
-        if (!request._resolved) request.reject(503);
+        if (request._resolved) return;
+        request._refusalReason = 'closed';
+        request.reject(503);
       });
     }
   }
@@ -146,20 +147,16 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
 
   /** Listener of an HTTP server's 'upgrade'. @param head Bytes that came after the request. */
   handleUpgrade(httpRequest: IncomingMessage, socket: Socket, head?: Uint8Array): void {
-    const { meter, isShuttingDown } = this.#gate;
-    if (isShuttingDown) {
-      meter.refused('shutdown', undefined);
-      return refuseUpgrade(socket, SHUTTING_DOWN);
-    }
     const begin = elapsed();
     const config = this.config!;
     const request = new WebSocketRequest(socket, httpRequest, config, head);
-    let reason: RefusalReason = 'request';
     request._onRefused = () => {
-      if (this.#gate.isShuttingDown) reason = 'shutdown';
-      else if (request._refusal !== undefined) reason = 'hook';
-      meter.refused(reason, undefined);
+      if (this.#gate.isShuttingDown) request._refusalReason = 'shutdown';
+      else if (request._refusal !== undefined) request._refusalReason = 'hook';
+      this.#gate.meter.refused(request._refusalReason, undefined);
     };
+    // Another server on the HTTP server may have accepted it.
+    if (this.#gate.isShuttingDown) return request.reject(503, SHUTTING_DOWN.reason, SHUTTING_DOWN.headers);
     try {
       request.readHandshake();
     } catch (error) {
@@ -171,13 +168,13 @@ export class WebSocketServer extends TypedEmitter<ServerEvents> {
     if (!request._isAnswered) this.pendingRequests.push(request);
     request.once('requestAccepted', (connection) => this.handleRequestAccepted(connection, begin));
     request._onSettled = () => this.handleRequestResolved(request);
-    reason = 'verifyClient';
+    request._refusalReason = 'verifyClient';
     if (!config.autoAcceptConnections && this.listenerCount('request') > 0) {
       this.#offer(request);
     } else if (config.autoAcceptConnections) {
       request.accept(request.requestedProtocols[0], request.origin);
     } else {
-      reason = 'path';
+      request._refusalReason = 'path';
       request.reject(404, 'No handler is configured to accept the connection.');
     }
   }
