@@ -43,7 +43,8 @@ export class Pass implements SessionOwner, Drainable {
   /** The connection; before that, the answer to the request where it can be refused. */
   #end: Drainable | undefined;
   #session: Session | undefined;
-  #isRefused = false;
+  /** Whether it was counted as refused. */
+  isRefused: boolean = false;
 
   constructor(gate: GateCore, key: string | undefined, begin: number, handshake: Handshake | undefined) {
     this.#gate = gate;
@@ -65,8 +66,8 @@ export class Pass implements SessionOwner, Drainable {
 
   /** Counts the request as refused, unless it was before. */
   refuse(reason: RefusalReason, error?: Error): void {
-    if (!this.#isRefused) this.#gate.meter.refused(reason, this.takeHandshake(), error);
-    this.#isRefused = true;
+    if (!this.isRefused) this.#gate.meter.refused(reason, this.takeHandshake(), error);
+    this.isRefused = true;
   }
 
   /** Refuses a request that has not become a connection, where that is possible. */

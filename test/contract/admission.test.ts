@@ -143,6 +143,17 @@ test('behind node:http, a client that never reads gives the place of its refused
   expect(await outcome(dial(port))).toBe('101');
 });
 
+test('a request that close() refuses within a listener of its headers does not become a connection', async () => {
+  const { server, port } = await listen({ maxConnections: 1, verifyClient: () => Promise.resolve(true) });
+  let connections = 0;
+  server.on('connection', () => connections++);
+  server.on('headers', () => server.close());
+  expect(await outcome(dial(port))).toBe('503 5');
+  await until('its place', () => serverCoreOf(server).gate.pending === 0);
+  const { opened, refused } = server.metrics();
+  expect({ connections, opened, closed: refused.closed }).toEqual({ connections: 0, opened: 0, closed: 1 });
+});
+
 test('a hook that fails, and a request that is none, give their places back', async () => {
   const { server, port } = await listen({ maxConnections: 1, verifyClient: () => Promise.resolve(false) });
   for (let index = 0; index < 3; index++) {

@@ -279,6 +279,8 @@ export class Upgrade {
       answer = this.#deflateAnswer(extensions);
       const lines = acceptanceHead({ key, protocol, extensions: answer && formatExtensions([answer.element]) });
       server.emit('headers', lines, this.#request);
+      // A listener may have closed the server, which has refused the request then.
+      if (socket[PASS]?.isRefused === true) return;
       text = formatHead(lines);
     } catch (error) {
       return this.#fail(error);
