@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { PATIENCE } from '../patience.ts';
 import { ROOT } from './bundle.ts';
 
 const RUNTIMES = join(ROOT, 'test/runtimes/package.json');
@@ -46,7 +47,9 @@ export async function startChromium(): Promise<Browser> {
   const require = createRequire(RUNTIMES);
   const { chromium } = require('playwright-core') as Playwright;
   const installed = INSTALLED.find((path) => existsSync(path));
-  if (installed !== undefined) return await chromium.launch({ executablePath: installed, args: ['--no-sandbox'] });
+  if (installed !== undefined)
+    return await chromium.launch({ executablePath: installed, args: ['--no-sandbox'], timeout: PATIENCE });
   const packed = (await import(pathToFileURL(require.resolve('@sparticuz/chromium')).href)) as PackedChromium;
-  return await chromium.launch({ executablePath: await packed.default.executablePath(), args: packed.default.args });
+  const executablePath = await packed.default.executablePath();
+  return await chromium.launch({ executablePath, args: packed.default.args, timeout: PATIENCE });
 }
