@@ -220,3 +220,12 @@ describe('plain English', () => {
     expect(riddlesIn(text)).toHaveLength(count);
   });
 });
+
+test('the proxies of the examples cut no connection that the default heartbeat keeps alive', () => {
+  const timeouts = ['nginx.conf', 'haproxy.cfg'].flatMap((name) => {
+    const text = readFileSync(pathOf(`examples/reverse-proxies/${name}`), 'utf8');
+    return Array.from(text.matchAll(/(?:proxy_read_timeout|timeout tunnel) (\d+)s/g), ([, seconds]) => Number(seconds) * 1000);
+  });
+  expect(timeouts).toHaveLength(2);
+  for (const timeout of timeouts) expect(timeout).toBeGreaterThan(2 * options.DEFAULT_HEARTBEAT_INTERVAL);
+});

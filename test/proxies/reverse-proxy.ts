@@ -25,13 +25,13 @@ const KINDS: Readonly<Record<ProxyName, Kind>> = {
   nginx: {
     file: 'nginx.conf',
     install: 'nginx-light',
-    idle: [/proxy_read_timeout 60s/, 'proxy_read_timeout'],
+    idle: [/proxy_read_timeout 75s/, 'proxy_read_timeout'],
     command: (folder) => ['nginx', '-p', folder, '-c', 'nginx.conf', '-e', 'error.log', '-g', 'daemon off;'],
   },
   haproxy: {
     file: 'haproxy.cfg',
     install: 'haproxy',
-    idle: [/timeout tunnel 60s/, 'timeout tunnel'],
+    idle: [/timeout tunnel 75s/, 'timeout tunnel'],
     command: (folder) => ['haproxy', '-db', '-f', join(folder, 'haproxy.cfg')],
   },
   caddy: {
