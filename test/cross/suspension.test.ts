@@ -33,7 +33,7 @@ async function connect(atEnd: AtEnd, url: string, options: object = {}): Promise
   return ws;
 }
 
-describe.each(RUNTIMES)('a server on %s', (runtime) => {
+describe.concurrent.each(RUNTIMES)('a server on %s', (runtime) => {
   async function start(atEnd: AtEnd, options: object): Promise<{ puppet: Puppet; url: string }> {
     const puppet = await Puppet.start(atEnd, runtime, { options });
     const { url } = await puppet.next('listening');
@@ -105,7 +105,7 @@ describe.each(RUNTIMES)('a server on %s', (runtime) => {
   );
 });
 
-describe.each(RUNTIMES)('a client on %s', (runtime) => {
+describe.concurrent.each(RUNTIMES)('a client on %s', (runtime) => {
   test.concurrent('keeps its connection over stops of any length', async ({ onTestFinished }) => {
     const { url } = await serve(onTestFinished, {});
     const puppet = await Puppet.start(onTestFinished, runtime, { url, options: { heartbeat: HEARTBEAT } });
