@@ -144,4 +144,19 @@ describe.each<ProxyName>(['nginx', 'haproxy', 'caddy'])('behind %s', (name) => {
     expect(String((await once(second.client, 'message'))[0])).toBe('new');
     expect(client.readyState).toBe(WebSocket.OPEN);
   });
+
+  test.runIf(name === 'caddy')('a reload of the proxy closes connections, and takes new ones', async () => {
+    const { client, peer } = await open();
+    const errors: unknown[] = [];
+    peer.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+    const ended = [client, peer].map((ws) => new Promise<number>((resolve) => void ws.on('close', resolve)));
+    await proxy.reload();
+    const [clientCode, serverCode] = await Promise.all(ended);
+    expect(clientCode).toBe(1001);
+    // The Close frame of Caddy 2.6 to the server has no mask, against RFC 6455 section 5.1.
+    expect([serverCode, errors]).toEqual(errors.length > 0 ? [1006, ['WS_ERR_EXPECTED_MASK']] : [1001, []]);
+    const second = await open();
+    second.client.send('new');
+    expect(String((await once(second.client, 'message'))[0])).toBe('new');
+  });
 });

@@ -48,11 +48,13 @@ export class ReverseProxy {
   readonly cutsIdle: boolean;
   readonly #kind: Kind;
   readonly #folder: string;
+  readonly #adminPort: number;
   readonly #processes: ChildProcess[] = [];
 
-  private constructor(kind: Kind, folder: string, port: number, tlsPort: number) {
+  private constructor(kind: Kind, folder: string, port: number, tlsPort: number, adminPort: number) {
     this.#kind = kind;
     this.#folder = folder;
+    this.#adminPort = adminPort;
     this.cutsIdle = kind.idle !== undefined;
     this.url = `ws://127.0.0.1:${port}`;
     this.tlsUrl = `wss://127.0.0.1:${tlsPort}`;
@@ -65,16 +67,17 @@ export class ReverseProxy {
   static async start(name: ProxyName, target: number, idleSeconds: number = 60): Promise<ReverseProxy> {
     const kind = KINDS[name];
     const folder = await mkdtemp(join(tmpdir(), `${name}-`));
-    const [port, tlsPort] = [await freePort(), await freePort()];
+    const [port, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()];
     let text = await readFile(join(ROOT, 'examples/reverse-proxies', kind.file), 'utf8');
     text = text.replaceAll('8081', String(target)).replaceAll('8080', String(port)).replaceAll('8443', String(tlsPort));
+    text = text.replace('admin off', `admin 127.0.0.1:${adminPort}`);
     if (kind.idle !== undefined) text = text.replace(kind.idle[0], `${kind.idle[1]} ${idleSeconds}s`);
     text = text.replaceAll(/certificate(?:-and-key)?\.pem|key\.pem/g, (file) => join(folder, file));
     await writeFile(join(folder, kind.file), text);
     await writeFile(join(folder, 'certificate.pem'), certificate);
     await writeFile(join(folder, 'key.pem'), key);
     await writeFile(join(folder, 'certificate-and-key.pem'), certificate + key);
-    const proxy = new ReverseProxy(kind, folder, port, tlsPort);
+    const proxy = new ReverseProxy(kind, folder, port, tlsPort, adminPort);
     await proxy.#spawn(port);
     return proxy;
   }
@@ -99,11 +102,18 @@ export class ReverseProxy {
     throw new Error(`${command} does not listen: ${text}`);
   }
 
-  /** Reads the configuration again, without cutting connections. Caddy has none to read here: its API is off. */
+  /** Reads the configuration again. Caddy does by its administration interface, which the example turns off. */
   async reload(): Promise<void> {
     const old = this.#processes[0];
     if (this.#kind === KINDS.nginx) old.kill('SIGHUP');
     else if (this.#kind === KINDS.haproxy) await this.#spawn(Number(new URL(this.url).port), '-sf', String(old.pid));
+    else {
+      const file = join(this.#folder, this.#kind.file);
+      const address = `127.0.0.1:${this.#adminPort}`;
+      const reload = spawn('caddy', ['reload', '--force', '--config', file, '--adapter', 'caddyfile', '--address', address]);
+      const [code] = (await once(reload, 'exit')) as [number | null];
+      if (code !== 0) throw new Error(`caddy reload has ended with ${code}`);
+    }
     await sleep(200);
   }
 
