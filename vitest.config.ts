@@ -43,6 +43,7 @@ export default defineConfig({
       'test/packaging/**',
       'test/proxies/**',
       'test/buses/**',
+      'test/frameworks/**',
       'test/site/**',
       ...others.map((name) => `test/adapters/${name}/**`),
     ],

@@ -55,6 +55,7 @@ describe('generated parts', () => {
     'README.md',
     'CONTRIBUTING.md',
     'docs/architecture.md',
+    'docs/frameworks.md',
     'docs/operations.md',
     'docs/performance.md',
     'docs/replacing-ws.md',

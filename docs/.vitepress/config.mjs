@@ -68,6 +68,7 @@ const guide = [
   { text: 'Client', link: '/guide/client' },
   { text: 'Browser', link: '/guide/browser' },
   { text: 'Runtimes', link: '/runtimes' },
+  { text: 'Frameworks', link: '/frameworks' },
   { text: 'Compression', link: '/guide/compression' },
   { text: 'Backpressure', link: '/guide/backpressure' },
   { text: 'Heartbeat', link: '/guide/heartbeat' },

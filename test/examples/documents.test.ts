@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import frameworks from '../frameworks/package.json' with { type: 'json' };
 import { ROOT } from '../support/mini-runner/bundle.ts';
 import { freePort } from '../support/sockets.ts';
 import { guidesIn } from '../tools/documents.ts';
@@ -35,7 +36,9 @@ declare module '@nats-io/jetstream';
 declare module '@nats-io/transport-node';
 declare module 'pg';
 declare module 'redis';
-`;
+${Object.keys(frameworks.dependencies)
+  .map((name) => `declare module '${name}';\ndeclare module '${name}/*';\n`)
+  .join('')}`;
 
 const CONFIG = {
   compilerOptions: {

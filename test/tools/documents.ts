@@ -1,5 +1,5 @@
 // Parts of the documents that are generated from the sources: the tables of rooms in CONTRIBUTING.md and docs/architecture.md, the limits and the
-// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md, the programs in docs/replacing-ws.md, the figures of the
+// measured attacks in docs/security.md, the configurations of proxies in docs/operations.md, the programs in docs/replacing-ws.md, the examples in docs/frameworks.md, the figures of the
 // benchmark in docs/performance.md and README.md.
 // `npm run docs:map` writes them, test/docs.test.ts compares.
 
@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recorded } from '../attacks/attack.ts';
 import { figuresBesideNative, figuresInShort, figuresOfNode } from '../../bench/documents.mjs';
+import { frameworkFiles, frameworkRows } from './frameworks.ts';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
 import { LIMITS } from './limits.ts';
 
@@ -131,6 +132,8 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
   ['haproxy', configurationOf('haproxy.cfg', 'text')],
   ['caddy', configurationOf('Caddyfile', 'text')],
   ['programs', programs()],
+  ['frameworks', table(['framework', 'tested version', 'on', 'example'], frameworkRows())],
+  ...frameworkFiles(),
   ['figuresOfNode', table(...figuresOfNode())],
   ['figuresBesideBun', table(...figuresBesideNative('bun'))],
   ['figuresBesideDeno', table(...figuresBesideNative('deno'))],

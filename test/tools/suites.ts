@@ -24,6 +24,7 @@ export const SUITES: readonly string[] = [
   'proxies',
   'soak',
   'buses',
+  'frameworks',
   'cli',
   'site',
   'support',

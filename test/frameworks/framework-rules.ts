@@ -1,0 +1,50 @@
+// The rules for the example of every framework: it answers HTTP, echoes over a WebSocket, and closes both in order at SIGTERM.
+
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { closing, connect, exchange, type Program } from '../examples/run-example.ts';
+import { ROOT } from '../support/mini-runner/bundle.ts';
+
+/** The path of a file of examples/frameworks/, in the copy that finds its framework. */
+export function framework(path: string): string {
+  return join(ROOT, 'build/frameworks', path);
+}
+
+/** What the example of a framework must do at `authority`. */
+export interface Expected {
+  /** The path of its HTTP route. Default: `/`. */
+  readonly route?: string;
+  /** What the HTTP route answers; a pattern for a page. */
+  readonly answer: string | RegExp;
+  /** The path of its WebSocket. Default: `/echo`. */
+  readonly echo?: string;
+}
+
+/** Checks the HTTP route and the echo. The server closes cleanly if the client does. */
+export async function serves(authority: string, { route = '/', answer, echo = '/echo' }: Expected): Promise<void> {
+  const response = await fetch(`http://${authority}${route}`);
+  expect(response.status).toBe(200);
+  const text = await response.text();
+  if (typeof answer === 'string') expect(text).toBe(answer);
+  else expect(text).toMatch(answer);
+  const ws = await connect(`ws://${authority}${echo}`);
+  expect(await exchange(ws, 'grüß dich')).toBe('grüß dich');
+  expect(await exchange(ws, Buffer.of(0, 128, 255))).toEqual(Buffer.of(0, 128, 255));
+  const closed = closing(ws);
+  ws.close(3000, 'bye');
+  expect(await closed).toEqual([3000, 'bye']);
+}
+
+/** Checks that SIGTERM closes an open WebSocket with 1001, and that the process then ends by itself although an HTTP connection is kept alive. */
+export async function stops(
+  server: Program,
+  authority: string,
+  { route = '/', echo = '/echo' }: Omit<Expected, 'answer'> = {},
+) {
+  const ws = await connect(`ws://${authority}${echo}`);
+  await (await fetch(`http://${authority}${route}`)).text();
+  const closed = closing(ws);
+  expect(await server.end('SIGTERM')).toBe(0);
+  expect((await closed)[0]).toBe(1001);
+  expect(server.errors).toBe('');
+}
