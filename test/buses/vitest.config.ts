@@ -11,6 +11,8 @@ export default defineConfig({
     include: ['*.test.ts'],
     pool: 'forks',
     retry: SECOND_TRY,
+    // The tests wait for engines most of the time.
+    maxWorkers: '100%',
     testTimeout: 2 * PATIENCE,
     hookTimeout: 2 * PATIENCE,
     expect: { poll: { timeout: PATIENCE, interval: 5 } },
