@@ -35,16 +35,22 @@ export async function serves(authority: string, { route = '/', answer, echo = '/
   expect(await closed).toEqual([3000, 'bye']);
 }
 
+/** How a server must end. */
+export interface Ending extends Omit<Expected, 'answer'> {
+  /** What it writes to its standard error. Default: nothing. */
+  readonly errors?: RegExp;
+}
+
 /** Checks that SIGTERM closes an open WebSocket with 1001, and that the process then ends by itself although an HTTP connection is kept alive. */
 export async function stops(
   server: Program,
   authority: string,
-  { route = '/', echo = '/echo' }: Omit<Expected, 'answer'> = {},
-) {
+  { route = '/', echo = '/echo', errors = /^$/ }: Ending = {},
+): Promise<void> {
   const ws = await connect(`ws://${authority}${echo}`);
   await (await fetch(`http://${authority}${route}`)).text();
   const closed = closing(ws);
   expect(await server.end('SIGTERM')).toBe(0);
   expect((await closed)[0]).toBe(1001);
-  expect(server.errors).toBe('');
+  expect(server.errors).toMatch(errors);
 }

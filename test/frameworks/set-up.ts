@@ -3,6 +3,7 @@
 import { cp, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { BUN, DENO, has, WORKERD } from '../examples/run-example.ts';
 import manifest from './package.json' with { type: 'json' };
 
 const FOLDER = new URL('../../build/frameworks/', import.meta.url);
@@ -12,6 +13,7 @@ export default async function setUp(): Promise<void> {
   for (const [name, version] of Object.entries(manifest.dependencies)) {
     if (installed(name) !== version) throw new Error(`${name} ${version} is missing: run \`npm ci --prefix test/frameworks\`.`);
   }
+  if (![BUN, DENO, WORKERD].every(has)) throw new Error('A runtime is missing: run `npm ci --prefix test/runtimes`.');
   await rm(FOLDER, { recursive: true, force: true });
   await cp(new URL('../../examples/frameworks/', import.meta.url), FOLDER, { recursive: true });
   // Windows has junctions for every user; other systems ignore the type.

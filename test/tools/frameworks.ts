@@ -18,6 +18,26 @@ interface Framework {
 const FRAMEWORKS: readonly Framework[] = [
   { name: 'Express', packages: ['express'], runtimes: 'Node.js', files: { frameworkExpress: 'express/server.mjs' } },
   { name: 'Fastify', packages: ['fastify'], runtimes: 'Node.js', files: { frameworkFastify: 'fastify/server.mjs' } },
+  {
+    name: 'Hono',
+    packages: ['hono', '@hono/node-server'],
+    runtimes: 'Node.js, Deno, Bun, workerd',
+    files: {
+      frameworkHonoNode: 'hono/node.mjs',
+      frameworkHonoDeno: 'hono/deno.mjs',
+      frameworkHonoBun: 'hono/bun.mjs',
+      frameworkHonoWorker: 'hono/worker.mjs',
+    },
+  },
+  { name: 'Elysia', packages: ['elysia'], runtimes: 'Bun', files: { frameworkElysia: 'elysia/server.mjs' } },
+  { name: 'crossws', packages: ['crossws'], runtimes: 'Node.js', files: { frameworkCrossws: 'crossws/server.mjs' } },
+  { name: 'h3', packages: ['h3', 'crossws'], runtimes: 'Node.js', files: { frameworkH3: 'h3/server.mjs' } },
+  {
+    name: 'Nitro',
+    packages: ['nitro', 'crossws'],
+    runtimes: 'Node.js',
+    files: { frameworkNitroConfig: 'nitro/nitro.config.mjs', frameworkNitroRoute: 'nitro/routes/echo.mjs' },
+  },
 ];
 
 /** Languages of code blocks, by the ending of the file. */

@@ -1,4 +1,4 @@
-// WebSockets beside plain routes: in Deno.serve and Bun.serve, and behind the server of Hono on Node.js.
+// WebSockets beside plain routes in Deno.serve and Bun.serve.
 
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -11,7 +11,6 @@ import {
   example,
   exchange,
   has,
-  NODE,
   Program,
   refusal,
 } from './run-example.ts';
@@ -48,20 +47,5 @@ describe.each(native.filter(({ binary }) => has(binary)))('upgrade() in $name', 
     expect(await refusal(`ws://${authority}/`)).toBe('Unexpected server response: 200');
     expect([1002, 1006]).toContain(await breakProtocol(`ws://${authority}/echo`));
     expect(await exchange(await connect(`ws://${authority}/echo`), 'still there?')).toBe('still there?');
-  });
-});
-
-describe('Hono on Node.js', () => {
-  test('server has a plain route, echoes, and ends by SIGTERM with 1001', async () => {
-    const server = new Program(NODE, [example('hono/node.mjs'), '0']);
-    const authority = await server.listens();
-    expect(await text(`http://${authority}/`)).toBe('The echo is at /echo.');
-    const ws = await connect(`ws://${authority}/echo`);
-    expect(await exchange(ws, 'hello')).toBe('hello');
-    const closed = closing(ws);
-    expect(await server.end('SIGTERM')).toBe(0);
-    expect(await closed).toEqual([1001, '']);
-    await server.printed(/Closed: 1, dropped: 0/);
-    expect(server.errors).toBe('');
   });
 });
