@@ -1,8 +1,9 @@
 // The client side of `wasock.topics.v1`, over a WebSocket that connects again. Runs in browsers too.
 
+import { guard } from '../base/guard.ts';
 import { OPEN } from '../base/states.ts';
-import { setTimer } from '../clock.ts';
-import type { Position } from './messages.ts';
+import { defer, setTimer } from '../clock.ts';
+import { bytesOf, type Position } from './messages.ts';
 import type { Presence } from './presence.ts';
 import { isPattern } from './names.ts';
 import { PatternTrie } from './trie.ts';
@@ -17,7 +18,7 @@ export interface ReconnectingLike {
   send(data: string): void;
   addEventListener(
     type: 'open' | 'message' | 'close',
-    listener: (event: { readonly type?: unknown; readonly data?: unknown }) => void,
+    listener: (event: { readonly type?: unknown; readonly data?: unknown; readonly willReconnect?: unknown }) => void,
   ): void;
 }
 
@@ -55,7 +56,10 @@ export interface ClientSubscription {
   readonly topic: string;
   /** Of the last message. To continue later, pass it as `since`. */
   readonly position: Position | undefined;
-  /** Fulfilled once the server has accepted it for the first time. Rejects with a {@link TopicError} if it refuses. */
+  /**
+   * Fulfilled once the server has accepted it for the first time. Rejects with a {@link TopicError} if the server refuses, or if the subscription or the
+   * ReconnectingWebSocket ends before.
+   */
   readonly ready: Promise<void>;
   unsubscribe(): void;
 }
@@ -98,6 +102,15 @@ class Subscription implements ClientSubscription {
   unsubscribe(): void {
     this.#end(this);
   }
+
+  /** Whatever the program does in `onMessage` and `onGap`, other subscriptions are told, too. */
+  deliver(message: ClientTopicMessage): void {
+    guard({ defer }, () => this.onMessage(message));
+  }
+
+  tellGap(): void {
+    guard({ defer }, () => this.options.onGap?.());
+  }
 }
 
 /** Milliseconds until a subscription that failed at the server is tried again. */
@@ -127,6 +140,8 @@ export class TopicClient {
   #sentLength = 0;
   #lastId = 0;
   #isOpen = false;
+  /** Whether no connection follows. */
+  #hasEnded = false;
   #connections = 0;
 
   /** @param ws A ReconnectingWebSocket that offers the subprotocol {@link TOPICS_PROTOCOL}. Its messages belong to the client. */
@@ -134,7 +149,7 @@ export class TopicClient {
     this.#ws = ws;
     ws.addEventListener('open', () => this.#onOpen());
     ws.addEventListener('message', ({ data }) => this.#onMessage(data));
-    ws.addEventListener('close', () => this.#onClose());
+    ws.addEventListener('close', ({ willReconnect }) => this.#onClose(willReconnect !== false));
     if (ws.readyState === OPEN) this.#onOpen();
   }
 
@@ -144,6 +159,7 @@ export class TopicClient {
    * After each later connection the server delivers what was missed, if the topic has a history; if it cannot, `onGap` is called. Each
    * message comes once, in order.
    *
+   * @throws {TypeError} if the topic is no string, or there is no function for messages.
    * @throws {Error} if there is a subscription to it.
    */
   subscribe(
@@ -151,11 +167,15 @@ export class TopicClient {
     onMessage: (message: ClientTopicMessage) => void,
     options: ClientSubscribeOptions = {},
   ): ClientSubscription {
+    if (typeof topic !== 'string' || typeof onMessage !== 'function') {
+      throw new TypeError('subscribe() needs a topic and a function for its messages');
+    }
     if (this.#subscriptions.has(topic)) throw new Error(`There is a subscription to ${JSON.stringify(topic)} already`);
     const subscription = new Subscription(topic, onMessage, options, (ended) => this.#unsubscribe(ended));
     this.#subscriptions.set(topic, subscription);
     if (isPattern(topic)) this.#patterns.set(topic, subscription);
     if (this.#isOpen) this.#request(subscription);
+    else if (this.#hasEnded) this.#end(subscription);
     return subscription;
   }
 
@@ -164,9 +184,10 @@ export class TopicClient {
    *
    * @returns Its number in the history, if the topic has one. Rejects if the server refuses, if there is no connection, and if that is lost before
    *   the reply: the message may be published or not.
+   * @throws {TypeError} (as a rejection) for data of another type.
    */
-  async publish(topic: string, data: string | Uint8Array): Promise<{ readonly offset: number | undefined }> {
-    const { offset } = await this.#ask({ type: 'publish', topic, ...toWire(data) });
+  async publish(topic: string, data: string | ArrayBuffer | ArrayBufferView): Promise<{ readonly offset: number | undefined }> {
+    const { offset } = await this.#ask({ type: 'publish', topic, ...toWire(typeof data === 'string' ? data : bytesOf(data)) });
     return { offset: offset as number | undefined };
   }
 
@@ -194,14 +215,21 @@ export class TopicClient {
     for (const subscription of this.#subscriptions.values()) this.#request(subscription);
   }
 
-  #onClose(): void {
+  #onClose(willReconnect: boolean): void {
     this.#isOpen = false;
+    this.#hasEnded = !willReconnect;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#unsent = [];
     this.#first = this.#sentLength = 0;
     const error = new TopicError('failed', 'The connection was lost before the reply');
     for (const { onError } of pending) onError(error);
+    if (this.#hasEnded) for (const subscription of this.#subscriptions.values()) this.#end(subscription);
+  }
+
+  /** No connection follows. The subscription keeps its position, for a later client. */
+  #end(subscription: Subscription): void {
+    subscription.refuse(new TopicError('failed', 'The connection has ended'));
   }
 
   #request(subscription: Subscription): void {
@@ -212,13 +240,14 @@ export class TopicClient {
       { type: 'subscribe', topic, ...(since && { since }) },
       {
         onReply: ({ recovered, position }) => {
+          if (this.#subscriptions.get(topic) !== subscription) return;
           const isGap = recovered !== true && (since !== undefined || subscription.wasAccepted);
           subscription.wasAccepted = subscription.isJoined = true;
           subscription.missedUntil = recovered === true ? parsePosition(position) : undefined;
           // Missed messages follow, each with its position.
           if (recovered !== true) subscription.position = parsePosition(position);
           subscription.accept();
-          if (isGap) options.onGap?.();
+          if (isGap) subscription.tellGap();
         },
         onError: (error) => {
           // A lost connection says nothing: the next one asks again.
@@ -229,7 +258,7 @@ export class TopicClient {
           }
           this.#forget(topic);
           subscription.refuse(error);
-          options.onError?.(error);
+          guard({ defer }, () => options.onError?.(error));
         },
       },
     );
@@ -244,6 +273,7 @@ export class TopicClient {
   #unsubscribe(subscription: Subscription): void {
     if (this.#subscriptions.get(subscription.topic) !== subscription) return;
     this.#forget(subscription.topic);
+    subscription.refuse(new TopicError('failed', 'The subscription has ended'));
     if (this.#isOpen) this.#send({ type: 'unsubscribe', topic: subscription.topic }, { onReply() {}, onError() {} });
   }
 
@@ -293,8 +323,8 @@ export class TopicClient {
 
   /** A gap of a topic concerns patterns that match it, too. */
   #onGap(name: string): void {
-    this.#subscriptions.get(name)?.options.onGap?.();
-    if (!isPattern(name)) this.#patterns.match(name, ({ options }) => options.onGap?.());
+    this.#subscriptions.get(name)?.tellGap();
+    if (!isPattern(name)) this.#patterns.match(name, (subscription) => subscription.tellGap());
   }
 
   /** A message goes to the subscription of its topic, and to patterns that match it. */
@@ -318,9 +348,9 @@ export class TopicClient {
       const isOld = position !== undefined && last?.epoch === position.epoch && position.offset <= last.offset;
       if (!isOld) {
         own.position = position;
-        own.onMessage(received);
+        own.deliver(received);
       }
     }
-    if (!isMissed) this.#patterns.match(topic, (subscription) => subscription.onMessage(received));
+    if (!isMissed) this.#patterns.match(topic, (subscription) => subscription.deliver(received));
   }
 }

@@ -35,7 +35,7 @@ export class Topics extends BaseTopics {
   /**
    * Serves topics to a client by the subprotocol `wasock.topics.v1`: see {@link ServeOptions}.
    *
-   * @throws {TypeError} without `authorize`.
+   * @throws {TypeError} without `authorize`, and for a socket that is served already.
    */
   serve<Context = undefined>(socket: ServedSocket, options: ServeOptions<Context>): void {
     serveTopics(this, socket, options);

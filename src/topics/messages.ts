@@ -1,5 +1,7 @@
 // A message of a topic, and its place in the history.
 
+import { isArrayBuffer } from '../base/realms.ts';
+
 /** A place in the history of a topic. */
 export interface Position {
   /** Names the history: another epoch means that offsets of before say nothing any more. */
@@ -28,4 +30,11 @@ export interface Recovery {
 /** Whether a message at `position` comes after `known`. True if it is of another epoch, or has no position. */
 export function isAfter(position: Position | undefined, known: Position): boolean {
   return position?.epoch !== known.epoch || position.offset > known.offset;
+}
+
+/** A view of binary data. @throws {TypeError} for anything else. */
+export function bytesOf(data: unknown): Uint8Array {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (isArrayBuffer(data)) return new Uint8Array(data);
+  throw new TypeError('A message of a topic must be a string, an ArrayBuffer or a view');
 }

@@ -2,6 +2,8 @@
 //
 // `*` stands for one token, `>` at the end for one token or more: `news.*` matches `news.uk`, `news.>` matches `news.uk.london` as well.
 
+import { refusal } from './protocol.ts';
+
 /** Most UTF-16 units of a name. */
 const LONGEST_NAME = 255;
 /** Most tokens of a pattern: each `*` is another way through the tree of patterns, so long ones would make each message slow. */
@@ -35,16 +37,16 @@ export function isPattern(name: string): boolean {
  */
 export function checkName(name: unknown): asserts name is string {
   const tokens = tokensOf(name);
-  if (typeof tokens === 'string') throw new TypeError(`A topic ${tokens}: ${describe(name)}`);
+  if (typeof tokens === 'string') throw refusal('invalid', new TypeError(`A topic ${tokens}: ${describe(name)}`));
   if (tokens.length > MOST_PATTERN_TOKENS && tokens.some(isWildcard)) {
-    throw new RangeError(`A pattern may have at most ${MOST_PATTERN_TOKENS} tokens: ${describe(name)}`);
+    throw refusal('limit', new RangeError(`A pattern may have at most ${MOST_PATTERN_TOKENS} tokens: ${describe(name)}`));
   }
 }
 
 /** Checks a topic, which is no pattern. @throws {TypeError} */
 export function checkTopic(name: unknown): asserts name is string {
   checkName(name);
-  if (isPattern(name)) throw new TypeError(`A topic is needed, not a pattern: ${describe(name)}`);
+  if (isPattern(name)) throw refusal('invalid', new TypeError(`A topic is needed, not a pattern: ${describe(name)}`));
 }
 
 function describe(name: unknown): string {

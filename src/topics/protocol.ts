@@ -18,6 +18,19 @@ export type ClientMessage =
 /** Reasons of an `error`. */
 export type ErrorReason = 'forbidden' | 'invalid' | 'limit' | 'failed';
 
+const reasons = new WeakMap<object, ErrorReason>();
+
+/** Marks an error that a client has caused: it may know the reason and the text. */
+export function refusal<Kind extends Error>(reason: ErrorReason, error: Kind): Kind {
+  reasons.set(error, reason);
+  return error;
+}
+
+/** `'failed'` for all other errors: those of the program and of the bus, of any class. */
+export function reasonOf(error: unknown): ErrorReason {
+  return reasons.get(Object(error) as object) ?? 'failed';
+}
+
 /** From the server. */
 export type ServerMessage =
   | { readonly type: 'subscribed'; readonly id: number; readonly recovered: boolean; readonly position?: Position }

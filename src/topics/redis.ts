@@ -7,6 +7,7 @@ import type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { isPattern } from './names.ts';
+import { refusal } from './protocol.ts';
 import type { RedisClient, RedisLink } from './redis-clients.ts';
 import { connectRedis } from './redis-link.ts';
 import { ANNOUNCE, OTHERS, PASS, PUBLISH, RECOVER, type Script } from './redis-scripts.ts';
@@ -183,7 +184,7 @@ class RedisBus implements Bus {
   async subscribe(name: string): Promise<void> {
     const link = this.#link!;
     if (!isPattern(name)) return link.subscribe(this.#channel(name), this.#isSharded);
-    if (this.#isSharded) throw new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`);
+    if (this.#isSharded) throw refusal('invalid', new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`));
     this.#patterns.set(name, true);
     const glob = this.#glob(name);
     const known = this.#globs.get(glob);

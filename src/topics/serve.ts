@@ -4,7 +4,7 @@ import { toError } from '../base/realms.ts';
 import { OPEN } from '../base/states.ts';
 import type { Encoder, Member, TopicSocket } from './member.ts';
 import { checkName, checkTopic } from './names.ts';
-import { fromWire, parseObject, parsePosition, toWire, type ErrorReason, type ServerMessage } from './protocol.ts';
+import { fromWire, parseObject, parsePosition, reasonOf, refusal, toWire, type ServerMessage } from './protocol.ts';
 import type { Topics } from './topics.ts';
 
 /** An action of a client. */
@@ -41,22 +41,12 @@ const encodeMessage: Encoder = ({ topic, data, position }) => {
   return JSON.stringify({ type: 'message', topic, ...(position && { position }), ...toWire(data) } satisfies ServerMessage);
 };
 
-/** An error for the client. */
-class Refusal extends Error {
-  readonly reason: ErrorReason;
-
-  constructor(reason: ErrorReason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
-
 /**
  * Serves topics to a client by the subprotocol `wasock.topics.v1`. Messages of the socket belong to it from now on.
  *
  * Requests are carried out one after the other. A message that is none of the protocol closes the connection with 4400.
  *
- * @throws {TypeError} without `authorize`: nothing is allowed without it.
+ * @throws {TypeError} without `authorize`: nothing is allowed without it; for a socket that is served already.
  */
 export function serveTopics<Context>(topics: Topics, socket: ServedSocket, options: ServeOptions<Context>): void {
   if (typeof (options as Partial<ServeOptions<Context>> | undefined)?.authorize !== 'function') {
@@ -80,6 +70,7 @@ class Service<Context> {
     this.#socket = socket;
     this.#options = options;
     this.#member = topics.memberOf(socket, encodeMessage);
+    if (this.#member.onGap !== null) throw new TypeError('serve() serves this WebSocket already');
     this.#member.onGap = (topic) => this.#send({ type: 'gap', topic });
   }
 
@@ -106,12 +97,12 @@ class Service<Context> {
   async #carryOut(request: Record<string, unknown>, id: number): Promise<void> {
     const { type, topic } = request;
     try {
-      if (typeof topic !== 'string') throw new Refusal('invalid', 'A topic is missing');
+      if (typeof topic !== 'string') throw refusal('invalid', new Error('A topic is missing'));
       if (type === 'subscribe') await this.#subscribe(id, topic, request['since']);
       else if (type === 'unsubscribe') this.#unsubscribe(id, topic);
       else if (type === 'publish') await this.#publish(id, topic, request);
       else if (type === 'presence') await this.#presence(id, topic);
-      else throw new Refusal('invalid', 'An unknown type of request');
+      else throw refusal('invalid', new Error('An unknown type of request'));
     } catch (error) {
       const reason = reasonOf(error);
       // The errors of a bus or of the program are not for clients.
@@ -124,7 +115,7 @@ class Service<Context> {
     checkName(topic);
     await this.#authorize(topic, 'subscribe');
     const since = given === undefined ? undefined : parsePosition(given);
-    if (given !== undefined && since === undefined) throw new Refusal('invalid', '"since" is no position');
+    if (given !== undefined && since === undefined) throw refusal('invalid', new Error('"since" is no position'));
     await this.#topics.join(this.#member, topic, { since }, ({ recovered, position }) => {
       this.#send({ type: 'subscribed', id, recovered, ...(position && { position }) });
     });
@@ -142,7 +133,7 @@ class Service<Context> {
     try {
       data = fromWire(request);
     } catch {
-      throw new Refusal('invalid', 'A message needs "text" or "base64"');
+      throw refusal('invalid', new Error('A message needs "text" or "base64"'));
     }
     const { offset } = await this.#topics.publish(topic, data);
     this.#send({ type: 'published', id, ...(offset !== undefined && { offset }) });
@@ -162,7 +153,7 @@ class Service<Context> {
     } catch {
       isAllowed = false;
     }
-    if (isAllowed !== true) throw new Refusal('forbidden', `Not allowed: ${action}`);
+    if (isAllowed !== true) throw refusal('forbidden', new Error(`Not allowed: ${action}`));
   }
 
   #send(message: ServerMessage): void {
@@ -178,10 +169,4 @@ class Service<Context> {
   #violate(reason: string): void {
     this.#socket.close(CLOSE_TOPICS_VIOLATION, reason);
   }
-}
-
-function reasonOf(error: unknown): ErrorReason {
-  if (error instanceof Refusal) return error.reason;
-  if (error instanceof RangeError) return 'limit';
-  return error instanceof TypeError ? 'invalid' : 'failed';
 }

@@ -3,7 +3,7 @@
 import { TypedEmitter } from '../api/ws/emitter.ts';
 import { guard } from '../base/guard.ts';
 import { checkFlag, checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
-import { isArrayBuffer, toError } from '../base/realms.ts';
+import { toError } from '../base/realms.ts';
 import { clearTimer, defer, setTimer, type Timer } from '../clock.ts';
 import type { Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
@@ -19,9 +19,10 @@ import {
   type SlowPolicy,
   type TopicSocket,
 } from './member.ts';
-import { isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
+import { bytesOf, isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
 import { checkName, checkTopic, isPattern } from './names.ts';
 import type { Presence, PresenceLimits } from './presence.ts';
+import { refusal } from './protocol.ts';
 import { PatternTrie } from './trie.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -128,11 +129,7 @@ function randomId(): string {
 /** Text, or a copy of the bytes. @throws {TypeError} for anything else. */
 function ownData(data: unknown, binary: boolean | undefined): string | Uint8Array {
   if (typeof data === 'string' && binary !== true) return data;
-  let bytes: Uint8Array;
-  if (typeof data === 'string') bytes = new TextEncoder().encode(data);
-  else if (ArrayBuffer.isView(data)) bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-  else if (isArrayBuffer(data)) bytes = new Uint8Array(data.slice(0));
-  else throw new TypeError('A message of a topic must be a string, an ArrayBuffer or a view');
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : bytesOf(data).slice();
   return binary === false ? decodeUtf8(bytes) : bytes;
 }
 
@@ -241,12 +238,12 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (this.#isClosed) throw new Error('The topics are closed');
     const link = this.#link;
     if (link !== null && link.presence === undefined) {
-      throw new TypeError(
-        'This bus does not tell who is subscribed in other processes: subscribers() has the sockets of this one',
-      );
+      const text = 'This bus does not tell who is subscribed in other processes: subscribers() has the sockets of this one';
+      throw refusal('invalid', new TypeError(text));
     }
     if (link !== null && this.#presenceOf(name) === undefined) {
-      throw new TypeError('presence() over a bus needs the "presence" option: subscribers() has the sockets of this process');
+      const text = 'presence() over a bus needs the "presence" option: subscribers() has the sockets of this process';
+      throw refusal('invalid', new TypeError(text));
     }
     const others = (await link?.presence?.others(name)) ?? [];
     const ids = [...this.#idsOf(name), ...others];
@@ -315,7 +312,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (member.socket.readyState > 1) throw new Error('The WebSocket is closed');
     const { maxSubscriptions } = this.#options;
     if (!member.names.has(name) && maxSubscriptions > 0 && member.names.size >= maxSubscriptions) {
-      throw new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`);
+      throw refusal('limit', new RangeError(`A WebSocket may have at most ${maxSubscriptions} subscriptions`));
     }
     if (member.held?.get(name) instanceof Held) throw new Error(`A subscription to ${name} is under way`);
     const limits = isPattern(name) ? undefined : this.#historyOf(name);
@@ -563,7 +560,7 @@ function checkPresence(limits: PresenceLimits): void {
 }
 
 function checkSince(name: string, since: Position): void {
-  if (isPattern(name)) throw new TypeError('The "since" option does not work with a pattern');
+  if (isPattern(name)) throw refusal('invalid', new TypeError('The "since" option does not work with a pattern'));
   const { epoch, offset } = Object(since) as Partial<Position>;
   if (typeof epoch !== 'string') refuse(TypeError, 'since.epoch', 'a string', epoch);
   checkLimit('since.offset', offset);

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import { TopicClient } from '../../src/topics/client.ts';
 import { Topics, TOPICS_PROTOCOL, type ServeOptions, type TopicsOptions } from '../../src/topics/index.ts';
+import { MemoryBus, MemoryEngine } from '../support/memory-bus.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -142,10 +143,10 @@ test('`authorize` gets valid names alone', async () => {
   expect(replies.filter(({ reason }) => reason === 'invalid')).toHaveLength(names.length * 3 + 1);
 });
 
-test('errors of the program are not for clients', async () => {
+test.each([Error, TypeError, RangeError])('a %o of the program is not for clients', async (Class) => {
   const options: TopicsOptions = {
     history() {
-      throw new Error('postgres://admin:secret@10.0.0.1 is down');
+      throw new Class('postgres://admin:secret@10.0.0.1 is down');
     },
   };
   const { replies, ask } = await serve(options, all);
@@ -154,6 +155,39 @@ test('errors of the program are not for clients', async () => {
   await happens(() => replies.length === 2);
   expect(replies.map(({ reason }) => reason)).toEqual(['failed', 'failed']);
   expect(JSON.stringify(replies)).not.toContain('secret');
+});
+
+test('a TypeError of the bus is not for clients either, and a subscription that failed by it is tried again', async () => {
+  const bus = new MemoryBus(new MemoryEngine(), { keeps: false });
+  let failures = 0;
+  const subscribe = bus.subscribe.bind(bus);
+  bus.subscribe = async (name) => {
+    if (failures++ === 0) throw new TypeError('fetch of http://secret failed');
+    await subscribe(name);
+  };
+  const { client, replies } = await serve({ bus }, all);
+  await new TopicClient(client).subscribe('a', () => {}).ready;
+  expect(replies.map(({ type, reason }) => [type, reason])).toEqual([
+    ['error', 'failed'],
+    ['subscribed', undefined],
+  ]);
+  expect(JSON.stringify(replies)).not.toContain('secret');
+});
+
+test('what a client may not ask for is told with its reason', async () => {
+  const bus = new MemoryBus(new MemoryEngine(), { keeps: true, tells: false });
+  const { replies, ask } = await serve({ bus, ...HISTORY, maxSubscriptions: 1 }, all);
+  ask({ type: 'presence', id: 1, topic: 'a' });
+  ask({ type: 'subscribe', id: 2, topic: 'a.*', since: { epoch: 'e', offset: 0 } });
+  ask({ type: 'subscribe', id: 3, topic: 'a' });
+  ask({ type: 'subscribe', id: 4, topic: 'b' });
+  await happens(() => replies.length === 4);
+  expect(replies.map(({ reason }) => reason)).toEqual(['invalid', 'invalid', undefined, 'limit']);
+});
+
+test('a second serve() for a WebSocket is an error: each request would be carried out twice', async () => {
+  const { topics, peer } = await serve({}, all);
+  expect(() => topics.serve(peer, all)).toThrow('serves this WebSocket already');
 });
 
 test('names that come and go leave nothing', async () => {
