@@ -1,7 +1,7 @@
 // Elysia on Bun, with the handlers of wasock in its `Bun.serve`.
 
 import { afterEach, expect, test } from 'vitest';
-import { endPrograms, BUN, Program, refusal } from '../examples/run-example.ts';
+import { BUN, connect, endPrograms, exchange, Program, refusal } from '../examples/run-example.ts';
 import { framework, serves, stops } from './framework-rules.ts';
 
 afterEach(endPrograms);
@@ -11,5 +11,8 @@ test('server has a plain route, echoes, and ends by SIGTERM', async () => {
   const authority = await server.listens();
   await serves(authority, { answer: 'The echo is at /echo.' });
   expect(await refusal(`ws://${authority}/elsewhere`)).toBe('Unexpected server response: 404');
+  const ws = await connect(`ws://${authority}/elysia`);
+  expect(await exchange(ws, 'through the handlers of Elysia')).toBe('through the handlers of Elysia');
+  ws.close();
   await stops(server, authority);
 });

@@ -3,6 +3,7 @@
 //     bun server.mjs [port]
 
 import { Elysia } from 'elysia';
+import { websocket as ofElysia } from 'elysia/ws';
 import { Gate, upgrade, websocket } from 'wasock/bun';
 
 const gate = new Gate();
@@ -14,14 +15,16 @@ const app = new Elysia()
     const { response, socket } = upgrade(request, server, { gate });
     socket?.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
     return response;
-  });
+  })
+  .ws('/elysia', { message: (ws, message) => ws.send(message) });
 
-app.listen({ hostname: '127.0.0.1', port: Number(process.argv[2] ?? 8080), websocket }, ({ url }) => {
-  console.log(`Listening on ${url}`);
-});
+// `websocket` passes the events of routes like /elysia on to the handlers of Elysia.
+app.listen({ hostname: '127.0.0.1', port: Number(process.argv[2] ?? 8080), websocket: websocket(ofElysia) }, ({ url }) =>
+  console.log(`Listening on ${url}`),
+);
 
 async function stop() {
   await gate.shutdown({ timeout: 10_000 });
-  await app.stop();
+  await app.stop(true);
 }
 process.once('SIGTERM', () => void stop());
