@@ -15,7 +15,7 @@ describe('Fastify', () => {
   test('server has a plain route, echoes, and ends by SIGTERM', async () => {
     const { server, authority } = await serve();
     await serves(authority, { answer: '{"webSocket":"/echo","clients":0}' });
-    await stops(server, authority);
+    await stops(server, authority, { reason: 'The server is stopping' });
   });
 
   test('server refuses other paths, survives a peer that breaks the protocol, and ends by SIGINT', async () => {

@@ -39,18 +39,20 @@ export async function serves(authority: string, { route = '/', answer, echo = '/
 export interface Ending extends Omit<Expected, 'answer'> {
   /** What it writes to its standard error. Default: nothing. */
   readonly errors?: RegExp;
+  /** The reason of its Close frame. Default: none. */
+  readonly reason?: string;
 }
 
 /** Checks that SIGTERM closes an open WebSocket with 1001, and that the process then ends by itself although an HTTP connection is kept alive. */
 export async function stops(
   server: Program,
   authority: string,
-  { route = '/', echo = '/echo', errors = /^$/ }: Ending = {},
+  { route = '/', echo = '/echo', errors = /^$/, reason = '' }: Ending = {},
 ): Promise<void> {
   const ws = await connect(`ws://${authority}${echo}`);
   await (await fetch(`http://${authority}${route}`)).text();
   const closed = closing(ws);
   expect(await server.end('SIGTERM')).toBe(0);
-  expect((await closed)[0]).toBe(1001);
+  expect(await closed).toEqual([1001, reason]);
   expect(server.errors).toMatch(errors);
 }

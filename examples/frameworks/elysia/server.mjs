@@ -24,7 +24,7 @@ app.listen({ hostname: '127.0.0.1', port: Number(process.argv[2] ?? 8080), webso
 );
 
 async function stop() {
-  await gate.shutdown({ timeout: 10_000 });
+  await gate.shutdown({ reason: 'The server is stopping', timeout: 10_000 });
   await app.stop(true);
 }
 process.once('SIGTERM', () => void stop());
