@@ -1,6 +1,7 @@
 // The platform of Deno: its node: modules, except for functions that Deno itself has in a better form.
 
 import { flush } from '../../src/nodejs/exit.ts';
+import { createCopyMessage } from '../../src/nodejs/buffers.ts';
 import { platform as nodePlatform } from '../../src/nodejs/platform.ts';
 import type { Platform } from '../../src/platform.ts';
 
@@ -18,6 +19,8 @@ for (const event of ['error', 'unhandledrejection']) globalThis.addEventListener
 
 export const platform: Platform = {
   ...nodePlatform,
+  // Deno's V8 stores no bytes in the object: 16 bytes of their own take 300 ns, on Node.js 20 and 24 36 (Deno 2.9). So short messages share as well.
+  copyMessage: createCopyMessage(nodePlatform.codec, 0),
   decodeText(source, start, end, isAscii) {
     if (isAscii || end - start < TEXT_DECODER_FROM) return nodePlatform.decodeText(source, start, end, isAscii);
     return decoder.decode(source.subarray(start, end));

@@ -18,9 +18,9 @@ const LOOP_BYTES = 32;
 
 function chooseMakeView(): MakeView {
   const Species = (Buffer as unknown as Record<symbol, Species | undefined>)[Symbol.species];
-  if (typeof Species === 'function') {
+  if (Species) {
     const sample = new Species(new ArrayBuffer(2), 1, 1);
-    if (Object.getPrototypeOf(sample) === Buffer.prototype && sample.byteOffset === 1 && sample.length === 1) {
+    if (sample instanceof Buffer && sample.byteOffset === 1 && sample.length === 1) {
       return (memory, start, length) => new Species(memory, start, length);
     }
   }
@@ -36,7 +36,7 @@ export const makeView: MakeView = chooseMakeView();
 /** From this length on, memory is worth {@link keepHeap}. */
 const LONG = 32768;
 /** Just below 32 MiB, the longest block by which glibc judges. */
-const LONGEST_JUDGED = 32 * 1024 * 1024 - 65536;
+const LONGEST_JUDGED = 33_000_000;
 let isHeapKept = false;
 
 /**
@@ -74,28 +74,27 @@ export function copyToOwn(source: Uint8Array, start: number = 0, end: number = s
 
 /** Longest window. */
 const WINDOW_BYTES = 8192;
-/** Up to this length a message has separate memory: V8 and JavaScriptCore store so few bytes in the object, at no higher cost. */
+/** Node.js's V8 and JavaScriptCore store so few bytes in the object, so memory of their own costs no more. */
 const INLINE_BYTES = 64;
 /** From this length on a message has separate memory: the copy costs as much as its ArrayBuffer. */
 const ALONE_FROM: number = takes('shared-window') ? 2048 : 0;
 
 /** Makes a Buffer of `length` bytes of `window`, which is all of `memory`, from `start` on. */
-type Cut = (window: Buffer, memory: ArrayBuffer, start: number, length: number) => Buffer;
-
-/** Whether a message of `length` bytes lies in a window. */
-function isShared(length: number): boolean {
-  return length > INLINE_BYTES && length < ALONE_FROM;
-}
+type Cut = (memory: ArrayBuffer, start: number, length: number, window: Buffer) => Buffer;
 
 /**
  * Makes the `copyMessage` of a platform.
  *
+ * @param inlineBytes Up to this length a message has separate memory.
  * @param cut Default: the cheapest way on V8.
  */
 export function createCopyMessage(
   codec: Codec,
-  cut: Cut = (_window, memory, start, length) => makeView(memory, start, length),
+  inlineBytes: number = INLINE_BYTES,
+  cut: Cut = makeView,
 ): Platform['copyMessage'] {
+  /** Whether a message of `length` bytes lies in a window. */
+  const isShared = (length: number): boolean => length > inlineBytes && length < ALONE_FROM;
   let window = copyToOwn(codec.memory, 0, 0);
   let memory = window.buffer;
   /** The window's place in codec memory, and its chunk. */
@@ -113,6 +112,6 @@ export function createCopyMessage(
       window = copyToOwn(source, first, last);
       memory = window.buffer;
     }
-    return cut(window, memory, start - first, length);
+    return cut(memory, start - first, length, window);
   };
 }

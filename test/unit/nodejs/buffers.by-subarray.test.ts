@@ -22,7 +22,7 @@ function deliver(codec: Codec, copy: Platform['copyMessage'], payloads: readonly
 
 test('gives each message as a Buffer of its own bytes, chunk after chunk', () => {
   const codec = new Codec(loadKernel());
-  const copy = createCopyMessage(codec, (window, _memory, start, length) => window.subarray(start, start + length));
+  const copy = createCopyMessage(codec, undefined, (_memory, start, length, window) => window.subarray(start, start + length));
   const payloads = [0, 1, 125, 126, 2047, 2048, 9000, 3, 70_000].map((length, index) => pattern(length, index + 1));
   const kept = Array.from({ length: 20 }, () => deliver(codec, copy, payloads));
   for (const messages of kept) {

@@ -78,6 +78,16 @@ describe('createCopyMessage', () => {
     for (const message of messages.filter(({ length }) => length <= 64)) expect(message.buffer.byteLength).toBe(message.length);
   });
 
+  test('where the runtime stores no bytes in the object, short messages of a chunk share a window as well', () => {
+    const codec = new Codec(loadKernel());
+    const payloads = [16, 0, 1, 64, 100].map((length, index) => pattern(length, index + 1));
+    const messages = deliver(codec, createCopyMessage(codec, 0), payloads);
+    messages.forEach((message, index) => expectBytes(message, payloads[index]));
+    const [first, empty, ...others] = messages;
+    expect(empty.buffer.byteLength).toBe(0);
+    for (const message of others) expect(message.buffer).toBe(first.buffer);
+  });
+
   test('messages of two chunks share no memory, and the memory holds nothing but the chunk', () => {
     const { codec, copy } = create();
     const chunks = [1, 2, 3].map((seed) => deliver(codec, copy, [pattern(100, seed), pattern(200, seed), pattern(100, seed)]));
