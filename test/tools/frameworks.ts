@@ -38,6 +38,12 @@ const FRAMEWORKS: readonly Framework[] = [
     runtimes: 'Node.js',
     files: { frameworkNitroConfig: 'nitro/nitro.config.mjs', frameworkNitroRoute: 'nitro/routes/echo.mjs' },
   },
+  {
+    name: 'NestJS',
+    packages: ['@nestjs/core', '@nestjs/platform-ws'],
+    runtimes: 'Node.js',
+    files: { frameworkNest: 'nestjs/server.ts' },
+  },
 ];
 
 /** Languages of code blocks, by the ending of the file. */
