@@ -1,4 +1,4 @@
-// Writes src/codec/embedded.ts and src/deflate/embedded.ts: both builds of each module as base64, so that a runtime needs no file
+// Writes src/codec/embedded.ts and src/deflate/embedded.ts: both builds of each module as text, so that a runtime needs no file
 // access to start. Run by `npm run build:wasm` after asc; docs/architecture.md tells why the modules are inlined.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,10 @@ embed('deflate', { DEFLATE_SIMD_MODULE: 'deflate-simd', DEFLATE_SCALAR_MODULE: '
 /** Writes src/<folder>/embedded.ts: each module by its name, and the first one compressed. */
 function embed(folder, modules) {
   const output = new URL(`../src/${folder}/embedded.ts`, import.meta.url);
-  const constants = Object.entries(modules).map(([name, file]) => constant(name, `build/${file}.wasm`, readModule(file)));
-  // For the bundles: base64 hides from gzip what a compressor finds. Brotli takes 8 % less than DEFLATE.
+  const constants = Object.entries(modules).map(([name, file]) =>
+    constant(name, `build/${file}.wasm`, readModule(file), textOf),
+  );
+  // For Deno's bundles: Brotli takes 8 % less than DEFLATE.
   const [[name, file]] = Object.entries(modules);
   constants.push(constant(`${name}_BROTLI`, `build/${file}.wasm in Brotli`, brotliCompressSync(readModule(file))));
   const text = HEADER + constants.join('\n');
@@ -27,6 +29,13 @@ function readModule(file) {
   return readFileSync(new URL(`../build/${file}.wasm`, import.meta.url));
 }
 
-function constant(name, what, bytes) {
-  return `/** ${what}, ${bytes.length} bytes. */\nexport const ${name}: string =\n  '${bytes.toString('base64')}';\n`;
+function constant(name, what, bytes, encode = (data) => data.toString('base64')) {
+  return `/** ${what}, ${bytes.length} bytes. */\nexport const ${name}: string =\n  '${encode(bytes)}';\n`;
+}
+
+/** The form that `decodeModule` of src/codec/wasm.ts decodes. */
+function textOf(bytes) {
+  const character = (value) => String.fromCharCode(value + 40).replace('\\', '!');
+  const sign = (byte) => (byte < 84 ? character(byte) : byte < 170 ? `#${character(byte - 84)}` : `$${character(byte - 170)}`);
+  return Array.from(bytes, sign).join('');
 }

@@ -2,7 +2,7 @@
 
 import { Codec, type Kernel } from '../../src/codec/codec.ts';
 import { createTypeScriptKernel } from '../../src/codec/scalar.ts';
-import { bytesOfBase64, kernelOfExports, kernelOfModule } from '../../src/codec/wasm.ts';
+import { decodeModule, kernelOfExports, kernelOfModule } from '../../src/codec/wasm.ts';
 import { DeflateKernel } from '../../src/deflate/kernel.ts';
 
 /** @param module A compiled module, or the exports of an instance. For anything else the plain TypeScript codec is used. */
@@ -35,10 +35,10 @@ export function deflateKernelOf(module: unknown): DeflateKernel {
   return new DeflateKernel(exportsOf(module) ?? new WebAssembly.Instance(module as WebAssembly.Module).exports);
 }
 
-/** Compiles a module in base64. @returns Undefined if the runtime forbids it. */
+/** Compiles a module of `embedded.ts`. @returns Undefined if the runtime forbids it. */
 export function compile(module: string): WebAssembly.Module | undefined {
   try {
-    return new WebAssembly.Module(bytesOfBase64(module));
+    return new WebAssembly.Module(decodeModule(module));
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import { takes } from '../base/fast-paths.ts';
 import { Codec, type Kernel } from './codec.ts';
 import { SCALAR_MODULE, SIMD_MODULE } from './embedded.ts';
 import { createTypeScriptKernel } from './scalar.ts';
-import { bytesOfBase64, kernelOfModule } from './wasm.ts';
+import { decodeModule, kernelOfModule } from './wasm.ts';
 
 let shared: Codec | undefined;
 
@@ -19,9 +19,9 @@ export function loadKernel(): Kernel {
   if (!takes('wasm-codec')) return createTypeScriptKernel();
   // WebAssembly is missing, or a Content-Security-Policy without 'wasm-unsafe-eval' forbids it: then it throws.
   try {
-    const simd = bytesOfBase64(SIMD_MODULE);
+    const simd = decodeModule(SIMD_MODULE);
     if (takes('simd', WebAssembly.validate(simd))) return kernelOfModule(new WebAssembly.Module(simd), 'wasm-simd');
-    return kernelOfModule(new WebAssembly.Module(bytesOfBase64(SCALAR_MODULE)), 'wasm-scalar');
+    return kernelOfModule(new WebAssembly.Module(decodeModule(SCALAR_MODULE)), 'wasm-scalar');
   } catch {
     takes('wasm-codec', false);
     return createTypeScriptKernel();

@@ -1,7 +1,7 @@
 // Makes the DEFLATE kernel of a thread from the module that is embedded: the build with SIMD where the runtime has it.
 
 import { takes } from '../base/fast-paths.ts';
-import { bytesOfBase64 } from '../codec/wasm.ts';
+import { decodeModule } from '../codec/wasm.ts';
 import { DEFLATE_SCALAR_MODULE, DEFLATE_SIMD_MODULE } from './embedded.ts';
 import { DeflateKernel } from './kernel.ts';
 
@@ -32,7 +32,7 @@ export function loadDeflateKernel(allowsSimd: boolean = takes('simd')): DeflateK
 
 /** An instance of the module, which has no imports and no start function. */
 export function instantiate(allowsSimd: boolean): WebAssembly.Exports {
-  const simd = bytesOfBase64(DEFLATE_SIMD_MODULE);
-  const bytes = allowsSimd && WebAssembly.validate(simd) ? simd : bytesOfBase64(DEFLATE_SCALAR_MODULE);
+  const simd = decodeModule(DEFLATE_SIMD_MODULE);
+  const bytes = allowsSimd && WebAssembly.validate(simd) ? simd : decodeModule(DEFLATE_SCALAR_MODULE);
   return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
 }

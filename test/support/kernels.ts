@@ -20,10 +20,10 @@ import {
 import { Codec, DecoderState, type Kernel } from '../../src/codec/codec.ts';
 import { SCALAR_MODULE, SIMD_MODULE } from '../../src/codec/embedded.ts';
 import { createTypeScriptKernel } from '../../src/codec/scalar.ts';
-import { bytesOfBase64, kernelOfModule } from '../../src/codec/wasm.ts';
+import { decodeModule, kernelOfModule } from '../../src/codec/wasm.ts';
 
-const simd = new WebAssembly.Module(bytesOfBase64(SIMD_MODULE));
-const scalar = new WebAssembly.Module(bytesOfBase64(SCALAR_MODULE));
+const simd = new WebAssembly.Module(decodeModule(SIMD_MODULE));
+const scalar = new WebAssembly.Module(decodeModule(SCALAR_MODULE));
 
 /** For `describe.each`: the name of a kernel and a way to make one. */
 export const KERNELS: readonly { readonly name: Kernel['name']; readonly create: () => Kernel }[] = [

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Codec } from '../../../src/codec/codec.ts';
 import { SCALAR_MODULE } from '../../../src/codec/embedded.ts';
 import { loadKernel, sharedCodec } from '../../../src/codec/load.ts';
-import { bytesOfBase64 } from '../../../src/codec/wasm.ts';
+import { decodeModule } from '../../../src/codec/wasm.ts';
 import { frame } from '../../support/frames.ts';
 import { StreamReader } from '../../support/kernels.ts';
 
@@ -29,7 +29,7 @@ describe('loadKernel', () => {
   });
 
   it('picks the module without SIMD where SIMD does not validate', () => {
-    const size = bytesOfBase64(SCALAR_MODULE).length;
+    const size = decodeModule(SCALAR_MODULE).length;
     vi.stubGlobal('WebAssembly', { Instance, Module, validate: (bytes: Uint8Array) => bytes.length === size });
     expect([loadKernel().name, decodes()]).toEqual(['wasm-scalar', true]);
   });

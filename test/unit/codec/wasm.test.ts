@@ -1,8 +1,10 @@
 // The compiled modules: what they import, export and contain, and how they become a kernel.
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SCALAR_MODULE, SIMD_MODULE } from '../../../src/codec/embedded.ts';
-import { bytesOfBase64, kernelOfModule } from '../../../src/codec/wasm.ts';
+import { decodeModule, kernelOfModule } from '../../../src/codec/wasm.ts';
+import { DEFLATE_SCALAR_MODULE, DEFLATE_SIMD_MODULE } from '../../../src/deflate/embedded.ts';
 import { hex } from '../../support/frames.ts';
 
 /** Numbers of the sections of a module, WebAssembly core specification section 5.5.2. */
@@ -27,26 +29,33 @@ const IMPORT_SECTION = 2;
 const START_SECTION = 8;
 const DATA_SECTION = 11;
 
-describe('bytesOfBase64', () => {
+describe('decodeModule', () => {
   it.each([
     ['', ''],
-    ['AA==', '00'],
-    ['//79', 'ff fe fd'],
-    ['AGFzbQ==', '00 61 73 6d'],
-  ])('decodes %j', (base64, digits) => {
-    expect(bytesOfBase64(base64)).toEqual(hex(digits));
+    ['(', '00'],
+    ['{#(#}$($}', '53 54 a9 aa ff'],
+    ['!#!$!', '34 88 de'],
+    ['(#5#G#A', '00 61 73 6d'],
+  ])('decodes %j', (text, digits) => {
+    expect(decodeModule(text)).toEqual(hex(digits));
   });
 
-  it('throws on what is not base64', () => {
-    expect(() => bytesOfBase64('A!')).toThrow();
+  it.each([
+    ['core-simd', SIMD_MODULE],
+    ['core-scalar', SCALAR_MODULE],
+    ['deflate-simd', DEFLATE_SIMD_MODULE],
+    ['deflate-scalar', DEFLATE_SCALAR_MODULE],
+  ])('decodes the embedded text of %s, which needs no escape in a literal', (file, text) => {
+    expect(decodeModule(text)).toEqual(new Uint8Array(readFileSync(`build/${file}.wasm`)));
+    expect(text).toMatch(/^[!#$(-[\]-}]*$/);
   });
 });
 
 describe.each([
-  { name: 'wasm-simd' as const, base64: SIMD_MODULE },
-  { name: 'wasm-scalar' as const, base64: SCALAR_MODULE },
-])('the $name module', ({ name, base64 }) => {
-  const bytes = bytesOfBase64(base64);
+  { name: 'wasm-simd' as const, text: SIMD_MODULE },
+  { name: 'wasm-scalar' as const, text: SCALAR_MODULE },
+])('the $name module', ({ name, text }) => {
+  const bytes = decodeModule(text);
   const module = new WebAssembly.Module(bytes);
 
   it('exports the four functions and the memory, and nothing else', () => {
@@ -92,7 +101,7 @@ describe('kernelOfModule', () => {
   it('differs in SIMD alone', () => {
     expect(SIMD_MODULE).not.toBe(SCALAR_MODULE);
     // Prefix 0xfd starts a SIMD instruction: v128.xor is fd 51, v128.load fd 00.
-    const isSimd = (base64: string): boolean => Buffer.from(bytesOfBase64(base64)).includes(hex('fd 51'));
+    const isSimd = (text: string): boolean => Buffer.from(decodeModule(text)).includes(hex('fd 51'));
     expect([isSimd(SIMD_MODULE), isSimd(SCALAR_MODULE)]).toEqual([true, false]);
   });
 });
