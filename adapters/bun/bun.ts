@@ -81,6 +81,8 @@ export interface ServerWebSocket<Data> {
   pong(payload: Uint8Array): number;
   close(code?: number, reason?: string): void;
   terminate(): void;
+  /** Calls `task`. Messages that it sends leave in one write, unless Bun gathers those of another socket at the time. */
+  cork(task: () => void): void;
   /** Bytes that wait for the peer, frame headers included. */
   getBufferedAmount(): number;
   /** Stops reading; messages that have been read are still delivered. */

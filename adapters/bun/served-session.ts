@@ -22,8 +22,10 @@ import {
   type Session,
   type SessionOwner,
   type SessionSink,
+  type SharedMessage,
 } from '../../src/platform.ts';
 import type { ServerWebSocket } from './bun.ts';
+import { gatheredOf, MOST_GATHERED, sendLater, type GatheredMessage } from './gathered.ts';
 import { platform } from './platform.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -33,6 +35,8 @@ export class ServedSession implements Session {
   readonly copyMessage: Platform['copyMessage'] = platform.copy;
   owner: SessionOwner | undefined;
   readonly #outputLimit: OutputLimit;
+  /** Most payload bytes that are gathered. */
+  readonly #mostGathered: number;
   #socket: ServerWebSocket<ServedSession> | null = null;
   meter: Meter | null = totals.server;
   websocket: object | undefined;
@@ -45,17 +49,29 @@ export class ServedSession implements Session {
   #isWaiting = false;
   /** Messages since the last of them was handed over at once. Bun does not tell how many of them wait. */
   #waitingMessages = 0;
+  /** Messages that are sent at the end of the turn; null if there are none. */
+  #gathered: GatheredMessage[] | null = null;
+  #gatheredBytes = 0;
+  /** Whether the end of the turn is awaited. */
+  #isDue = false;
+  #mustDrain = false;
   #state: typeof OPEN | typeof CLOSING | typeof CLOSED = OPEN;
   /** Whether Bun may report the end during a call of ours. */
   #isCalling = false;
 
   constructor(options: OutputLimitOptions) {
     this.#outputLimit = new OutputLimit(platform, options);
+    this.#mostGathered = Math.min(MOST_GATHERED, options.maxBufferedAmount || MOST_GATHERED);
   }
 
   /** Includes frame headers, as Bun counts. Messages of a handler are written when it returns, and count from then on. */
   get bufferedAmount(): number {
-    return (this.#state === CLOSED ? 0 : (this.#socket?.getBufferedAmount() ?? 0)) + this.#fragments.bytes;
+    const waiting = this.#state === CLOSED ? 0 : (this.#socket?.getBufferedAmount() ?? 0);
+    return waiting + this.#fragments.bytes + this.#gatheredBytes;
+  }
+
+  set mustDrain(_isDue: boolean) {
+    if (this.#gathered !== null) this.#mustDrain = true;
   }
 
   /** Bun does not tell what it keeps. */
@@ -83,6 +99,11 @@ export class ServedSession implements Session {
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, callback?: SendCallback): void {
+    const shared = callback === undefined && payload.length <= MOST_GATHERED ? options?.shared : undefined;
+    if (shared !== undefined && !this.#fragments.takes(options)) {
+      this.#gather(shared, payload, isText, options!);
+      return;
+    }
     if (!this.#admits(callback)) return;
     if (this.#fragments.takes(options)) {
       this.#addFragment(platform.copy(payload, 0, payload.length), isText, options, callback);
@@ -102,6 +123,7 @@ export class ServedSession implements Session {
   }
 
   close(code?: number, reason: Uint8Array = NO_BYTES, callback?: SendCallback): void {
+    this.sendGathered();
     if (this.#state !== OPEN) return;
     this.#beginClosing();
     // 1005 stands for a Close frame without a status code.
@@ -125,6 +147,35 @@ export class ServedSession implements Session {
     if (this.#state !== CLOSED) this.#socket?.resume();
   }
 
+  /** @internal */
+  onTurnEnd(): void {
+    this.#isDue = false;
+    this.sendGathered();
+  }
+
+  /** Hands over what was gathered: at the end of the turn, or because something else comes behind it. */
+  sendGathered(): void {
+    const messages = this.#gathered;
+    if (messages === null || this.#state !== OPEN) return;
+    this.#dropGathered();
+    const socket = this.#socket!;
+    if (messages.length === 1) {
+      this.#sendMessage(messages[0]);
+    } else {
+      socket.cork(() => {
+        for (const message of messages) this.#sendMessage(message);
+      });
+      // Bun writes after the last one, so what it said of each tells nothing.
+      if (!this.#isWaiting && socket.getBufferedAmount() > 0) {
+        this.#isWaiting = true;
+        this.#waitingMessages = messages.length;
+      }
+    }
+    if (this.#isWaiting || !this.#mustDrain) return;
+    this.#mustDrain = false;
+    platform.defer(() => this.#sink.onDrain());
+  }
+
   // From the handlers of Bun.serve.
 
   opened(socket: ServerWebSocket<ServedSession>): void {
@@ -144,6 +195,8 @@ export class ServedSession implements Session {
     } finally {
       this.meter?.delivered(begin);
     }
+    // The same read may bring a Close frame, after which Bun sends nothing more.
+    this.sendGathered();
   }
 
   pinged(payload: Uint8Array): void {
@@ -157,8 +210,10 @@ export class ServedSession implements Session {
   }
 
   drained(): void {
-    if (!this.#isWaiting || this.#state === CLOSED || this.#socket!.getBufferedAmount() > 0) return;
-    this.#isWaiting = false;
+    if (!this.#isWaiting) return;
+    this.sendGathered();
+    if (this.#state === CLOSED || this.#socket!.getBufferedAmount() > 0) return;
+    this.#isWaiting = this.#mustDrain = false;
     this.#waitingMessages = 0;
     for (const callback of this.#callbacks.splice(0)) platform.defer(() => callback());
     this.#sink.onDrain();
@@ -179,7 +234,9 @@ export class ServedSession implements Session {
     const isLost = code === CLOSE_ABNORMAL;
     const callbacks = [...this.#callbacks, ...this.#fragments.drop()];
     const error = new Error('The connection was closed before the data was written');
-    if (isLost && this.#isWaiting) this.owner?.onUnsent(this.#waitingMessages);
+    const unsent = this.#waitingMessages + (this.#gathered?.length ?? 0);
+    this.#dropGathered();
+    if (isLost && (this.#isWaiting || unsent > 0)) this.owner?.onUnsent(unsent);
     const violation = isLost && reason.startsWith(VIOLATION) ? violationOf(reason) : undefined;
     if (violation !== undefined) this.meter?.failed(this, violation);
     if (this.#sink !== UNATTACHED) this.meter?.ended(this, code, isLost ? NO_BYTES : encode(reason), !isLost);
@@ -205,7 +262,9 @@ export class ServedSession implements Session {
     }
   }
 
+  /** Whether something may be sent now. What was gathered is sent before. */
   #isOpen(callback: SendCallback | undefined): boolean {
+    this.sendGathered();
     if (this.#state === OPEN && this.#socket !== null) return true;
     if (callback !== undefined) platform.defer(() => callback(new Error('The WebSocket is not open')));
     return false;
@@ -225,6 +284,30 @@ export class ServedSession implements Session {
     guard(platform, () => this.#sink.onError(error));
     this.terminate();
   };
+
+  /** Keeps a message for the end of the turn. */
+  #gather(shared: SharedMessage, payload: Uint8Array, isText: boolean, options: SendOptions): void {
+    if (this.#state !== OPEN || this.#socket === null) return;
+    const { length } = payload;
+    if (this.#gatheredBytes + length > this.#mostGathered) this.sendGathered();
+    if (this.#isWaiting && !this.#outputLimit.admits(this.bufferedAmount, undefined, this.onOutputFailure)) return;
+    (this.#gathered ??= []).push(gatheredOf(shared, payload, isText, options.compress ?? true));
+    this.#gatheredBytes += length;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    sendLater(this);
+  }
+
+  #dropGathered(): void {
+    this.#gathered = null;
+    this.#gatheredBytes = 0;
+  }
+
+  #sendMessage({ text, bytes, compress }: GatheredMessage): void {
+    const socket = this.#socket!;
+    const result = text === undefined ? socket.sendBinary(bytes, compress) : socket.sendText(text, compress);
+    this.#sentMessage(result, bytes.length, undefined);
+  }
 
   #sendWhole(payload: Uint8Array, isText: boolean, options: SendOptions | undefined, callback: SendCallback | undefined): void {
     const compress = options?.compress ?? true;
