@@ -44,6 +44,7 @@ const FRAMEWORKS: readonly Framework[] = [
     runtimes: 'Node.js',
     files: { frameworkNest: 'nestjs/server.ts' },
   },
+  { name: 'Next.js', packages: ['next', 'react'], runtimes: 'Node.js', files: { frameworkNext: 'nextjs/server.mjs' } },
 ];
 
 /** Languages of code blocks, by the ending of the file. */
