@@ -1,5 +1,6 @@
 // The seam to other processes: a bus carries messages between them. Types, and the envelope of a message.
 
+import { refuse } from '../base/options.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 import type { HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
@@ -64,6 +65,14 @@ export interface Bus {
   /** Left out by a bus that cannot tell. */
   readonly presence?: BusPresence | undefined;
   close(): Promise<void>;
+}
+
+/** @throws {TypeError} for anything but a bus. Clients of Redis have its methods, too; a bus has no `duplicate`. */
+export function checkBus(bus: unknown): void {
+  const { connect, publish, subscribe, unsubscribe, close, duplicate } = Object(bus) as Partial<Bus> & { duplicate?: unknown };
+  const methods = [connect, publish, subscribe, unsubscribe, close];
+  if (duplicate === undefined && methods.every((method) => typeof method === 'function')) return;
+  refuse(TypeError, 'bus', 'a bus, such as redisBus(client)', bus);
 }
 
 /** First byte of an envelope. */

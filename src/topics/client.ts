@@ -47,6 +47,7 @@ export class TopicError extends Error {
 
   constructor(reason: ErrorReason, message: string) {
     super(message);
+    this.name = 'TopicError';
     this.reason = reason;
   }
 }

@@ -5,7 +5,7 @@ import { guard } from '../base/guard.ts';
 import { checkFlag, checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
 import { clearTimer, defer, setTimer, type Timer } from '../clock.ts';
-import type { Bus } from './bus.ts';
+import { checkBus, type Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
 import { History, type HistoryLimits } from './history.ts';
 import {
@@ -164,6 +164,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (typeof given.slow !== 'function' && given.slow !== undefined) checkPolicy(given.slow);
     if (typeof given.history !== 'function' && given.history !== undefined) checkHistory(given.history);
     const { bus, history, presence, maxQueued } = given;
+    if (bus !== undefined) checkBus(bus);
     if (bus !== undefined && bus.history === undefined && history !== undefined) {
       throw new TypeError('The "history" option needs a bus that keeps messages: this one has no history');
     }

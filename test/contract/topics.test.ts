@@ -357,6 +357,18 @@ describe('wasock.topics.v1', () => {
     ]);
   });
 
+  test('refuses subscriptions once the client has ended', async () => {
+    const { ws, client } = createClient();
+    const refused = expect(client.subscribe('early', () => {}).ready).rejects.toMatchObject({
+      name: 'TopicError',
+      reason: 'failed',
+    });
+    ws.close();
+    await refused;
+    await expect(client.subscribe('late', () => {}).ready).rejects.toMatchObject({ name: 'TopicError' });
+    await expect(client.publish('late', 'x')).rejects.toMatchObject({ name: 'TopicError', reason: 'failed' });
+  });
+
   test('tells who is there, if `authorize` allows it', async () => {
     const topics = create();
     const log: string[] = [];
@@ -445,6 +457,17 @@ describe('arguments', () => {
     [{ history: { size: 1 } }, RangeError],
   ])('%j is an error', (options, kind) => {
     expect(() => new Topics(options as never)).toThrow(kind);
+  });
+
+  test.each([
+    ['an object', {}],
+    [
+      'a client of Redis, which has its methods',
+      Object.assign(new MemoryBus(new MemoryEngine(), { keeps: true }), { duplicate() {} }),
+    ],
+    ['an address', 'redis://localhost'],
+  ])('refuse %s as a bus', (_, bus) => {
+    expect(() => new Topics({ bus: bus as never })).toThrow(/"bus" option must be a bus, such as redisBus\(client\), not/);
   });
 
   test('that are wrong reject', async () => {
