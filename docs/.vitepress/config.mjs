@@ -62,6 +62,38 @@ function resolveLinks(markdown) {
   });
 }
 
+/** Most characters of code that a table does not break: on a phone, and on a larger screen. */
+const TINY = 14;
+const SHORT = 24;
+/** Columns of a table that is wider than the text. */
+const MANY = 7;
+
+/** Marks short code and wide tables for style.css. @param {import('markdown-it').default} markdown */
+function markTables(markdown) {
+  markdown.core.ruler.push('tables', ({ tokens }) => {
+    for (const [index, token] of tokens.entries()) {
+      for (const child of token.children ?? []) {
+        const { length } = child.content;
+        if (child.type === 'code_inline' && length <= SHORT) child.attrJoin('class', length <= TINY ? 'tiny' : 'short');
+      }
+      if (token.type !== 'table_open') continue;
+      // So that the keyboard can scroll it.
+      token.attrSet('tabindex', '0');
+      const end = tokens.findIndex(({ type }, at) => at > index && type === 'thead_close');
+      const columns = tokens.slice(index, end).filter(({ type }) => type === 'th_open').length;
+      if (columns >= MANY) token.attrJoin('class', 'wide');
+    }
+  });
+  // The rule of VitePress would leave out the class.
+  markdown.renderer.rules.table_open = (tokens, index, options, _env, self) => self.renderToken(tokens, index, options);
+}
+
+/** @param {import('markdown-it').default} markdown */
+function extendMarkdown(markdown) {
+  resolveLinks(markdown);
+  markTables(markdown);
+}
+
 const guide = [
   { text: 'Get started', link: '/guide/start' },
   { text: 'Server', link: '/guide/server' },
@@ -96,6 +128,7 @@ const migration = [
   { text: 'Differences from ws', link: '/ws-compatibility' },
   { text: 'uWebSockets.js', link: '/migration/uwebsockets' },
   { text: 'socket.io', link: '/migration/socket-io' },
+  { text: 'partysocket, reconnecting-websocket', link: '/migration/partysocket' },
   { text: 'jest-websocket-mock', link: '/testing#from-jest-websocket-mock' },
   { text: 'mock-socket', link: '/testing#from-mock-socket' },
   { text: 'Older APIs', link: '/compat/' },
@@ -125,7 +158,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   outDir: './.vitepress/dist',
   cacheDir: './.vitepress/cache',
-  markdown: { config: resolveLinks },
+  markdown: { config: extendMarkdown },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

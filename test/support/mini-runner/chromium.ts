@@ -42,8 +42,15 @@ interface PackedChromium {
 /** Whether there is what it takes. */
 export const hasChromium: boolean = existsSync(join(ROOT, 'test/runtimes/node_modules/playwright-core'));
 
-/** Starts Chromium. Nothing but what the caller evaluates is loaded there, so it goes without its sandbox. */
+/**
+ * Starts Chromium. Nothing but what the caller evaluates is loaded there, so it goes without its sandbox.
+ *
+ * @throws {Error} that says how to install it.
+ */
 export async function startChromium(): Promise<Browser> {
+  if (!hasChromium) {
+    throw new Error('There is no Playwright to start Chromium: install the runtimes by `npm ci --prefix test/runtimes`');
+  }
   const require = createRequire(RUNTIMES);
   const { chromium } = require('playwright-core') as Playwright;
   const installed = INSTALLED.find((path) => existsSync(path));
