@@ -359,12 +359,9 @@ describe('wasock.topics.v1', () => {
 
   test('refuses subscriptions once the client has ended', async () => {
     const { ws, client } = createClient();
-    const refused = expect(client.subscribe('early', () => {}).ready).rejects.toMatchObject({
-      name: 'TopicError',
-      reason: 'failed',
-    });
+    const { ready } = client.subscribe('early', () => {});
     ws.close();
-    await refused;
+    await expect(ready).rejects.toMatchObject({ name: 'TopicError', reason: 'failed' });
     await expect(client.subscribe('late', () => {}).ready).rejects.toMatchObject({ name: 'TopicError' });
     await expect(client.publish('late', 'x')).rejects.toMatchObject({ name: 'TopicError', reason: 'failed' });
   });
