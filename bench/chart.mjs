@@ -35,7 +35,7 @@ const label = (x, y, text, attributes = '') =>
  * @param {string} baseline
  * @returns {number | null}
  */
-function timesBetter(result, name, baseline) {
+export function timesBetter(result, name, baseline) {
   const { implementations, scenario } = result;
   if (name === baseline) return implementations[name]?.value ? 1 : null;
   const ratio = compare(result, name, baseline)?.ratio.median;

@@ -88,9 +88,26 @@ function markTables(markdown) {
   markdown.renderer.rules.table_open = (tokens, index, options, _env, self) => self.renderToken(tokens, index, options);
 }
 
+/** Draws the charts of the benchmark in the colours and for the width of the page, in place of their pictures. @param {import('markdown-it').default} markdown */
+function drawCharts(markdown) {
+  markdown.core.ruler.push('charts', ({ tokens, Token }) => {
+    for (let index = tokens.length - 2; index > 0; index--) {
+      const [image, ...others] = tokens[index].children ?? [];
+      if (image?.type !== 'image' || others.length > 0) continue;
+      const [, name] = /bench\/results\/([\w-]+)\.svg$/.exec(image.attrGet('src')) ?? [];
+      if (name === undefined) continue;
+      const chart = new Token('html_block', '', 0);
+      chart.content = `<Chart name="${name}" />\n`;
+      // With the paragraph around it.
+      tokens.splice(index - 1, 3, chart);
+    }
+  });
+}
+
 /** @param {import('markdown-it').default} markdown */
 function extendMarkdown(markdown) {
   resolveLinks(markdown);
+  drawCharts(markdown);
   markTables(markdown);
 }
 

@@ -92,6 +92,24 @@ async function waitForText(page: Page, selector: string, text: string): Promise<
   );
 }
 
+test('the page Performance has a chart for each runtime, which fits a phone, and tables of figures that scroll', async () => {
+  const page = await browser.newPage({ viewport: PHONE });
+  await page.goto(`${origin}/performance`);
+  const charts = await page.evaluate<{ label: string; bars: number; width: number }[]>(
+    `Array.from(document.querySelectorAll('.chart'), (chart) => ({
+      label: chart.querySelector('[role=img]').getAttribute('aria-label'),
+      bars: chart.querySelectorAll('.fill').length,
+      width: chart.scrollWidth - chart.clientWidth,
+    }))`,
+  );
+  expect(charts.map(({ label }) => /than (\S+)\./.exec(label)?.[1])).toEqual(['ws', 'Bun.serve', 'Deno.upgradeWebSocket']);
+  for (const { bars, width } of charts) {
+    expect(bars).toBeGreaterThan(20);
+    expect(width).toBe(0);
+  }
+  expect(await page.evaluate<number>(`document.querySelectorAll('table.wide[tabindex="0"]').length`)).toBeGreaterThan(2);
+});
+
 describe('the playground', () => {
   test('decodes what is typed, with the keyboard alone', async () => {
     const page = await browser.newPage({ viewport: DESKTOP });

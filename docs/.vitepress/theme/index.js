@@ -1,6 +1,7 @@
-// The default theme of VitePress, with the playground.
+// The default theme of VitePress, with the charts and the playground.
 
 import DefaultTheme from 'vitepress/theme';
+import Chart from './Chart.vue';
 import Playground from './Playground.vue';
 import './style.css';
 
@@ -8,6 +9,7 @@ import './style.css';
 const theme = {
   extends: DefaultTheme,
   enhanceApp({ app }) {
+    app.component('Chart', Chart);
     app.component('Playground', Playground);
   },
 };
