@@ -66,6 +66,11 @@ export class Log {
     });
   }
 
+  /** The server has stopped. Numbers of connections: closed in order, and cut. */
+  stopped(closed: number, terminated: number): void {
+    this.#event('shutdown', { closed, terminated }, () => `Stopped: ${closed} connections closed, ${terminated} cut`);
+  }
+
   /** Anything else, such as a request for a file. */
   event(type: string, fields: Readonly<Record<string, unknown>>): void {
     this.#event(type, fields, () => safeText([type, ...Object.values(fields).map(String)].join(' ')));

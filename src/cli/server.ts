@@ -101,5 +101,5 @@ export async function serveUntilSignal(
   log.listening(...where);
   await signalled;
   const { closed, terminated } = await server.shutdown({ timeout: shutdownTime });
-  log.event('shutdown', { closed, terminated });
+  log.stopped(closed, terminated);
 }

@@ -124,6 +124,12 @@ function result(pass: boolean, wanted: string, seen: string): MatcherResult {
   return { pass, message: () => `The peer should ${pass ? 'not ' : ''}${wanted}. ${seen}` };
 }
 
+/** @throws {TypeError} for a value that matchers cannot check. */
+function checkPeer(peer: MockConnection | MockServer): void {
+  if (Array.isArray((Object(peer) as Partial<MockConnection>).received)) return;
+  throw new TypeError('The matchers of wasock/testing take a MockServer or a MockConnection');
+}
+
 /** Matchers for `expect.extend(matchers)` of vitest and jest, for a {@link MockServer} or a {@link MockConnection}. */
 export const matchers: {
   toReceive(peer: MockConnection | MockServer, expected: Expected): Promise<MatcherResult>;
@@ -132,17 +138,21 @@ export const matchers: {
   toHaveClosedWith(peer: MockConnection | MockServer, code: number, reason?: string): MatcherResult;
 } = {
   async toReceive(peer, expected) {
+    checkPeer(peer);
     const message = await peer.nextMessage();
     return result(matches(message, expected), `receive ${show(expected)} next`, `It received ${show(message)}`);
   },
   toHaveReceived(peer, ...expected) {
+    checkPeer(peer);
     return result(hasReceived(peer, ...expected), `have received ${list(expected)}`, `It received ${list(peer.received)}`);
   },
   toHaveReceivedInOrder(peer, ...expected) {
+    checkPeer(peer);
     const wanted = `have received in this order ${list(expected)}`;
     return result(hasReceivedInOrder(peer, ...expected), wanted, `It received ${list(peer.received)}`);
   },
   toHaveClosedWith(peer, code, reason) {
+    checkPeer(peer);
     const wanted = `have closed with ${code}${reason === undefined ? '' : ` ${show(reason)}`}`;
     const endings = endingsOf(peer).map((details) => `${details.code} ${show(details.reason)}`);
     return result(

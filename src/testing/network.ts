@@ -14,6 +14,9 @@ export function linkOf(stream: ByteStream): Link {
 
 type Accept = (stream: ByteStream) => void;
 
+/** In place of the host of a listener that names none. */
+const ANY_HOST = '*';
+
 /** The first port for listeners that ask for any. */
 const FIRST_FREE_PORT = 49_152;
 
@@ -22,14 +25,14 @@ export function createNetwork(): Network {
   const listeners = new Map<string, Accept>();
   let freePort = FIRST_FREE_PORT;
   return {
-    listen({ port: given, host = 'localhost' }, events) {
+    listen({ port: given, host = ANY_HOST }, events) {
       const port = given === 0 ? freePort++ : given;
       const place = `${host}:${port}`;
       if (listeners.has(place)) {
         events.onError(Object.assign(new Error(`listen EADDRINUSE: ${place}`), { code: 'EADDRINUSE' }));
       } else {
         listeners.set(place, (stream) => events.onConnection(stream));
-        events.onListening({ address: host, port, family: 'IPv4' });
+        events.onListening({ address: host === ANY_HOST ? '127.0.0.1' : host, port, family: 'IPv4' });
       }
       return {
         close(onClosed) {
@@ -43,7 +46,7 @@ export function createNetwork(): Network {
       let isAborted = false;
       microtask(() => {
         if (isAborted) return;
-        const accept = listeners.get(`${host}:${port}`);
+        const accept = listeners.get(`${host}:${port}`) ?? listeners.get(`${ANY_HOST}:${port}`);
         if (accept === undefined) {
           const text = `connect ECONNREFUSED ${host}:${port}: no mock server listens there`;
           return onError(Object.assign(new Error(text), { code: 'ECONNREFUSED' }));

@@ -27,8 +27,8 @@ export function describeCommands(program: readonly string[]): void {
       expect(await ask(proxy.url)).toMatchObject({ code: 0, stdout: 'hello\n' });
       // Not the exit code: Deno reports the signal that it has sent, also of a process that caught it.
       const { stdout } = await proxy.command.end('SIGTERM');
-      expect(stdout).toMatch(/#1 > hello\n.*#1 < hello\n.*#1 closed 1000.*\n.* shutdown 0 0\n$/);
-      expect((await server.command.end('SIGTERM')).stdout).toMatch(/ shutdown 0 0\n$/);
+      expect(stdout).toMatch(/#1 > hello\n.*#1 < hello\n.*#1 closed 1000.*\n.* Stopped: 0 connections closed, 0 cut\n$/);
+      expect((await server.command.end('SIGTERM')).stdout).toMatch(/ Stopped: 0 connections closed, 0 cut\n$/);
     });
 
     test('proxy answers 502 if there is no server', async () => {

@@ -164,6 +164,12 @@ export const ROOMS: readonly Room[] = [
     modules: ['type node:net'],
   },
   {
+    area: 'src/testing/ws/',
+    holds: 'the ws-style classes in memory',
+    mayImport: [...BELOW_API, 'src/testing/', 'src/api/ws/', 'src/http1/', 'src/nodejs/'],
+    modules: ['type node:http'],
+  },
+  {
     // Browsers load it too, so it gets no module of Node.js.
     area: 'src/testing/',
     holds: 'the test kit: connections and servers in memory, with faults',

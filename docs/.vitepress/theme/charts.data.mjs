@@ -23,6 +23,7 @@ function chart(file, baselineTitle) {
         .map((name) => ({
           name: TITLES[name] ?? name,
           isSubject: name === SUBJECT,
+          isOurs: SUBJECTS.includes(name),
           times: timesBetter(result, name, baseline),
         }))
         .filter(({ times }) => times !== null)

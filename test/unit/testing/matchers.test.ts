@@ -88,3 +88,13 @@ test('toHaveClosedWith looks at a connection, or at all of a server', async () =
   expect(hasClosedWith(connection, 1000)).toBe(false);
   expect(() => expect(mock).toHaveClosedWith(1000)).toThrow('It closed with 3000 "done"');
 });
+
+test('matchers say what they take', async () => {
+  const { client } = await createPair();
+  for (const peer of [client, 'text', undefined]) {
+    expect(() => expect(peer).toHaveReceived('a')).toThrow('take a MockServer or a MockConnection');
+    expect(() => expect(peer).toHaveReceivedInOrder('a')).toThrow('take a MockServer or a MockConnection');
+    expect(() => expect(peer).toHaveClosedWith(1000)).toThrow('take a MockServer or a MockConnection');
+    await expect(expect(peer).toReceive('a')).rejects.toThrow('take a MockServer or a MockConnection');
+  }
+});
