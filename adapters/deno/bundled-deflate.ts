@@ -1,23 +1,16 @@
 // Replaces src/deflate/load.ts in the bundles, as bundled-codec.ts replaces the codec's loader. In the W3C bundle, which has no options that
 // only zlib can carry out, it replaces src/nodejs/deflate-engine.ts as well.
 
-import { Buffer } from 'node:buffer';
-import { brotliDecompressSync } from 'node:zlib';
-import { DEFLATE_SIMD_MODULE_BROTLI } from '../../src/deflate/embedded.ts';
 import type { DeflateEngine } from '../../src/deflate/engine.ts';
 import { DeflateKernel } from '../../src/deflate/kernel.ts';
 import { createWasmEngine } from '../../src/deflate/wasm-engine.ts';
+import { deflateModule } from './bundled-modules.ts';
 
 let shared: DeflateKernel | undefined;
 
 /** The kernel of this thread, made at the first call. */
 export function sharedDeflateKernel(): DeflateKernel {
-  return (shared ??= makeKernel());
-}
-
-function makeKernel(): DeflateKernel {
-  const bytes = brotliDecompressSync(Buffer.from(DEFLATE_SIMD_MODULE_BROTLI, 'base64'));
-  return new DeflateKernel(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports);
+  return (shared ??= new DeflateKernel(new WebAssembly.Instance(deflateModule()).exports));
 }
 
 const engine = /* @__PURE__ */ createWasmEngine(sharedDeflateKernel);

@@ -13,13 +13,11 @@ import {
   DEFLATE_OUT,
   DISTANCE_CODES,
   DISTANCE_COUNTS,
-  DISTANCE_LENGTHS,
   DISTANCE_SYMBOLS,
   FIXED_CODES,
   LENGTH_SYMBOLS,
   LITERAL_CODES,
   LITERAL_COUNTS,
-  LITERAL_LENGTHS,
   RECENT_COUNTS,
   RUN_CODES,
   RUN_COUNTS,
@@ -65,7 +63,6 @@ const SPLIT_TOKENS: u32 = 512;
 const SPLIT_KINDS: u32 = 10;
 /** Tokens that a block has at least before it is split, since each dynamic block has a header of some 60 bytes. */
 const SPLIT_MINIMUM: u32 = 2048;
-const SPLIT_SHARE: f64 = 0.4;
 
 /** Of each level: shortest match after which less is tried, longest that may be put off, length that ends a search, how many are tried. */
 const LEVELS = memory.data<u16>([
@@ -107,7 +104,7 @@ function count(array: usize, index: u32): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** Makes the tables that never change. Called once, before all else. */
+/** Makes the tables that never change. Called once. */
 export function prepareDeflate(): void {
   for (let symbol: u32 = 0; symbol < 29; symbol++) {
     memory.fill(LENGTH_SYMBOLS + lengthBase(symbol) - 3, <u8>symbol, symbol === 28 ? 1 : 1 << lengthExtra(symbol));
@@ -122,9 +119,9 @@ export function prepareDeflate(): void {
   for (let symbol: u32 = 0; symbol < 288; symbol++) {
     store<u32>(place(LITERAL_COUNTS, symbol), symbol < 144 || symbol >= 280 ? 2 : symbol < END_OF_BLOCK ? 1 : 4);
   }
-  makeCode(LITERAL_COUNTS, 288, LITERAL_LENGTHS, FIXED_CODES, 15);
+  makeCode(LITERAL_COUNTS, 288, ALL_LENGTHS, FIXED_CODES, 15);
   for (let symbol: u32 = 0; symbol < 32; symbol++) store<u32>(place(DISTANCE_COUNTS, symbol), 1);
-  makeCode(DISTANCE_COUNTS, 32, DISTANCE_LENGTHS, FIXED_CODES + 1152, 15);
+  makeCode(DISTANCE_COUNTS, 32, ALL_LENGTHS, FIXED_CODES + 1152, 15);
   for (let index: i32 = CONTEXTS - 1; index >= 0; index--) {
     selectContext(index);
     next = end = context + DEFLATE_DATA;
@@ -214,8 +211,7 @@ export function makeRoom(length: usize): usize {
 export function deflate(length: usize, flushes: bool): void {
   end += length;
   const stop = flushes ? end : max(next, end - min(LOOKAHEAD, end - next));
-  if (level === 0) takeStored(stop);
-  else takeTokens(stop);
+  takeTokens(stop);
   if (!flushes) return;
   endBlock();
   putBits(0, 3);
@@ -331,7 +327,7 @@ function putMatch(length: u32, distance: u32): void {
 
 /**
  * Whether the tokens since the last look are of another kind than those of the block before: the sum of the differences of their shares is
- * above 0.4 of at most 2. Tokens that are not go into the block's.
+ * above 0.4 of at most 2. Otherwise they go into the block's.
  */
 function isOfAnotherKind(): bool {
   const recent = tokens - settled;
@@ -343,15 +339,15 @@ function isOfAnotherKind(): bool {
   }
   let difference: u32 = 0;
   for (let kind: u32 = 0; kind < SPLIT_KINDS; kind++) {
-    const before = word(SETTLED_COUNTS, kind) * recent;
-    const now = word(RECENT_COUNTS, kind) * settled;
+    const at: usize = SETTLED_COUNTS + (kind << 2);
+    const kept = load<u32>(at);
+    const seen = word(RECENT_COUNTS, kind);
+    store<u32>(at, kept + seen);
+    const before = kept * recent;
+    const now = seen * settled;
     difference += before > now ? before - now : now - before;
   }
-  if (settled >= SPLIT_MINIMUM && <f64>difference > <f64>recent * <f64>settled * SPLIT_SHARE) return true;
-  for (let kind: u32 = 0; kind < SPLIT_KINDS; kind++) {
-    const at: usize = SETTLED_COUNTS + (kind << 2);
-    store<u32>(at, load<u32>(at) + word(RECENT_COUNTS, kind));
-  }
+  if (settled >= SPLIT_MINIMUM && 5 * difference > 2 * recent * settled) return true;
   settled = tokens;
   return false;
 }
@@ -433,8 +429,11 @@ function putTokens(length: usize, stored: u32): void {
   const extra = extraBits();
   const fixed: u32 = 3 + extra + fixedBits();
   if (fixed > FIXED_SUFFICES) {
-    const literals = makeCode(LITERAL_COUNTS, 286, LITERAL_LENGTHS, LITERAL_CODES, 15);
-    const distances = makeCode(DISTANCE_COUNTS, 30, DISTANCE_LENGTHS, DISTANCE_CODES, 15);
+    const literals = makeCode(LITERAL_COUNTS, 286, ALL_LENGTHS, LITERAL_CODES, 15);
+    literalsUsed = 286;
+    while (literalsUsed > 257 && load<u8>(ALL_LENGTHS + literalsUsed - 1) === 0) literalsUsed--;
+    // Both alphabets stand in a row: a run may go on from the one into the other.
+    const distances = makeCode(DISTANCE_COUNTS, 30, ALL_LENGTHS + literalsUsed, DISTANCE_CODES, 15);
     const dynamic: u32 = 3 + headerBits() + literals + distances + extra;
     if (dynamic < fixed && dynamic < stored) {
       putBits(2 << 1, 3);
@@ -531,16 +530,12 @@ function runExtra(symbol: u32): u32 {
 
 /** Makes the runs and their code. @returns Bits of the header, but for the three of the block. */
 function headerBits(): u32 {
-  literalsUsed = 286;
-  while (literalsUsed > 257 && load<u8>(LITERAL_LENGTHS + literalsUsed - 1) === 0) literalsUsed--;
   distancesUsed = 30;
-  while (distancesUsed > 1 && load<u8>(DISTANCE_LENGTHS + distancesUsed - 1) === 0) distancesUsed--;
+  while (distancesUsed > 1 && load<u8>(ALL_LENGTHS + literalsUsed + distancesUsed - 1) === 0) distancesUsed--;
   memory.fill(RUN_COUNTS, 0, 19 << 2);
   runs = 0;
-  // Both alphabets in a row: a run may go on from the one into the other. Behind them stands a length that there is not.
+  // Behind them stands a length that there is not.
   const total = literalsUsed + distancesUsed;
-  memory.copy(ALL_LENGTHS, LITERAL_LENGTHS, literalsUsed);
-  memory.copy(ALL_LENGTHS + literalsUsed, DISTANCE_LENGTHS, distancesUsed);
   store<u8>(ALL_LENGTHS + total, 0xff);
   const last: usize = ALL_LENGTHS + total;
   for (let from: usize = ALL_LENGTHS; from < last; ) {

@@ -4,13 +4,18 @@
 // shortest change that makes the code complete again is made to the number of codes of each length.
 
 import { HUFFMAN_WORK } from "./layout";
-import { eightLengths, firstIndex, firstLength, reverse, withoutFirst } from "./tables";
+import { reverse } from "./tables";
 
-// Work space: up to 288 keys (count << 9 | symbol) in order, weights and depths, buckets to sort by, and codes of each length.
-const KEYS: usize = HUFFMAN_WORK;
-const TREE: usize = HUFFMAN_WORK + 1152;
-const BUCKETS: usize = HUFFMAN_WORK + 2304;
-const OF_LENGTH: usize = HUFFMAN_WORK + 3328;
+// Work space: symbols that are used, in order (16 bits each), up to 288 keys (count << 9 | symbol) in order and a mark behind them, weights and then depths of inner nodes, their
+// parents, buckets to sort by in the same place, codes of each length, and inner nodes of each depth. With counts below 2^23 together,
+// no depth is above 32.
+const USED: usize = HUFFMAN_WORK;
+const KEYS: usize = HUFFMAN_WORK + 592;
+const TREE: usize = HUFFMAN_WORK + 1760;
+const PARENTS: usize = HUFFMAN_WORK + 2912;
+const BUCKETS: usize = PARENTS;
+const OF_LENGTH: usize = HUFFMAN_WORK + 4064;
+const OF_DEPTH: usize = HUFFMAN_WORK + 4128;
 const LONGEST: i32 = 15;
 
 // @ts-ignore: decorator
@@ -28,7 +33,7 @@ function put(array: usize, index: i32, value: u32): void {
 /**
  * Makes the Huffman code of an alphabet. At least two symbols get a code, since decoders differ over codes of one symbol.
  *
- * @param counts How often each symbol occurs, 32 bits each, together below 2^23.
+ * @param counts How often each symbol occurs, 32 bits each, together below 2^23. Where fewer than two do, the first ones are said to.
  * @param symbols How many there are; `counts` has zeros behind them up to a multiple of 4.
  * @param lengths Filled: one byte a symbol, 0 for those without a code.
  * @param codes Filled: one word for each symbol with a code, `length << 16 | code` with its bits reversed (section 3.2.2).
@@ -37,24 +42,27 @@ function put(array: usize, index: i32, value: u32): void {
  */
 export function makeCode(counts: usize, symbols: i32, lengths: usize, codes: usize, limit: i32): u32 {
   memory.fill(lengths, 0, symbols);
-  // The codes have room for the keys until they are made.
   let used = 0;
   let highest: u32 = 0;
-  for (let four = 0; four < symbols; four += 4) {
-    if (areUnused(counts, four)) continue;
-    for (let symbol = four; symbol < four + 4; symbol++) {
-      const count = at(counts, symbol);
-      if (count === 0) continue;
-      put(codes, used++, (count << 9) | symbol);
-      highest = max(highest, count);
+  while (true) {
+    // The codes have room for the keys until they are made.
+    for (let four = 0; four < symbols; four += 4) {
+      if (areUnused(counts, four)) continue;
+      for (let symbol = four; symbol < four + 4; symbol++) {
+        const count = at(counts, symbol);
+        put(codes, used, (count << 9) | symbol);
+        store<u16>(USED + (<usize>used << 1), <u16>symbol);
+        used += i32(count !== 0);
+        highest = max(highest, count);
+      }
     }
-  }
-  for (let symbol = 0; used < 2; symbol++) {
-    if (at(counts, symbol) === 0) put(codes, used++, (1 << 9) | symbol);
+    if (used >= 2) break;
+    put(counts, i32(at(counts, 0) !== 0), 1);
+    used = 0;
   }
   sortKeys(codes, used, highest);
-  countDepths(used, limit);
-  limitDepths(limit);
+  makeTree(used);
+  if (countDepths(used, limit) > limit) limitDepths(limit);
   // The rarest symbols, which are first, get the longest codes.
   let index = 0;
   let sum: u32 = 0;
@@ -65,7 +73,7 @@ export function makeCode(counts: usize, symbols: i32, lengths: usize, codes: usi
       sum += (key >> 9) * length;
     }
   }
-  assignCodes(lengths, symbols, codes);
+  assignCodes(lengths, used, codes);
   return sum;
 }
 
@@ -107,40 +115,46 @@ function sortBy(shift: u32, used: i32, from: usize, to: usize, last: i32): void 
   }
 }
 
-/** Builds the tree of the keys, whose counts ascend, and counts its leaves by depth; those below the limit count there. */
-function countDepths(used: i32, limit: i32): void {
-  for (let index = 0; index < used; index++) put(TREE, index, at(KEYS, index) >> 9);
-  // Pairs: a weight that was used becomes the index of its parent.
-  let root = 0;
-  let leaf = 0;
+/** Builds the tree of the keys, whose counts ascend: joins the two lightest nodes again and again. Without branches, since none could be foreseen. */
+function makeTree(used: i32): void {
+  // Behind the last leaf and the last inner node stands a weight above all others.
+  put(KEYS, used, 0xffffffff);
+  let root: usize = TREE;
+  let leaf: usize = KEYS;
   for (let next = 0; next < used - 1; next++) {
+    put(TREE, next, 0xffffffff);
     let sum: u32 = 0;
     for (let pair = 0; pair < 2; pair++) {
-      if (leaf >= used || (root < next && at(TREE, root) < at(TREE, leaf))) {
-        sum += at(TREE, root);
-        put(TREE, root++, next);
-      } else {
-        sum += at(TREE, leaf++);
-      }
+      const ofLeaf = load<u32>(leaf) >> 9;
+      const ofRoot = load<u32>(root);
+      const isLeaf = <usize>(ofLeaf <= ofRoot) << 2;
+      // Overwritten unless it is taken.
+      store<u32>(root, next, PARENTS - TREE);
+      sum += min(ofLeaf, ofRoot);
+      leaf += isLeaf;
+      root += 4 - isLeaf;
     }
     put(TREE, next, sum);
   }
-  // From the root down, inner nodes get their depth; the other places at that depth are leaves. The root's parent has depth -1.
-  memory.fill(OF_LENGTH, 0, (LONGEST + 1) << 2);
-  put(TREE, used - 2, used - 1);
+}
+
+/** Counts the leaves of the tree by depth; those below the limit count there. @returns The greatest depth. */
+function countDepths(used: i32, limit: i32): i32 {
+  memory.fill(OF_LENGTH, 0, 64 + 4 * 36);
+  let deepest = -1;
+  put(PARENTS, used - 2, used - 1);
   put(TREE, used - 1, -1);
-  let available = 1;
-  let inner = used - 2;
-  for (let depth: u32 = 0; available > 0; depth++) {
-    let nodes = 0;
-    for (; inner >= 0 && at(TREE, at(TREE, inner)) + 1 === depth; inner--) {
-      put(TREE, inner, depth);
-      nodes++;
-    }
-    const length = min<i32>(depth, limit);
-    put(OF_LENGTH, length, at(OF_LENGTH, length) + available - nodes);
-    available = nodes << 1;
+  for (let inner = used - 2; inner >= 0; inner--) {
+    deepest = at(TREE, at(PARENTS, inner)) + 1;
+    put(TREE, inner, deepest);
+    put(OF_DEPTH, deepest, at(OF_DEPTH, deepest) + 1);
   }
+  // The places below the inner nodes of one depth that are no inner nodes are leaves.
+  for (let depth = 0; depth <= deepest; depth++) {
+    const length = min<i32>(depth + 1, limit);
+    put(OF_LENGTH, length, at(OF_LENGTH, length) + 2 * at(OF_DEPTH, depth) - at(OF_DEPTH, depth + 1));
+  }
+  return deepest + 1;
 }
 
 /** Makes the code complete again, where leaves below the limit were moved up to it. */
@@ -159,19 +173,18 @@ function limitDepths(limit: i32): void {
 }
 
 /** Gives each symbol the next code of its length. */
-function assignCodes(lengths: usize, symbols: u32, codes: usize): void {
+function assignCodes(lengths: usize, used: i32, codes: usize): void {
   let code: u32 = 0;
   for (let length = 1; length <= LONGEST; length++) {
     const count = at(OF_LENGTH, length);
     put(OF_LENGTH, length, code);
     code = (code + count) << 1;
   }
-  for (let first: u32 = 0; first < symbols; first += 8) {
-    for (let eight = eightLengths(lengths, first, symbols); eight !== 0; eight = withoutFirst(eight)) {
-      const length = firstLength(eight);
-      const next = at(OF_LENGTH, length);
-      put(OF_LENGTH, length, next + 1);
-      put(codes, first + firstIndex(eight), (length << 16) | reverse(next, length));
-    }
+  for (let index = 0; index < used; index++) {
+    const symbol: i32 = load<u16>(USED + (<usize>index << 1));
+    const length: u32 = load<u8>(lengths + symbol);
+    const next = at(OF_LENGTH, length);
+    put(OF_LENGTH, length, next + 1);
+    put(codes, symbol, (length << 16) | reverse(next, length));
   }
 }

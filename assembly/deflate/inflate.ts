@@ -6,6 +6,7 @@
 
 import {
   CODE_LENGTHS,
+  DISTANCE_ENTRIES,
   DISTANCE_TABLE,
   FIXED_DISTANCE_TABLE,
   FIXED_LITERAL_TABLE,
@@ -32,6 +33,7 @@ import {
   INFLATE_INPUT_END,
   INFLATE_LITERALS,
   INFLATE_MODE,
+  INFLATE_MODE_STORED_LENGTH,
   INFLATE_NEEDS_INPUT,
   INFLATE_NO_END_OF_BLOCK,
   INFLATE_OUTPUT,
@@ -42,22 +44,23 @@ import {
   INFLATE_STREAM_END,
   INFLATE_TOO_MANY_SYMBOLS,
   LENGTHS,
+  LITERAL_ENTRIES,
   LITERAL_TABLE,
 } from "./layout";
 import {
   buildTable,
+  CODE_ROOT,
   ENTRY_END,
   ENTRY_INVALID,
   ENTRY_LITERAL,
   ENTRY_SUBTABLE,
-  KIND_CODES,
-  KIND_DISTANCES,
-  KIND_LITERALS,
+  prepareEntries,
+  tableRoot,
 } from "./tables";
 
 // Modes: what the next bits are.
 const MODE_BLOCK: u32 = 0;
-const MODE_STORED_LENGTH: u32 = 1;
+const MODE_STORED_LENGTH: u32 = INFLATE_MODE_STORED_LENGTH;
 const MODE_STORED: u32 = 2;
 const MODE_COUNTS: u32 = 3;
 const MODE_CODE_LENGTHS: u32 = 4;
@@ -65,13 +68,14 @@ const MODE_LENGTHS: u32 = 5;
 const MODE_SYMBOLS: u32 = 6;
 const MODE_COPY: u32 = 7;
 
-// Bits that index the first tables. The table of the code-length code stands where the literals' will.
+// Most bits that index the first tables. The table of the code-length code stands where the literals' will.
 const LITERAL_ROOT: u32 = 10;
 const DISTANCE_ROOT: u32 = 8;
-const CODE_ROOT: u32 = 7;
+const FIXED_LITERAL_ROOT: u32 = 9;
+const FIXED_DISTANCE_ROOT: u32 = 5;
 /** Count of literal/length symbols in the fixed code. A dynamic block has 286 at most. */
 const FIXED_LITERALS: u32 = 288;
-/** Most that a round of the fast loop writes: three literals, a match of 258 bytes, and the overrun of its last copy. */
+/** Most that a round of the fast loop writes: two literals, a match of 258 bytes, and the overrun of its last copy. */
 const FAST_OUTPUT: usize = 288;
 
 /** Order of the code lengths of the code-length code (section 3.2.7). */
@@ -89,6 +93,10 @@ let bitCount: u32 = 0;
 let mode: u32 = 0;
 let remaining: u32 = 0;
 let distance: usize = 0;
+// Bits that index the first tables at hand.
+let codeRoot: u32 = 0;
+let literalRoot: u32 = 0;
+let distanceRoot: u32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -102,8 +110,20 @@ function set(word: i32, value: u32): void {
   store<u32>(INFLATE_STATE + (word << 2), value);
 }
 
-/** Reads bytes until `count` bits are there, 57 at most. @returns False when the input ends before. */
+/**
+ * Reads bytes until `count` bits are there, 56 at most. It reads eight bytes at once where there are so many; bits above the count are
+ * those of the input that come next, so to read them again does no harm.
+ *
+ * @returns False when the input ends before.
+ */
 function need(count: u32): bool {
+  if (bitCount >= count) return true;
+  if (inputEnd - input >= 8) {
+    bits |= load<u64>(input) << bitCount;
+    input += (63 - bitCount) >> 3;
+    bitCount |= 56;
+    return true;
+  }
   while (bitCount < count) {
     if (input === inputEnd) return false;
     bits |= (<u64>load<u8>(input++)) << bitCount;
@@ -119,15 +139,16 @@ function take(count: u32): u32 {
   return value;
 }
 
-/** Makes the tables of the fixed code. Called once, before all else. */
+/** Makes the tables of the fixed code. Called once. */
 export function prepareInflate(): void {
+  prepareEntries();
   memory.fill(LENGTHS, 8, 144);
   memory.fill(LENGTHS + 144, 9, 112);
   memory.fill(LENGTHS + 256, 7, 24);
   memory.fill(LENGTHS + 280, 8, 8);
   memory.fill(LENGTHS + FIXED_LITERALS, 5, 32);
-  buildTable(KIND_LITERALS, LENGTHS, FIXED_LITERALS, FIXED_LITERAL_TABLE, LITERAL_ROOT);
-  buildTable(KIND_DISTANCES, LENGTHS + FIXED_LITERALS, 32, FIXED_DISTANCE_TABLE, DISTANCE_ROOT);
+  buildTable(LITERAL_ENTRIES, LENGTHS, FIXED_LITERALS, FIXED_LITERAL_TABLE, LITERAL_ROOT);
+  buildTable(DISTANCE_ENTRIES, LENGTHS + FIXED_LITERALS, 32, FIXED_DISTANCE_TABLE, DISTANCE_ROOT);
 }
 
 /**
@@ -165,7 +186,7 @@ export function inflate(windowBytes: u32): u32 {
 /** Builds the tables of a suspended message again, after its state block and code lengths were put back. */
 export function restoreInflate(): void {
   const suspended = get(INFLATE_MODE);
-  if (suspended === MODE_LENGTHS) buildTable(KIND_CODES, CODE_LENGTHS, 19, LITERAL_TABLE, CODE_ROOT);
+  if (suspended === MODE_LENGTHS) buildCodeTable();
   else if (suspended >= MODE_SYMBOLS && get(INFLATE_LITERALS) !== FIXED_LITERALS) buildTables();
 }
 
@@ -199,7 +220,7 @@ function run(): u32 {
       }
       case MODE_CODE_LENGTHS: {
         if (!readCodeLengths()) return INFLATE_NEEDS_INPUT;
-        if (!buildTable(KIND_CODES, CODE_LENGTHS, 19, LITERAL_TABLE, CODE_ROOT)) return INFLATE_BAD_CODE_LENGTHS;
+        if (!buildCodeTable()) return INFLATE_BAD_CODE_LENGTHS;
         set(INFLATE_INDEX, 0);
         mode = MODE_LENGTHS;
         break;
@@ -267,6 +288,7 @@ function copyStored(): void {
   const count = min<usize>(min<usize>(remaining, inputEnd - input), outputEnd - output);
   // Bytes that were read ahead come first.
   if (bitCount > 0 || count === 0) return;
+  bits = 0;
   memory.copy(output, input, count);
   input += count;
   output += count;
@@ -290,7 +312,17 @@ function startDynamicBlock(): u32 {
 function readCodeLengths(): bool {
   let index = get(INFLATE_INDEX);
   const codes = get(INFLATE_CODES);
-  while (index < codes && need(3)) store<u8>(CODE_LENGTHS + load<u8>(ORDER + index++), <u8>take(3));
+  while (index < codes && need(3)) {
+    // As many as there are bits for.
+    const last = min(codes, index + bitCount / 3);
+    let buffer = bits;
+    bitCount -= 3 * (last - index);
+    for (; index < last; index++) {
+      store<u8>(CODE_LENGTHS + load<u8>(ORDER + index), <u8>buffer & 7);
+      buffer >>= 3;
+    }
+    bits = buffer;
+  }
   set(INFLATE_INDEX, index);
   return index === codes;
 }
@@ -299,42 +331,70 @@ function readCodeLengths(): bool {
 function readLengths(): u32 {
   const total = get(INFLATE_LITERALS) + get(INFLATE_DISTANCES);
   let index = get(INFLATE_INDEX);
-  let result: u32 = INFLATE_NEEDS_INPUT;
+  const mask: u32 = (1 << codeRoot) - 1;
+  let buffer = bits;
+  let count = bitCount;
   while (index < total) {
-    need(14);
-    const entry = entryAt(LITERAL_TABLE, <u32>bits & ((1 << CODE_ROOT) - 1));
+    if (count < 14) {
+      bits = buffer;
+      bitCount = count;
+      need(14);
+      buffer = bits;
+      count = bitCount;
+    }
+    const entry = entryAt(LITERAL_TABLE, <u32>buffer & mask);
     const length = entry & 0xff;
     const symbol = entry >> 16;
     if (symbol < 16) {
-      if (length > bitCount) break;
-      take(length);
+      if (length > count) break;
+      buffer >>= length;
+      count -= length;
       store<u8>(LENGTHS + index++, <u8>symbol);
       continue;
     }
     const extra: u32 = symbol === 16 ? 2 : symbol === 17 ? 3 : 7;
-    if (length + extra > bitCount) break;
+    if (length + extra > count) break;
     if (symbol === 16 && index === 0) return INFLATE_BAD_REPEAT;
-    take(length);
-    const times = take(extra) + (symbol === 18 ? 11 : 3);
+    const times = (<u32>(buffer >> length) & ((1 << extra) - 1)) + (symbol === 18 ? 11 : 3);
+    buffer >>= length + extra;
+    count -= length + extra;
     if (index + times > total) return INFLATE_BAD_REPEAT;
-    memory.fill(LENGTHS + index, symbol === 16 ? load<u8>(LENGTHS + index - 1) : 0, times);
+    repeatLength(LENGTHS + index, symbol === 16 ? load<u8>(LENGTHS + index - 1) : 0, times);
     index += times;
   }
+  bits = buffer;
+  bitCount = count;
   set(INFLATE_INDEX, index);
-  if (index < total) return result;
+  if (index < total) return INFLATE_NEEDS_INPUT;
   if (load<u8>(LENGTHS + 256) === 0) return INFLATE_NO_END_OF_BLOCK;
-  result = buildTables();
+  const result = buildTables();
   if (result === INFLATE_NEEDS_INPUT) mode = MODE_SYMBOLS;
   return result;
 }
 
+/** Writes a code length `times` times; may write up to 7 bytes behind. */
+// @ts-ignore: decorator
+@inline
+function repeatLength(address: usize, length: u8, times: u32): void {
+  const eight = <u64>length * 0x0101010101010101;
+  for (let at: u32 = 0; at < times; at += 8) store<u64>(address + at, eight);
+}
+
+function buildCodeTable(): bool {
+  const isCode = buildTable(LITERAL_ENTRIES, CODE_LENGTHS, 19, LITERAL_TABLE, CODE_ROOT);
+  codeRoot = tableRoot;
+  return isCode;
+}
+
 function buildTables(): u32 {
   const literals = get(INFLATE_LITERALS);
-  if (!buildTable(KIND_LITERALS, LENGTHS, literals, LITERAL_TABLE, LITERAL_ROOT)) return INFLATE_BAD_LITERAL_LENGTHS;
+  if (!buildTable(LITERAL_ENTRIES, LENGTHS, literals, LITERAL_TABLE, LITERAL_ROOT)) return INFLATE_BAD_LITERAL_LENGTHS;
+  literalRoot = tableRoot;
   const distances = get(INFLATE_DISTANCES);
-  if (!buildTable(KIND_DISTANCES, LENGTHS + literals, distances, DISTANCE_TABLE, DISTANCE_ROOT)) {
+  if (!buildTable(DISTANCE_ENTRIES, LENGTHS + literals, distances, DISTANCE_TABLE, DISTANCE_ROOT)) {
     return INFLATE_BAD_DISTANCE_LENGTHS;
   }
+  distanceRoot = tableRoot;
   return INFLATE_NEEDS_INPUT;
 }
 
@@ -352,11 +412,13 @@ function readSymbols(): u32 {
   const isFixed = get(INFLATE_LITERALS) === FIXED_LITERALS;
   const literals: usize = isFixed ? FIXED_LITERAL_TABLE : LITERAL_TABLE;
   const distances: usize = isFixed ? FIXED_DISTANCE_TABLE : DISTANCE_TABLE;
+  const literalBits = isFixed ? FIXED_LITERAL_ROOT : literalRoot;
+  const distanceBits = isFixed ? FIXED_DISTANCE_ROOT : distanceRoot;
   if (inputEnd - input >= 8 && outputEnd - output >= FAST_OUTPUT) {
-    const result = readFast(literals, distances);
+    const result = readFast(literals, distances, literalBits, distanceBits);
     if (result !== INFLATE_NEEDS_INPUT || mode !== MODE_SYMBOLS) return result;
   }
-  return readCarefully(literals, distances);
+  return readCarefully(literals, distances, literalBits, distanceBits);
 }
 
 // @ts-ignore: decorator
@@ -369,7 +431,7 @@ function entryAt(table: usize, index: u32): u32 {
  * The fast loop. A refill leaves 56 bits at least: enough for two literals and the length behind them (15 + 5 bits), or for a distance
  * with all before it (20 + 28 bits). Bits above the count are those of the input that come next, so to read them again does no harm.
  */
-function readFast(literals: usize, distances: usize): u32 {
+function readFast(literals: usize, distances: usize, literalBits: u32, distanceBits: u32): u32 {
   let from = input;
   let to = output;
   let buffer = bits;
@@ -378,37 +440,33 @@ function readFast(literals: usize, distances: usize): u32 {
   const lastOutput = outputEnd - FAST_OUTPUT;
   const first = history;
   const farthest = maxDistance;
+  const literalMask: u32 = (1 << literalBits) - 1;
+  const distanceMask: u32 = (1 << distanceBits) - 1;
   let result: u32 = INFLATE_NEEDS_INPUT;
   while (from <= lastInput && to <= lastOutput) {
     buffer |= load<u64>(from) << count;
     from += <usize>((63 - count) >> 3);
     count |= 56;
-    let entry = entryAt(literals, <u32>buffer & ((1 << LITERAL_ROOT) - 1));
+    let entry = entryAt(literals, <u32>buffer & literalMask);
     if (entry & ENTRY_LITERAL) {
       buffer >>= entry & 0xff;
       count -= entry & 0xff;
       store<u8>(to++, <u8>(entry >> 16));
-      entry = entryAt(literals, <u32>buffer & ((1 << LITERAL_ROOT) - 1));
+      entry = entryAt(literals, <u32>buffer & literalMask);
       if (entry & ENTRY_LITERAL) {
         buffer >>= entry & 0xff;
         count -= entry & 0xff;
         store<u8>(to++, <u8>(entry >> 16));
-        entry = entryAt(literals, <u32>buffer & ((1 << LITERAL_ROOT) - 1));
-        if (entry & ENTRY_LITERAL) {
-          buffer >>= entry & 0xff;
-          count -= entry & 0xff;
-          store<u8>(to++, <u8>(entry >> 16));
-          continue;
-        }
+        continue;
       }
-      // Two literals of at most 10 bits leave 36 for a length; the distance wants more.
+      // A literal of at most 10 bits leaves 46 for a length; the distance wants more.
       if (from > lastInput) continue;
       buffer |= load<u64>(from) << count;
       from += <usize>((63 - count) >> 3);
       count |= 56;
     }
     if (entry & ENTRY_SUBTABLE) {
-      const index = (entry >> 16) + ((<u32>buffer >> LITERAL_ROOT) & ((1 << ((entry >> 8) & 15)) - 1));
+      const index = (entry >> 16) + ((<u32>buffer >> literalBits) & ((1 << ((entry >> 8) & 15)) - 1));
       entry = entryAt(literals, index);
       if (entry & ENTRY_LITERAL) {
         buffer >>= entry & 0xff;
@@ -428,9 +486,9 @@ function readFast(literals: usize, distances: usize): u32 {
     const length = (entry >> 16) + (<u32>buffer & ((1 << <u32>extra) - 1));
     buffer >>= extra;
     count -= extra;
-    entry = entryAt(distances, <u32>buffer & ((1 << DISTANCE_ROOT) - 1));
+    entry = entryAt(distances, <u32>buffer & distanceMask);
     if (entry & ENTRY_SUBTABLE) {
-      const index = (entry >> 16) + ((<u32>buffer >> DISTANCE_ROOT) & ((1 << ((entry >> 8) & 15)) - 1));
+      const index = (entry >> 16) + ((<u32>buffer >> distanceBits) & ((1 << ((entry >> 8) & 15)) - 1));
       entry = entryAt(distances, index);
     }
     if (entry & ENTRY_INVALID) {
@@ -484,16 +542,18 @@ function copy(to: usize, back: usize, length: u32): void {
 }
 
 /** The careful loop: a symbol is taken once all its bits and room for it are there. */
-function readCarefully(literals: usize, distances: usize): u32 {
+function readCarefully(literals: usize, distances: usize, literalBits: u32, distanceBits: u32): u32 {
+  const literalMask: u32 = (1 << literalBits) - 1;
+  const distanceMask: u32 = (1 << distanceBits) - 1;
   while (true) {
     // The fast loop shifts by the count, so it stays below 64.
     while (bitCount < 56 && input < inputEnd) {
       bits |= (<u64>load<u8>(input++)) << bitCount;
       bitCount += 8;
     }
-    let entry = entryAt(literals, <u32>bits & ((1 << LITERAL_ROOT) - 1));
+    let entry = entryAt(literals, <u32>bits & literalMask);
     if (entry & ENTRY_SUBTABLE) {
-      entry = entryAt(literals, (entry >> 16) + ((<u32>bits >> LITERAL_ROOT) & ((1 << ((entry >> 8) & 15)) - 1)));
+      entry = entryAt(literals, (entry >> 16) + ((<u32>bits >> literalBits) & ((1 << ((entry >> 8) & 15)) - 1)));
     }
     let used = entry & 0xff;
     if (used > bitCount) return INFLATE_NEEDS_INPUT;
@@ -513,9 +573,9 @@ function readCarefully(literals: usize, distances: usize): u32 {
     const length = (entry >> 16) + (<u32>(bits >> used) & ((1 << extra) - 1));
     used += extra;
     const behind = <u32>(bits >> used);
-    entry = entryAt(distances, behind & ((1 << DISTANCE_ROOT) - 1));
+    entry = entryAt(distances, behind & distanceMask);
     if (entry & ENTRY_SUBTABLE) {
-      entry = entryAt(distances, (entry >> 16) + ((behind >> DISTANCE_ROOT) & ((1 << ((entry >> 8) & 15)) - 1)));
+      entry = entryAt(distances, (entry >> 16) + ((behind >> distanceBits) & ((1 << ((entry >> 8) & 15)) - 1)));
     }
     if (used + (entry & 0xff) > bitCount) return INFLATE_NEEDS_INPUT;
     if (entry & ENTRY_INVALID) return INFLATE_BAD_DISTANCE;

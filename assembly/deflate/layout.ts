@@ -5,8 +5,7 @@
 //   0          2,048     static data, from 1,024 on
 //   2,048      64        state block of the inflater, 16 words
 //   2,112      352       code lengths of the inflater's block, from which its tables can be built again
-//   2,496      17,408    tables of the inflater: dynamic and fixed, literals/lengths and distances
-//   19,904     4,096     work space of both builders of Huffman codes
+//   2,496      3,456     tables of the inflater for the fixed code, and entries of all symbols in its tables
 //   24,000     16,448    input of the inflater, and slack
 //   40,448     328,192   output of the inflater behind up to 32 KiB of history, and slack
 //   368,640    6,400     symbols, counts, code lengths and codes of the deflater
@@ -14,6 +13,8 @@
 //   440,576    212,992   output of the deflater
 //   653,568    256       state of the contexts of the deflater that are not at hand
 //   653,824    2,625,536 eight contexts of the deflater: each has hashes and chains, history and data, and slack
+//   3,279,360  4,352     work space of both builders of Huffman codes
+//   3,283,712  31,104    tables of the inflater for the codes of its block
 //
 // Every address below is a byte offset into the one memory of the module, which never grows.
 
@@ -31,8 +32,10 @@ export const WINDOW_BYTES = 32768;
 export const INFLATE_STATE = 2048;
 /** Words of the state block. */
 export const INFLATE_STATE_WORDS = 16;
-/** Where the next step of the inflater goes on: one of the MODE_ numbers of inflate.ts. */
+/** Where the next step of the inflater goes on: one of the MODE_ numbers of inflate.ts; 0 between two blocks. */
 export const INFLATE_MODE = 0;
+/** The mode before the lengths of a stored block. */
+export const INFLATE_MODE_STORED_LENGTH = 1;
 /** Whether the block at hand is the last of its stream (BFINAL). */
 export const INFLATE_FINAL = 1;
 /** Bits that were read and not used: how many, and the bits, low and high half. */
@@ -62,15 +65,23 @@ export const CODE_LENGTHS_BYTES = 352;
 /** Code lengths of both alphabets, one byte a symbol; those of the code-length code stand before them. */
 export const LENGTHS = 2144;
 
-/** 2,048 entries of 4 bytes: 1,024 for the first 10 bits of a code, the rest for longer codes (at most 1,332 in all). */
-export const LITERAL_TABLE = 2496;
-/** 1,024 entries of 4 bytes: 256 for the first 8 bits, the rest for longer codes (at most 400 in all). */
-export const DISTANCE_TABLE = 10688;
-/** The tables of the fixed code (RFC 1951 section 3.2.6), which never change: 1,024 and 256 entries. */
-export const FIXED_LITERAL_TABLE = 14784;
-export const FIXED_DISTANCE_TABLE = 18880;
+/** The tables of the fixed code (RFC 1951 section 3.2.6), which never change: 512 and 32 entries of 4 bytes. */
+export const FIXED_LITERAL_TABLE = 2496;
+export const FIXED_DISTANCE_TABLE = 4544;
+/** Entries of the symbols in all tables, but for the bits of their codes: 288 of literals/lengths, 32 of distances. */
+export const LITERAL_ENTRIES = 4672;
+export const DISTANCE_ENTRIES = 5824;
 /** Work space of a Huffman code that is being built. */
-export const HUFFMAN_WORK = 19904;
+export const HUFFMAN_WORK = 3279360;
+export const HUFFMAN_WORK_BYTES = 4352;
+/**
+ * Up to 1,024 entries for the first bits of a code, and a second table of up to 32 for each prefix of longer codes: at most 143, since
+ * each has two symbols at least.
+ */
+export const LITERAL_TABLE = 3283712;
+/** Up to 256 entries, and second tables of up to 128 for at most 15 prefixes. */
+export const DISTANCE_TABLE = 3306112;
+export const DISTANCE_TABLE_BYTES = 8704;
 
 export const INFLATE_IN = 24000;
 export const INFLATE_IN_BYTES = 16384;
@@ -117,11 +128,8 @@ export const DISTANCE_COUNTS = 370560;
 /** Kinds of tokens since the last look for a split, and of those before: 16 words each. */
 export const RECENT_COUNTS = 370688;
 export const SETTLED_COUNTS = 370752;
-/** Code lengths of a dynamic block, one byte a symbol: 288 and 32. */
-export const LITERAL_LENGTHS = 370816;
-export const DISTANCE_LENGTHS = 371104;
-/** Those that are used, of both alphabets in a row, and a mark behind them. */
-export const ALL_LENGTHS = 371136;
+/** Code lengths of a dynamic block that are used, one byte a symbol, of both alphabets in a row, and a mark behind them. */
+export const ALL_LENGTHS = 370816;
 /** Codes with their bits reversed, one word a symbol: 288 and 32. */
 export const LITERAL_CODES = 371520;
 export const DISTANCE_CODES = 372672;

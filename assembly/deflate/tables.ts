@@ -3,7 +3,7 @@
 // An entry has 32 bits: the value in the upper half, then four flags and a count of extra bits, then how many bits the code takes.
 // A code that is longer than the table's root leads to a second table behind it.
 
-import { HUFFMAN_WORK } from "./layout";
+import { DISTANCE_ENTRIES, HUFFMAN_WORK, LITERAL_ENTRIES } from "./layout";
 
 export const ENTRY_LITERAL: u32 = 0x8000;
 export const ENTRY_END: u32 = 0x4000;
@@ -11,9 +11,10 @@ export const ENTRY_END: u32 = 0x4000;
 export const ENTRY_SUBTABLE: u32 = 0x2000;
 export const ENTRY_INVALID: u32 = 0x1000;
 
-export const KIND_CODES: u32 = 0;
-export const KIND_LITERALS: u32 = 1;
-export const KIND_DISTANCES: u32 = 2;
+/** Bits of the table of the code-length code, and of no other. Its symbols are numbers, as literals are, and have their entries. */
+export const CODE_ROOT: u32 = 7;
+/** Bits that index the first table of the last {@link buildTable}. */
+export let tableRoot: u32 = 0;
 
 const LONGEST: u32 = 15;
 
@@ -55,69 +56,66 @@ export function reverse(code: u32, length: u32): u32 {
   return value >> (16 - length);
 }
 
-// Most symbols have no code, so code lengths are gone through eight at a time, from one that is not 0 to the next.
-
-/** Eight code lengths from the index `first` on; 0 for those at `count` or behind. */
+/** The code after `code`, with the bits of both reversed. The last one of its length has none. */
 // @ts-ignore: decorator
 @inline
-export function eightLengths(lengths: usize, first: u32, count: u32): u64 {
-  const eight = load<u64>(lengths + first);
-  const left = count - first;
-  return left < 8 ? eight & ((<u64>1 << (left << 3)) - 1) : eight;
+export function nextReversed(code: u32, length: u32): u32 {
+  // The first 0 from the most significant bit on, which is the highest here, becomes 1, and the 1s before it become 0.
+  const bit = <u32>0x80000000 >> clz(code ^ ((1 << length) - 1));
+  return (code & (bit - 1)) | bit;
 }
 
-/** Which of the eight is the first with a code. */
-// @ts-ignore: decorator
-@inline
-export function firstIndex(eight: u64): u32 {
-  return <u32>ctz(eight) >> 3;
-}
-
-// @ts-ignore: decorator
-@inline
-export function firstLength(eight: u64): u32 {
-  return <u32>(eight >> (ctz(eight) & 0x38)) & 0xff;
-}
-
-// @ts-ignore: decorator
-@inline
-export function withoutFirst(eight: u64): u64 {
-  return eight & ~((<u64>0xff) << (ctz(eight) & 0x38));
-}
-
-function entryOf(kind: u32, symbol: u32): u32 {
-  if (kind === KIND_CODES) return symbol << 16;
-  if (kind === KIND_DISTANCES) {
-    return symbol < 30 ? (distanceBase(symbol) << 16) | (distanceExtra(symbol) << 8) : ENTRY_INVALID;
+/** Writes down the entries of all literal/length and distance symbols, but for their bits. Called once. */
+export function prepareEntries(): void {
+  for (let symbol: u32 = 0; symbol < 256; symbol++) store<u32>(LITERAL_ENTRIES + (symbol << 2), (symbol << 16) | ENTRY_LITERAL);
+  store<u32>(LITERAL_ENTRIES + 1024, ENTRY_END);
+  for (let symbol: u32 = 0; symbol < 31; symbol++) {
+    const length = symbol < 29 ? (lengthBase(symbol) << 16) | (lengthExtra(symbol) << 8) : ENTRY_INVALID;
+    store<u32>(LITERAL_ENTRIES + 1028 + (symbol << 2), length);
   }
-  if (symbol < 256) return (symbol << 16) | ENTRY_LITERAL;
-  if (symbol === 256) return ENTRY_END;
-  return symbol < 286 ? (lengthBase(symbol - 257) << 16) | (lengthExtra(symbol - 257) << 8) : ENTRY_INVALID;
+  for (let symbol: u32 = 0; symbol < 32; symbol++) {
+    const distance = symbol < 30 ? (distanceBase(symbol) << 16) | (distanceExtra(symbol) << 8) : ENTRY_INVALID;
+    store<u32>(DISTANCE_ENTRIES + (symbol << 2), distance);
+  }
 }
 
-// Work space: counts and offsets by length (16 halfwords each), then symbols sorted by length and value.
+// Work space: counts and offsets by length (16 halfwords each), then symbols sorted by length and value, and before that in
+// order with their lengths (a word each).
 const COUNTS: usize = HUFFMAN_WORK;
 const OFFSETS: usize = HUFFMAN_WORK + 32;
 const SORTED: usize = HUFFMAN_WORK + 64;
+const USED: usize = HUFFMAN_WORK + 704;
 
 /**
- * Builds a table.
+ * Builds a table. Its root is no longer than the longest code, which is short in most short messages.
  *
+ * @param entries Address of the entries of the symbols: one of the two that layout.ts has.
  * @param lengths Address of the code lengths, one byte a symbol.
  * @param count How many symbols there are.
- * @param root Bits that index the first table.
+ * @param mostBits Most bits that index the first table.
  * @returns Whether the lengths are a code: none may be missing or double, but for a single code of one bit, or no code at all.
  */
-export function buildTable(kind: u32, lengths: usize, count: u32, table: usize, root: u32): bool {
+export function buildTable(entries: usize, lengths: usize, count: u32, table: usize, mostBits: u32): bool {
   v128Zero(COUNTS);
+  // Most symbols have no code, so code lengths are gone through eight at a time, from one that is not 0 to the next.
+  let used: usize = USED;
   for (let first: u32 = 0; first < count; first += 8) {
-    for (let eight = eightLengths(lengths, first, count); eight !== 0; eight = withoutFirst(eight)) {
-      const at = COUNTS + (<usize>firstLength(eight) << 1);
+    let eight = load<u64>(lengths + first);
+    if (count - first < 8) eight &= (<u64>1 << ((count - first) << 3)) - 1;
+    while (eight !== 0) {
+      const shift = ctz(eight) & 0x38;
+      const length = <u32>(eight >> shift) & 0xff;
+      store<u32>(used, (length << 16) | (first + (<u32>shift >> 3)));
+      used += 4;
+      eight &= ~((<u64>0xff) << shift);
+      const at = COUNTS + (<usize>length << 1);
       store<u16>(at, load<u16>(at) + 1);
     }
   }
   let longest = LONGEST;
   while (longest > 0 && load<u16>(COUNTS + (<usize>longest << 1)) === 0) longest--;
+  const root = max(1, min(longest, mostBits));
+  tableRoot = root;
   // Codes of one more bit that are still free.
   let free: i32 = 1;
   let offset: u32 = 0;
@@ -129,27 +127,26 @@ export function buildTable(kind: u32, lengths: usize, count: u32, table: usize, 
     offset += codes;
   }
   if (free > 0) {
-    if (longest > 1 || (longest === 1 && kind === KIND_CODES)) return false;
+    if (longest > 1 || (longest === 1 && mostBits === CODE_ROOT)) return false;
     // Of a code-length code without codes zlib makes zeros, of which no block can be made.
-    const filler: u32 = kind === KIND_CODES ? 1 : ENTRY_INVALID | 1;
-    for (let index: u32 = 0; index < 1 << root; index++) store<u32>(table + (<usize>index << 2), filler);
+    const filler: u32 = mostBits === CODE_ROOT ? 1 : ENTRY_INVALID | 1;
+    store<u32>(table, filler);
+    store<u32>(table, filler, 4);
   }
-  for (let first: u32 = 0; first < count; first += 8) {
-    for (let eight = eightLengths(lengths, first, count); eight !== 0; eight = withoutFirst(eight)) {
-      const at = OFFSETS + (<usize>firstLength(eight) << 1);
-      const place = load<u16>(at);
-      store<u16>(at, place + 1);
-      store<u16>(SORTED + (<usize>place << 1), <u16>(first + firstIndex(eight)));
-    }
+  for (let at: usize = USED; at < used; at += 4) {
+    const length = load<u16>(at, 2);
+    const offsetAt = OFFSETS + (<usize>length << 1);
+    const place = load<u16>(offsetAt);
+    store<u16>(offsetAt, place + 1);
+    store<u16>(SORTED + (<usize>place << 1), load<u16>(at));
   }
   if (free > 0) {
     if (longest === 1) {
-      const entry = entryOf(kind, load<u16>(SORTED)) | 1;
-      for (let index: u32 = 0; index < 1 << root; index += 2) store<u32>(table + (<usize>index << 2), entry);
+      store<u32>(table, load<u32>(entries + (<usize>load<u16>(SORTED) << 2)) | 1);
     }
     return true;
   }
-  fillTable(kind, table, root, longest);
+  fillTable(entries, table, root, longest);
   return true;
 }
 
@@ -163,53 +160,43 @@ function v128Zero(address: usize): void {
 }
 
 /** Fills the first table for one length after the other, doubling it in between, and then the second tables. */
-function fillTable(kind: u32, table: usize, root: u32, longest: u32): void {
+function fillTable(entries: usize, table: usize, root: u32, longest: u32): void {
+  // Its bits are reversed.
   let code: u32 = 0;
   let next: usize = SORTED;
   for (let length: u32 = 1; length <= root; length++) {
-    code <<= 1;
     const last = next + (<usize>load<u16>(COUNTS + (<usize>length << 1)) << 1);
     for (; next < last; next += 2) {
-      store<u32>(table + (<usize>reverse(code++, length) << 2), entryOf(kind, load<u16>(next)) | length);
+      store<u32>(table + (<usize>code << 2), load<u32>(entries + (<usize>load<u16>(next) << 2)) | length);
+      code = nextReversed(code, length);
     }
     if (length < root) double(table, <usize>4 << length);
   }
-  let secondTable: u32 = 1 << root;
-  let size: u32 = 0;
+  // All second tables are as large as the longest code needs: most blocks have none, and to count for each would take more code.
+  const mask: u32 = (1 << root) - 1;
+  const depth = longest - root;
+  const size: u32 = 1 << depth;
+  let secondTable: u32 = (1 << root) - size;
   let prefix: u32 = 0xffffffff;
   for (let length = root + 1; length <= longest; length++) {
-    code <<= 1;
-    let left: u32 = load<u16>(COUNTS + (<usize>length << 1));
-    for (; left > 0; left--, next += 2) {
-      const bits = reverse(code++, length);
-      if ((bits & ((1 << root) - 1)) !== prefix) {
-        prefix = bits & ((1 << root) - 1);
+    const last = next + (<usize>load<u16>(COUNTS + (<usize>length << 1)) << 1);
+    for (; next < last; next += 2) {
+      if ((code & mask) !== prefix) {
+        prefix = code & mask;
         secondTable += size;
-        const depth = depthOf(length, root, longest, left);
-        size = 1 << depth;
         store<u32>(table + (<usize>prefix << 2), (secondTable << 16) | ENTRY_SUBTABLE | (depth << 8));
       }
-      const entry = entryOf(kind, load<u16>(next)) | length;
-      for (let index = bits >> root; index < size; index += 1 << (length - root)) {
+      const entry = load<u32>(entries + (<usize>load<u16>(next) << 2)) | length;
+      for (let index = code >> root; index < size; index += 1 << (length - root)) {
         store<u32>(table + (<usize>(secondTable + index) << 2), entry);
       }
+      code = nextReversed(code, length);
     }
   }
 }
 
 /** Copies the first `bytes` of a table behind themselves. */
 function double(table: usize, bytes: usize): void {
-  if (bytes >= 128) memory.copy(table + bytes, table, bytes);
-  else for (let at: usize = 0; at < bytes; at += 4) store<u32>(table + bytes + at, load<u32>(table + at));
-}
-
-/** How many bits the second table needs that starts with a code of `length` bits, of which `left` are still to be placed. */
-function depthOf(length: u32, root: u32, longest: u32, left: u32): u32 {
-  let depth = length - root;
-  let free: i32 = (1 << depth) - left;
-  while (free > 0 && depth + root < longest) {
-    depth++;
-    free = (free << 1) - load<u16>(COUNTS + (<usize>(depth + root) << 1));
-  }
-  return depth;
+  const last = table + bytes;
+  for (let at = table; at < last; at += 8) store<u64>(at + bytes, load<u64>(at));
 }

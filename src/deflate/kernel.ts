@@ -6,9 +6,8 @@ import { CONTEXTS, INFLATE_STATE, INFLATE_STATE_WORDS, MEMORY_PAGES, PAGE_BYTES 
 /** The functions of assembly/deflate/index.ts, which says what they do. Addresses are byte offsets into the module's memory. */
 export interface DeflateExports {
   inflate(windowBytes: number): number;
-  prepareInflate(): void;
   restoreInflate(): void;
-  prepareDeflate(): void;
+  prepare(): void;
   selectContext(index: number): void;
   startDeflate(length: number, windowBytes: number, level: number): number;
   makeRoom(length: number): number;
@@ -73,8 +72,7 @@ export class DeflateKernel {
     this.exports = exports as unknown as DeflateExports;
     this.memory = new Uint8Array(buffer);
     this.state = new Uint32Array(buffer, INFLATE_STATE, INFLATE_STATE_WORDS);
-    this.exports.prepareInflate();
-    this.exports.prepareDeflate();
+    this.exports.prepare();
   }
 
   /** Makes `next` the one whose window the inflater has. @returns Whether it was not already. */

@@ -7,12 +7,14 @@ import {
   DEFLATE_OUT,
   INFLATE_BIT_COUNT,
   INFLATE_FAILED,
+  INFLATE_FINAL,
   INFLATE_HISTORY,
   INFLATE_IN,
   INFLATE_IN_BYTES,
   INFLATE_INPUT,
   INFLATE_INPUT_END,
   INFLATE_MODE,
+  INFLATE_MODE_STORED_LENGTH,
   INFLATE_NEEDS_INPUT,
   INFLATE_OUT,
   INFLATE_OUT_BYTES,
@@ -247,7 +249,12 @@ class InflateRun implements DeflateJob {
     if (this.#at < this.#data.length) return false;
     if (!this.#isFinal) return true;
     const { state } = this.#inflator.kernel;
-    if (state[INFLATE_MODE] === 0 && state[INFLATE_BIT_COUNT] === 0) return true;
+    // Most messages end where the four bytes would only say that their last block, a stored one, is empty.
+    const last = this.#at === this.#data.length && state[INFLATE_FINAL] === 0 ? INFLATE_MODE_STORED_LENGTH : 0;
+    if (state[INFLATE_MODE] <= last && state[INFLATE_BIT_COUNT] === 0) {
+      state[INFLATE_MODE] = 0;
+      return true;
+    }
     if (this.#at < this.#data.length + TAIL.length) return false;
     return fail('unexpected end of file', 'Z_BUF_ERROR');
   }

@@ -90,6 +90,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
 const BUILT_IN: readonly (readonly [source: string, tests: string])[] = [
   ['adapters/deno/bundled-codec.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-digest.ts', 'test/examples/deno-url.test.ts'],
+  ['adapters/deno/bundled-modules.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-deflate.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-deflate-engine.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/edge/inline-codec.ts', 'test/packaging/workers.test.mjs'],

@@ -11,8 +11,7 @@ const REGIONS: readonly (readonly [name: string, start: number, end: number])[] 
   ['static data', 0, 2048],
   ['state block of the inflater', layout.INFLATE_STATE, layout.INFLATE_STATE + 4 * layout.INFLATE_STATE_WORDS],
   ['code lengths', layout.CODE_LENGTHS, layout.CODE_LENGTHS + layout.CODE_LENGTHS_BYTES],
-  ['tables of the inflater', layout.LITERAL_TABLE, layout.FIXED_DISTANCE_TABLE + 4 * 256],
-  ['work space', layout.HUFFMAN_WORK, layout.INFLATE_IN],
+  ['fixed tables of the inflater', layout.FIXED_LITERAL_TABLE, layout.DISTANCE_ENTRIES + 4 * 32],
   ['input of the inflater', layout.INFLATE_IN, layout.INFLATE_IN + layout.INFLATE_IN_BYTES + layout.INFLATE_IN_SLACK],
   ['output of the inflater', layout.INFLATE_OUT, layout.INFLATE_OUT + layout.INFLATE_OUT_BYTES + layout.INFLATE_OUT_SLACK],
   ['symbols', layout.LENGTH_SYMBOLS, layout.RUN_CODES + 4 * 32],
@@ -26,6 +25,8 @@ const REGIONS: readonly (readonly [name: string, start: number, end: number])[] 
     FIRST + layout.DEFLATE_DATA + layout.DEFLATE_DATA_BYTES + layout.DEFLATE_DATA_SLACK,
   ],
   ['the other contexts', FIRST + layout.CONTEXT_BYTES, FIRST + layout.CONTEXTS * layout.CONTEXT_BYTES],
+  ['work space', layout.HUFFMAN_WORK, layout.HUFFMAN_WORK + layout.HUFFMAN_WORK_BYTES],
+  ['tables of the inflater', layout.LITERAL_TABLE, layout.DISTANCE_TABLE + layout.DISTANCE_TABLE_BYTES],
 ];
 
 describe('the memory map of DEFLATE', () => {
@@ -41,7 +42,7 @@ describe('the memory map of DEFLATE', () => {
 
   it('aligns the tables and words that the module reads as words', () => {
     for (const [name, address] of Object.entries(layout)) {
-      if (/_(?:TABLE|STATE|COUNTS|CODES)$/.test(name) && address > 1000) expect(address % 4, name).toBe(0);
+      if (/_(?:TABLE|STATE|COUNTS|CODES|ENTRIES)$/.test(name) && address > 1000) expect(address % 4, name).toBe(0);
     }
   });
 
