@@ -13,7 +13,8 @@ export type { Position } from './messages.ts';
 export type { Presence, PresenceLimits } from './presence.ts';
 export { TOPICS_PROTOCOL } from './protocol.ts';
 export type { ServedSocket, ServeOptions, TopicAction } from './serve.ts';
-export type { PublishOptions, Published, Subscribed, SubscribeOptions, TopicsEvents, TopicsOptions } from './topics.ts';
+export type { PublishOptions, Published, Subscribed, SubscribeOptions, TopicsEvents } from './topics.ts';
+export type { TopicsOptions } from './options.ts';
 
 /** The members that {@link Topics.extend} gives to a socket. */
 export interface TopicMembers {

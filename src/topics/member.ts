@@ -5,6 +5,7 @@ import { findCore } from '../api/ws/core.ts';
 import type { WebSocketBase } from '../api/ws/websocket.ts';
 import { OPEN } from '../base/states.ts';
 import { clearTimer, setTimer, type Timer } from '../clock.ts';
+import { randomId } from './ids.ts';
 import { isAfter, type Position, type TopicMessage } from './messages.ts';
 
 /** The members of a WebSocket that topics use: those of each class of this library, and of a runtime's own. */
@@ -63,6 +64,16 @@ export class Held {
   }
 }
 
+/** Messages and promises that wait for a slow socket. */
+interface Lag {
+  /** By topic: the newest message, or undefined for dropped ones, of which it is told. */
+  readonly late: Map<string, TopicMessage | undefined>;
+  readonly waiting: (() => void)[];
+  /** The timer of the next look. */
+  look: Timer;
+  readonly onDrain: () => void;
+}
+
 /** Milliseconds between two looks at a slow socket. */
 const LOOK_INTERVAL = 20;
 
@@ -78,8 +89,6 @@ export interface MemberOwner {
 export class Member {
   readonly socket: TopicSocket;
   readonly encode: Encoder;
-  /** Opaque, for presence. */
-  readonly id: string;
   /** Names that it subscribed to, and the number of each subscription: a later one of the same name has another. */
   readonly names: Map<string, number> = new Map();
   /** Called when messages of a name may be missing. */
@@ -90,19 +99,21 @@ export class Member {
    * By topic: messages that wait while older ones are fetched, or the position up to which it has all of them, since the bus may bring the last of those as new ones.
    */
   held: Map<string, Held | Position> | null = null;
-  /** By topic, while the socket is slow: the newest message, or undefined for dropped ones, of which it is told. */
-  #late: Map<string, TopicMessage | undefined> | null = null;
-  /** Wait until the socket is not slow. */
-  readonly #waiting: (() => void)[] = [];
-  #look: Timer;
   readonly #owner: MemberOwner;
+  #id: string | null = null;
+  /** Null while nothing waits for the socket. */
+  #lag: Lag | null = null;
 
-  constructor(socket: TopicSocket, encode: Encoder, id: string, owner: MemberOwner) {
+  constructor(socket: TopicSocket, encode: Encoder, owner: MemberOwner) {
     this.socket = socket;
     this.encode = encode;
-    this.id = id;
     this.isShared = findCore(socket) !== undefined;
     this.#owner = owner;
+  }
+
+  /** Opaque, for presence. Most members are never asked for it. */
+  get id(): string {
+    return (this.#id ??= randomId());
   }
 
   get isOpen(): boolean {
@@ -111,6 +122,15 @@ export class Member {
 
   get #isSlow(): boolean {
     return this.socket.bufferedAmount > this.#owner.maxLag;
+  }
+
+  /** Whether it is one of the subscribers that `message` is for. */
+  isAddressed(message: TopicMessage, except: TopicSocket | undefined): boolean {
+    return this.isOpen && this.socket !== except && !this.#isExcept(message);
+  }
+
+  #isExcept({ except }: TopicMessage): boolean {
+    return except !== undefined && except === this.#id;
   }
 
   /** Whether `message` shall be sent now. If not, it is kept for later, or given up. */
@@ -125,12 +145,12 @@ export class Member {
       if (!isAfter(message.position, held)) return false;
       this.held!.delete(topic);
     }
-    if (policy === 'send' || !(this.#isSlow || (policy === 'conflate' && this.#late?.has(topic)))) return true;
+    if (policy === 'send' || !(this.#isSlow || (policy === 'conflate' && this.#lag?.late.has(topic)))) return true;
     if (policy === 'drop') {
       this.lose(topic);
       return false;
     }
-    if (this.#late?.has(topic)) this.#owner.counts.conflated++;
+    if (this.#lag?.late.has(topic)) this.#owner.counts.conflated++;
     this.#keep(topic, message);
     return false;
   }
@@ -144,52 +164,71 @@ export class Member {
   /** Nothing that waits of this topic is sent any more. */
   forget(topic: string): void {
     this.held?.delete(topic);
-    this.#late?.delete(topic);
+    this.#lag?.late.delete(topic);
   }
 
   /** Sends one message to this socket alone. */
   send(message: TopicMessage): void {
-    if (message.except === this.id) return;
-    deliver(message, [this], undefined, this.#owner.counts);
+    if (!this.#isExcept(message)) deliverTo(this, message, undefined, this.#owner.counts);
   }
 
   /** Fulfilled once the socket is not slow. Never, if it closes before. */
   async caughtUp(): Promise<void> {
     if (!this.#isSlow) return;
     await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#watch();
+      this.#watch().waiting.push(resolve);
     });
   }
 
   #keep(topic: string, message: TopicMessage | undefined): void {
-    (this.#late ??= new Map()).set(topic, message);
-    this.#watch();
+    this.#watch().late.set(topic, message);
   }
 
-  #watch(): void {
-    if (this.#look !== undefined) return;
-    if (this.isShared) (this.socket as unknown as WebSocketBase).once('drain', this.#onDrain);
+  #watch(): Lag {
+    if (this.#lag !== null) return this.#lag;
+    const lag: Lag = { late: new Map(), waiting: [], look: undefined, onDrain: () => this.#lookAgain(lag) };
+    this.#lookLater(lag);
+    return (this.#lag = lag);
+  }
+
+  #lookLater(lag: Lag): void {
+    if (this.isShared) (this.socket as unknown as WebSocketBase).once('drain', lag.onDrain);
     // No 'drain' follows if the system takes all output at once.
-    this.#look = setTimer(this.#onDrain, LOOK_INTERVAL);
+    lag.look = setTimer(lag.onDrain, LOOK_INTERVAL);
   }
 
-  readonly #onDrain = (): void => {
-    clearTimer(this.#look);
-    this.#look = undefined;
-    if (this.isShared) (this.socket as unknown as WebSocketBase).off('drain', this.#onDrain);
+  #lookAgain(lag: Lag): void {
+    clearTimer(lag.look);
+    if (this.isShared) (this.socket as unknown as WebSocketBase).off('drain', lag.onDrain);
     if (!this.isOpen) return;
-    if (this.#isSlow) return this.#watch();
-    const late = this.#late ?? [];
-    this.#late = null;
-    for (const [topic, message] of late) {
+    if (this.#isSlow) return this.#lookLater(lag);
+    this.#lag = null;
+    for (const [topic, message] of lag.late) {
       // It may have been unsubscribed meanwhile.
       if (!this.#owner.gets(this, topic)) continue;
       if (message === undefined) this.onGap?.(topic);
       else this.send(message);
     }
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  };
+    for (const resolve of lag.waiting) resolve();
+  }
+}
+
+/** Sends `message` to one member. If the `bufferPolicy` of its socket throws, the message is lost. */
+export function deliverTo(member: Member, message: TopicMessage, compress: boolean | undefined, counts: Counts): void {
+  const data = member.encode(message);
+  counts.delivered++;
+  try {
+    if (member.isShared)
+      sendToAll([member.socket as unknown as WebSocketBase], data, { binary: typeof data !== 'string', compress }, rethrow);
+    else member.socket.send(data as never);
+  } catch {
+    counts.delivered--;
+    member.lose(message.topic);
+  }
+}
+
+function rethrow(error: Error): never {
+  throw error;
 }
 
 /**
@@ -203,6 +242,10 @@ export function deliver(
   compress: boolean | undefined,
   counts: Counts,
 ): void {
+  if (members.length < 2) {
+    if (members.length === 1) deliverTo(members[0], message, compress, counts);
+    return;
+  }
   const shared = new Map<Encoder, Member[]>();
   const payloads = new Map<Encoder, string | Uint8Array>();
   const payloadOf = (encode: Encoder): string | Uint8Array => {

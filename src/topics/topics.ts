@@ -2,14 +2,15 @@
 
 import { TypedEmitter } from '../api/ws/emitter.ts';
 import { guard } from '../base/guard.ts';
-import { checkFlag, checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
+import { checkFlag, ownOptions } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
 import { clearTimer, defer, setTimer, type Timer } from '../clock.ts';
-import { checkBus, type Bus } from './bus.ts';
 import { BusLink } from './bus-link.ts';
 import { History, type HistoryLimits } from './history.ts';
+import { randomId } from './ids.ts';
 import {
   deliver,
+  deliverTo,
   Held,
   Member,
   plain,
@@ -21,34 +22,20 @@ import {
 } from './member.ts';
 import { bytesOf, isAfter, type Position, type Recovery, type TopicMessage } from './messages.ts';
 import { checkName, checkTopic, isPattern } from './names.ts';
+import {
+  checkHistory,
+  checkPolicy,
+  checkPresence,
+  checkSince,
+  readTopicsOptions,
+  type ReadOptions,
+  type TopicsOptions,
+} from './options.ts';
 import type { Presence, PresenceLimits } from './presence.ts';
 import { refusal } from './protocol.ts';
+import { Subscribers } from './subscribers.ts';
 import { PatternTrie } from './trie.ts';
 import { decodeUtf8 } from './utf8.ts';
-
-/** Options of {@link Topics}. */
-export interface TopicsOptions {
-  /** Carries messages to and from other processes. Default: none. */
-  readonly bus?: Bus | undefined;
-  /**
-   * The last messages of each topic that are kept, so that a subscriber that was away gets what it missed: `size` messages, each for `ttl`
-   * milliseconds. A function decides by topic, and returns undefined for no history. Default: none.
-   */
-  readonly history?: HistoryLimits | ((topic: string) => HistoryLimits | undefined) | undefined;
-  /** For a subscriber that lags. A function decides by topic. Default `'send'`. */
-  readonly slow?: SlowPolicy | ((topic: string) => SlowPolicy) | undefined;
-  /**
-   * With a bus: tells other processes who is subscribed, for `presence()`. It costs the bus an announcement when subscribers of a topic come or go, at most ten a second, and
-   * each third of the `ttl`. A function decides by topic or pattern. Default: none.
-   */
-  readonly presence?: PresenceLimits | ((name: string) => PresenceLimits | undefined) | undefined;
-  /** A subscriber is slow while more bytes than this wait for it. Default 64 KiB. */
-  readonly maxLag?: number | undefined;
-  /** Most names that one socket may subscribe to; 0 for no limit. Default 1,000. */
-  readonly maxSubscriptions?: number | undefined;
-  /** Most bytes of messages that wait while the bus is away; 0: publishing rejects then. Default 0. */
-  readonly maxQueued?: number | undefined;
-}
 
 /** Options of {@link Topics.subscribe}. */
 export interface SubscribeOptions {
@@ -94,16 +81,9 @@ export interface TopicsEvents {
   busError: [error: Error];
 }
 
-const DEFAULTS = { maxLag: 65_536, maxSubscriptions: 1_000, maxQueued: 0 };
-const POLICIES: readonly unknown[] = ['send', 'drop', 'conflate'] satisfies SlowPolicy[];
+const NO_OPTIONS: PublishOptions = {};
 /** Least and most milliseconds between two looks for messages and histories that are not needed any more. */
 const SWEEP_INTERVALS = [1_000, 60_000] as const;
-
-/** A topic that has subscribers, or a history. */
-interface Topic {
-  readonly members: Set<Member>;
-  readonly history: History | undefined;
-}
 
 type OnJoined = (subscribed: Subscribed) => void;
 
@@ -116,14 +96,6 @@ function passOn(member: Member, name: string, recovery: Recovery | undefined, on
   member.forget(name);
   for (const message of recovery.messages) member.send(message);
   return subscribed;
-}
-
-/** A random id: 16 characters. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_');
 }
 
 /** Text, or a copy of the bytes. @throws {TypeError} for anything else. */
@@ -139,10 +111,11 @@ function ownData(data: unknown, binary: boolean | undefined): string | Uint8Arra
  * Sockets of every class work: ws-style, W3C, and a runtime's own. A socket that closes leaves all its topics at once.
  */
 export class Topics extends TypedEmitter<TopicsEvents> {
-  readonly #options: TopicsOptions & typeof DEFAULTS;
+  readonly #options: ReadOptions;
   readonly #id: string = randomId();
-  readonly #topics: Map<string, Topic> = new Map();
-  readonly #patterns: PatternTrie<Set<Member>> = new PatternTrie();
+  /** Topics that have subscribers, or a history. */
+  readonly #topics: Map<string, Subscribers> = new Map();
+  readonly #patterns: PatternTrie<Subscribers> = new PatternTrie();
   readonly #members: WeakMap<object, Member> = new WeakMap();
   readonly #counts: Counts = { delivered: 0, dropped: 0, conflated: 0 };
   readonly #owner: MemberOwner;
@@ -159,19 +132,8 @@ export class Topics extends TypedEmitter<TopicsEvents> {
    */
   constructor(options?: TopicsOptions) {
     super();
-    const given = { ...DEFAULTS, ...ownOptions(options) } as TopicsOptions & typeof DEFAULTS;
-    for (const name of ['maxLag', 'maxSubscriptions', 'maxQueued'] as const) checkLimit(name, given[name]);
-    if (typeof given.slow !== 'function' && given.slow !== undefined) checkPolicy(given.slow);
-    if (typeof given.history !== 'function' && given.history !== undefined) checkHistory(given.history);
-    const { bus, history, presence, maxQueued } = given;
-    if (bus !== undefined) checkBus(bus);
-    if (bus !== undefined && bus.history === undefined && history !== undefined) {
-      throw new TypeError('The "history" option needs a bus that keeps messages: this one has no history');
-    }
-    if (typeof presence !== 'function' && presence !== undefined) checkPresence(presence);
-    if (bus !== undefined && bus.presence === undefined && presence !== undefined) {
-      throw new TypeError('The "presence" option needs a bus that tells who is subscribed: this one has no presence');
-    }
+    const given = readTopicsOptions(options);
+    const { bus, maxQueued } = given;
     this.#options = given;
     const { maxLag } = given;
     this.#owner = { counts: this.#counts, maxLag, gets: (member, topic) => this.#gets(member, topic) };
@@ -225,7 +187,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
 
   /** The sockets of this process that are subscribed to exactly this topic or pattern. */
   subscribers(name: string): TopicSocket[] {
-    return [...this.#setOf(name)].map(({ socket }) => socket);
+    return this.#listOf(name).map(({ socket }) => socket);
   }
 
   /**
@@ -258,26 +220,44 @@ export class Topics extends TypedEmitter<TopicsEvents> {
    * @throws {TypeError} (as a rejection, like the others) for an invalid topic, or data of another type.
    * @throws {Error} if the bus is away, and `maxQueued` has no room.
    */
-  async publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: PublishOptions): Promise<Published> {
+  publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: PublishOptions): Promise<Published> {
+    // Not an async function: its state is garbage that pushes topics out of the caches of the processor.
+    try {
+      return this.#publish(topic, data, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: PublishOptions): Promise<Published> {
     // The names of these were checked.
-    if (!this.#topics.has(topic)) checkTopic(topic);
-    const { binary, compress, except } = ownOptions(options);
+    const known = this.#topics.get(topic);
+    if (known === undefined) checkTopic(topic);
+    const { binary, compress, except } = options === undefined ? NO_OPTIONS : ownOptions(options);
     if (compress !== undefined) checkFlag('compress', compress);
     if (this.#isClosed) throw new Error('The topics are closed');
     const own = ownData(data, binary);
     const limits = this.#historyOf(topic);
     const link = this.#link;
-    if (link !== null && limits !== undefined) {
-      const left = except && this.#members.get(except);
-      const local = this.#receivers(topic).filter((member) => member !== left).length;
-      const position = await link.publish(topic, own, limits, left?.id);
-      return { local, offset: position?.offset };
-    }
-    const history = limits && this.#topicOf(topic).history;
-    const message = history?.add(topic, own) ?? { topic, data: own, position: undefined };
-    const local = this.#fanOut(message, except, compress);
-    if (link !== null) await link.publish(topic, own, undefined);
-    return { local, offset: message.position?.offset };
+    if (link !== null && limits !== undefined) return this.#publishKept(link, topic, own, limits, except);
+    const target = limits === undefined ? known : this.#topicOf(topic);
+    const message = target?.history?.add(topic, own) ?? { topic, data: own, position: undefined };
+    const local = this.#fanOut(message, target, except, compress);
+    const published = { local, offset: message.position?.offset };
+    return link === null ? Promise.resolve(published) : after(link.publish(topic, own, undefined), published);
+  }
+
+  async #publishKept(
+    link: BusLink,
+    topic: string,
+    data: string | Uint8Array,
+    limits: HistoryLimits,
+    except: TopicSocket | undefined,
+  ): Promise<Published> {
+    const left = except && this.#members.get(except);
+    const local = this.#receivers(topic).filter((member) => member !== left).length;
+    const position = await link.publish(topic, data, limits, left?.id);
+    return { local, offset: position?.offset };
   }
 
   /** Ends all subscriptions, and closes the bus. The sockets stay open. */
@@ -288,8 +268,9 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     // First, so that the bus is not asked to unsubscribe from each name.
     const closed = this.#link?.close();
     const members = new Set<Member>();
-    for (const topic of this.#topics.values()) for (const member of topic.members) members.add(member);
-    for (const set of this.#patterns.values()) for (const member of set) members.add(member);
+    for (const subscribers of [...this.#topics.values(), ...this.#patterns.values()]) {
+      for (const member of subscribers.list()) members.add(member);
+    }
     for (const member of members) this.#forget(member);
     this.#topics.clear();
     await closed;
@@ -378,7 +359,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     if (typeof (socket as Partial<TopicSocket>).addEventListener !== 'function') {
       throw new TypeError('Topics need a WebSocket with addEventListener(): on Bun, that of upgrade() of "wasock/bun"');
     }
-    const member = new Member(socket, encode, randomId(), this.#owner);
+    const member = new Member(socket, encode, this.#owner);
     this.#members.set(socket, member);
     socket.addEventListener('close', () => this.#forget(member));
     return member;
@@ -394,13 +375,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #enter(member: Member, name: string): void {
     if (member.names.has(name)) return;
     member.names.set(name, ++this.#lastNumber);
-    let set: Set<Member>;
-    if (isPattern(name)) {
-      set = this.#patterns.get(name) ?? new Set();
-      if (set.size === 0) this.#patterns.set(name, set);
-    } else {
-      set = this.#topicOf(name).members;
-    }
+    const set = isPattern(name) ? this.#patternOf(name) : this.#topicOf(name);
     set.add(member);
     this.#announce(name);
     // If a listener throws, the subscription goes on.
@@ -408,29 +383,43 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   }
 
   #leave(member: Member, name: string): void {
-    const set = this.#setOf(name);
-    set.delete(member);
+    const set = this.#find(name);
+    set?.delete(member);
     member.forget(name);
-    if (set.size === 0) {
+    const isEmpty = !set?.size;
+    if (isEmpty) {
       if (isPattern(name)) this.#patterns.delete(name);
-      else if (!this.#topics.get(name)?.history?.position.offset) this.#topics.delete(name);
+      else if (!set?.history?.position.offset) this.#topics.delete(name);
       this.#link?.unsubscribe(name);
     }
     // Functions of the program come last.
     this.#announce(name);
-    if (set.size === 0) this.emit('unsubscribed', name);
+    if (isEmpty) this.emit('unsubscribed', name);
   }
 
-  #setOf(name: string): Set<Member> {
-    return (isPattern(name) ? this.#patterns.get(name) : this.#topics.get(name)?.members) ?? new Set();
+  #find(name: string): Subscribers | undefined {
+    return isPattern(name) ? this.#patterns.get(name) : this.#topics.get(name);
+  }
+
+  #listOf(name: string): Member[] {
+    return this.#find(name)?.list() ?? [];
+  }
+
+  /** The pattern, made if it is not there. */
+  #patternOf(name: string): Subscribers {
+    const known = this.#patterns.get(name);
+    if (known !== undefined) return known;
+    const pattern = new Subscribers();
+    this.#patterns.set(name, pattern);
+    return pattern;
   }
 
   /** The topic, made if it is not there. */
-  #topicOf(name: string): Topic {
+  #topicOf(name: string): Subscribers {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const limits = this.#link === null ? this.#historyOf(name) : undefined;
-    const topic = { members: new Set<Member>(), history: limits && new History(limits, `${this.#id}${this.#forgotten || ''}`) };
+    const topic = new Subscribers(limits && new History(limits, `${this.#id}${this.#forgotten || ''}`));
     this.#topics.set(name, topic);
     if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, sweepInterval(limits.ttl));
     return topic;
@@ -439,9 +428,9 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   readonly #onSweep = (): void => {
     this.#sweep = undefined;
     let shortest = Infinity;
-    for (const [name, { history, members }] of this.#topics) {
+    for (const [name, { history, size }] of this.#topics) {
       if (history === undefined) continue;
-      if (history.expire() && members.size === 0) {
+      if (history.expire() && size === 0) {
         this.#topics.delete(name);
         this.#forgotten++;
       } else {
@@ -475,7 +464,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   }
 
   #idsOf(name: string): string[] {
-    return [...this.#setOf(name)].map(({ id }) => id);
+    return this.#listOf(name).map(({ id }) => id);
   }
 
   #policyOf(topic: string): SlowPolicy {
@@ -484,14 +473,16 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   }
 
   /** The members that are subscribed to `topic`, by name or by patterns, each once. */
-  #receivers(topic: string): Member[] {
-    const members = this.#topics.get(topic)?.members;
-    const receivers = members === undefined ? [] : [...members];
-    const own = receivers.length;
+  #receivers(topic: string, known = this.#topics.get(topic)): Member[] {
+    let receivers = known?.list() ?? [];
     let seen: Set<Member> | undefined;
     this.#patterns.match(topic, (others) => {
-      seen ??= new Set(receivers.slice(0, own));
-      for (const member of others) {
+      if (receivers.length === 0) {
+        receivers = others.list();
+        return;
+      }
+      seen ??= new Set(receivers);
+      for (const member of others.list()) {
         if (seen.has(member)) continue;
         seen.add(member);
         receivers.push(member);
@@ -511,15 +502,23 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     return isMatched;
   }
 
-  /** @returns The subscribers. */
-  #fanOut(message: TopicMessage, except?: TopicSocket, compress?: boolean): number {
+  /** @param known The topic, if there is one. @returns The subscribers. */
+  #fanOut(message: TopicMessage, known: Subscribers | undefined, except?: TopicSocket, compress?: boolean): number {
     const policy = this.#policyOf(message.topic);
+    const only = known?.only ?? null;
+    if (only !== null && this.#patterns.size === 0) {
+      if (!only.isAddressed(message, except)) return 0;
+      if (only.accepts(message, policy)) deliverTo(only, message, compress, this.#counts);
+      return 1;
+    }
+    // No closure: it would cost the case above an object.
+    const receivers: Member[] = [];
     let count = 0;
-    const receivers = this.#receivers(message.topic).filter((member) => {
-      if (member.socket === except || member.id === message.except || !member.isOpen) return false;
+    for (const member of this.#receivers(message.topic, known)) {
+      if (!member.isAddressed(message, except)) continue;
       count++;
-      return member.accepts(message, policy);
-    });
+      if (member.accepts(message, policy)) receivers.push(member);
+    }
     deliver(message, receivers, compress, this.#counts);
     return count;
   }
@@ -527,10 +526,10 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   #receiver(): ConstructorParameters<typeof BusLink>[3] {
     return {
       // An exception of the program must not break a batch of the bus, or what was missed.
-      onMessage: (message) => guard({ defer }, () => this.#fanOut(message)),
+      onMessage: (message) => guard({ defer }, () => this.#fanOut(message, this.#topics.get(message.topic))),
       onGap: (name) => {
         guard({ defer }, () => this.emit('gap', name));
-        for (const member of this.#setOf(name)) member.onGap?.(name);
+        for (const member of this.#listOf(name)) member.onGap?.(name);
       },
       onError: (error) => guard({ defer }, () => this.emit('busError', toError(error))),
       historyOf: (topic) => this.#historyOf(topic),
@@ -539,30 +538,12 @@ export class Topics extends TypedEmitter<TopicsEvents> {
   }
 }
 
+async function after(sent: Promise<unknown>, published: Published): Promise<Published> {
+  await sent;
+  return published;
+}
+
 function sweepInterval(ttl: number): number {
   const [least, most] = SWEEP_INTERVALS;
   return Math.max(least, Math.min(ttl, most));
-}
-
-function checkPolicy(policy: SlowPolicy): SlowPolicy {
-  if (!POLICIES.includes(policy)) refuse(TypeError, 'slow', "'send', 'drop' or 'conflate'", policy);
-  return policy;
-}
-
-function checkHistory(limits: HistoryLimits): void {
-  if (Object(limits) !== limits) refuse(TypeError, 'history', 'an object or a function', limits);
-  checkLimit('history.size', limits.size);
-  checkTime('history.ttl', limits.ttl);
-}
-
-function checkPresence(limits: PresenceLimits): void {
-  if (Object(limits) !== limits) refuse(TypeError, 'presence', 'an object or a function', limits);
-  checkInteger('presence.ttl', limits.ttl, 1_000, 86_400_000);
-}
-
-function checkSince(name: string, since: Position): void {
-  if (isPattern(name)) throw refusal('invalid', new TypeError('The "since" option does not work with a pattern'));
-  const { epoch, offset } = Object(since) as Partial<Position>;
-  if (typeof epoch !== 'string') refuse(TypeError, 'since.epoch', 'a string', epoch);
-  checkLimit('since.offset', offset);
 }

@@ -1,12 +1,13 @@
 // Patterns as a tree of tokens, so that a topic finds those that match it without looking at all of them.
 
 interface Node<Value> {
-  readonly children: Map<string, Node<Value>>;
+  /** Null for none: each pattern ends in a node that has none. */
+  children: Map<string, Node<Value>> | null;
   value: Value | undefined;
 }
 
 function createNode<Value>(): Node<Value> {
-  return { children: new Map(), value: undefined };
+  return { children: null, value: undefined };
 }
 
 /** A map from patterns to values. */
@@ -16,15 +17,15 @@ export class PatternTrie<Value> {
 
   get(pattern: string): Value | undefined {
     let node: Node<Value> | undefined = this.#root;
-    for (const token of pattern.split('.')) node = node?.children.get(token);
+    for (const token of pattern.split('.')) node = node?.children?.get(token);
     return node?.value;
   }
 
   set(pattern: string, value: Value): void {
     let node = this.#root;
     for (const token of pattern.split('.')) {
-      let child = node.children.get(token);
-      if (child === undefined) node.children.set(token, (child = createNode()));
+      let child = node.children?.get(token);
+      if (child === undefined) (node.children ??= new Map()).set(token, (child = createNode()));
       node = child;
     }
     if (node.value === undefined) this.size++;
@@ -43,7 +44,7 @@ export class PatternTrie<Value> {
   /** All values. */
   *values(node: Node<Value> = this.#root): Generator<Value, void> {
     if (node.value !== undefined) yield node.value;
-    for (const child of node.children.values()) yield* this.values(child);
+    for (const child of node.children?.values() ?? []) yield* this.values(child);
   }
 
   #delete(node: Node<Value>, tokens: readonly string[], depth: number): void {
@@ -52,10 +53,10 @@ export class PatternTrie<Value> {
       node.value = undefined;
       return;
     }
-    const child = node.children.get(tokens[depth]);
+    const child = node.children?.get(tokens[depth]);
     if (child === undefined) return;
     this.#delete(child, tokens, depth + 1);
-    if (child.value === undefined && child.children.size === 0) node.children.delete(tokens[depth]);
+    if (child.value === undefined && !child.children?.size) node.children!.delete(tokens[depth]);
   }
 }
 
@@ -65,10 +66,12 @@ function visitMatches<Value>(node: Node<Value>, tokens: readonly string[], depth
     if (node.value !== undefined) visit(node.value);
     return;
   }
-  const rest = node.children.get('>');
+  const { children } = node;
+  if (children === null) return;
+  const rest = children.get('>');
   if (rest?.value !== undefined) visit(rest.value);
-  const any = node.children.get('*');
+  const any = children.get('*');
   if (any !== undefined) visitMatches(any, tokens, depth + 1, visit);
-  const own = node.children.get(tokens[depth]);
+  const own = children.get(tokens[depth]);
   if (own !== undefined) visitMatches(own, tokens, depth + 1, visit);
 }
