@@ -1,6 +1,7 @@
 // Load generator, a child process of run.mjs: raw sockets against the server at `port`, one job a process.
 // Argument: a JSON job. Output: JSON lines { event: 'measure' } when the window opens, then { event: 'result', … }; goes on until it is ended.
 
+import { measureDeliveries } from './deliveries.mjs';
 import {
   CompressedFrameCounter,
   DEFLATE_OFFER,
@@ -27,7 +28,7 @@ import { FrameCounter, makeRequests, makeWriter, openConnection, openConnections
  * @property {number} duration Milliseconds the window is open.
  */
 
-/** Counts whatever the job measures: replies, deliveries, handshakes. */
+/** Counts whatever the job measures: replies or handshakes. */
 let counted = 0;
 
 /** Every connection keeps `inFlight` messages on their way; k replies in a chunk are answered by k requests in one write. @param {Job} job */
@@ -84,8 +85,7 @@ async function deflate(job) {
 }
 
 /**
- * One publisher, `connections` subscribers. A message is done when the last subscriber has it; only then is the next one published,
- * so that `inFlight` messages stay on their way. Counts deliveries.
+ * One publisher, `connections` subscribers. Counts deliveries.
  *
  * @param {Job} job
  */
@@ -94,7 +94,7 @@ async function fanout(job) {
   const [publisher, ...subscribers] = await openConnections(job, job.connections + 1, fail);
   const write = makeWriter(publisher.socket);
   const publish = (/** @type {number} */ count) => write(writes[count]);
-  await countDeliveries(job, subscribers, publish, () => new FrameCounter(replyHeader, replyLength));
+  await measureDeliveries(job, subscribers, publish, () => new FrameCounter(replyHeader, replyLength));
 }
 
 /** As {@link fanout}, with compressed messages of JSON that are all different. @param {Job} job */
@@ -107,36 +107,7 @@ async function fanoutDeflate(job) {
     write(requests.take(position, count));
     position = requests.wrap(position + count);
   };
-  await countDeliveries(job, subscribers, publish, () => new CompressedFrameCounter());
-}
-
-/**
- * @param {Job} job
- * @param {import('./wire.mjs').RawConnection[]} subscribers
- * @param {(count: number) => void} publish Sends the next messages.
- * @param {() => { count: (chunk: Uint8Array, length: number) => number }} makeCounter
- */
-async function countDeliveries(job, subscribers, publish, makeCounter) {
-  const waiting = new Int32Array(job.inFlight).fill(subscribers.length);
-  for (const subscriber of subscribers) {
-    const counter = makeCounter();
-    let slot = 0;
-    subscriber.onBytes = (length, chunk) => {
-      const frames = counter.count(chunk, length);
-      counted += frames;
-      let done = 0;
-      for (let index = 0; index < frames; index++) {
-        if (--waiting[slot] === 0) {
-          waiting[slot] = subscribers.length;
-          done++;
-        }
-        slot = slot + 1 === waiting.length ? 0 : slot + 1;
-      }
-      if (done > 0) publish(done);
-    };
-  }
-  publish(job.inFlight);
-  await measure(() => counted, job);
+  await measureDeliveries(job, subscribers, publish, () => new CompressedFrameCounter());
 }
 
 /**

@@ -25,7 +25,7 @@ const SINK = fileURLToPath(new URL('sink.mjs', import.meta.url));
 /** Connections opened and closed before idle memory is measured, so that code and pools loaded once are not counted. */
 const IDLE_WARMUP_CONNECTIONS = 200;
 /** What a sample without a window has. */
-const NO_WINDOW = { cpu: null, faults: null, subjectCpu: null, loadCpu: null };
+export const NO_WINDOW = { cpu: null, faults: null, subjectCpu: null, loadCpu: null };
 
 /** Which program of an implementation a scenario runs. @type {Record<Scenario['kind'], Role>} */
 const roleOf = {
@@ -48,7 +48,7 @@ function startSubject(implementation, role, parameters) {
 }
 
 /** @param {string} program @param {object} job */
-function startLoad(program, job) {
+export function startLoad(program, job) {
   return new Child('load generator', LOAD_CORE, [process.execPath, program, JSON.stringify(job)]);
 }
 

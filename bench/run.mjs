@@ -9,10 +9,12 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { UsageError, pick, readTimes, runProgram } from './arguments.mjs';
 import { drawChart, drawCurves } from './chart.mjs';
 import { pinned } from './children.mjs';
 import { BASELINES, SUBJECTS, defaultLibrary, findUws, makeImplementations, missingUws } from './implementations.mjs';
 import { Contestant } from './measurements.mjs';
+import { takeTurns } from './rounds.mjs';
 import { RUNTIMES, binaryOf, missingRuntime, titleOf, versionOf } from './runtimes.mjs';
 import { makeScenarios } from './scenarios.mjs';
 import { summarize } from './statistics.mjs';
@@ -38,9 +40,6 @@ const HELP = `usage: npm run bench -- [options]
   --help              this text
 `;
 
-/** A mistake in how the benchmark was called. */
-class UsageError extends Error {}
-
 /**
  * @typedef {object} Options
  * @property {RuntimeName} runtime
@@ -51,32 +50,6 @@ class UsageError extends Error {}
  * @property {string} output
  * @property {boolean} quick
  */
-
-/** @param {string} text @param {string} option @param {number} minimum @returns {number} */
-function parseNumber(text, option, minimum) {
-  const number = Number(text);
-  if (!Number.isFinite(number) || number < minimum)
-    throw new UsageError(`--${option} must be a number from ${minimum} up, not '${text}'`);
-  return number;
-}
-
-/**
- * @template {{ name: string }} T
- * @param {T[]} all
- * @param {string | undefined} names
- * @param {string} option
- * @param {(item: T) => boolean} isDefault
- * @returns {T[]}
- */
-function choose(all, names, option, isDefault) {
-  if (names === undefined) return all.filter(isDefault);
-  return names.split(',').map((name) => {
-    const found = all.find((item) => item.name === name.trim());
-    if (!found)
-      throw new UsageError(`--${option}: there is no '${name}'; there are ${all.map((item) => item.name).join(', ')}`);
-    return found;
-  });
-}
 
 /** @param {string} name @returns {RuntimeName} */
 function readRuntime(name) {
@@ -122,17 +95,12 @@ function readOptions() {
   if (values.help || values.list) return null;
   const missing = missingRuntime(runtime);
   if (missing) throw new UsageError(missing);
+  const isChosen = (/** @type {{ quick: boolean, standard: boolean }} */ item) => (quick ? item.quick : item.standard);
   return {
     runtime,
-    chosenScenarios: choose(scenarios, values.scenario, 'scenario', (scenario) => (quick ? scenario.quick : scenario.standard)),
-    chosenImplementations: choose(all, values.only, 'only', (implementation) =>
-      quick ? implementation.quick : implementation.standard,
-    ),
-    rounds: Math.floor(parseNumber(values.rounds ?? (quick ? '2' : '5'), 'rounds', 1)),
-    times: {
-      duration: parseNumber(values.seconds ?? (quick ? '0.2' : '1.2'), 'seconds', 0.1) * 1000,
-      warmup: parseNumber(values.warmup ?? (quick ? '0.1' : '0.3'), 'warmup', 0) * 1000,
-    },
+    chosenScenarios: values.scenario ? pick(scenarios, values.scenario, 'scenario') : scenarios.filter(isChosen),
+    chosenImplementations: values.only ? pick(all, values.only, 'only') : all.filter(isChosen),
+    ...readTimes(values, '2'),
     output: resolve(values.output),
     quick,
   };
@@ -149,7 +117,7 @@ function keepRunnable(chosen) {
 }
 
 /**
- * Runs one scenario: A B C, B C A, C A B, … so that a slow minute of the machine hits all alike.
+ * Runs one scenario.
  *
  * @param {Scenario} scenario
  * @param {Implementation[]} implementations
@@ -161,28 +129,19 @@ async function runScenario(scenario, implementations, { rounds, times }) {
   const contestants = able.map((implementation) => new Contestant(implementation, scenario));
   /** @type {Map<string, import('./statistics.mjs').Recording>} */
   const records = new Map(able.map(({ name }) => [name, { samples: [], failures: [] }]));
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < able.length; turn++) {
-      const index = (round + turn) % able.length;
-      const { failures, samples } = /** @type {import('./statistics.mjs').Recording} */ (records.get(able[index].name));
-      progress(`${scenario.name}, round ${round + 1} of ${rounds}: ${able[index].name}`);
-      try {
-        samples.push(await contestants[index].measure(times));
-      } catch (error) {
-        samples.push(null);
-        failures.push(/** @type {Error} */ (error).message);
-        await contestants[index].stop();
-      }
+  const names = able.map(({ name }) => name);
+  await takeTurns(scenario.name, names, rounds, async (index) => {
+    const { failures, samples } = /** @type {import('./statistics.mjs').Recording} */ (records.get(names[index]));
+    try {
+      samples.push(await contestants[index].measure(times));
+    } catch (error) {
+      samples.push(null);
+      failures.push(/** @type {Error} */ (error).message);
+      await contestants[index].stop();
     }
-  }
+  });
   for (const contestant of contestants) await contestant.stop();
-  progress('');
   return summarize(scenario, records);
-}
-
-/** Shows what runs, on a terminal only. @param {string} text */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
 /** @param {RuntimeName} runtime @returns {Record<string, string | number | boolean>} */
@@ -252,12 +211,7 @@ async function main(options) {
   process.exit(failed ? 1 : 0);
 }
 
-try {
+await runProgram('bench', async () => {
   const options = readOptions();
   if (options) await main(options);
-} catch (error) {
-  const isUsage = error instanceof UsageError || /** @type {{ code?: string }} */ (error).code?.startsWith('ERR_PARSE_ARGS');
-  if (!isUsage) throw error;
-  process.stderr.write(`bench: ${/** @type {Error} */ (error).message}\n`);
-  process.exit(2);
-}
+});

@@ -3,7 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 
-import { endWithParent, fail, measure, report, sleep } from '../window.mjs';
+import { measureDeliveries } from '../deliveries.mjs';
+import { endWithParent, fail, report, sleep } from '../window.mjs';
 import { FrameCounter, OPCODE_TEXT, encodeFrame, makeWriter, openConnection } from '../wire.mjs';
 import { makePayload, makeReady } from './messages.mjs';
 
@@ -149,33 +150,12 @@ async function verify(subscribers, write) {
   await Promise.race([Promise.all(arrivals), sleep(LATE).then(() => Promise.reject(new Error('the first message was lost')))]);
 }
 
-/** A message is done when the last subscriber has it; then the next one follows, so `inFlight` stay on their way. Counts deliveries. */
+/** Messages of one publisher. Counts deliveries. */
 async function deliveries() {
   const { subscribers, write } = await prepare();
   const request = requestOf(makePayload(job.size));
   const batches = Array.from({ length: job.inFlight + 1 }, (_, count) => Buffer.concat(Array(count).fill(request)));
-  const waiting = new Int32Array(job.inFlight).fill(subscribers.length);
-  let counted = 0;
-  for (const subscriber of subscribers) {
-    const counter = makeCounter();
-    let slot = 0;
-    subscriber.onBytes = (length, chunk) => {
-      const frames = counter.count(chunk, length);
-      counted += frames;
-      let done = 0;
-      for (let index = 0; index < frames; index++) {
-        if (--waiting[slot] === 0) {
-          waiting[slot] = subscribers.length;
-          done++;
-        }
-        slot = slot + 1 === waiting.length ? 0 : slot + 1;
-      }
-      if (done > 0) write(batches[done]);
-    };
-  }
-  write(batches[job.inFlight]);
-  await measure(() => counted, job);
-  if (counted === 0) throw new Error('nothing was delivered');
+  await measureDeliveries(job, subscribers, (count) => write(batches[count]), makeCounter);
 }
 
 /**

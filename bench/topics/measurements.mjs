@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Child, LOAD_CORE, SUBJECT_CORE } from '../children.mjs';
+import { Child, SUBJECT_CORE } from '../children.mjs';
+import { NO_WINDOW, startLoad } from '../measurements.mjs';
 import { launch } from '../runtimes.mjs';
 import { MEMORY_CONNECTIONS, SUBSCRIPTIONS, commandOf, entryPoints, libraryOf } from './scenarios.mjs';
 
@@ -22,8 +23,6 @@ const COST = fileURLToPath(new URL('cost.mjs', import.meta.url));
 export const REDIS = '/usr/bin/redis-server';
 /** Others have none either: their masks are undone in plain JavaScript. */
 const ENVIRONMENT = { ...process.env, WS_NO_BUFFER_UTIL: '1' };
-/** What a sample without a window has. */
-const NO_WINDOW = { cpu: null, faults: null, subjectCpu: null, loadCpu: null };
 
 /** @returns {string | null} Why scenarios with several processes cannot run, or null. */
 export function missingRedis() {
@@ -147,8 +146,7 @@ export class Contestant {
     const { inFlight, rate, size, subscribers } = this.#scenario;
     const { protocol } = libraryOf(this.#name);
     const servers = this.#ports.map((port, index) => ({ port, subscribers: subscribers[index] }));
-    const whole = { protocol, servers, size, inFlight, rate, ...job };
-    return new Child('load generator', LOAD_CORE, [process.execPath, LOAD, JSON.stringify(whole)]);
+    return startLoad(LOAD, { protocol, servers, size, inFlight, rate, ...job });
   }
 
   /** Of each server, and of Redis. @returns {Promise<Usage[]>} */

@@ -7,8 +7,10 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { UsageError, pick, readTimes, runProgram } from '../arguments.mjs';
 import { pinned } from '../children.mjs';
 import { missingUws } from '../implementations.mjs';
+import { takeTurns } from '../rounds.mjs';
 import { missingRuntime, versionOf } from '../runtimes.mjs';
 import { summarize } from '../statistics.mjs';
 import { Contestant, REDIS, missingRedis } from './measurements.mjs';
@@ -31,26 +33,6 @@ const HELP = `usage: npm run bench:topics -- [options]
   --help              this text
 `;
 
-/** A mistake in how the benchmark was called, or something that is not installed. */
-class UsageError extends Error {}
-
-/** @param {string} text @param {string} option @param {number} minimum @returns {number} */
-function parseNumber(text, option, minimum) {
-  const number = Number(text);
-  if (Number.isFinite(number) && number >= minimum) return number;
-  throw new UsageError(`--${option} must be a number from ${minimum} up, not '${text}'`);
-}
-
-/** @param {string | undefined} names @param {boolean} quick @returns {Scenario[]} */
-function choose(names, quick) {
-  if (names === undefined) return SCENARIOS.filter((scenario) => scenario.quick || !quick);
-  return names.split(',').map((name) => {
-    const found = SCENARIOS.find((scenario) => scenario.name === name.trim());
-    if (found) return found;
-    throw new UsageError(`--scenario: there is no '${name}'; there are ${SCENARIOS.map((item) => item.name).join(', ')}`);
-  });
-}
-
 /** @returns {ReturnType<typeof checkOptions> | null} Null if there is nothing to run. */
 function readOptions() {
   const { values } = parseArgs({
@@ -72,23 +54,19 @@ function readOptions() {
 
 /** @param {{ scenario?: string, quick: boolean, rounds?: string, seconds?: string, warmup?: string, output: string }} values */
 function checkOptions({ output, quick, rounds, scenario, seconds, warmup }) {
-  const scenarios = choose(scenario, quick);
+  const scenarios = scenario ? pick(SCENARIOS, scenario, 'scenario') : SCENARIOS.filter((one) => one.quick || !quick);
   const missing = missingBuild() ?? (scenarios.some(({ bus }) => bus) ? missingRedis() : null);
   if (missing) throw new UsageError(missing);
   return {
     scenarios,
     quick,
-    rounds: Math.floor(parseNumber(rounds ?? (quick ? '1' : '5'), 'rounds', 1)),
-    times: {
-      duration: parseNumber(seconds ?? (quick ? '0.2' : '1.2'), 'seconds', 0.1) * 1000,
-      warmup: parseNumber(warmup ?? (quick ? '0.1' : '0.3'), 'warmup', 0) * 1000,
-    },
+    ...readTimes({ quick, rounds, seconds, warmup }, '1'),
     output: resolve(output),
   };
 }
 
 /**
- * Runs one scenario: A B C, B C A, … so that a slow minute of the machine hits all alike.
+ * Runs one scenario.
  *
  * @param {Scenario} scenario
  * @param {{ rounds: number, times: import('../measurements.mjs').Times }} options
@@ -104,27 +82,21 @@ async function runScenario(scenario, { rounds, times }) {
     figures.set(figure, records);
     return /** @type {Recording} */ (records.get(name));
   };
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < names.length; turn++) {
-      const index = (round + turn) % names.length;
-      if (process.stderr.isTTY)
-        process.stderr.write(`\r\x1b[K${scenario.name}, round ${round + 1} of ${rounds}: ${names[index]}`);
-      try {
-        const samples = await contestants[index].measure(times);
-        for (const [figure, sample] of Object.entries(samples)) recordingOf(figure, names[index]).samples[round] = sample;
-      } catch (error) {
-        const known = figures.size === 0 ? [''] : [...figures.keys()];
-        for (const figure of known) {
-          const { failures, samples } = recordingOf(figure, names[index]);
-          samples[round] = null;
-          failures.push(/** @type {Error} */ (error).message);
-        }
-        await contestants[index].stop();
+  await takeTurns(scenario.name, names, rounds, async (index, round) => {
+    try {
+      const samples = await contestants[index].measure(times);
+      for (const [figure, sample] of Object.entries(samples)) recordingOf(figure, names[index]).samples[round] = sample;
+    } catch (error) {
+      const known = figures.size === 0 ? [''] : [...figures.keys()];
+      for (const figure of known) {
+        const { failures, samples } = recordingOf(figure, names[index]);
+        samples[round] = null;
+        failures.push(/** @type {Error} */ (error).message);
       }
+      await contestants[index].stop();
     }
-  }
+  });
   for (const contestant of contestants) await contestant.stop();
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   return [...figures].map(([figure, records]) => ({ ...summarize(scenario, records, names), figure }));
 }
 
@@ -185,12 +157,7 @@ async function main(options) {
   process.exit(failures.length > 0 ? 1 : 0);
 }
 
-try {
+await runProgram('bench:topics', async () => {
   const options = readOptions();
   if (options) await main(options);
-} catch (error) {
-  const isUsage = error instanceof UsageError || /** @type {{ code?: string }} */ (error).code?.startsWith('ERR_PARSE_ARGS');
-  if (!isUsage) throw error;
-  process.stderr.write(`bench:topics: ${/** @type {Error} */ (error).message}\n`);
-  process.exit(2);
-}
+});
