@@ -26,6 +26,23 @@ describe('PatternTrie', () => {
     expect(matches(patterns, topic)).toEqual(expected);
   });
 
+  test('takes > for a wildcard at the end only', () => {
+    expect(matches(['a.>.*', 'a.>'], 'a.>.b')).toEqual(['a.>', 'a.>.*']);
+    expect(matches(['a.>.*', 'a.>'], 'a.c.b')).toEqual(['a.>']);
+    expect(matches(['a.>', '>'], 'a')).toEqual(['>']);
+  });
+
+  test('keeps one value for each pattern', () => {
+    const patterns = ['*', '>', 'a.*', 'a.>', 'a.*.b', '*.>', 'a.>.*'];
+    const trie = new PatternTrie<string>();
+    for (const pattern of [...patterns, ...patterns]) trie.set(pattern, pattern);
+    expect([trie.size, [...trie.values()].toSorted()]).toEqual([patterns.length, patterns.toSorted()]);
+    expect(patterns.map((pattern) => trie.get(pattern))).toEqual(patterns);
+    expect([trie.get('a'), trie.get('a.*.>'), trie.get('a.c.*')]).toEqual([undefined, undefined, undefined]);
+    for (const pattern of [...patterns, 'a', 'b.>']) trie.delete(pattern);
+    expect([trie.size, [...trie.values()]]).toEqual([0, []]);
+  });
+
   test('agrees with regular expressions on random names, also after deletions', () => {
     let seed = 7;
     const random = (limit: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % limit;
