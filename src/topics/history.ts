@@ -11,6 +11,14 @@ export interface HistoryLimits {
   readonly ttl: number;
 }
 
+/** Milliseconds, 100 years: more is for ever, since engines have no such times. */
+const LONGEST_TTL = 3.2e12;
+
+/** The limits with a `ttl` that each engine takes. */
+export function usableLimits(limits: HistoryLimits): HistoryLimits {
+  return limits.ttl > LONGEST_TTL ? { size: limits.size, ttl: Infinity } : limits;
+}
+
 interface Entry {
   readonly message: TopicMessage;
   readonly since: number;

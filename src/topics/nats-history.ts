@@ -6,7 +6,7 @@
 
 import { elapsed, now, setTimer } from '../clock.ts';
 import type { BusRecovery } from './bus.ts';
-import type { HistoryLimits } from './history.ts';
+import { usableLimits, type HistoryLimits } from './history.ts';
 import type { Position } from './messages.ts';
 import { decodeStored, encodeStored, subjectOf, type Stored } from './nats-messages.ts';
 import {
@@ -93,24 +93,36 @@ export class NatsHistory {
   readonly #writers: Map<string, Writer> = new Map();
   readonly #running: Map<string, Promise<StreamPart>> = new Map();
   readonly #next: Map<string, Promise<StreamPart>> = new Map();
+  /** Times that the stream may have become another one, whose numbers say nothing of those of before. */
+  #resets = 0;
+  readonly name: string;
 
   constructor(jetstream: NatsJetStream, { prefix, id, stream, untilLost }: NatsHistoryOptions) {
     this.#prefix = `${prefix}.history.`;
     this.#id = id;
     const subject = `${this.#prefix}>`;
+    this.name = stream.name ?? `${prefix.replaceAll('.', '-')}-history`;
     const settings = {
-      name: stream.name ?? `${prefix.replaceAll('.', '-')}-history`,
+      name: this.name,
       subjects: [subject],
       republish: { src: subject, dest: `${prefix}.topics.>` },
       storage: stream.storage ?? 'file',
     };
-    this.#stream = new NatsStream(jetstream, settings, stream.keep ?? DEFAULT_KEEP, untilLost);
+    const { ttl: keep } = usableLimits({ size: 1, ttl: stream.keep ?? DEFAULT_KEEP });
+    this.#stream = new NatsStream(jetstream, settings, keep, untilLost);
   }
 
   /** Looks whether the stream is there, and makes it if not. */
   async open(): Promise<void> {
-    this.#stream.reset();
+    this.reset();
     await this.#stream.prepare();
+  }
+
+  /** The stream may be another one. */
+  reset(): void {
+    this.#resets++;
+    this.#stream.reset();
+    for (const writer of this.#writers.values()) writer.isCurrent = false;
   }
 
   /** Publishes a message. Messages that wait for another one of their topic are stored together. */
@@ -189,12 +201,13 @@ export class NatsHistory {
   async #append(topic: string, writer: Writer, envelopes: readonly Uint8Array[]): Promise<Last> {
     const end = elapsed() + PUBLISH_TIMEOUT;
     for (let failures = 0; ; failures++) {
+      const resets = this.#resets;
       try {
         if (!this.#stream.isPrepared) await this.#stream.prepare();
         const last = writer.isCurrent ? writer.last! : await this.#lastAfter(topic, writer.last);
         const seq = await this.#store(topic, last, envelopes);
         writer.last = { seq, epoch: last.epoch, offset: last.offset + envelopes.length };
-        writer.isCurrent = true;
+        writer.isCurrent = this.#resets === resets;
         return last;
       } catch (error) {
         // If it is not known whether they are stored, the next message will see it.

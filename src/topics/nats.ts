@@ -100,6 +100,8 @@ class NatsBus implements Bus {
   #stored: NatsHistory | undefined;
   #announced: NatsPresence | undefined;
   readonly #subscriptions: Map<string, { unsubscribe(): void }> = new Map();
+  /** Of the stream. */
+  #advice: { unsubscribe(): void } | undefined;
   readonly #patterns: PatternTrie<true> = new PatternTrie();
   /** Keys of the last messages that several subscriptions match: NATS brings one for each. */
   readonly #recent: Set<string> = new Set();
@@ -143,9 +145,20 @@ class NatsBus implements Bus {
       const untilLost: UntilLost = (start) => this.#untilLost(start);
       this.#stored = new NatsHistory(this.#jetstream, { prefix: this.#prefix, id, stream: this.#stream, untilLost });
       this.#announced = new NatsPresence(this.#jetstream, this.#prefix, id, untilLost);
+      this.#watchStream(this.#stored);
       await this.#stored.open();
     }
     await this.#checkPermission(id);
+  }
+
+  /** The stream may be deleted while the connection is there. Without the permission to subscribe, the next error tells. */
+  #watchStream(stored: NatsHistory): void {
+    const subject = `$JS.EVENT.ADVISORY.STREAM.DELETED.${stored.name}`;
+    this.#advice = this.#connection.subscribe(subject, {
+      callback(error) {
+        if (!error) stored.reset();
+      },
+    });
   }
 
   /** NATS drops a message that its user may not publish, and tells it apart from the message. So one that nothing receives is published first. */
@@ -196,6 +209,7 @@ class NatsBus implements Bus {
   close(): Promise<void> {
     this.#isClosed = true;
     for (const name of this.#subscriptions.keys()) this.#drop(name);
+    this.#advice?.unsubscribe();
     this.#rejectPending(new Error('The bus is closed'));
     return Promise.resolve();
   }

@@ -2,7 +2,7 @@
 
 import { checkInteger, checkLimit, checkTime, ownOptions, refuse } from '../base/options.ts';
 import { checkBus, type Bus } from './bus.ts';
-import type { HistoryLimits } from './history.ts';
+import { usableLimits, type HistoryLimits } from './history.ts';
 import type { SlowPolicy } from './member.ts';
 import type { Position } from './messages.ts';
 import { isPattern } from './names.ts';
@@ -54,7 +54,7 @@ export function readTopicsOptions(options: TopicsOptions | undefined): ReadOptio
   if (bus !== undefined && bus.presence === undefined && presence !== undefined) {
     throw new TypeError('The "presence" option needs a bus that tells who is subscribed: this one has no presence');
   }
-  return given;
+  return typeof history === 'object' ? { ...given, history: usableLimits(history) } : given;
 }
 
 export function checkPolicy(policy: SlowPolicy): SlowPolicy {

@@ -38,8 +38,6 @@ const BATCH_LENGTH = 1_000_000;
 /** Milliseconds between two looks for rows that have expired. */
 const SHORTEST_SWEEP = 1000;
 const LONGEST_SWEEP = 60_000;
-/** Milliseconds, 300 years: more is for ever, since PostgreSQL has no such dates. */
-const LONGEST_TTL = 1e13;
 /** An epoch that this bus has made. */
 const EPOCH = /^[!-~]{17,64}$/;
 
@@ -65,7 +63,7 @@ interface Notification {
 
 /** The limits of a history as parameters. */
 function toParameters({ size, ttl }: HistoryLimits): readonly [size: string, ttl: number | null] {
-  return [String(Math.min(size, Number.MAX_SAFE_INTEGER)), ttl < LONGEST_TTL ? ttl : null];
+  return [String(Math.min(size, Number.MAX_SAFE_INTEGER)), ttl < Infinity ? ttl : null];
 }
 
 /** The SQL that creates the tables of a bus: for programs that do not let the bus create them. @throws {TypeError} for an invalid option. */

@@ -41,6 +41,15 @@ export function redisBus(client: RedisClient, options: RedisBusOptions = {}): Bu
   return new RedisBus(client, options);
 }
 
+/** A pattern of Redis. */
+interface Glob {
+  /** The names that need it: `a.*` and `a.>` have one. */
+  readonly names: Set<string>;
+  isOn: boolean;
+  /** Fulfilled once the last step is done. */
+  done: Promise<void>;
+}
+
 class RedisBus implements Bus {
   readonly #client: RedisClient;
   readonly #prefix: string;
@@ -48,8 +57,7 @@ class RedisBus implements Bus {
   #id = '';
   #events: BusEvents | undefined;
   #link: RedisLink | undefined;
-  /** Patterns of Redis with the names that need each: `a.*` and `a.>` are one. */
-  readonly #globs: Map<string, { readonly names: Set<string>; readonly done: Promise<void> }> = new Map();
+  readonly #globs: Map<string, Glob> = new Map();
   readonly #patterns: PatternTrie<true> = new PatternTrie();
   #published = 0;
   /**
@@ -186,17 +194,15 @@ class RedisBus implements Bus {
     if (!isPattern(name)) return link.subscribe(this.#channel(name), this.#isSharded);
     if (this.#isSharded) throw refusal('invalid', new TypeError(`Sharded Pub/Sub of Redis has no patterns: ${name}`));
     this.#patterns.set(name, true);
-    const glob = this.#glob(name);
-    const known = this.#globs.get(glob);
-    const entry = known ?? { names: new Set<string>(), done: link.subscribePattern(glob) };
-    entry.names.add(name);
-    this.#globs.set(glob, entry);
+    const text = this.#glob(name);
+    const glob = this.#globs.get(text) ?? { names: new Set<string>(), isOn: false, done: Promise.resolve() };
+    this.#globs.set(text, glob);
+    glob.names.add(name);
     try {
-      await entry.done;
+      await this.#settle(text, glob);
     } catch (error) {
-      // Otherwise the next one would take it for subscribed.
-      if (this.#globs.get(glob) === entry) this.#globs.delete(glob);
       this.#patterns.delete(name);
+      glob.names.delete(name);
       throw error;
     }
   }
@@ -205,12 +211,28 @@ class RedisBus implements Bus {
     const link = this.#link!;
     if (!isPattern(name)) return link.unsubscribe(this.#channel(name), this.#isSharded);
     this.#patterns.delete(name);
-    const glob = this.#glob(name);
-    const names = this.#globs.get(glob)?.names;
-    names?.delete(name);
-    if (names?.size !== 0) return;
-    this.#globs.delete(glob);
-    return link.unsubscribePattern(glob);
+    const text = this.#glob(name);
+    const glob = this.#globs.get(text);
+    glob?.names.delete(name);
+    if (glob !== undefined) await this.#settle(text, glob);
+  }
+
+  /** Subscribes to a glob if a name needs it. One step after the other: the package `redis` loses a subscription that is made before the reply to the end of one. */
+  #settle(text: string, glob: Glob): Promise<void> {
+    const step = glob.done.then(async () => {
+      const isWanted = glob.names.size > 0;
+      if (isWanted === glob.isOn) return;
+      glob.isOn = false;
+      if (isWanted) {
+        await this.#link!.subscribePattern(text);
+        glob.isOn = true;
+        return;
+      }
+      await this.#link!.unsubscribePattern(text);
+      if (glob.names.size === 0) this.#globs.delete(text);
+    });
+    glob.done = step.catch(() => {});
+    return step;
   }
 
   close(): Promise<void> {

@@ -6,7 +6,7 @@ import { checkFlag, ownOptions } from '../base/options.ts';
 import { toError } from '../base/realms.ts';
 import { clearTimer, defer, setTimer, type Timer } from '../clock.ts';
 import { BusLink } from './bus-link.ts';
-import { History, type HistoryLimits } from './history.ts';
+import { History, usableLimits, type HistoryLimits } from './history.ts';
 import { randomId } from './ids.ts';
 import {
   deliver,
@@ -444,8 +444,9 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const { history } = this.#options;
     if (typeof history !== 'function') return history;
     const limits = history(topic);
-    if (limits !== undefined) checkHistory(limits);
-    return limits;
+    if (limits === undefined) return undefined;
+    checkHistory(limits);
+    return usableLimits(limits);
   }
 
   #presenceOf(name: string): PresenceLimits | undefined {

@@ -228,6 +228,25 @@ function testPatterns({ modes, start }: Context): void {
     ]);
   });
 
+  test('brings messages of a pattern that follows the end of another one, or of itself, at once', async () => {
+    const [one, two] = [await start(), await start()];
+    for (let round = 0; round < 10; round++) {
+      const a = new FakeSocket();
+      const topic = newTopic();
+      // To some engines, the first two are one.
+      const patterns = [`${topic}.*`, `${topic}.>`, `${topic}.*`];
+      await one.topics.subscribe(a, patterns[0]);
+      for (const [index, pattern] of patterns.entries()) {
+        one.topics.unsubscribe(a, pattern);
+        const next = patterns[index + 1] ?? pattern;
+        await one.topics.subscribe(a, next);
+        await two.topics.publish(`${topic}.x`, next);
+        await happens(() => a.received.length === index + 1);
+      }
+      expect(a.received).toEqual([patterns[1], patterns[2], patterns[2]]);
+    }
+  });
+
   test('does not bring messages of patterns that were unsubscribed', async () => {
     const [one, two] = [await start(), await start()];
     const a = new FakeSocket();
@@ -298,6 +317,24 @@ function testHistory({ start }: Context): void {
       const a = new FakeSocket();
       expect([(await one.topics.subscribe(a, topic, { since })).recovered, a.received]).toEqual([false, []]);
     }
+  });
+
+  test.each([
+    // Limits of a stream of NATS do not get smaller.
+    [3, 3e12],
+    [3, 4e12],
+    [3, 1e13],
+    [3, 1e17],
+    [Number.MAX_SAFE_INTEGER, 1e300],
+    [Infinity, Infinity],
+  ])('keeps up to %d messages for %d milliseconds', async (size, ttl) => {
+    const { topics } = await start({ history: { size, ttl } });
+    const topic = newTopic();
+    const { position } = await topics.subscribe(new FakeSocket(), topic);
+    for (const text of ['1', '2', '3']) await topics.publish(topic, text);
+    const a = new FakeSocket();
+    expect((await topics.subscribe(a, topic, { since: position })).recovered).toBe(true);
+    expect(a.received).toEqual(['1', '2', '3']);
   });
 
   test('does not recover messages that are older than the ttl', async () => {
