@@ -7,6 +7,7 @@ import { OPEN } from '../base/states.ts';
 import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import { randomId } from './ids.ts';
 import { isAfter, type Position, type TopicMessage } from './messages.ts';
+import { isPattern } from './names.ts';
 
 /** The members of a WebSocket that topics use: those of each class of this library, and of a runtime's own. */
 export interface TopicSocket {
@@ -41,6 +42,8 @@ export interface Counts {
 
 /** Bytes of messages that wait for one subscription, text by its UTF-16 units. Then it fails: a history may never reply. */
 const MOST_HELD = 16 << 20;
+/** The same for a slow subscriber, of all its topics, which a pattern does not limit. More are dropped. */
+const MOST_LATE = 16 << 20;
 /** The cost of a message in addition. */
 const MESSAGE_COST = 64;
 
@@ -64,14 +67,30 @@ export class Held {
   }
 }
 
+function costOf(topic: string, message: TopicMessage | undefined): number {
+  return topic.length + (message?.data.length ?? 0) + MESSAGE_COST;
+}
+
 /** Messages and promises that wait for a slow socket. */
 interface Lag {
   /** By topic: the newest message, or undefined for dropped ones, of which it is told. */
   readonly late: Map<string, TopicMessage | undefined>;
+  /** Bytes of `late`. */
+  size: number;
   readonly waiting: (() => void)[];
   /** The timer of the next look. */
   look: Timer;
   readonly onDrain: () => void;
+}
+
+function add(lag: Lag, topic: string, message: TopicMessage | undefined): void {
+  lag.late.set(topic, message);
+  lag.size += costOf(topic, message);
+}
+
+function remove(lag: Lag, topic: string): void {
+  const message = lag.late.get(topic);
+  if (lag.late.delete(topic)) lag.size -= costOf(topic, message);
 }
 
 /** Milliseconds between two looks at a slow socket. */
@@ -150,8 +169,9 @@ export class Member {
       this.lose(topic);
       return false;
     }
-    if (this.#lag?.late.has(topic)) this.#owner.counts.conflated++;
-    this.#keep(topic, message);
+    const replaces = this.#lag?.late.get(topic) !== undefined;
+    if (!this.#keep(topic, message)) this.#owner.counts.dropped++;
+    if (replaces) this.#owner.counts.conflated++;
     return false;
   }
 
@@ -164,7 +184,7 @@ export class Member {
   /** Nothing that waits of this topic is sent any more. */
   forget(topic: string): void {
     this.held?.delete(topic);
-    this.#lag?.late.delete(topic);
+    if (this.#lag !== null) remove(this.#lag, topic);
   }
 
   /** Sends one message to this socket alone. */
@@ -180,13 +200,27 @@ export class Member {
     });
   }
 
-  #keep(topic: string, message: TopicMessage | undefined): void {
-    this.#watch().late.set(topic, message);
+  /** @returns Whether there is room for it. If not, a gap of each name that brings the topic takes its place. */
+  #keep(topic: string, message: TopicMessage | undefined): boolean {
+    const lag = this.#watch();
+    remove(lag, topic);
+    if (lag.size + costOf(topic, message) <= MOST_LATE) {
+      add(lag, topic, message);
+      return true;
+    }
+    if (this.onGap === null) return false;
+    const names = this.names.has(topic) ? [topic] : [...this.names.keys()].filter(isPattern);
+    for (const name of names) {
+      if (lag.late.has(name) && lag.late.get(name) === undefined) continue;
+      remove(lag, name);
+      add(lag, name, undefined);
+    }
+    return false;
   }
 
   #watch(): Lag {
     if (this.#lag !== null) return this.#lag;
-    const lag: Lag = { late: new Map(), waiting: [], look: undefined, onDrain: () => this.#lookAgain(lag) };
+    const lag: Lag = { late: new Map(), size: 0, waiting: [], look: undefined, onDrain: () => this.#lookAgain(lag) };
     this.#lookLater(lag);
     return (this.#lag = lag);
   }

@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import { TopicClient } from '../../src/topics/client.ts';
+import { plain } from '../../src/topics/member.ts';
 import { Topics, TOPICS_PROTOCOL, type ServeOptions, type TopicsOptions } from '../../src/topics/index.ts';
+import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { MemoryBus, MemoryEngine } from '../support/memory-bus.ts';
+import { keepUncaught } from '../support/uncaught.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -188,6 +191,48 @@ test('what a client may not ask for is told with its reason', async () => {
 test('a second serve() for a WebSocket is an error: each request would be carried out twice', async () => {
   const { topics, peer } = await serve({}, all);
   expect(() => topics.serve(peer, all)).toThrow('serves this WebSocket already');
+});
+
+test.each(['conflate', 'drop'] as const)(
+  'a slow subscriber to a pattern with ever new topics takes a bounded memory: %s',
+  async (slow) => {
+    const topics = new Topics({ slow });
+    const gaps: string[] = [];
+    const socket = new FakeSocket();
+    const member = topics.memberOf(socket, plain);
+    member.onGap = (name) => gaps.push(name);
+    await topics.join(member, 'flood.>');
+    await topics.join(member, 'other.*');
+    await topics.join(member, 'own');
+    socket.bufferedAmount = 1 << 20;
+    const text = 'x'.repeat(200_000);
+    for (let number = 0; number < 200; number++) void topics.publish(`flood.${number}`, text);
+    const long = `flood.${'x'.repeat(200)}`;
+    for (let number = 0; number < 80_000; number++) void topics.publish(`${long}.${number}`, '');
+    await topics.publish('own', text);
+    socket.bufferedAmount = 0;
+    await happens(() => gaps.includes('own'));
+    const { delivered, dropped } = topics.counts;
+    expect([delivered + dropped, socket.received.length]).toEqual([80_201, delivered]);
+    expect(socket.received.join('').length).toBeLessThan(16 << 20);
+    // A gap of the pattern stands for many.
+    expect(gaps).toContain('flood.>');
+    expect(gaps.length).toBeLessThan(65_000);
+    await topics.close();
+  },
+);
+
+test('an exception of a listener of "unsubscribed" is the program’s, not the client’s', async () => {
+  const { messages, stop } = keepUncaught();
+  onTestFinished(stop);
+  const { topics, replies, ask } = await serve({}, all);
+  topics.on('unsubscribed', () => {
+    throw new Error('of the program');
+  });
+  ask({ type: 'subscribe', id: 1, topic: 'a' });
+  ask({ type: 'unsubscribe', id: 2, topic: 'a' });
+  await happens(() => replies.length === 2 && messages.length > 0);
+  expect([replies[1], messages]).toEqual([{ type: 'unsubscribed', id: 2 }, ['of the program']]);
 });
 
 test('names that come and go leave nothing', async () => {
