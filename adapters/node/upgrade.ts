@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Pass } from '../../src/admission/gate-core.ts';
 import type { Gate } from '../../src/admission/gate.ts';
 import { serverMeter } from '../../src/admission/meters.ts';
-import { endSocket } from '../../src/api/ws/end-socket.ts';
+import { answerAndDestroy } from '../../src/api/ws/end-socket.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
 import type { RefusalReason } from '../../src/base/meter.ts';
@@ -182,7 +182,9 @@ function urlOf({ url: target = '', headers }: IncomingMessage, socket: Duplex): 
 }
 
 function answerRefusal(socket: Duplex, { status, reason, headers }: Answerable): null {
-  socket.once('finish', () => socket.destroy());
-  endSocket(socket, refusalHead({ status, reason: `${reason}\n`, headers: { ...headers, 'Content-Type': 'text/plain' } }));
+  answerAndDestroy(
+    socket,
+    refusalHead({ status, reason: `${reason}\n`, headers: { ...headers, 'Content-Type': 'text/plain' } }),
+  );
   return null;
 }

@@ -27,6 +27,30 @@ export interface Context {
   start(options?: TopicsOptions, adapt?: (bus: Bus) => Bus): Promise<Process>;
 }
 
+/** The functions that close all that a test has started, in order. */
+export type Cleanup = (close: () => Promise<void>) => void;
+
+/** Starts a `Topics` over a bus. @param port Of the engine. */
+export async function startProcess(
+  kind: Pick<BusKind, 'create'>,
+  port: number,
+  options: TopicsOptions,
+  cleanup: Cleanup,
+  adapt: (bus: Bus) => Bus = (bus) => bus,
+): Promise<Process> {
+  const { bus, close } = await kind.create(port, load);
+  const topics = new Topics({ bus: adapt(bus), ...options });
+  cleanup(async () => {
+    await topics.close();
+    await close();
+  });
+  const gaps: string[] = [];
+  const errors: Error[] = [];
+  topics.on('gap', (name) => gaps.push(name)).on('busError', (error) => errors.push(error));
+  await topics.ready;
+  return { topics, gaps, errors };
+}
+
 let lastTopic = 0;
 const newTopic = (): string => `topic.${++lastTopic}`;
 
@@ -50,20 +74,8 @@ export function describeBus(kind: BusKind): void {
     });
     afterAll(() => engine?.remove());
 
-    async function start(options: TopicsOptions = {}, adapt: (bus: Bus) => Bus = (bus) => bus): Promise<Process> {
-      const { bus: own, close } = await kind.create(engine?.port ?? 0, load);
-      const bus = adapt(own);
-      const topics = new Topics({ bus, ...options });
-      open.push(async () => {
-        await topics.close();
-        await close();
-      });
-      const gaps: string[] = [];
-      const errors: Error[] = [];
-      topics.on('gap', (name) => gaps.push(name)).on('busError', (error) => errors.push(error));
-      await topics.ready;
-      return { topics, gaps, errors };
-    }
+    const start: Context['start'] = (options = {}, adapt) =>
+      startProcess(kind, engine?.port ?? 0, options, (close) => open.push(close), adapt);
 
     const modes: [string, TopicsOptions][] = [['without a history', {}]];
     if (kind.keeps) modes.push(['with a history', HISTORY]);

@@ -3,9 +3,10 @@
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { redisBus, type RedisClient } from '../../src/topics/redis.ts';
-import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
+import type { TopicsOptions } from '../../src/topics/index.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
 import { Cleanup } from '../support/sockets.ts';
+import { startProcess, type Process } from './bus-rules.ts';
 import { Engine, REDIS, SENTINEL } from './engine.ts';
 import { Forwarder } from './forwarder.ts';
 import { KINDS, type BusKind } from './kinds.ts';
@@ -37,24 +38,8 @@ beforeEach(async () => {
 });
 afterEach(() => cleanup.run());
 
-interface Process {
-  readonly topics: Topics;
-  readonly gaps: string[];
-  readonly errors: Error[];
-}
-
-async function start(kind: Pick<BusKind, 'create'>, port: number, options: TopicsOptions = HISTORY): Promise<Process> {
-  const { bus, close } = await kind.create(port, load);
-  const topics = new Topics({ bus, ...options });
-  cleanup.add(async () => {
-    await topics.close();
-    await close();
-  });
-  const gaps: string[] = [];
-  const errors: Error[] = [];
-  topics.on('gap', (name) => gaps.push(name)).on('busError', (error) => errors.push(error));
-  await topics.ready;
-  return { topics, gaps, errors };
+function start(kind: Pick<BusKind, 'create'>, port: number, options: TopicsOptions = HISTORY): Promise<Process> {
+  return startProcess(kind, port, options, (close) => cleanup.add(close));
 }
 
 describe.each([KINDS.redis, KINDS.ioredis])('a replica that takes over, $name', (kind) => {

@@ -17,7 +17,7 @@ import {
 } from '../../handshake/server.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { coreOf } from './core.ts';
-import { endSocket } from './end-socket.ts';
+import { answerAndDestroy, holdPass } from './end-socket.ts';
 import { ask, untilLeft, warnOfHook, type Answer } from './hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ServerOptions } from './options.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -108,7 +108,7 @@ export class Upgrade {
     try {
       this.#check();
     } finally {
-      if (pass.session === undefined) holdPass(pass, socket);
+      if (pass.session === undefined) holdPass(pass, socket, refuseAtShutdown);
     }
   }
 
@@ -347,20 +347,8 @@ export class Upgrade {
   }
 }
 
-/** Keeps the pass of a request that is not answered yet, or was refused, until its socket is closed. */
-function holdPass(pass: Pass, socket: Duplex): void {
-  pass.hold({
-    close() {
-      if (!(TAKEN in socket) && socket.writable) refuseUpgrade(socket, SHUTTING_DOWN);
-    },
-    terminate() {
-      socket.destroy();
-      // A program may have removed the listener below.
-      pass.leave();
-    },
-  });
-  if (socket.destroyed) pass.leave();
-  else socket.once('close', () => pass.leave());
+function refuseAtShutdown(socket: UpgradingSocket): void {
+  if (!(TAKEN in socket)) refuseUpgrade(socket, SHUTTING_DOWN);
 }
 
 /** A request that no HTTP parser has read, such as that of a test helper, may lack Host and have numbers among its fields. */
@@ -381,11 +369,10 @@ function refuseUpgrade(
   socket: Duplex,
   refusal: { status: number; reason?: string | undefined; headers?: HeaderValues | undefined },
 ): void {
-  socket.once('finish', () => socket.destroy());
   let head = refusalHead({ status: 500 });
   try {
     head = refusalHead(refusal);
   } finally {
-    endSocket(socket, head);
+    answerAndDestroy(socket, head);
   }
 }

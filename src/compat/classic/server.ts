@@ -8,6 +8,7 @@ import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { RefusalReason } from '../../base/meter.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
+import { holdPass } from '../../api/ws/end-socket.ts';
 import { formatHead } from '../../handshake/headers.ts';
 import { refuse, type Refusal } from '../../handshake/refusal.ts';
 import { acceptanceHead, checkRequest, type AcceptableRequest } from '../../handshake/server.ts';
@@ -49,6 +50,8 @@ function shareUpgrades(server: HttpServer, path: string | undefined, upgrader: U
     tables.delete(server);
   };
 }
+
+const refuseAtShutdown = (socket: Duplex): void => refuseUpgrade(socket, SHUTTING_DOWN);
 
 /** Sockets that a server has handled. */
 const taken = new WeakSet<Duplex>();
@@ -161,7 +164,7 @@ export class Server extends TypedEmitter<ServerEvents> {
     try {
       this.#start(pass, { request, socket, upgradeHead, onError, callback });
     } finally {
-      if (pass.session === undefined) this.#hold(pass, socket);
+      if (pass.session === undefined) holdPass(pass, socket, refuseAtShutdown);
     }
   }
 
@@ -177,21 +180,6 @@ export class Server extends TypedEmitter<ServerEvents> {
     // Copied: a hook may take long, and a view would keep the memory of the whole chunk.
     const upgrade = { ...rest, pass, check, request, socket, head: Buffer.from(upgradeHead) };
     this.#verify(upgrade, () => this.#selectProtocol(upgrade, (protocol) => this.#complete(upgrade, protocol)));
-  }
-
-  /** Keeps the pass of a request that is not answered yet, or was refused, until its socket is closed. */
-  #hold(pass: Pass, socket: Duplex): void {
-    pass.hold({
-      close() {
-        if (socket.writable) refuseUpgrade(socket, SHUTTING_DOWN);
-      },
-      terminate() {
-        socket.destroy();
-        pass.leave();
-      },
-    });
-    if (socket.destroyed) pass.leave();
-    else socket.once('close', () => pass.leave());
   }
 
   #use(server: HttpServer): void {

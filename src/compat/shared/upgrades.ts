@@ -3,7 +3,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ADMISSION_OPTIONS } from '../../admission/options.ts';
-import { endSocket } from '../../api/ws/end-socket.ts';
+import { answerAndDestroy } from '../../api/ws/end-socket.ts';
 import { refusalHead, type Refusal } from '../../handshake/refusal.ts';
 
 /** Options by which the WebSocketServer of the main entry point protects a program. Ignoring them in silence would be dangerous. */
@@ -56,8 +56,7 @@ export function refusalFields({ headers }: Answer): Readonly<Record<string, stri
 export function refuseUpgrade(socket: Duplex, answer: Answer): void {
   // The HTTP server does not listen to the socket any more, so we handle its errors and end our side.
   socket.on('error', () => void socket.destroy());
-  socket.once('finish', () => void socket.destroy());
-  endSocket(socket, refusalHead({ ...answer, headers: refusalFields(answer) }));
+  answerAndDestroy(socket, refusalHead({ ...answer, headers: refusalFields(answer) }));
 }
 
 /** A server that takes the upgrade requests of one path, or of all paths. */

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { UrlWithParsedQuery } from 'node:url';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
-import { endSocket } from '../../api/ws/end-socket.ts';
+import { answerAndDestroy } from '../../api/ws/end-socket.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
 import type { RefusalReason } from '../../base/meter.ts';
 import { isFieldValueCode, isTokenCode } from '../../handshake/grammar.ts';
@@ -242,9 +242,7 @@ export class WebSocketRequest extends TypedEmitter<RequestEvents> {
     addHeaders(lines, extraHeaders ?? {});
     // The client may have reset the connection.
     this.socket.on('error', () => {});
-    // The client may keep its side open.
-    this.socket.once('finish', () => this.socket.destroy());
-    endSocket(this.socket, formatHead(lines));
+    answerAndDestroy(this.socket, formatHead(lines));
   }
 
   #resolve(state: Offer['state']): void {
