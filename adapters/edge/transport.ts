@@ -81,9 +81,7 @@ export class EdgeTransport implements ByteStream {
 
   write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
     if (this.#isClosed || this.#isWriteOver) return false;
-    const pieces = gather(chunks);
-    const writes = pieces.map((piece) => this.#writer.write(piece));
-    Promise.all(writes).then(
+    Promise.all(gather(chunks).map((piece) => this.#writer.write(piece))).then(
       () => {
         if (!this.#isClosed) guard(this.#platform, onWritten);
       },

@@ -44,6 +44,12 @@ type Waiting = () => void;
 
 const NOWHERE: EndpointAddress = { address: '127.0.0.1', port: undefined };
 
+/** `closed`: the receiver knows that the connection is closed. */
+type State = 'open' | 'closing' | 'closed';
+
+/** One direction of an end. In: `closed` once the receiver knows of FIN. Out: `closed` once FIN was sent. */
+type Half = 'open' | 'closed';
+
 /** One end. */
 class MemoryStream implements ByteStream {
   readonly isSecure: boolean;
@@ -62,11 +68,10 @@ class MemoryStream implements ByteStream {
   readonly #timers: Set<Timer> = new Set();
   #isReading = false;
   #isPlanned = false;
-  #isEndSent = false;
-  #isEndReceived = false;
-  #isClosed = false;
-  /** Tells the receiver of the end, once there is a receiver. */
-  #tellClosed: ((events: TransportEvents) => void) | null = null;
+  #state: State = 'open';
+  #error: Error | undefined;
+  #input: Half = 'open';
+  #output: Half = 'open';
 
   constructor(link: Link, isSecure: boolean) {
     this.#link = link;
@@ -75,7 +80,7 @@ class MemoryStream implements ByteStream {
 
   attach(events: TransportEvents): void {
     this.#events = events;
-    if (this.#isClosed) this.#reportClosed();
+    if (this.#state !== 'open') this.#reportClosed();
     else this.#plan();
   }
 
@@ -95,28 +100,28 @@ class MemoryStream implements ByteStream {
   ref(): void {}
 
   write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
-    if (this.#isClosed || this.#isEndSent) return false;
+    if (this.#output === 'closed') return false;
     return this.peer.#arrive(concat(chunks), onWritten);
   }
 
   end(): void {
-    if (this.#isClosed || this.#isEndSent) return;
-    this.#isEndSent = true;
+    if (this.#output === 'closed') return;
+    this.#output = 'closed';
     this.peer.#arrive(null);
-    if (this.#isEndReceived) this.close();
+    if (this.#input === 'closed') this.close();
   }
 
   destroy(): void {
-    if (this.#isClosed) return;
-    if (!this.#isEndSent) this.peer.#arrive(null);
+    if (this.#output === 'open') this.peer.#arrive(null);
     this.close();
   }
 
   /** The connection is gone for this end. What the peer has sent before still arrives there. */
   close(error?: Error): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#isEndSent = true;
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#error = error;
+    this.#output = 'closed';
     for (const timer of this.#timers) platform.clearTimer(timer);
     this.#timers.clear();
     this.#items = [];
@@ -125,7 +130,6 @@ class MemoryStream implements ByteStream {
     this.#waiting = [];
     // The operating system takes what goes to an end that is gone.
     for (const onWritten of waiting) microtask(onWritten);
-    this.#tellClosed = (events) => events.closed(error);
     microtask(() => this.#reportClosed());
   }
 
@@ -135,15 +139,14 @@ class MemoryStream implements ByteStream {
   }
 
   #reportClosed(): void {
-    const tell = this.#tellClosed;
-    if (tell === null || this.#events === null) return;
-    this.#tellClosed = null;
-    tell(this.#events);
+    if (this.#state !== 'closing' || this.#events === null) return;
+    this.#state = 'closed';
+    this.#events.closed(this.#error);
   }
 
   /** Takes bytes of the peer. @returns Whether there was room for them; `onRoom` is called if there was not. */
   #arrive(bytes: Uint8Array | null, onRoom?: Waiting): boolean {
-    if (this.#isClosed) return true;
+    if (this.#state !== 'open') return true;
     const { delay } = this.#link;
     const item = { bytes, isReady: delay <= 0 };
     this.#items.push(item);
@@ -176,7 +179,7 @@ class MemoryStream implements ByteStream {
   }
 
   #mayDeliver(): boolean {
-    if (this.#isClosed || this.isHeld || !this.#isReading || this.#events === null) return false;
+    if (this.#state !== 'open' || this.isHeld || !this.#isReading || this.#events === null) return false;
     return this.#items.length > 0 && this.#items[0].isReady;
   }
 
@@ -187,9 +190,9 @@ class MemoryStream implements ByteStream {
       if (this.#onWay <= this.#link.capacity) for (const onWritten of this.#waiting.splice(0)) onWritten();
       return;
     }
-    this.#isEndReceived = true;
+    this.#input = 'closed';
     this.#events!.receiveEnd();
-    if (this.#isEndSent) this.close();
+    if (this.#output === 'closed') this.close();
   }
 }
 
