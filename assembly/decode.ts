@@ -86,8 +86,8 @@ export function decode(address: usize, length: usize): i32 {
 }
 
 /**
- * Decodes the run of whole messages of at most 125 bytes that begins at `start`, if there is one: what most chunks consist of, in half
- * of the time that the general way takes (125 bytes, masked, Node 20: 22 ns against 41). Stops in front of whatever is different.
+ * Decodes the run of whole messages of at most 125 bytes that begins at `start`, if there is one. Most chunks consist of them. It takes half
+ * of the time of the general way (125 bytes, masked, Node 20: 22 ns against 41). Stops in front of any other frame.
  *
  * @returns The address behind it; that of the bad payload if the status is not OK.
  */
@@ -128,7 +128,7 @@ function decodeShort(start: usize, end: usize): usize {
   return at;
 }
 
-/** Decodes the header at `at` and what is there of its payload. @returns Where to go on; `at` itself when it cannot. */
+/** Decodes the header at `at` and the part of its payload that is there. @returns The address to go on at; `at` itself if the header is cut. */
 // @ts-ignore: decorator
 @inline
 function decodeFrame(at: usize, end: usize): usize {
@@ -178,7 +178,7 @@ function decodeFrame(at: usize, end: usize): usize {
   return decodePayload(payload, end, RECORD_FRAME_START);
 }
 
-/** Records what is there of the current data frame's payload. @returns The address behind it. */
+/** Records the part of the current data frame's payload that is there. @returns The address behind it. */
 // @ts-ignore: decorator
 @inline
 function decodePayload(at: usize, end: usize, start: u32): usize {

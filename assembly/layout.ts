@@ -18,7 +18,7 @@ export const PAGE_BYTES = 65536;
 /** Size of the module's memory, initial and maximum alike, in pages. Kept equal to asconfig.json by a test. */
 export const MEMORY_PAGES = 32;
 
-// State block: what a connection brings into `decode` and takes out again, as 32-bit words at STATE.
+// State block: the state of a connection before and after `decode`, as 32-bit words at STATE.
 
 /** Address of the state block. */
 export const STATE = 1024;

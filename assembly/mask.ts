@@ -13,7 +13,7 @@
 export function mask(address: usize, length: usize, key: u32): u32 {
   // The next bytes begin at this place of the key, and so does the last word: words are multiples of 4 bytes long.
   const rotated = rotr<u32>(key, (<u32>length & 3) << 3);
-  // The last word is made from what was there before the others are stored: it may overlap the one before it.
+  // The last word is made before the others are stored: it may overlap the one before it.
   let at = address;
   if (ASC_FEATURE_SIMD && length >= 16) {
     const last = address + length - 16;

@@ -13,8 +13,8 @@ export const UTF8_REJECT: u32 = 0xffffffff;
 export let wasAscii: bool = true;
 
 /**
- * Takes one byte. A state is 0, or packs what must come next: the number of continuation bytes still to come (bits 0–7) and the
- * range of the first of them (bits 8–15 lowest, 16–23 highest), which rules out overlong forms, surrogates and what lies above
+ * Takes one byte. A state is 0, or packs the bytes that must follow: the number of continuation bytes still to come (bits 0–7) and the
+ * range of the first of them (bits 8–15 lowest, 16–23 highest), which rules out overlong forms, surrogates and code points above
  * U+10FFFF at the earliest byte.
  */
 // @ts-ignore: decorator
@@ -38,7 +38,7 @@ function step(state: u32, byte: u32): u32 {
  *
  * Reads nothing outside [address, address + length) and writes nothing.
  *
- * @param state What the call for the bytes before returned; 0 at the start of a text.
+ * @param state Result of the call for the bytes before; 0 at the start of a text.
  * @returns The state after the last byte: 0 when the text may end here, {@link UTF8_REJECT} as soon as a byte fits no valid text.
  */
 export function validate(address: usize, length: usize, state: u32): u32 {

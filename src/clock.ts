@@ -1,16 +1,16 @@
 // Turns and timers. Only this file calls the runtime's scheduling functions; test/layering.test.ts checks that.
 //
 // The tests of programs use fake clocks, which replace functions that a library always needs. So there are two kinds:
-// - What the library needs for itself (`microtask`, `defer`, `nextTick`, `immediate`) uses functions that were taken when this module was
+// - The tasks of the library itself (`microtask`, `defer`, `nextTick`, `immediate`) use functions that were taken when this module was
 //   loaded. No fake clock can hold up a flush, or lose it.
-// - What a program observes as time (`setTimer`) looks `setTimeout` up at each call, so that a fake clock drives it, and goes over to the
+// - Timers that a program observes (`setTimer`) look `setTimeout` up at each call, so that a fake clock drives them, and go over to the
 //   runtime's clock once the fake one is removed.
 
 /** Milliseconds: a longer timer of JavaScript fires at once. */
 const LONGEST = 2_147_483_647;
 /**
  * Milliseconds: a timer that is later than this was held up by a suspended process or a blocked event loop. Its task waits as long again, in
- * which a runtime reads what has arrived meanwhile: Node.js 24 in one turn, Bun 1.4 in two, Deno 2.9 in more than 50 of setImmediate.
+ * which a runtime reads the bytes that have arrived meanwhile: Node.js 24 in one turn, Bun 1.4 in two, Deno 2.9 in more than 50 of setImmediate.
  */
 const LATE = 100;
 /** Milliseconds between two looks at whether the clock of a borrowed timer is still in place. Nothing looks while no timer is borrowed. */

@@ -4,7 +4,7 @@ import type { PeerError } from './base/errors.ts';
 import type { Handshake, Meter } from './base/meter.ts';
 import type { Codec } from './codec/codec.ts';
 
-/** Which side of the connection we are: it decides who masks (RFC 6455 section 5.1) and who closes TCP first (section 7.1.1). */
+/** Our side of the connection. Clients mask (RFC 6455 section 5.1), and servers close TCP first (section 7.1.1). */
 export type Role = 'client' | 'server';
 
 /** `kind` bit of {@link SessionSink.onMessage}: a text message. Without it, binary. */
@@ -47,7 +47,7 @@ export interface SessionSink {
   /** The closing handshake began, from either side: nothing can be sent any more. */
   onClosing(): void;
   /**
-   * The peer's Close frame arrived, with what `onEnd` will tell: for those that do not wait for the end of TCP. Sessions of a
+   * The peer's Close frame arrived, with the code and reason that `onEnd` will have: for sinks that do not wait for the end of TCP. Sessions of a
    * runtime's own WebSocket do not call it.
    */
   onCloseFrame?(code: number, reason: Uint8Array): void;
@@ -102,10 +102,10 @@ export interface SendOptions {
 
 /** Told of the end of a session, besides its sink. */
 export interface SessionOwner {
-  /** Gives what observers were told of its opening handshake, once. */
+  /** Gives the record of its opening handshake that observers got, once. */
   takeHandshake?(): Handshake | undefined;
   /**
-   * Called before the end, with what the operating system has not taken completely.
+   * Called before the end, with the messages that the operating system has not taken completely.
    *
    * @param messages Messages, without those in `frames`.
    * @param frames Frames, laid out one behind the other. Borrowed for this call.
@@ -129,7 +129,7 @@ export interface Session {
   readonly bufferedInput: number;
   /** Set it before the end. */
   owner?: SessionOwner | undefined;
-  /** Counts what passes. Default: that of the process for the role, if there is one. */
+  /** Counts messages and bytes. Default: the meter of the process for the role, if there is one. */
   meter: Meter | null;
   /** The WebSocket of the program, for observers. Set it before `attach`. */
   websocket?: object | undefined;
@@ -202,7 +202,7 @@ export interface Transport {
    * @param chunks Kept until `onWritten`.
    * @param onWritten Called once, when all was taken; not called when this returns true. With `isAtOnce` the system took it without
    *   delay, and only the news of it came later.
-   * @param borrowed The last one of `chunks`, if it is the caller's again after this call: what the system has not taken is copied.
+   * @param borrowed The last one of `chunks`, if it is the caller's again after this call: the bytes that the system has not taken are copied.
    * @returns Whether all was taken at once.
    */
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean;

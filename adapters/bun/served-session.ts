@@ -74,7 +74,7 @@ export class ServedSession implements Session {
     if (this.#gathered !== null) this.#mustDrain = true;
   }
 
-  /** Bun does not tell what it keeps. */
+  /** Bun does not tell how many bytes it keeps. */
   get bufferedInput(): number {
     return 0;
   }
@@ -84,7 +84,7 @@ export class ServedSession implements Session {
     this.meter?.opened(this, this.owner?.takeHandshake?.());
   }
 
-  /** @param _head None: Bun has read what came with the opening handshake. */
+  /** @param _head None: Bun has read the bytes behind the opening handshake. */
   start(_head?: Uint8Array): void {
     const early = this.#early ?? [];
     this.#early = null;
@@ -329,7 +329,7 @@ export class ServedSession implements Session {
     if (message !== undefined) this.#sendWhole(message.payload, message.isText, options, message.callback);
   }
 
-  /** @param result What Bun said: bytes that it sent; -1 when they wait for the peer; 0 when it dropped them, or there are none. */
+  /** @param result Result of Bun: the number of bytes that it sent; -1 when they wait for the peer; 0 when it dropped them, or there are none. */
   #sent(result: number, length: number, callback: SendCallback | undefined): void {
     if (result < 0) {
       this.#isWaiting = true;

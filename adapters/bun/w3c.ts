@@ -34,8 +34,8 @@ export default WebSocket;
  * done by Bun.
  *
  * @param server The second argument of the handler.
- * @returns What the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
+ * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
+ * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks a subprotocol that was not offered.
  */
 export function upgrade(request: Request, server: BunServer, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, server, options);

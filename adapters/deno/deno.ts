@@ -63,7 +63,7 @@ export type Permission =
   { readonly name: 'net'; readonly host?: string } | { readonly name: 'read' | 'write'; readonly path: string };
 
 interface DenoNamespace {
-  /** Names the member that holds what Deno's own modules use. */
+  /** Name of the member that holds the functions of Deno's own modules. */
   readonly internal?: symbol;
   readonly permissions: { querySync(permission: Permission): { readonly state: 'granted' | 'prompt' | 'denied' } };
   listen(options: TcpListenOptions | { readonly transport: 'unix'; readonly path: string }): DenoListener;

@@ -168,7 +168,7 @@ function startConnecting(plan: ConnectPlan, events: ConnectEvents): { abort(): v
   return { abort: () => controller.abort() };
 }
 
-/** @throws {TypeError} for what Deno cannot do. */
+/** @throws {TypeError} for an option that Deno cannot carry out. */
 function checkTls({ rejectUnauthorized, servername, cert, key }: ClientTls, host: string): void {
   if (rejectUnauthorized === false) {
     throw new TypeError(

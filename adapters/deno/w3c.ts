@@ -28,10 +28,10 @@ export default WebSocket;
 /**
  * Accepts a WebSocket in a handler of `Deno.serve`. The protocol is done by Deno.
  *
- * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded: do what may throw before.
+ * Deno ends its listener when a handler throws, or returns another response, after a request was upgraded. Code that may throw must run before.
  *
  * @returns The response that the handler must return, and the WebSocket; null when the request is refused.
- * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks what was not offered.
+ * @throws {TypeError} for an option that has no effect here, which says what has, and when `handleProtocols` picks a subprotocol that was not offered.
  */
 export function upgrade(request: Request, options?: UpgradeOptions): Upgraded<WebSocket> | Refused {
   const upgraded = upgradeNatively(request, options);

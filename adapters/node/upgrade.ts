@@ -23,7 +23,7 @@ import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { createSession } from '../../src/nodejs/session.ts';
 import type { Session } from '../../src/platform.ts';
 
-/** How to answer an upgrade request: the options of a connection of `WebSocketServer`, and what `upgrade` has on every runtime. */
+/** How to answer an upgrade request: the options of a connection of `WebSocketServer`, and the options that `upgrade` has on every runtime. */
 export interface UpgradeOptions
   extends
     Omit<ConnectionSettings, 'allowSynchronousEvents'>,
@@ -73,7 +73,7 @@ function destroyFailed(this: Duplex): void {
 }
 
 /**
- * Answers `request` on its socket: with 101, or with what says why not. When `handleProtocols` fails, or picks what was not offered, the
+ * Answers `request` on its socket: with 101, or with a refusal that says why. When `handleProtocols` fails, or picks a subprotocol that was not offered, the
  * client gets a 500, and the program a warning.
  *
  * @returns null when it was refused, or the client has left.
@@ -158,7 +158,7 @@ function acceptEntered(
   try {
     if (check.protocols.length > 0) answer = answerFor(check.protocols, request, options);
   } catch (error) {
-    // It depends on what the peer offers, and Node.js ends the process when an 'upgrade' listener throws.
+    // It depends on the offer of the peer, and Node.js ends the process when an 'upgrade' listener throws.
     warnOfHook('upgrade()', error);
     return refuse('hook', FAILED);
   }

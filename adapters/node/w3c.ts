@@ -61,7 +61,7 @@ export interface Refused {
  * @param socket The socket of the request: a `net.Socket`, a `tls.TLSSocket` or any Duplex.
  * @param head Bytes that came with the request. Kept.
  * @returns The WebSocket; null when the request was refused, which its client has been told. So it is when `handleProtocols` throws, or
- *   picks what was not offered: the client gets a 500, and the program a warning.
+ *   picks a subprotocol that was not offered: the client gets a 500, and the program a warning.
  * @throws {TypeError} for an option of no use; the client gets a 500.
  * @throws {Error} when the socket carries a WebSocket already.
  */

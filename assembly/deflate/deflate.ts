@@ -143,7 +143,7 @@ export function selectContext(index: u32): void {
   dropOutput();
 }
 
-/** Forgets what a message that was given up has left. */
+/** Forgets the output of a message that was given up. */
 function dropOutput(): void {
   startBlock();
   output = DEFLATE_OUT;
@@ -158,7 +158,7 @@ function distanceSymbol(distance: u32): u32 {
 }
 
 /**
- * Starts with the history of a connection; what came before is out of reach.
+ * Starts with the history of a connection. Matches cannot refer to earlier bytes.
  *
  * @param length Bytes of its history, 32,768 at most. Write them to the address that is returned.
  * @param windowBytes Farthest distance: a power of two up to 32,768.
@@ -204,7 +204,7 @@ export function makeRoom(length: usize): usize {
 }
 
 /**
- * Deflates what was written into the room, as far as it can be known that no longer match is to come.
+ * Deflates the bytes in the room, up to the place where later bytes could make a longer match.
  *
  * @param flushes Whether all of it goes out, behind an empty stored block (RFC 7692 section 7.2.1).
  */
@@ -242,7 +242,7 @@ export function takeBits(): u32 {
   return rest;
 }
 
-/** Puts back what {@link takeBits} gave. */
+/** Puts back the bits that {@link takeBits} returned. */
 export function restoreBits(rest: u32): void {
   bitCount = rest >> 8;
   bits = rest & 0xff;

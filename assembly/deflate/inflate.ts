@@ -58,7 +58,7 @@ import {
   tableRoot,
 } from "./tables";
 
-// Modes: what the next bits are.
+// Modes: the meaning of the next bits.
 const MODE_BLOCK: u32 = 0;
 const MODE_STORED_LENGTH: u32 = INFLATE_MODE_STORED_LENGTH;
 const MODE_STORED: u32 = 2;
@@ -170,8 +170,8 @@ export function inflate(windowBytes: u32): u32 {
   distance = get(INFLATE_DISTANCE);
   maxDistance = windowBytes;
   const result = run();
-  // The next call may find other bytes before its input, so what was read ahead goes back: all of it is of this call, since the first
-  // symbol takes what the call before has left.
+  // The next call may find other bytes before its input, so return the bytes that were read ahead: all of them are of this call, since the first
+  // symbol takes the rest of the call before.
   if (result === INFLATE_OUTPUT_FULL) giveBack();
   set(INFLATE_INPUT, <u32>input);
   set(INFLATE_OUTPUT, <u32>output);

@@ -1,7 +1,7 @@
 // Match finder of the deflater: chains of earlier positions with the same hash of four bytes. Matches of three bytes are looked for at
 // the last distance only: text gains nothing by others, and numbers in binary arrays repeat at the distance of their size.
 //
-// The tables hold positions relative to `base`, in 16 bits, so 0 is no position. They are never cleared: what is older than the
+// The tables hold positions relative to `base`, in 16 bits, so 0 is no position. They are never cleared: a position that is older than the
 // window of the connection at hand is below `windowStart`, and positions only grow. Once they would not fit any more, all shrink by
 // 32,768 and the oldest become 0.
 
@@ -66,7 +66,7 @@ function setFarthest(distance: usize): void {
   hashShift = <u32>clz<u32>(<u32>distance);
 }
 
-/** Forgets what is older than `start`. */
+/** Forgets positions below `start`. */
 export function trimWindow(start: usize): void {
   windowStart = max(windowStart, start);
 }

@@ -13,7 +13,7 @@ export interface TrustProxyOptions {
   /** Addresses of proxies: `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`, or `'unix'` for peers on a Unix domain socket. Default: none. */
   readonly networks?: readonly string[] | undefined;
   /**
-   * The field that the proxies append to. Default `'x-forwarded-for'`. The other field is ignored, because proxies pass on what a client
+   * The field that the proxies append to. Default `'x-forwarded-for'`. The other field is ignored, because proxies pass on the value that a client
    * has sent in it.
    */
   readonly header?: 'x-forwarded-for' | 'forwarded' | undefined;
@@ -119,7 +119,7 @@ function isEscaped(text: string, at: number): boolean {
   return (at - start) % 2 === 1;
 }
 
-/** The parameters of an entry. A proxy may quote what a client has written, such as its Host. */
+/** The parameters of an entry. A proxy may quote a value that a client has written, such as its Host. */
 function splitPairs(entry: string): string[] {
   const pairs: string[] = [];
   let isQuoted = false;

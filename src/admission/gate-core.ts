@@ -77,7 +77,7 @@ export class Pass implements SessionOwner, Drainable {
     this.#end.close(CLOSE_GOING_AWAY, new Uint8Array(0));
   }
 
-  /** Names what refuses the request, in case the server is closed or shut down. A shutdown that a hook has begun refuses it at once. */
+  /** Takes the object that refuses the request if the server is closed or shut down. A shutdown that a hook has begun refuses it at once. */
   hold(request: Drainable): void {
     this.#end = request;
     this.#gate.held(this);

@@ -1,8 +1,8 @@
-// Switches of the fast paths. Each path is taken where the runtime has it; a test, or somebody who looks for a fault, may decide otherwise.
+// Switches of the fast paths. Each path is taken where the runtime has it; a test, or a person in search of a fault, may decide otherwise.
 //
 // Read once, when a module is loaded, so a switch costs no message anything. docs/architecture.md has the list and an example.
 
-/** docs/architecture.md says what each of them does, and what replaces it. */
+/** docs/architecture.md describes each of them, and its replacement. */
 export type FastPath =
   | 'wasm-codec'
   | 'simd'

@@ -1,4 +1,4 @@
-// Counts of what passes through connections: messages, bytes, times, ends. One meter for each server, and one for each role in the process.
+// Counts of connections: messages, bytes, times, ends. One meter for each server, and one for each role in the process.
 //
 // The numbers lie in one typed array, so counting a message is adding to numbers, without allocation. metrics.ts makes readable figures of it.
 
@@ -222,7 +222,7 @@ export class Meter {
     this.#total?.tally(kind, key);
   }
 
-  /** A connection is open. @param handshake What observers were told of its handshake. */
+  /** A connection is open. @param handshake The record of its handshake that observers got. */
   opened(session: Measured, handshake?: Handshake): void {
     this.watch.observer?.open(session, handshake);
     this.#open(session);

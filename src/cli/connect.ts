@@ -196,7 +196,7 @@ class Connect {
     this.#track = this.#recorder?.start({ url: url.href, protocol: ws.protocol, requestHeaders, responseHeaders });
   }
 
-  /** Prints what comes. @returns The first message. */
+  /** Prints messages and events. @returns The first message. */
   async #listen({ ws, opened }: Client): Promise<Message> {
     ws.pause();
     void opened.then(

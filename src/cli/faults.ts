@@ -33,7 +33,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Passes on what `from` receives, to `to`. */
+/** Passes messages of `from` on to `to`. */
 export class Lane {
   readonly #from: WebSocket;
   readonly #to: WebSocket;

@@ -173,7 +173,7 @@ export class LoadRun {
     else if (mode === 'send') await this.#sendAll();
   }
 
-  /** Counts what comes. */
+  /** Counts answers. */
   #listen(ws: WebSocket): (due: number) => void {
     ws.on('message', (data) => this.#count(data as Buffer));
     return () => this.#send(ws);
@@ -209,7 +209,7 @@ export class LoadRun {
       // More answers than messages: they are no echoes.
       if (start === undefined) return this.#count(data as Buffer);
       unanswered--;
-      // Not at each answer: what is behind moves.
+      // Not at each answer, because the later elements move.
       if (first > 1024) {
         times.splice(0, first);
         first = 0;

@@ -43,7 +43,7 @@ export interface RecordedMessage {
   readonly message: Message;
 }
 
-/** Leaves out what may be secret: the credentials and the query of a URL, and all header fields. */
+/** Leaves out secrets: the credentials and the query of a URL, and all header fields. */
 function withoutSecrets({ url, protocol }: RecordedConnection): RecordedConnection {
   const { protocol: scheme, host, pathname } = new URL(url);
   return { url: `${scheme}//${host}${pathname}`, protocol, requestHeaders: {}, responseHeaders: {} };
@@ -69,7 +69,7 @@ export async function startRecording(path: string, hasSecrets: boolean): Promise
   let failure: Error | undefined;
   stream.on('error', (error) => {
     failure = error;
-    // A full disk, for one. What waits for the file goes on; `close` tells.
+    // A full disk, for example. Code that waits for the file goes on, and `close` reports the error.
     stream.emit('drain');
   });
   const recorder = path.endsWith('.har') ? new HarRecorder(stream) : new LineRecorder(stream);

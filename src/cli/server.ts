@@ -89,7 +89,7 @@ export async function startServer(
 /**
  * Waits for SIGINT or SIGTERM, then closes all connections in order. A second signal ends the process at once.
  *
- * @param where The address for the log, and what else is there. It is logged when a signal may come: a supervisor may send one at once.
+ * @param where The address for the log, and notes about the server. It is logged when a signal may come: a supervisor may send one at once.
  */
 export async function serveUntilSignal(
   server: WebSocketServer,

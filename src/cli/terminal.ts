@@ -7,7 +7,7 @@ const UNSAFE =
   // oxlint-disable-next-line no-control-regex -- they are the ones to find
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-/** Replaces the characters that could steer a terminal, by what `escape` makes of their code units. */
+/** Replaces the characters that could steer a terminal, by the result of `escape` for their code units. */
 export function replaceUnsafe(text: string, escape: (code: number) => string): string {
   return text.replaceAll(UNSAFE, (character) => escape(character.charCodeAt(0)));
 }

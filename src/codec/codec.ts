@@ -1,4 +1,4 @@
-// The frame codec as the rest of the library sees it: typed views over the codec's memory and calls that name what they do.
+// The frame codec as the rest of the library sees it: typed views over the codec's memory, and functions over its exports.
 // One instance a thread. Which kernel does the work (WASM with SIMD, WASM without, plain TypeScript) makes no difference here.
 
 import {
@@ -92,7 +92,7 @@ export class Codec {
   status: number = 0;
   /** Address behind the bytes that the last {@link decode} used. */
   decodedEnd: number = 0;
-  /** Counts calls of {@link decode}: bytes of the input arena are only what they were while it stays the same. */
+  /** Counts calls of {@link decode}. Bytes of the input arena are unchanged as long as it stays the same. */
   generation: number = 0;
   /** Whether a connection is delivering from the input arena, which must not be written meanwhile. */
   isDelivering: boolean = false;

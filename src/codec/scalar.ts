@@ -152,7 +152,7 @@ class TypeScriptKernel implements Kernel {
     return length;
   }
 
-  /** Records what [at, end) holds of the data frame in progress. Returns the address behind it. */
+  /** Records the part of the data frame in progress in [at, end). Returns the address behind it. */
   #decodePayload(at: number, end: number, frameStart: number): number {
     const state = this.#state;
     const first = state[STATE_FRAME] & 0xff;
@@ -265,7 +265,7 @@ class TypeScriptKernel implements Kernel {
         if (byte < 0xc2 || byte > 0xf4) return UTF8_REJECT;
         this.#wasAscii = false;
         missing = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-        // Overlong forms, then surrogates, then what lies above U+10FFFF.
+        // Overlong forms, then surrogates, then code points above U+10FFFF.
         lowest = byte === 0xe0 ? 0xa0 : byte === 0xf0 ? 0x90 : 0x80;
         highest = byte === 0xed ? 0x9f : byte === 0xf4 ? 0x8f : 0xbf;
       }

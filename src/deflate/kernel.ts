@@ -3,7 +3,7 @@
 
 import { CONTEXTS, INFLATE_STATE, INFLATE_STATE_WORDS, MEMORY_PAGES, PAGE_BYTES } from '../../assembly/deflate/layout.ts';
 
-/** The functions of assembly/deflate/index.ts, which says what they do. Addresses are byte offsets into the module's memory. */
+/** The functions of assembly/deflate/index.ts, which describes them. Addresses are byte offsets into the module's memory. */
 export interface DeflateExports {
   inflate(windowBytes: number): number;
   restoreInflate(): void;

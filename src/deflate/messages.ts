@@ -5,7 +5,7 @@ import type { ContextOptions } from './engine.ts';
 
 /** The bytes at the end of a sync flush, which are not sent (RFC 7692 section 7.2.1). */
 export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
-/** A message without bytes, compressed (RFC 7692 section 7.2.3.6). Made anew: who gets a result may mask it in place. */
+/** A message without bytes, compressed (RFC 7692 section 7.2.3.6). Made anew, because the receiver of a result may mask it in place. */
 export const emptyMessage = (): Uint8Array => new Uint8Array([0x00]);
 /**
  * Level unless a program names another. Measured with zlib, level 6 takes 1.45 times as long for 5 % fewer bytes (messages of

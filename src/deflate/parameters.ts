@@ -1,4 +1,4 @@
-// Parameters of permessage-deflate, RFC 7692 sections 5 and 7.1: what a client offers, which offer a server takes, and what both
+// Parameters of permessage-deflate, RFC 7692 sections 5 and 7.1: the offers of a client, the offer that a server takes, and the agreement that both
 // then hold each other to.
 
 /** The name in Sec-WebSocket-Extensions. */
@@ -28,7 +28,7 @@ export interface DeflateOptions {
   readonly maxMemoryPerConnection?: number | undefined;
 }
 
-/** Default of {@link DeflateOptions.maxMemoryPerConnection}, and what fits it: docs/performance.md has what other sizes cost and save. */
+/** Default of {@link DeflateOptions.maxMemoryPerConnection}, and the window that fits it. docs/performance.md has costs and savings of other sizes. */
 export const DEFAULT_WINDOW_MEMORY = 8192;
 export const DEFAULT_WINDOW_BITS = 12;
 
@@ -38,7 +38,7 @@ export function windowBitsWithin(memory: number): number {
   return bits >= MINIMUM_WINDOW_BITS ? bits : 0;
 }
 
-/** The largest window that a side's own compressor uses: what its options name for it, else what fits the memory. 0: none. */
+/** The largest window that a side's own compressor uses: the one that its options name, else the largest one that fits the memory. 0: none. */
 export function ownWindowBits(options: DeflateOptions, role: 'server' | 'client'): number {
   const named = role === 'server' ? options.serverMaxWindowBits : options.clientMaxWindowBits;
   return typeof named === 'number' ? named : windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY);
@@ -139,7 +139,7 @@ export interface DeflateAnswer {
 }
 
 /**
- * Takes the first acceptable offer (RFC 7692 section 5.1). An offer that is malformed or asks for what `options` refuse is declined.
+ * Takes the first acceptable offer (RFC 7692 section 5.1). An offer that is malformed, or has a parameter that `options` refuse, is declined.
  *
  * @returns Undefined if no offer is acceptable: the connection goes on without compression.
  */

@@ -1,5 +1,5 @@
-// A DeflateEngine over the public one-shot functions of node:zlib, for what only zlib can do (`strategy`, `dictionary`) and for programs
-// that ask for it: a new context for each message, primed with what those before it left in the window.
+// A DeflateEngine over the public one-shot functions of node:zlib, for options that only zlib can carry out (`strategy`, `dictionary`) and for programs
+// that ask for it: a new context for each message, primed with the window of the messages before.
 
 import {
   InflateError,
@@ -221,8 +221,8 @@ class OneShotInflator extends OneShotContext implements Inflator {
 }
 
 /**
- * Whether `zlib` begins with a window that it is given. Deno's does not: it cannot read what refers to earlier messages, and what it writes
- * refers to none.
+ * Whether `zlib` begins with a window that it is given. Deno's does not: it cannot read references to earlier messages, and its output
+ * has none.
  */
 export function takesWindows(zlib: ZlibModule): boolean {
   const window = new Uint8Array(64).map((_, index) => index * 37);

@@ -141,7 +141,7 @@ export function checkResponse(response: HandshakeResponse, expected: ExpectedRes
   const extensionsHeader = readHeader(headers, 'sec-websocket-extensions');
   const extensions = checkExtensions(extensionsHeader, offeredExtensions);
   if (typeof extensions === 'string') return fail(extensions);
-  // ws does not look at it: what ws finds fault with is named first.
+  // ws does not check it, so the faults that ws finds are named first.
   if (!listContains(readHeader(headers, 'connection') ?? '', 'upgrade')) return fail('Invalid Connection header');
   return { accepted: true, protocol: protocol ?? '', extensionsHeader, extensions };
 }

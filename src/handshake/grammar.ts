@@ -114,7 +114,7 @@ export function listContains(value: string, token: string): boolean {
   return equalsIgnoringCase(value, token) || splitList(value).some((element) => equalsIgnoringCase(element, token));
 }
 
-/** Reads a field's value from left to right. What does not fit the grammar is a SyntaxError that names the index. */
+/** Reads a field's value from left to right. A character that does not fit the grammar is a SyntaxError that names its index. */
 export class FieldReader {
   readonly #text: string;
   #at: number = 0;

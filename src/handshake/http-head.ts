@@ -1,5 +1,5 @@
 // Head of an HTTP/1.1 message from raw bytes, RFC 9112 sections 2 to 5, for runtimes without an HTTP server in front.
-// Strict and bounded: what two parsers could read in two ways is refused, because a proxy may have read it the other way.
+// Strict and bounded: a head that two parsers could read in two ways is refused, because a proxy may have read it the other way.
 
 import { UsageError } from '../base/errors.ts';
 import { isFieldValueCode, isHost, isRequestTarget, isToken, trimWhitespace } from './grammar.ts';
@@ -69,7 +69,7 @@ export class HeadParser<Start extends object, Head extends object> {
   readonly #kind: HeadKind<Start, Head>;
   readonly #maximumBytes: number;
   readonly #maximumHeaders: number;
-  /** Bytes of a line that is in more than one chunk. Grows with what has arrived. */
+  /** Bytes of a line that is in more than one chunk. Grows with the bytes that have arrived. */
   #line: Uint8Array = NO_BYTES;
   #lineLength: number = 0;
   /** Text of a line that is in one chunk; its end may come in the next. */

@@ -179,7 +179,7 @@ export class OpeningState<Socket, Request, Response> {
   /**
    * The response is 101.
    *
-   * @param response What the program is given as the response.
+   * @param response The response, as the program gets it.
    * @param fields The same, as it is checked.
    * @param rest Bytes that came behind it. Kept.
    */

@@ -99,7 +99,7 @@ function utf8Length(text: string): number {
  * A whole HTTP response that refuses a handshake and says that the connection ends. Encode it as UTF-8.
  *
  * @param refusal `status`: 200 to 999. `reason`: the body, default the status code's own words; it goes out as `text/html`, as
- *   ws does, so escape what a peer may have sent. `headers`: more fields; one that is named like a default replaces it, but
+ *   ws does, so escape text that a peer may have sent. `headers`: more fields; one that is named like a default replaces it, but
  *   `Content-Length` is always computed.
  * @throws {UsageError} when the status is none, or a field has a character that could forge another line.
  */

@@ -26,7 +26,7 @@ export interface HandshakeRequest {
 }
 
 /**
- * The request that a server is emitting, and what {@link checkRequest} reads in its place. `IncomingMessage` makes an object of all header
+ * The request that a server is emitting, and the object that {@link checkRequest} reads in its place. `IncomingMessage` makes an object of all header
  * fields when it is first asked for it, which takes longer than the checks.
  */
 export const emitted: { request?: unknown; quick?: HandshakeRequest | undefined } = {};

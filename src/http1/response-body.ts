@@ -15,7 +15,7 @@ export interface BodySink {
   onAbort(error: Error): void;
 }
 
-/** Where a body begins, and what happens when it is over. */
+/** The first bytes of a body, and the function to call at its end. */
 export interface BodyInit {
   readonly head: ResponseHead;
   /** The first bytes after the head. */

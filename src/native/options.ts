@@ -66,7 +66,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 export interface OptionRules {
   /** Options beyond {@link CommonUpgradeOptions} that have an effect. */
   readonly names: readonly string[];
-  /** For the others: what to do in their place. */
+  /** For the others: the remedy. */
   readonly advice: Readonly<Record<string, string>>;
 }
 

@@ -188,7 +188,7 @@ export class NativeSession implements Session {
     this.meter?.opened(this, this.owner?.takeHandshake?.());
   }
 
-  /** @param head None: the runtime has read what came with the opening handshake. */
+  /** @param head None: the runtime has read the bytes behind the opening handshake. */
   start(_head?: Uint8Array): void {
     this.#input = PASSING_ON;
     this.#deliver();

@@ -1,4 +1,4 @@
-// permessage-deflate where node:zlib is: our own engine, and zlib for what only zlib can do.
+// permessage-deflate where node:zlib is: our own engine, and zlib for options that only zlib can carry out.
 
 import zlib from 'node:zlib';
 import type { DeflateEngine } from '../deflate/engine.ts';
@@ -9,14 +9,14 @@ import { createZlibEngine, takesWindows } from '../deflate/zlib-engine.ts';
 
 const zlibEngine = createZlibEngine(zlib);
 let canInflateAll: boolean | undefined;
-/** Whether node:zlib reads what refers to earlier messages. */
+/** Whether node:zlib reads references to earlier messages. */
 const canInflate = (): boolean => (canInflateAll ??= takesWindows(zlib));
 
 /** Gives the engine for a connection with these options. `engine: 'zlib'`: node:zlib for all of it. */
 export type EngineChoice = (settings?: DeflateSettings) => DeflateEngine;
 
 /**
- * Makes an engine that is our own wherever it can be: node:zlib does what only zlib can do, and everything where the
+ * Makes an engine that is our own wherever it can be. node:zlib carries out the options that only zlib has, and does everything where the
  * runtime compiles no module, as `node --jitless`.
  *
  * @param load Called when a connection first compresses. It may throw.

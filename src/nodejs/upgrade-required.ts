@@ -15,7 +15,7 @@ export function answerUpgradeRequired(_request: IncomingMessage, response: Serve
 }
 
 /**
- * Counts what `server` answers itself: requests that are no upgrade, and bytes that are no request. Not by listeners, because Node.js answers bad
+ * Counts the requests that `server` answers itself: requests that are no upgrade, and bytes that are no request. Not by listeners, because Node.js answers bad
  * requests only where nothing listens for 'clientError'.
  */
 export function countRefusals(server: Server, onRefusal: () => void): void {

@@ -38,7 +38,7 @@ import { violationOfInflate, violationOfStatus, frameTooLarge, tooManyChunks, to
 
 /** Receives everything but messages. */
 export interface InboundOwner {
-  /** Counts what is delivered. */
+  /** Counts messages that are delivered. */
   readonly meter?: Meter | null;
   /** A control frame with the payload `source[start, end)`, borrowed. May throw as well. */
   onControl(opcode: number, source: Uint8Array, start: number, end: number): void;

@@ -40,7 +40,7 @@ interface Waiting {
 
 /** Receiver of events that happen outside of a call. */
 export interface OutboundOwner extends OutboxOwner {
-  /** Counts what is sent. */
+  /** Counts messages that are sent. */
   readonly meter?: Meter | null;
   /** A frame was queued: flush. */
   onOutput(): void;
@@ -264,7 +264,7 @@ export class Outbound {
     return this.#compression!.deflate(payload, isFinal, done, this.#failing(callback), isBorrowed);
   }
 
-  /** Sends what `shared` becomes in this connection's context, which may have been made for another one. */
+  /** Sends `shared`, compressed in this connection's context. Another connection may have compressed it already. */
   #deflateShared(
     first: number,
     payload: Uint8Array,

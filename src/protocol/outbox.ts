@@ -42,7 +42,7 @@ export interface Batch {
   readonly blocks: readonly Region[];
   /** The last chunk, if it is the program's, or was borrowed by it. */
   readonly borrowed: Uint8Array | undefined;
-  /** Owner of the last chunk, if the program has borrowed it, and the transport does not copy what it cannot write at once. */
+  /** Owner of the last chunk, if the program has borrowed it, and the transport does not copy the bytes that it cannot write at once. */
   readonly messageMemory: MessageMemory | undefined;
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;

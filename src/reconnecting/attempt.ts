@@ -44,7 +44,7 @@ export class Attempt {
     this.#events = events;
   }
 
-  /** Starts to connect: within the call, unless a source is a function or a promise. @throws {unknown} what the WebSocket class throws. */
+  /** Starts to connect: within the call, unless a source is a function or a promise. @throws {unknown} the exceptions of the WebSocket class. */
   start(): void {
     const { url, settings } = this.#plan;
     const { protocols, headers, connectTimeout } = settings;

@@ -155,7 +155,7 @@ export class Client {
     this.#openSince = elapsed();
     this.#state = OPEN;
     this.#face.fire(new Event('open'));
-    // After the listeners, whose first message may say who the program is.
+    // After the listeners, whose first message may authenticate the program.
     while (this.#socket?.readyState === OPEN) {
       const message = this.#queue.take();
       if (message === undefined) return;

@@ -31,7 +31,7 @@ function sizeOf(data: Message): number {
   return 'size' in data ? data.size : data.byteLength;
 }
 
-/** A message with memory of its own, as `send()` copies what it is given: a value of another type is sent as its text. */
+/** A message with memory of its own, as `send()` copies its data: a value of another type is sent as its text. */
 export function copyMessage(data: unknown): Message {
   if (typeof data === 'string') return data;
   if (ArrayBuffer.isView(data)) {

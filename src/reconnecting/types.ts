@@ -32,7 +32,7 @@ export interface DropEvent extends QueueEvent {
 
 /** The events of a {@link ReconnectingWebSocket}. */
 export interface ReconnectingEventMap {
-  /** A connection is open: the first one, or another one. Messages from the queue follow what listeners send. */
+  /** A connection is open: the first one, or another one. Messages from the queue follow the messages that listeners send. */
   open: Event;
   message: MessageEvent;
   /** A connection or an attempt failed. `close` follows. */

@@ -1,4 +1,4 @@
-// The server's end of a connection in memory, as a test uses it: what came, what to send, and how it ended.
+// The server's end of a connection in memory, as a test uses it: received messages, methods that send, and the end.
 
 import { OPEN } from '../base/states.ts';
 import type { CloseDetails } from '../api/w3c/promises.ts';

@@ -1,4 +1,4 @@
-// A byte stream in memory: two ends joined by a link, which delays, keeps or cuts what passes. Bytes never overtake each other.
+// A byte stream in memory: two ends joined by a link, which delays, keeps or cuts the bytes. Bytes never overtake each other.
 
 import { microtask } from '../clock.ts';
 import type { ByteStream, EndpointAddress } from '../http1/network.ts';
@@ -16,8 +16,8 @@ export interface Link {
   /** Whether the client asked for TLS, by `wss:`. The bytes pass unencrypted. */
   readonly isSecure: boolean;
   /**
-   * Milliseconds that everything takes from one end to the other, by the clock that the program sees, which may be a fake one. Holds for what
-   * is sent from now on. Default 0: it takes microtasks.
+   * Milliseconds that everything takes from one end to the other, by the clock that the program sees, which may be a fake one. Holds for bytes that
+   * are sent from now on. Default 0: it takes microtasks.
    */
   delay: number;
   /** Bytes that one direction carries before a writer has to wait: `bufferedAmount` grows from there on. Default 64 KiB. */
@@ -116,7 +116,7 @@ class MemoryStream implements ByteStream {
     this.close();
   }
 
-  /** The connection is gone for this end. What the peer has sent before still arrives there. */
+  /** The connection is gone for this end. Bytes that it has sent before still arrive at the peer. */
   close(error?: Error): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
@@ -128,7 +128,7 @@ class MemoryStream implements ByteStream {
     this.#onWay = 0;
     const waiting = this.#waiting;
     this.#waiting = [];
-    // The operating system takes what goes to an end that is gone.
+    // The operating system takes bytes for an end that is gone.
     for (const onWritten of waiting) microtask(onWritten);
     microtask(() => this.#reportClosed());
   }

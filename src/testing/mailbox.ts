@@ -12,7 +12,7 @@ export class Mailbox<Thing> {
   readonly #waiters: Waiter<Thing>[] = [];
   #isOver = false;
 
-  /** @param ending Message of the error for those who wait when it ends. */
+  /** @param ending Message of the error for the promises that are pending when it ends. */
   constructor(ending: string) {
     this.#ending = ending;
   }

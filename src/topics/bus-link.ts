@@ -275,7 +275,7 @@ export class BusLink implements PresenceSource {
     if (this.#subscriptions.get(name) === subscription) this.#subscriptions.delete(name);
   }
 
-  /** The bus is back: fetches what was missed, and publishes what waits. */
+  /** The bus is back: fetches the missed messages, and publishes the waiting ones. */
   #restore(): void {
     this.#isAway = false;
     this.presence?.restore();

@@ -27,10 +27,10 @@ export interface BusRecovery {
   readonly position: Position;
 }
 
-/** Tells processes who is subscribed in the others. */
+/** Tells processes the subscribers of the others. */
 export interface BusPresence {
   /**
-   * Says who is subscribed to a topic or a pattern in this process, in place of all that it has said of this name before.
+   * Announces the subscribers of a topic or a pattern in this process. Replaces its earlier announcement of this name.
    *
    * @param ids Opaque, 16 characters of ASCII without a space each. None: the entry goes at once.
    * @param ttl Whole milliseconds after which the entry goes, unless there is another call: its process may have died. Topics call in time, and withdraw all

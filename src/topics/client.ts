@@ -72,7 +72,7 @@ class Subscription implements ClientSubscription {
   position: Position | undefined;
   /** Whether it was accepted before, so that a connection without a position is a gap. */
   wasAccepted = false;
-  /** Whether it was accepted on this connection. Messages of its topic before that are those of a pattern: what was missed comes first. */
+  /** Whether it was accepted on this connection. Messages of its topic before that are those of a pattern: missed messages come first. */
   isJoined = false;
   /** Missed messages come up to this one. They are not for patterns. */
   missedUntil: Position | undefined;
@@ -157,7 +157,7 @@ export class TopicClient {
   /**
    * Subscribes to a topic or a pattern.
    *
-   * After each later connection the server delivers what was missed, if the topic has a history; if it cannot, `onGap` is called. Each
+   * After each later connection the server delivers the missed messages, if the topic has a history; if it cannot, `onGap` is called. Each
    * message comes once, in order.
    *
    * @throws {TypeError} if the topic is no string, or there is no function for messages.

@@ -1,8 +1,8 @@
 // The history of topics in a stream of JetStream: one subject for each topic.
 //
 // A message has its epoch and its offset in it, since the sequence numbers of a stream count the messages of all topics. It is only stored if the last message of
-// its topic is still the one that its publisher knew, so offsets have no holes and no doubles, however many processes publish. The stream publishes what it has stored
-// on the subject that subscribers listen to, so they get what is kept, in its order.
+// its topic is still the one that its publisher knew, so offsets have no holes and no doubles, however many processes publish. The stream publishes the messages that it has stored
+// on the subject that subscribers listen to, so they get the messages of the stream, in its order.
 
 import { elapsed, now, setTimer } from '../clock.ts';
 import type { BusRecovery } from './bus.ts';

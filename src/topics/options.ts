@@ -14,14 +14,14 @@ export interface TopicsOptions {
   /** Carries messages to and from other processes. Default: none. */
   readonly bus?: Bus | undefined;
   /**
-   * The last messages of each topic that are kept, so that a subscriber that was away gets what it missed: `size` messages, each for `ttl`
+   * The last messages of each topic that are kept, so that a subscriber that was away gets the messages that it missed: `size` messages, each for `ttl`
    * milliseconds. A function decides by topic, and returns undefined for no history. Default: none.
    */
   readonly history?: HistoryLimits | ((topic: string) => HistoryLimits | undefined) | undefined;
   /** For a subscriber that lags. A function decides by topic. Default `'send'`. */
   readonly slow?: SlowPolicy | ((topic: string) => SlowPolicy) | undefined;
   /**
-   * With a bus: tells other processes who is subscribed, for `presence()`. It costs the bus an announcement when subscribers of a topic come or go, at most ten a second, and
+   * With a bus: tells other processes the subscribers, for `presence()`. It costs the bus an announcement when subscribers of a topic come or go, at most ten a second, and
    * each third of the `ttl`. A function decides by topic or pattern. Default: none.
    */
   readonly presence?: PresenceLimits | ((name: string) => PresenceLimits | undefined) | undefined;

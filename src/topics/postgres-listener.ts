@@ -41,7 +41,7 @@ export interface ListenerEvents {
 const FIRST_DELAY = 50;
 const LONGEST_DELAY = 5000;
 
-/** Who waits until channels are listened to. */
+/** The callers that wait until channels are listened to. */
 interface Waiting {
   readonly channels: readonly string[];
   readonly resolve: () => void;

@@ -31,7 +31,7 @@ export interface Statements {
   readonly name: string;
   /** The names of all tables, quoted. */
   readonly tables: readonly string[];
-  /** Creates what is missing. */
+  /** Creates missing tables and functions. */
   readonly create: string;
   readonly check: string;
   readonly publish: string;
@@ -170,7 +170,7 @@ function publishing({ topics, messages, long }: Tables): Pick<Statements, 'publi
     // Arrays with an element for each message. $1: topic, $2: envelope in Base64, $3: channel, $4: size, $5: ttl or null. $6: epoch of topics that have none.
     //
     // The rows of the topics are locked until the transaction ends, in one order in all processes. Notifications have the order of the ends of transactions. So messages
-    // of a topic are numbered, committed and notified in one order. What is beyond the size goes; long messages a moment later, since processes still fetch them.
+    // of a topic are numbered, committed and notified in one order. Messages beyond the size are deleted; long ones a moment later, since processes still fetch them.
     publishWithHistory: `WITH input AS (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[]) WITH ORDINALITY
     AS i (topic, data, channel, size, ttl, number)

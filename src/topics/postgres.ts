@@ -348,7 +348,7 @@ class PostgresBus implements Bus {
   async #fetchAll(topic: string, waiting: Notification[]): Promise<void> {
     for (let notification = waiting[0]; notification !== undefined; notification = waiting[0]) {
       const data = notification.data ?? (await this.#fetch(notification));
-      // The connection was lost meanwhile: what was missed is fetched once it is back.
+      // The connection was lost meanwhile: missed messages are fetched once it is back.
       if (this.#fetching.get(topic) !== waiting) return;
       waiting.shift();
       this.#deliver(notification, data);

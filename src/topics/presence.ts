@@ -1,4 +1,4 @@
-// Tells other processes, over a bus, who is subscribed in this one.
+// Tells other processes, over a bus, the subscribers of this one.
 
 import { toError } from '../base/realms.ts';
 import { clearTimer, setTimer, type Timer } from '../clock.ts';
@@ -10,7 +10,7 @@ export interface PresenceLimits {
   readonly ttl: number;
 }
 
-/** Who is there. */
+/** The subscribers. */
 export interface Presence {
   readonly count: number;
   /** One for each subscriber, opaque. */

@@ -99,7 +99,7 @@ return result`);
 
 /**
  * Announces the subscribers of a process. KEYS: processes by the time at which they expire, ids by process. ARGV: process, ids with spaces between or none, ttl in ms.
- * Removes what has expired; the keys expire with their last process.
+ * Removes expired entries; the keys expire with their last process.
  */
 export const ANNOUNCE: Script = script(`
 local time = redis.call('TIME')

@@ -94,7 +94,7 @@ class RedisBus implements Bus {
         this.#scripted.clear();
         events.onLost(error);
       },
-      // In a later turn: the client subscribes again by itself, and what follows on that connection comes after it.
+      // In a later turn: the client subscribes again by itself, and later commands on that connection come after it.
       onReady: () => immediate(() => this.#confirm()),
       closing,
     });

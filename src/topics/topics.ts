@@ -87,7 +87,7 @@ const SWEEP_INTERVALS = [1_000, 60_000] as const;
 
 type OnJoined = (subscribed: Subscribed) => void;
 
-/** Tells how a subscription has begun, and then sends what was missed. */
+/** Tells how a subscription has begun, and then sends the missed messages. */
 function passOn(member: Member, name: string, recovery: Recovery | undefined, onJoined: OnJoined): Subscribed {
   const subscribed = { recovered: recovery?.messages !== undefined, position: recovery?.position };
   onJoined(subscribed);
@@ -330,7 +330,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const subscribed = passOn(member, name, recovery, onJoined);
     if (recovery === undefined) return subscribed;
     const { position } = recovery;
-    // Those up to the position are in what was missed. If nothing was sent, a pattern of the socket still gets them.
+    // Messages up to the position are among the missed ones. If nothing was sent, a pattern of the socket still gets them.
     const isSent = recovery.messages !== undefined || !this.#matches(member, name);
     if (isSent && link.isBehind(name, position)) member.held!.set(name, position);
     else member.held!.delete(name);
@@ -394,7 +394,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     }
     // Functions of the program come last.
     this.#announce(name);
-    if (isEmpty) guard({ defer }, () => this.emit('unsubscribed', name));
+    if (isEmpty) this.emit('unsubscribed', name);
   }
 
   #find(name: string): Subscribers | undefined {
@@ -526,7 +526,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
 
   #receiver(): ConstructorParameters<typeof BusLink>[3] {
     return {
-      // An exception of the program must not break a batch of the bus, or what was missed.
+      // An exception of the program must not break a batch of the bus, or the delivery of missed messages.
       onMessage: (message) => guard({ defer }, () => this.#fanOut(message, this.#topics.get(message.topic))),
       onGap: (name) => {
         guard({ defer }, () => this.emit('gap', name));

@@ -107,8 +107,8 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * listening and leaves the connection open; messages that have arrived by then are kept for the next call; messages that arrive between the two calls are lost. To
  * take some messages one by one and then the rest, call `next()` of one iterator and loop over the same.
  *
- * The W3C API has no backpressure: whatever a peer sends arrives, and waits here while the program is busy. So there is a limit: what goes
- * beyond it is dropped, and a RangeError comes behind what had been waiting. The connection stays open even then, for the program to
+ * The W3C API has no backpressure: every message of a peer arrives, and waits here while the program is busy. So there is a limit: a message
+ * beyond it is dropped, and a RangeError comes behind the messages that wait. The connection stays open even then, for the program to
  * close: this API may not send status code 1008.
  *
  * @throws {RangeError} if `maximum` is not a limit.

@@ -41,7 +41,7 @@ export interface W3CWebSocket extends EventTarget {
   readonly readyState: 0 | 1 | 2 | 3;
   /**
    * Payload bytes given to `send()` and not yet handed to the operating system. Once the connection is closed it only grows, by
-   * what `send()` is still given.
+   * the data of later calls of `send()`.
    */
   readonly bufferedAmount: number;
   /** The extensions that the server chose; empty before the connection is open. */
@@ -57,12 +57,12 @@ export interface W3CWebSocket extends EventTarget {
   /**
    * Sends one message: a string as text, anything else as bytes; a value that is neither a Blob nor a buffer is converted to a string first.
    *
-   * @param data Copied before the call returns; a Blob is read later, and what is sent after it waits for it.
+   * @param data Copied before the call returns; a Blob is read later, and later messages wait for it.
    * @throws {DOMException} InvalidStateError while connecting.
    */
   send(data: string | ArrayBuffer | ArrayBufferView | Blob): void;
   /**
-   * Starts the closing handshake, after what has been sent before; gives up the connection when it is not open yet.
+   * Starts the closing handshake, after all messages sent before; gives up the connection when it is not open yet.
    *
    * @param code 1000, the default when there is a reason, or 3000 to 4999.
    * @param reason At most 123 bytes of UTF-8.

@@ -21,7 +21,7 @@ export interface Runtime {
   deflateEngine(settings?: PerMessageDeflateOptions): DeflateEngine;
   /** Checks the options of a program. @throws {RangeError | TypeError} for an invalid one, or one that the runtime cannot carry out. */
   checkDeflateOptions(settings: PerMessageDeflateOptions | undefined): void;
-  /** Checks what a client asks for, before each opening. @throws {TypeError} for an option that the runtime does not support. */
+  /** Checks the options of a client, before each opening. @throws {TypeError} for an option that the runtime does not support. */
   checkClientOptions(options: ClientOptions, target: Target): void;
 }
 

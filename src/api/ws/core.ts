@@ -20,7 +20,7 @@ import { immediate, nextTick } from '../../clock.ts';
 import { findCore as findObjectCore, markCores } from '../../base/core.ts';
 import { isAbortSignal, isBlob, type BlobLike } from '../../base/realms.ts';
 
-/** Called once a message was handed to the operating system, or with what prevented it. */
+/** Called once a message was handed to the operating system, or with the error that prevented it. */
 export type Callback = (error?: Error) => void;
 
 /** A client's opening handshake under way. */
@@ -44,7 +44,7 @@ export interface OpenSettings {
   readonly onError?: ((error: Error, ws: WebSocketBase) => void) | undefined;
 }
 
-/** The core of what should be a WebSocket; undefined for an object that has only the prototype. */
+/** The core of a value that should be a WebSocket; undefined for an object that has only the prototype. */
 export function findCore(ws: object): SocketCore | undefined {
   return findObjectCore(ws) as SocketCore | undefined;
 }

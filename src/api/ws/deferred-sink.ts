@@ -1,4 +1,4 @@
-// One event a turn: what `allowSynchronousEvents: false` asks for. Reading stops while events wait, so the wait is bounded.
+// One event a turn, for `allowSynchronousEvents: false`. Reading stops while events wait, so the wait is bounded.
 
 import { MESSAGE_BORROWED, MESSAGE_OWNED, type Session, type SessionSink } from '../../platform.ts';
 import { immediate } from '../../clock.ts';

@@ -11,7 +11,7 @@ import { coreOf, findCore, type Callback, type SocketCore } from './core.ts';
 import { sessionSettings, type ClientOptions } from './options.ts';
 import { define, type WebSocketBase } from './websocket.ts';
 
-/** `ws._sender`: for frames that a program has laid out. What `ws.send` is given does not pass through it. */
+/** `ws._sender`: for frames that a program has laid out. Messages of `ws.send` do not pass through it. */
 class FrameSender {
   readonly #core: SocketCore;
 
@@ -114,7 +114,7 @@ export function defineInternals(constructor: { readonly prototype: WebSocketBase
         const role = this._isServer === false ? 'client' : 'server';
         const session = runtimeOf(this).createSession(socket, sessionSettings(options, role), options.generateMask);
         const core = coreOf(this);
-        // Planned before the 'open' event, so that messages come before what a listener puts off.
+        // Planned before the 'open' event, so that messages come before tasks that a listener schedules.
         nextTick(() => core.start(head));
         const { allowSynchronousEvents } = options;
         core.open(this, session, { socket, protocol: '', extensions: '', allowSynchronousEvents });

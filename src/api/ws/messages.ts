@@ -15,7 +15,7 @@ const MOST_BYTES = 65_536;
 /** Ends when the WebSocket closes. A client's throws the error of its 'error' event. */
 export class WebSocketMessages extends MessageIterator<Data> {
   readonly #ws: WebSocketBase;
-  /** Whether it was us who paused. */
+  /** Whether the iterator has paused the connection. */
   #hasPaused = false;
 
   constructor(ws: WebSocketBase) {

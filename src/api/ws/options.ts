@@ -25,7 +25,7 @@ export interface ConnectionSettings {
   closeTimeout?: number | undefined;
   /** Largest message in bytes; 0 for no limit. Default 100 MiB. */
   maxPayload?: number | undefined;
-  /** Most fragments of a message; 0, the default, for no limit: `maxPayload` bounds what they hold. */
+  /** Most fragments of a message; 0, the default, for no limit: `maxPayload` bounds their bytes. */
   maxFragments?: number | undefined;
   /** Most reads that one unfinished frame may take; 0, the default, for no limit. */
   maxBufferedChunks?: number | undefined;
@@ -139,7 +139,7 @@ export function wsOptions<Socket extends SocketClass, Request extends typeof Inc
   return { ...options, port: 0 };
 }
 
-/** The options of a session in ws-style settings. @param compression What was negotiated. */
+/** The options of a session in ws-style settings. @param compression The agreement, if there is one. */
 export function sessionSettings(
   settings: ConnectionSettings,
   role: ConnectionOptions['role'],

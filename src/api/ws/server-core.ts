@@ -1,7 +1,7 @@
 // The internal state of a WebSocketServer.
 //
-// A property keyed by a symbol holds it. A private member would be refused to every object that is not the instance itself: a Proxy, what
-// Vue's reactive() or Object.create() makes of it, a stub. A symbol passes through all of them, and no name of a program can collide.
+// A property keyed by a symbol holds it. A private member would be refused to every object that is not the instance itself: a Proxy, an object that
+// Vue's reactive() or Object.create() makes, a stub. A symbol passes through all of them, and no name of a program can collide.
 
 import type { EventEmitter } from 'node:events';
 import { GateCore } from '../../admission/gate-core.ts';

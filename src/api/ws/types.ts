@@ -120,7 +120,7 @@ export interface VerifyClientInfo<Request extends IncomingMessage = IncomingMess
 }
 
 /**
- * Decides whether a client may connect: by what it returns, or by what its promise is fulfilled with. An object admits the client as
+ * Decides whether a client may connect: by the value that it returns, or by the value of its promise. An object admits the client as
  * `true` does, and is the `context` of the request that the 'connection' listener gets.
  */
 export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (

@@ -236,7 +236,7 @@ export class Upgrade {
     );
   }
 
-  /** Refuses with what a hook says. It may hold what the peer has sent, and be no HTTP answer: a fault of the hook, also when it comes late. */
+  /** Refuses with the answer of a hook. The answer may contain text of the peer, and be no valid HTTP: then the hook has failed, also when it answers late. */
   #refuse(refusal: { status: number; reason: string | undefined; headers: HeaderValues | undefined }): void {
     try {
       refuseUpgrade(this.#socket, refusal);
@@ -292,7 +292,7 @@ export class Upgrade {
     const pass = socket[PASS] ?? serverCoreOf(server).gate.pass();
     socket[PASS] = undefined;
     pass.admit(session, coreOf(ws));
-    // Planned before the 'connection' event, so that messages come before what a listener puts off.
+    // Planned before the 'connection' event, so that messages come before tasks that a listener schedules.
     nextTick(() => coreOf(ws).start(this.#head));
     coreOf(ws).open(ws, session, {
       socket,

@@ -114,7 +114,7 @@ export abstract class WebSocketBase extends ListeningBase {
    * Sends a message.
    *
    * @param data Text, or bytes, which are the caller's again once this has returned.
-   * @param callback Called once the message was handed to the operating system, or with what prevented it.
+   * @param callback Called once the message was handed to the operating system, or with the error that prevented it.
    * @throws {Error} while connecting.
    */
   send(data: Sendable, callback?: Callback): void;
@@ -126,8 +126,8 @@ export abstract class WebSocketBase extends ListeningBase {
   }
 
   /**
-   * `send` with a promise: it resolves once the message was handed to the operating system, and rejects with what prevented it, be it
-   * what `send` would throw.
+   * `send` with a promise: it resolves once the message was handed to the operating system, and rejects with the error that prevented it, also
+   * with an error that `send` would throw.
    */
   sendAsync(data: Sendable, options?: MessageOptions): Promise<void> {
     const promise = new Promise<void>((resolve, reject) => {
@@ -196,7 +196,7 @@ export abstract class WebSocketBase extends ListeningBase {
 
   /**
    * The messages from now on, text as strings and the rest as `binaryType` says: `for await (const message of ws)`. Reading stops while
-   * more than a few wait. Ends when the connection does; a client's throws what 'error' says. Leaving the loop does not close.
+   * more than a few wait. Ends when the connection does; a client's throws the error of its 'error' event. Leaving the loop does not close.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Data, undefined> {
     return new WebSocketMessages(this);

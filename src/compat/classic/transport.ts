@@ -1,4 +1,4 @@
-// The transport below the facade's WebSocket: counts what arrives, and translates for clients of hixie-76.
+// The transport below the facade's WebSocket: counts received bytes, and translates for clients of hixie-76.
 
 import type { Duplex } from 'node:stream';
 import { DEFAULT_MAX_PAYLOAD } from '../../base/options.ts';
@@ -35,7 +35,7 @@ export class ClassicTransport extends NodeTransport {
     });
   }
 
-  /** Counts bytes of the peer. @returns What the session reads in their place. */
+  /** Counts bytes of the peer. @returns The bytes that the session reads in their place. */
   accept(bytes: Uint8Array): Uint8Array {
     this.bytesReceived += bytes.length;
     return this.#decoder?.decode(bytes) ?? bytes;

@@ -149,7 +149,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
     reader.start(this.#options.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT);
   }
 
-  /** A connection is gone. One closure for all connections: one each would keep what was in scope when it was made. */
+  /** A connection is gone. One closure for all connections: a closure for each would keep its whole creation scope alive. */
   readonly #release = (): void => {
     this.#connections--;
     if (this.#isClosing) this.#emitClose();

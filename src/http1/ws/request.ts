@@ -111,7 +111,7 @@ export class HttpRequest extends EventEmitter {
     return this;
   }
 
-  /** Reports what {@link destroy} has left for later. @internal */
+  /** Reports the end that {@link destroy} has put off. @internal */
   settle(): void {
     if (!this.destroyed) return;
     if (this.#hasResponse && this.#error === undefined) this.#opening.abort();

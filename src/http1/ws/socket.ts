@@ -26,7 +26,7 @@ type Output = 'open' | 'ending' | 'ended';
 
 /**
  * Events: `finish`, `end`, `drain`, `timeout`, `error` if there is a listener, `close`. Bytes go to the session, and there is no `data`.
- * Members do what those of the same name do in a net.Socket.
+ * Members behave like those of the same name in a net.Socket.
  */
 export class StreamSocket extends EventEmitter implements TransportEvents {
   readonly encrypted: boolean;
@@ -45,7 +45,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   #output: Output = 'open';
   /** Callbacks of the writes by {@link write} that the operating system has not taken yet. */
   #waiting: (Done | undefined)[] | null = null;
-  /** How often {@link cork} was called, and what was written since. */
+  /** Number of open calls of {@link cork}, and the chunks that were written since. */
   #corks = 0;
   #corked: Uint8Array[] = [];
   #corkedDone: Done[] = [];
@@ -56,7 +56,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   /** Bytes that were read ahead. */
   #kept: Uint8Array[] | null = null;
   #keptBytes = 0;
-  /** Whether FIN came behind what is kept. */
+  /** Whether FIN came behind the bytes that are kept. */
   #isEndKept = false;
 
   /** The transport of a session. The socket shows the session's actions. */
@@ -173,7 +173,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     return session;
   }
 
-  /** Reads ahead while it is being decided whether there will be a session, so that a peer who leaves is noticed. */
+  /** Reads ahead until there is a session or a refusal, so that the end of the connection is noticed. */
   watch(): void {
     if (this.#session !== null || !this.writable) return;
     this.#input = 'kept';
@@ -245,7 +245,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     else nextTick(() => this.emit('drain'));
   }
 
-  /** Sends FIN behind what was written. */
+  /** Sends FIN behind all writes. */
   end(data?: string | Uint8Array | Done, encoding?: BufferEncoding | Done, callback?: Done): this {
     const done = [data, encoding, callback].find((value) => typeof value === 'function');
     if (typeof data === 'string' || isUint8Array(data)) this.write(data, typeof encoding === 'string' ? encoding : undefined);
@@ -291,7 +291,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     return this;
   }
 
-  /** Keeps what {@link write} is given until as many calls of {@link uncork}; then it leaves in one write. */
+  /** Keeps the chunks of {@link write} until as many calls of {@link uncork}. Then they leave in one write. */
   cork(): void {
     this.#corks++;
   }
@@ -408,7 +408,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     guard(this.#platform, () => this.emit('close', fault !== undefined));
   }
 
-  /** All was written: ends, and waits for the peer to do so as well. Unread bytes would reset what it has not read yet. */
+  /** All was written: ends, and waits for the end of the peer. Unread bytes would cause a reset, which discards bytes that the peer has not read. */
   #finish(): void {
     if (this.destroyed) return;
     this.#output = 'ended';

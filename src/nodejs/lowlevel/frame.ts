@@ -41,7 +41,7 @@ function keyOf({ generateMask, maskBuffer }: FrameOptions): number {
  * Makes a frame.
  *
  * @param data Text is encoded as UTF-8. Bytes are kept: masked in place, or passed on, unless `readOnly` and `mask` ask for a copy.
- * @returns What to write, in this order: the header and the payload, or both in one.
+ * @returns The chunks to write: the header and the payload, or both in one.
  */
 export function makeFrame(data: Buffer | string, options: FrameOptions): Buffer[] {
   const { fin = false, mask = false, opcode = 0, readOnly = false, rsv1 = false } = options;

@@ -1,4 +1,4 @@
-// The low-level exports of ws 8: what reads frames, what writes them, and what compresses.
+// The low-level exports of ws 8: classes that read, write and compress frames.
 
 export { Receiver, type NegotiatedExtensions, type ReceiverOptions } from './receiver.ts';
 export type { ReceiverEvents } from './receiver.ts';
