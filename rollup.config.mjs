@@ -113,7 +113,7 @@ function specifier(from, to) {
   return path.startsWith('.') ? path : `./${path}`;
 }
 
-/** What an entry point exports by name and its class lacks becomes a static property. */
+/** Exports of an entry point that its class lacks become static properties. */
 const COMPLETE = `for (const name of Object.keys(named)) if (!(name in main)) main[name] = named[name];`;
 
 /**
@@ -144,7 +144,7 @@ function importEntry(path, names) {
   return `import main from '${module}';\n\n${exported}`;
 }
 
-/** CommonJS for what finds no condition of its own. */
+/** CommonJS for tools that know no condition for their runtime. */
 function syncEntry(path) {
   const [own, deno] = [specifier(path, `${path}.cjs`), specifier(path, `${denoEntry(path)}.require.cjs`)];
   return `'use strict';\n\nmodule.exports = require(globalThis.Deno === undefined ? '${own}' : '${deno}');\n`;
@@ -162,7 +162,7 @@ const joints = {
   },
 };
 
-/** Stands before an entry point in the CommonJS build, and exports what `require` shall give. */
+/** Stands before an entry point in the CommonJS build, and exports the value of `require`. */
 const commonJsEntry = {
   name: 'commonjs-entry',
   resolveId: (source) => (source.startsWith('cjs:') ? `\0${source}` : null),

@@ -4,8 +4,8 @@
 //   P.js           ES module, a file for each source: bundlers, Deno, Bun, workers
 //   P.cjs          CommonJS that needs no ES module: Node.js and jest (with chunks in dist/chunks)
 //   P.mjs          ES module over P.cjs, so that import and require of one process get the same classes: Node.js
-//   P.require.cjs  CommonJS over P.js, for the same reason: where P.js is what `import` gets
-//   P.sync.cjs     P.cjs, and on Deno what `import` gets there: Deno's require() does not look for the condition "deno"
+//   P.require.cjs  CommonJS over P.js, for the same reason: where `import` gets P.js
+//   P.sync.cjs     P.cjs, and on Deno the file of `import`: Deno's require() does not look for the condition "deno"
 //   P.d.ts, P.d.cts  types of either kind
 
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Makes what a release consists of, in release/: the packages `wasock` and `wasock-ws`, the SBOM of the first (CycloneDX), the checksums of all,
+// Makes the files of a release, in release/: the packages `wasock` and `wasock-ws`, the SBOM of the first (CycloneDX), the checksums of all,
 // and the notes of CHANGELOG.md: `npm run release -- --tag v1.2.3`. Publishes nothing.
 //
 // `--dry-run` shows more before a release: it runs `npm run check`, JSR's checks and the build of the site, and prints sizes and notes.
@@ -60,7 +60,7 @@ if (values['dry-run']) {
 }
 const filename = pack('.');
 const aliasName = pack('packages/ws');
-// What users install: without development dependencies.
+// The packages that users install: without development dependencies.
 const sbom = JSON.parse(
   npm('sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'library', '--omit', 'dev', '--package-lock-only'),
 );

@@ -11,7 +11,7 @@ const FILE = fileURLToPath(new URL('../docs/runtimes.md', import.meta.url));
 const FACES = ['ws-style client', 'W3C-style client'];
 const MARKS = { passed: '✓', skipped: '–', pending: '–' };
 
-/** `report`: the leg whose report has it; `file`: the test file; `pair`: what its tests are grouped under. */
+/** `report`: the leg whose report has it; `file`: the test file; `pair`: the group of its tests. */
 const COLUMNS = [
   { title: 'Node.js 20', report: 'node', file: 'test/contract/node.test.ts', pair: 'our clients × our server' },
   { title: 'Node.js 24', report: 'node-24', file: 'test/contract/node.test.ts', pair: 'our clients × our server' },

@@ -20,8 +20,8 @@ const ENGINE = ['unit', 'contract', 'counts', 'conformance', 'fuzz', 'compat', '
 
 /**
  * `binary` is a file in test/runtimes/node_modules (none: the Node.js that runs this), `package` what pins it, `before` what stands
- * between it and vitest's file, `after` behind `run`. The version that it prints has to hold what is pinned: the report must not
- * lie about what ran.
+ * between it and vitest's file, `after` behind `run`. The version that it prints must contain the pinned one: the report must not
+ * name a runtime that did not run.
  */
 const LEGS = [
   { name: 'node', before: [], after: [] },

@@ -81,7 +81,7 @@ for (const file of files.filter((name) => name.endsWith(ENDING))) {
   const path = file.slice(0, -ENDING.length);
   const text = readFileSync(join(DIST, file), 'utf8')
     .replace(/(\bfrom |\bimport\()(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.cjs$2')
-    // An `import name = …` may not lead to what was exported by `export type`.
+    // An `import name = …` may not lead to a name of `export type`.
     .replace(/^export (?:type )?\{[^}]*\}/gm, (list) => list.replace(/\btype /g, ''));
   if (entries.includes(path)) writeFileSync(join(DIST, file), text);
   else rmSync(join(DIST, file));

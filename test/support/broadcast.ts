@@ -1,4 +1,4 @@
-// What `broadcast` does over real sockets, with the classes of any ws-style entry point.
+// `broadcast` over real sockets, with the classes of any ws-style entry point.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +7,7 @@ import type * as node from '../../adapters/node/index.ts';
 import { expectBytes } from './bytes.ts';
 import { pattern } from './frames.ts';
 
-/** What a ws-style entry point exports, as far as it is used here. */
+/** The exports of a ws-style entry point that are used here. */
 export type BroadcastModule = Pick<typeof node, 'broadcast' | 'WebSocket' | 'WebSocketServer'>;
 
 type Server = InstanceType<BroadcastModule['WebSocketServer']>;

@@ -1,4 +1,4 @@
-// A certificate for tests over TLS: self-signed, for localhost, 127.0.0.1 and ::1. Secret to nobody; Node cannot make one by
+// A certificate for tests over TLS: self-signed, for localhost, 127.0.0.1 and ::1. It is no secret. Node cannot make one by
 // itself, so it was made once, for a hundred years, with
 //
 //   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 36500 -subj /CN=localhost \
@@ -19,7 +19,7 @@ function read(name: string): string {
   return readFileSync(new URL(`certificates/${name}`, import.meta.url), 'utf8');
 }
 
-/** PEM of the certificate; also what a client has to trust, as `ca`. */
+/** PEM of the certificate; a client trusts it as `ca`. */
 export const certificate: string = read('certificate.pem');
 /** PEM of its private key. */
 export const key: string = read('key.pem');

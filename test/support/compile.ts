@@ -37,7 +37,7 @@ interface CompilePlan {
   readonly options?: object | undefined;
 }
 
-/** @returns What the compiler says about `programs`, each a module of its own: the text of a file by its name, or by its name without `.ts`. */
+/** @returns The messages of the compiler about `programs`, each a module of its own: the text of a file by its name, or by its name without `.ts`. */
 export async function compile(programs: Readonly<Record<string, string>>, plan: CompilePlan): Promise<string> {
   const { module, compiler = '7', packages, options } = plan;
   // Inside the package, so that node_modules is found.

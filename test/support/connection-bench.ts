@@ -17,7 +17,7 @@ export interface Message {
   kind: number;
 }
 
-/** Writes down what it is told. */
+/** Records its calls. */
 export class Recorder implements SessionSink {
   readonly messages: Message[] = [];
   /** Types of the events, and short payloads as text. */

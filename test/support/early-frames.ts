@@ -1,4 +1,4 @@
-// What a client sent with its request, or right behind it, reaches a W3C WebSocket that a server accepted, whatever the client does next.
+// Messages that a client sends with its request, or right behind it, reach a W3C WebSocket that a server accepted, also if the client leaves.
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const HEAD = [
 const MESSAGES = Buffer.from(['a', 'b', 'c'].map((text) => `818100000000${Buffer.from(text).toString('hex')}`).join(''), 'hex');
 const CLOSE = Buffer.from('8882000000000bb8', 'hex');
 
-/** What the server's WebSocket hears that adds its listeners in microtasks after `open`. */
+/** The events of a server's WebSocket that gets its listeners in microtasks after `open`. */
 function hear(ws: W3CWebSocket): Promise<string[]> {
   const log: string[] = [];
   return new Promise((resolve) => {
@@ -32,7 +32,7 @@ function hear(ws: W3CWebSocket): Promise<string[]> {
   });
 }
 
-/** @param resetLoses Whether the runtime's own socket drops what it had not handed over at a reset, so that there is no telling. */
+/** @param resetLoses Whether the runtime's own socket may drop messages at a reset, so that the test cannot expect them. */
 export function describeEarlyFrames(name: string, serve: ServeSockets, resetLoses: boolean = false): void {
   describe(`${name}: what a client sends early`, () => {
     const sockets: Socket[] = [];

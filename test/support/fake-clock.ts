@@ -15,7 +15,7 @@ interface FakeTimers {
 
 const { install } = createRequire(import.meta.url)('@sinonjs/fake-timers') as FakeTimers;
 
-/** What a program fakes by default: all but what Node.js's own streams cannot do without. */
+/** The functions that a program fakes by default: all but those that streams of Node.js need. */
 const FAKED = [
   'setTimeout',
   'clearTimeout',

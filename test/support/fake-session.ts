@@ -1,4 +1,4 @@
-// A session, a way to connect and a platform that do nothing by themselves: tests play the peer and read what was asked for.
+// A session, a way to connect and a platform that do nothing by themselves: tests play the peer and read the calls.
 
 import type { Meter } from '../../src/base/meter.ts';
 import { createTurn } from '../../src/protocol/turn.ts';
@@ -82,7 +82,7 @@ export type SessionCall =
   | ['pause']
   | ['resume'];
 
-/** Writes down what it is asked for. `bufferedAmount` grows by what is sent and is the test's to lower. */
+/** Records its calls. `bufferedAmount` grows with each message, and the test lowers it. */
 export class FakeSession implements Session {
   readonly role: Role;
   bufferedAmount = 0;
@@ -92,7 +92,7 @@ export class FakeSession implements Session {
   readonly calls: SessionCall[] = [];
   /** The last bytes given to `sendBytes`, as they were given. */
   lastBytes: Uint8Array | undefined;
-  /** Called in the middle of each method that sends, closes or drops: what a session may do at once. */
+  /** Called in the middle of each method that sends, closes or drops, because a session may call its sink at once. */
   onCall: (name: string) => void = () => {};
   #sink: SessionSink | undefined;
 
@@ -100,7 +100,7 @@ export class FakeSession implements Session {
     this.role = role;
   }
 
-  /** What was attached. */
+  /** The sink that was attached. */
   get sink(): SessionSink {
     if (this.#sink === undefined) throw new Error('The session was not attached');
     return this.#sink;

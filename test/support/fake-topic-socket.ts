@@ -1,4 +1,4 @@
-/** A WebSocket for topics that keeps what it gets: text as strings, bytes as arrays. */
+/** A WebSocket for topics that keeps its messages: text as strings, bytes as arrays. */
 export class FakeSocket extends EventTarget {
   readyState: number = 1;
   bufferedAmount: number = 0;

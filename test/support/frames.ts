@@ -45,7 +45,7 @@ export function hex(digits: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: compact.length / 2 }, (_, index) => parseInt(compact.slice(2 * index, 2 * index + 2), 16));
 }
 
-/** `bytes` as digits, a space between two bytes: what {@link hex} takes. */
+/** `bytes` as digits, a space between two bytes, as {@link hex} takes them. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }

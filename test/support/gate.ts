@@ -16,7 +16,7 @@ export interface GateSubject {
    * Starts a server that calls `upgrade` with `options`, and `remoteAddress` where it needs one. Its WebSockets echo. It answers 500 where `upgrade`
    * throws.
    *
-   * @param thrown Gets what `upgrade` has thrown.
+   * @param thrown Gets the exceptions of `upgrade`.
    * @param addresses Gets each `clientAddress`, where `upgrade` returns it.
    * @returns Its port.
    */

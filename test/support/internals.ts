@@ -13,7 +13,7 @@ type Helped = Socket & { _isServer: boolean; setSocket(socket: Duplex, head: Buf
 
 type Entry = Pick<typeof node, 'WebSocket' | 'WebSocketServer' | 'Sender'>;
 
-/** What `ws._sender` and its like are to a program. */
+/** The members of `ws._sender` and the like that programs use. */
 interface Internals {
   _sender: { sendFrame(list: readonly (Buffer | string)[], callback?: (error?: Error) => void): void } | null | undefined;
   _receiver: { readonly _isServer: boolean; readonly _binaryType: string; _maxPayload: number } | null | undefined;
@@ -25,7 +25,7 @@ function inside(ws: Socket): Internals {
   return ws as unknown as Internals;
 }
 
-/** Two streams, each of which reads what the other was written. */
+/** Two streams, each of which reads the writes of the other. */
 function streams(): [Duplex, Duplex] {
   const make = (other: () => Duplex): Duplex =>
     new Duplex({
@@ -100,7 +100,7 @@ export function describeHandles(name: string, { WebSocket, WebSocketServer, Send
   const cleanup = new Cleanup();
   afterEach(() => cleanup.run());
 
-  /** Both ends of a connection, and what the client has heard. */
+  /** Both ends of a connection, and the events of the client. */
   async function connected(options: object = {}): Promise<{ server: Socket; client: Socket; heard: string[] }> {
     const wss = new WebSocketServer({ port: 0, host: '127.0.0.1', ...options });
     cleanup.add(() => wss.close());

@@ -46,7 +46,7 @@ export interface DecodedFrame {
   payload: Uint8Array;
 }
 
-/** What has been read of a stream: the same however the stream was cut. */
+/** The result of reading a stream: the same however the stream was cut. */
 export interface Reading {
   frames: DecodedFrame[];
   /** The data frame that is still incomplete; undefined too once the stream has failed, as its last records then depend on the cut. */

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** What happens to the bytes of one direction, once so many of them have passed. */
+/** The fault of one direction, once so many bytes have passed. */
 export type Loss =
   /** Both sides get FIN. */
   | 'end'
@@ -13,7 +13,7 @@ export type Loss =
   | 'drop';
 
 export interface LossyOptions {
-  /** Longest piece that is passed on at once. Default: what was read. */
+  /** Longest piece that is passed on at once. Default: the whole chunk. */
   readonly piece?: number;
   /** Milliseconds that each piece waits. Default 0. */
   readonly delay?: number;
@@ -90,7 +90,7 @@ class Line {
       this.#near.end();
       this.#far.end();
     } else {
-      // What was written leaves first, except by a reset itself.
+      // Earlier writes leave first, except at a reset.
       this.#near.resetAndDestroy();
       this.#far.resetAndDestroy();
     }

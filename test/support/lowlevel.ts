@@ -1,4 +1,4 @@
-// Lends the low-level classes what the entry point on Node.js lends them, for tests that import them by themselves.
+// Binds the low-level classes as the entry point on Node.js does, for tests that import them by themselves.
 
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { bindLowlevel } from '../../src/nodejs/lowlevel/binding.ts';

@@ -15,7 +15,7 @@ import { ManualPlatform } from './platform.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
-/** What a sink heard. Bytes are copies made when they were lent. */
+/** The calls of a sink. Bytes are copies made during the call. */
 export type SessionEvent =
   | ['text', string]
   | ['binary', Uint8Array]
@@ -26,7 +26,7 @@ export type SessionEvent =
   | ['drain']
   | ['end', number, string, boolean];
 
-/** Writes down what it hears, then calls `onEvent`, which may act or throw. */
+/** Records its calls, then calls `onEvent`, which may act or throw. */
 export class RecordingSink implements SessionSink {
   readonly events: SessionEvent[] = [];
   /** `kind` of each message. */
@@ -83,11 +83,11 @@ export class RecordingSink implements SessionSink {
 export class MemoryTransport implements Transport {
   /** Names of the calls, in order. */
   readonly calls: string[] = [];
-  /** What each finished write carried. */
+  /** The bytes of each finished write. */
   readonly writes: Uint8Array[] = [];
   /** Whether writes wait for {@link release}. */
   isHeld: boolean = false;
-  /** Whether what is written is delivered at once, in the middle of the write. */
+  /** Whether bytes are delivered at once, in the middle of the write. */
   isImmediate: boolean = false;
   /** Whether chunks are read straight into the codec's input arena. */
   isDirect: boolean = false;
@@ -165,7 +165,7 @@ export class MemoryTransport implements Transport {
     return concat(...this.writes);
   }
 
-  /** Finishes the write that waits. Its bytes are read only now: who changed them meanwhile is found out. @returns Whether one did. */
+  /** Finishes the write that waits. Its bytes are read only now, so that a change meanwhile is seen. @returns Whether one did. */
   release(): boolean {
     const pending = this.#pending;
     this.#pending = undefined;

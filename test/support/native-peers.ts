@@ -1,9 +1,9 @@
-// What peers do to WebSockets of a runtime's own server: they break the protocol, vanish, or say nothing any more.
+// Peers of WebSockets of a runtime's own server: they break the protocol, vanish, or fall silent.
 
 import { describe, expect, test } from 'vitest';
 import { connectRaw, until } from './sockets.ts';
 
-/** What a WebSocket has heard, in order; 'close' with its code and reason. */
+/** The events of a WebSocket, in order; 'close' with its code and reason. */
 export type Heard = unknown[];
 
 /** Frames that no client may send, masked where nothing else is said. */

@@ -1,4 +1,4 @@
-// A Network over node:net and node:tls, so that what is built for Deno, Bun and workerd can be tested on Node.
+// A Network over node:net and node:tls, so that code for Deno, Bun and workerd can be tested on Node.
 
 import { connect as connectNet, createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
@@ -155,7 +155,7 @@ export class NodeRawTransport implements ByteStream {
   }
 }
 
-/** What a test may look at. */
+/** The members that a test may read. */
 export interface NodeNetwork extends Network {
   /** All transports, the oldest first. */
   readonly transports: NodeRawTransport[];

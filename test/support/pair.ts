@@ -17,7 +17,7 @@ export interface ServerPeer extends Pick<ContractRuntime, 'createServer'> {
   readonly takesDeflate: boolean;
   /** The parameters that its answer has then, as clients show them behind the extension's name. Default: those of our servers. */
   readonly deflateParameters?: string;
-  /** What it lacks. */
+  /** The features that it lacks. */
   readonly capabilities?: Partial<Capabilities>;
 }
 

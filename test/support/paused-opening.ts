@@ -25,7 +25,7 @@ export function describePausedOpening(name: string, { WebSocket, WebSocketServer
   const cleanup = new Cleanup();
   afterEach(() => cleanup.run());
 
-  /** What the peer sends in one piece with its handshake. */
+  /** The bytes that the peer sends in one piece with its handshake. */
   const early = (key: Uint8Array | undefined, { closes = false }: { closes?: boolean }): Uint8Array => {
     const masked = key && { key };
     const message = frame({ payload: 'early', ...masked });

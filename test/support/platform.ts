@@ -20,7 +20,7 @@ export class ManualPlatform implements Platform {
   readonly codec: Codec;
   /** Lengths given to {@link allocate}, in order. */
   readonly allocations: number[] = [];
-  /** What deferred tasks have thrown: on a real platform, uncaught exceptions. */
+  /** Exceptions of deferred tasks: on a real platform, uncaught exceptions. */
   readonly uncaught: unknown[] = [];
   /** How often {@link defer} was called. */
   deferrals: number = 0;
@@ -42,7 +42,7 @@ export class ManualPlatform implements Platform {
 
   allocate(length: number): Uint8Array {
     this.allocations.push(length);
-    // Not zeros: what nobody wrote must not look like what somebody should have.
+    // Not zeros: memory that was not written must not look like expected bytes.
     return new Uint8Array(length).fill(0xdb);
   }
 
@@ -119,7 +119,7 @@ export class ManualPlatform implements Platform {
     return [...this.#timers].map(({ due }) => due - this.#now).sort((one, other) => one - other);
   }
 
-  /** Runs a task as the runtime would: what it throws is uncaught. */
+  /** Runs a task as the runtime would: its exceptions are uncaught. */
   attempt(task: () => void): void {
     try {
       task();
@@ -128,7 +128,7 @@ export class ManualPlatform implements Platform {
     }
   }
 
-  /** Ends the turn: runs what was deferred, and what that defers. @returns Whether there was anything. */
+  /** Ends the turn: runs deferred tasks, and the tasks that they defer. @returns Whether there was one. */
   runDeferred(): boolean {
     const hadTasks = this.#deferred.length > 0;
     while (this.#deferred.length > 0) {
@@ -139,7 +139,7 @@ export class ManualPlatform implements Platform {
     return hadTasks;
   }
 
-  /** Begins another turn: runs one task of {@link nextTurn}, and what that defers. @returns Whether there was one. */
+  /** Begins another turn: runs one task of {@link nextTurn}, and the tasks that it defers. @returns Whether there was one. */
   runTurn(): boolean {
     const task = this.#turns.shift();
     if (task === undefined) return false;

@@ -1,4 +1,4 @@
-// What the functions of `wasock/proxy` refuse, on each runtime.
+// Values that the functions of `wasock/proxy` refuse, on each runtime.
 
 import { expect, test } from 'vitest';
 import type { Proxies } from '../../src/proxy/connector.ts';

@@ -4,10 +4,10 @@ import type { Command, Report } from '../cross/puppet.ts';
 import { startProgram, type Program, type ProgramRuntime } from './programs.ts';
 import { sleep } from './sleep.ts';
 
-/** Registers what a test has to do at its end. */
+/** Registers a function that the test runs at its end. */
 type AtEnd = (cleanup: () => Promise<void>) => void;
 
-/** A puppet, and what it reports. */
+/** A puppet, and its reports. */
 export class Puppet {
   readonly #program: Program;
   readonly #reports: Report[] = [];

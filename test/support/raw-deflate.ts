@@ -1,4 +1,4 @@
-// A program over `wasock/deflate` for any runtime: what it saw, as JSON.
+// A program over `wasock/deflate` for any runtime. Its result is JSON.
 
 import type { Deflater, Inflater } from '../../src/deflate/index.ts';
 

@@ -23,7 +23,7 @@ export * from './raw-socket.ts';
 /** Options of our server. */
 export type ServerSettings = Omit<NonNullable<ConstructorParameters<typeof WebSocketServer>[0]>, 'port' | 'WebSocket'>;
 
-/** What the library's WebSocket said. */
+/** The events of the library's WebSocket. */
 export class Log {
   /** Text as strings, binary as Buffers. */
   readonly messages: (string | Buffer)[] = [];
@@ -31,7 +31,7 @@ export class Log {
   readonly pongs: string[] = [];
   readonly errors: (Error & { code?: string })[] = [];
   hasOpened: boolean = false;
-  /** What the W3C face of the event says about it. */
+  /** The event as a W3C listener gets it. */
   wasClean: boolean | undefined;
   /** Arguments of 'close'. */
   closed: { code: number; reason: string } | undefined;

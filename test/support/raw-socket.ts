@@ -72,7 +72,7 @@ export function responseText(request: Head, changes: Fields = {}, line: string =
   return `${line}\r\n${linesOf({ Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Accept': accept, ...changes })}\r\n`;
 }
 
-/** A bare socket, and what came over it. */
+/** A bare socket, and the bytes that came over it. */
 export class RawPeer {
   readonly socket: Socket;
   /** Whether we mask: the library is the server. */
@@ -108,7 +108,7 @@ export class RawPeer {
     return parseFrames(this.bytes);
   }
 
-  /** Takes the head of an HTTP message off what is received. */
+  /** Removes the head of an HTTP message from the received bytes. */
   async readHead(): Promise<Head> {
     await eventually(() => this.bytes.includes('\r\n\r\n') || this.hasEnded);
     const end = this.bytes.indexOf('\r\n\r\n');
@@ -153,7 +153,7 @@ export class RawPeer {
     return this.frames;
   }
 
-  /** Ends our side of TCP; what the library still sends is read on. */
+  /** Ends our side of TCP, and goes on reading. */
   end(): void {
     this.socket.end();
   }

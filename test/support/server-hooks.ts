@@ -32,14 +32,14 @@ function thenable(property: PropertyDescriptor): object {
   return Object.defineProperty({}, 'then', property);
 }
 
-/** A promise, and what fulfils it. */
+/** A promise, and the function that fulfils it. */
 function verdict(): { readonly promise: Promise<boolean>; readonly resolve: (value: boolean) => void } {
   let resolve: (value: boolean) => void = oops;
   const promise = new Promise<boolean>((fulfil) => (resolve = fulfil));
   return { promise, resolve };
 }
 
-/** What a hook does, and the status of the answer. */
+/** A hook, and the status of the answer. */
 const HOOKS: readonly [string, Options, number][] = [
   ['verifyClient: a promise of true', { verifyClient: () => later(true) }, 101],
   ['verifyClient: a promise of an object', { verifyClient: () => later({}) }, 101],

@@ -11,7 +11,7 @@ import { Cleanup, listen } from './sockets.ts';
 type Entry = Pick<typeof node, 'WebSocket' | 'WebSocketServer'>;
 type Server = InstanceType<Entry['WebSocketServer']>;
 
-/** Wraps in depth, as Vue's reactive() does: what Object.prototype.toString says is a plain object or a collection. */
+/** Wraps in depth, as Vue's reactive() does: all values that are plain objects or collections by Object.prototype.toString. */
 function reactive<Target extends object>(target: Target): Target {
   const bound = (value: unknown): value is object =>
     typeof value === 'object' &&

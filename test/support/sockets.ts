@@ -11,7 +11,7 @@ export { sleep } from './sleep.ts';
 /** Something that can be closed when a test is over. */
 type Closing = () => unknown;
 
-/** Collects what a test opened; `run` closes it, last opened first. */
+/** Collects the resources of a test; `run` closes them, the last one first. */
 export class Cleanup {
   readonly #tasks: Closing[] = [];
 
@@ -63,7 +63,7 @@ export async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** What `promise` fulfils with, or a rejection that says what was being waited for. */
+/** The value of `promise`, or a rejection that names the event that did not come. */
 export async function within<Value>(what: string, promise: Promise<Value>, milliseconds: number = PATIENCE): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -128,7 +128,7 @@ export class RawPeer {
     socket.on('data', (chunk: Buffer) => this.#received.push(chunk));
   }
 
-  /** What arrived so far, without the head. */
+  /** The bytes that arrived so far, without the head. */
   get bytes(): Buffer {
     return Buffer.concat(this.#received);
   }
@@ -241,7 +241,7 @@ class PairedDuplex extends Duplex {
   }
 }
 
-/** Two streams, each of which reads what the other writes. */
+/** Two streams, each of which reads the writes of the other. */
 export function duplexPair(): [Duplex, Duplex] {
   const pair = [new PairedDuplex(), new PairedDuplex()] as const;
   pair[0].other = pair[1];

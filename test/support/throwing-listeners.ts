@@ -26,7 +26,7 @@ export function describeThrowingListeners(name: string, serve: (onSocket: (socke
     beforeEach(() => void (uncaught = keepUncaught()));
     afterEach(() => uncaught.stop());
 
-    /** Throws in the listeners of `names`. @returns What the WebSocket has heard, and a peer. */
+    /** Throws in the listeners of `names`. @returns The events of the WebSocket, and a peer. */
     const open = async (
       names: readonly string[],
     ): Promise<{ heard: string[]; peer: Awaited<ReturnType<typeof connectRaw>> }> => {

@@ -1,4 +1,4 @@
-// What the options of `upgrade` do, the same on every runtime and in both faces.
+// Effects of the options of `upgrade`, the same on every runtime and in both faces.
 
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ export interface UpgradeSubject {
   /**
    * Starts a server that passes `options` to `upgrade`. It answers 500 where that throws.
    *
-   * @param thrown Gets what `upgrade` has thrown.
+   * @param thrown Gets the exceptions of `upgrade`.
    * @returns Its port.
    */
   serve(options: object, thrown: unknown[]): number | Promise<number>;

@@ -1,4 +1,4 @@
-// What the helpers of the W3C entry points do over real sockets, with any class that has the W3C interface. A page runs it too: no
+// The helpers of the W3C entry points over real sockets, with any class that has the W3C interface. A page runs it too: no
 // runtime's modules here.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,7 +69,7 @@ export function describeHelpers({ name, helpers: { closed, messages, opened }, c
     test('client goes on in a second loop', async () => {
       const ws = await open('/echo');
       const iterator = messages(ws);
-      // All of them arrive before the first loop: what comes between two loops would be lost.
+      // All of them arrive before the first loop: messages between two loops would be lost.
       const arrived = new Promise<void>((resolve) => {
         let count = 0;
         ws.addEventListener('message', () => {

@@ -34,7 +34,7 @@ export function parametersOf({ bits, startsAfresh }: WindowSetting): string[] {
   return [...takeover, `server_max_window_bits=${bits}`, `client_max_window_bits=${bits}`];
 }
 
-/** What is used of a WebSocket of the W3C API. */
+/** The members of a WebSocket of the W3C API that are used here. */
 export interface EchoSocket {
   binaryType: string;
   readonly readyState: number;

@@ -77,7 +77,7 @@ function configurationOf(file: string, language: string): string {
   return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 }
 
-/** A program of test/programs/programs.json: the packages that a script shows, and for runtimes: what else it cannot show, or why it does not run. */
+/** A program of test/programs/programs.json: the packages that a script shows, and for runtimes: the other packages that it cannot show, or the reason why it does not run. */
 interface Program {
   readonly packages: readonly string[];
   readonly partly?: Readonly<Record<string, string>>;

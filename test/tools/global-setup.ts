@@ -1,4 +1,4 @@
-// Runs once before the suite: says what is missing instead of letting every file fail on an import.
+// Runs once before the suite: names the missing file instead of letting every file fail on an import.
 
 import { existsSync } from 'node:fs';
 

@@ -213,7 +213,7 @@ export const ROOMS: readonly Room[] = [
   },
 ];
 
-/** A file's imports. `undefined` stands for one whose target is computed, so that nobody can check it. */
+/** A file's imports. `undefined` stands for one whose target is computed, so that it cannot be checked. */
 export type Specifiers = readonly (string | undefined)[];
 
 /** Whether `path` is `area` or, for a folder, in it. */
@@ -276,7 +276,7 @@ function collect(value: unknown, found: (string | undefined)[]): void {
  * Everything that a source file imports.
  *
  * @param path Only its extension matters.
- * @throws {SyntaxError} when the file does not parse: what cannot be read cannot be judged.
+ * @throws {SyntaxError} when the file does not parse: its imports are unknown.
  */
 export function importsOf(path: string, text: string): Specifiers {
   const { program, errors } = parseSync(path, path.startsWith('assembly/') ? withoutDecorators(text) : text);
@@ -287,7 +287,7 @@ export function importsOf(path: string, text: string): Specifiers {
   return found;
 }
 
-/** What `src/clock.ts` alone calls: fake clocks replace these functions. */
+/** Functions that only `src/clock.ts` calls: fake clocks replace these functions. */
 const SCHEDULERS: ReadonlySet<unknown> = new Set([
   'clearImmediate',
   'clearInterval',
@@ -325,14 +325,14 @@ function withoutDecorators(text: string): string {
   return lines.map((line) => (line.startsWith('@') && !line.includes(' ') ? '' : line)).join('\n');
 }
 
-/** What `specifier` means in `path`: a path in the repository, or a module's name. AssemblyScript leaves out `.ts`. */
+/** The target of `specifier` in `path`: a path in the repository, or a module's name. AssemblyScript leaves out `.ts`. */
 function resolve(path: string, specifier: string): string {
   if (!specifier.startsWith('.')) return specifier;
   const target = posix.join(posix.dirname(path), specifier);
   return posix.extname(target) === '' ? `${target}.ts` : target;
 }
 
-/** Whether an entry of `modules` allows a module; what allows the module allows its types. */
+/** Whether an entry of `modules` allows a module. Such an entry allows its types too. */
 function allows(name: string, specifier: string): boolean {
   const plain = specifier.replace(/^type /, '');
   return name === specifier || name === plain || (name.endsWith(':') && plain.startsWith(name));

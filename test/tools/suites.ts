@@ -77,7 +77,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ['src/testing/', 'test/unit/testing/'],
   ['src/api/message-iterator.ts', 'test/unit/api/'],
   ['src/api/send-queue.ts', 'test/unit/api/'],
-  // `ws` itself is the measure; what ws does not have has unit tests.
+  // `ws` itself is the measure. Features that ws lacks have unit tests.
   ['src/api/ws/', 'test/oracle/ws/'],
   ['src/api/w3c/ports.ts', 'test/adapters/node/'],
   ['src/api/w3c/', 'test/unit/api/w3c/'],
@@ -86,7 +86,7 @@ export const TESTED_BY: readonly (readonly [sources: string, tests: string])[] =
   ...['browser', 'bun', 'deno', 'edge', 'node'].map((name) => [`adapters/${name}/`, `test/adapters/${name}/`] as const),
 ];
 
-/** Sources that the build puts in the place of others, so that no import of a test leads to them: these tests run what was built. */
+/** Sources that the build puts in the place of others, so that no import of a test leads to them: these tests run the build. */
 const BUILT_IN: readonly (readonly [source: string, tests: string])[] = [
   ['adapters/deno/bundled-codec.ts', 'test/examples/deno-url.test.ts'],
   ['adapters/deno/bundled-digest.ts', 'test/examples/deno-url.test.ts'],
@@ -185,7 +185,7 @@ export class Suites {
     const known = this.#reached.get(place);
     if (known) return known;
     const found = new Set(this.#testFiles().filter((path) => path.startsWith(place)));
-    // A set visits what is added while it is walked.
+    // A set visits elements that are added during the loop.
     for (const path of found) for (const target of this.#importsOf(path)) found.add(target);
     this.#reached.set(place, found);
     return found;

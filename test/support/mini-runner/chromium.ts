@@ -10,7 +10,7 @@ import { ROOT } from './bundle.ts';
 const RUNTIMES = join(ROOT, 'test/runtimes/package.json');
 const INSTALLED = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Of Playwright, what is used. */
+/** The part of Playwright that is used. */
 export interface Page {
   readonly keyboard: { type(text: string): Promise<void>; press(key: string): Promise<void> };
   goto(url: string): Promise<unknown>;
@@ -39,11 +39,11 @@ interface PackedChromium {
   readonly default: { executablePath(): Promise<string>; readonly args: string[] };
 }
 
-/** Whether there is what it takes. */
+/** Whether Playwright is there. */
 export const hasChromium: boolean = existsSync(join(ROOT, 'test/runtimes/node_modules/playwright-core'));
 
 /**
- * Starts Chromium. Nothing but what the caller evaluates is loaded there, so it goes without its sandbox.
+ * Starts Chromium. It loads only the code that the caller evaluates, so it goes without its sandbox.
  *
  * @throws {Error} that says how to install it.
  */

@@ -1,4 +1,4 @@
-// What a run in another place is told: JSON, read by the program there.
+// Settings of a run in another place: JSON, read by the program there.
 
 import type { Capabilities, ContractRuntime, ServerPlan } from '../../contract/runtime.ts';
 
@@ -8,7 +8,7 @@ export interface RunPlan {
   readonly capabilities: Capabilities;
   /** Addresses by `maxPayload`; that of the default is under 0. */
   readonly urls: Readonly<Record<number, string>>;
-  /** Names of tests that ask for what this pair has not, and no capability says so. */
+  /** Names of tests that need a feature which this pair lacks, and for which there is no capability. */
   readonly without?: readonly string[];
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 
-/** What became of one test. */
+/** The result of one test. */
 export interface Outcome {
   /** Names of its suites and its own, with ` > ` between them. */
   readonly name: string;

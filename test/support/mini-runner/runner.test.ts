@@ -1,4 +1,4 @@
-// The runner for other places tells what failed: a run that always passes would test nothing.
+// The runner for other places reports failures: a run that always passes would test nothing.
 
 import { beforeAll, expect, test } from 'vitest';
 import { importBundle } from './bundle.ts';

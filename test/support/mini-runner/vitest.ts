@@ -1,4 +1,4 @@
-// What the contract imports from vitest, for places where vitest itself cannot run: a browser's page and a worker. The same runner and
+// The functions of vitest that the contract imports, for places where vitest itself cannot run: a browser's page and a worker. The same runner and
 // the same matchers, without the process around them. Bundles name this file in the place of `vitest`.
 
 import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect';

@@ -12,7 +12,7 @@ import { ROOT } from './bundle.ts';
 
 const BINARY = join(ROOT, 'test/runtimes/node_modules/workerd/bin/workerd');
 
-/** Whether there is what it takes. */
+/** Whether workerd is there. */
 export const hasWorkerd: boolean = existsSync(BINARY);
 
 export interface WorkerPlan {
@@ -28,7 +28,7 @@ export interface WorkerPlan {
 
 export interface RunningWorker {
   readonly port: number;
-  /** What it has written to its standard error, errors that nobody heard included. */
+  /** Its standard error, uncaught errors included. */
   output(): string;
   close(): Promise<void>;
 }
