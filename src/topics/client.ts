@@ -7,7 +7,7 @@ import { bytesOf, type Position } from './messages.ts';
 import type { Presence } from './presence.ts';
 import { isPattern } from './names.ts';
 import { PatternTrie } from './trie.ts';
-import { fromWire, parseObject, parsePosition, toWire, type ErrorReason } from './protocol.ts';
+import { fromWire, parseObject, parsePosition, toWire, type ClientRequest, type ErrorReason } from './protocol.ts';
 
 export { TOPICS_PROTOCOL } from './protocol.ts';
 export type { Position, Presence };
@@ -203,7 +203,7 @@ export class TopicClient {
   }
 
   /** Sends a request. @returns The reply. */
-  #ask(request: Record<string, unknown>): Promise<Record<string, unknown>> {
+  #ask(request: ClientRequest): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
       if (this.#isOpen) this.#send(request, { onReply: resolve, onError: reject });
       else reject(new TopicError('failed', 'There is no connection'));
@@ -283,9 +283,9 @@ export class TopicClient {
     this.#patterns.delete(topic);
   }
 
-  #send(message: Record<string, unknown>, pending: Pending): void {
+  #send(request: ClientRequest, pending: Pending): void {
     const id = ++this.#lastId;
-    const text = JSON.stringify({ ...message, id });
+    const text = JSON.stringify({ ...request, id });
     this.#pending.set(id, { ...pending, length: text.length });
     this.#unsent.push(text);
     this.#sendMore();

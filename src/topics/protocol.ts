@@ -8,12 +8,11 @@ export const TOPICS_PROTOCOL = 'wasock.topics.v1';
 /** Data of a message: text, or bytes in base64. */
 export type WireData = { readonly text: string } | { readonly base64: string };
 
-/** From the client. `id` comes back in the reply. */
-export type ClientMessage =
-  | { readonly type: 'subscribe'; readonly id: number; readonly topic: string; readonly since?: Position }
-  | { readonly type: 'unsubscribe'; readonly id: number; readonly topic: string }
-  | { readonly type: 'presence'; readonly id: number; readonly topic: string }
-  | ({ readonly type: 'publish'; readonly id: number; readonly topic: string } & WireData);
+/** From the client, which adds an `id`. It comes back in the reply. */
+export type ClientRequest =
+  | { readonly type: 'subscribe'; readonly topic: string; readonly since?: Position }
+  | { readonly type: 'unsubscribe' | 'presence'; readonly topic: string }
+  | ({ readonly type: 'publish'; readonly topic: string } & WireData);
 
 /** Reasons of an `error`. */
 export type ErrorReason = 'forbidden' | 'invalid' | 'limit' | 'failed';
