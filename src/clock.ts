@@ -13,6 +13,8 @@ const LONGEST = 2_147_483_647;
  * which a runtime reads the bytes that have arrived meanwhile: Node.js 24 in one turn, Bun 1.4 in two, Deno 2.9 in more than 50 of setImmediate.
  */
 const LATE = 100;
+/** How often a task waits at most: in an event loop that is late each time, limits have to hold as well. */
+const MOST_WAITS = 5;
 /** Milliseconds between two looks at whether the clock of a borrowed timer is still in place. Nothing looks while no timer is borrowed. */
 const LOOK_INTERVAL = 250;
 
@@ -138,6 +140,8 @@ interface OwnTimer {
   timer: unknown;
   /** When it has to fire, by {@link now}. */
   due: number;
+  /** How often its task has waited for a process that was held up. */
+  waits: number;
   cancel(): void;
 }
 
@@ -147,12 +151,15 @@ interface OwnTimer {
  */
 function startOwn(task: Task, milliseconds: number): OwnTimer {
   const fire = (): void => {
-    if (now() < own.due + LATE) task();
-    else own.timer = realSetTimeout!(task, LATE);
+    if (now() < own.due + LATE || own.waits++ === MOST_WAITS) return task();
+    // The process may be held up again meanwhile.
+    own.due = now() + LATE;
+    own.timer = realSetTimeout!(fire, LATE);
   };
   const own = {
     timer: realSetTimeout!(fire, milliseconds),
     due: now() + milliseconds,
+    waits: 0,
     cancel: () => realClearTimeout?.(own.timer),
   };
   letGo(own.timer);
@@ -241,7 +248,7 @@ export function restartTimer(timer: Timer, milliseconds: number): boolean {
   const own = timer as OwnTimer;
   const { refresh } = own.timer as { refresh?: Task };
   // A late one that waits has less time than it was set to.
-  if (refresh === undefined || own.due < now()) return false;
+  if (refresh === undefined || own.waits > 0 || own.due < now()) return false;
   own.due = now() + milliseconds;
   refresh.call(own.timer);
   return true;

@@ -86,6 +86,34 @@ describe.each([
     expect(performance.now() - end).toBeGreaterThan(90);
   });
 
+  test('gives the event loop time again if it is blocked while the task waits', async () => {
+    const seen: string[] = [];
+    const done = new Promise<void>((resolve) => {
+      set(() => {
+        seen.push('task');
+        resolve();
+      }, 20);
+    });
+    block(200);
+    // The timer has fired, and the task waits. One timer: several might take as long as it waits.
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    block(300);
+    setTimeout(() => seen.push('input'), 20);
+    await done;
+    expect(seen).toEqual(['input', 'task']);
+  });
+
+  test('runs a task in an event loop that is late each time', async () => {
+    let isDone = false;
+    set(() => (isDone = true), 10);
+    let blocks = 0;
+    for (; !isDone; blocks++) {
+      block(250);
+      await nextTurn();
+    }
+    expect(blocks).toBeLessThan(10);
+  });
+
   test('runs no task that was cancelled, before it was due or after', async () => {
     const seen: string[] = [];
     clearTimer(set(() => seen.push('early'), 20));
