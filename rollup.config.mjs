@@ -1,5 +1,5 @@
 // JavaScript of the package. ES modules have one file a source, so that dist/ has the layout of the repository and a runtime loads
-// only what its adapter imports. CommonJS has a file for each entry point, and chunks. Types come from tsc (tsconfig.build.json) into
+// only what its adapter imports. CommonJS, which Node.js loads, has a file for each entry point, and chunks. Types come from tsc (tsconfig.build.json) into
 // the same tree. Which entry point has which files: .ci/exports.mjs.
 
 import { readFileSync, rmSync } from 'node:fs';
@@ -185,6 +185,42 @@ const common = {
   },
 };
 
+/**
+ * The chunks of what the main entry point of Node.js shares with others, instead of one for each combination of entry points: they made 31 files of
+ * `require('wasock')`. A module goes into the first one that serves an entry point which loads it, so no entry point loads node:http in vain.
+ */
+const SHARED = {
+  base: /topics\/(?!index)\w+$|cli$|deflate\//,
+  protocol: /testing\//,
+  ws: /topics\//,
+  proxies: /proxy$/,
+  network: /(?<!node\/)index$|w3c$|reconnecting$/,
+};
+const MAIN = 'adapters/node/index';
+const ENTRY = '\0cjs:';
+
+/** The entry points that load the module `id`. */
+function entriesOf(id, getModuleInfo, known) {
+  const before = known.get(id);
+  if (before) return before;
+  const above = getModuleInfo(id).importers.flatMap((importer) => [...entriesOf(importer, getModuleInfo, known)]);
+  const entries = new Set(id.startsWith(ENTRY) ? [id.slice(ENTRY.length), ...above] : above);
+  known.set(id, entries);
+  return entries;
+}
+
+/** The `manualChunks` of Rollup. */
+function sharedChunks() {
+  const known = new Map();
+  return (id, { getModuleInfo }) => {
+    const entries = [...entriesOf(id, getModuleInfo, known)];
+    if (!entries.includes(MAIN)) return undefined;
+    // Apart from the codec, whose constants have the same names.
+    if (/\/deflate\//.test(id)) return 'deflate';
+    return Object.keys(SHARED).find((name) => entries.some((entry) => SHARED[name].test(entry)));
+  };
+}
+
 /** @param paths Entry points that share chunks: those of one runtime, so that none is cut for the sake of another's. */
 function commonJs(paths, chunks) {
   return {
@@ -199,6 +235,7 @@ function commonJs(paths, chunks) {
       generatedCode: { constBindings: true, objectShorthand: true },
       entryFileNames: '[name].cjs',
       chunkFileNames: `chunks/${chunks}-[name].cjs`,
+      manualChunks: sharedChunks(),
       hoistTransitiveImports: false,
     },
   };

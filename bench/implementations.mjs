@@ -28,7 +28,9 @@ const isNode = (runtime) => runtime.startsWith('node');
  */
 export function defaultLibrary(runtime) {
   const adapter = isNode(runtime) ? 'node' : runtime;
-  const built = fileURLToPath(new URL(`../dist/adapters/${adapter}/index.js`, import.meta.url));
+  // What `import` gets of the package.
+  const file = isNode(runtime) ? 'index.mjs' : 'index.js';
+  const built = fileURLToPath(new URL(`../dist/adapters/${adapter}/${file}`, import.meta.url));
   if (isNode(runtime) || existsSync(built)) return built;
   return fileURLToPath(new URL(`../adapters/${adapter}/index.ts`, import.meta.url));
 }

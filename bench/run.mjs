@@ -34,7 +34,7 @@ const HELP = `usage: npm run bench -- [options]
   --rounds=5          rounds; each measures every implementation once
   --seconds=1.2       length of one measurement
   --warmup=0.3        seconds before each measurement
-  --library=path      entry point of the library under test (dist/adapters/<runtime>/index.js)
+  --library=path      entry point of the library under test (the one of the package)
   --output=folder     where JSON, Markdown and SVG go (bench/results)
   --list              name scenarios and implementations, then stop
   --help              this text

@@ -168,6 +168,32 @@ describe('a program bundled by', () => {
   });
 });
 
+describe('CommonJS on Node.js', () => {
+  /** What `require` of the entry point loads. */
+  function loadedBy(entry: string): { files: number; isHttpLoaded: boolean } {
+    const file = JSON.stringify(join(ROOT, `dist/${entry}.cjs`));
+    const program = `require(${file}); console.log(JSON.stringify([Object.keys(require.cache).length, process.moduleLoadList.includes('NativeModule http')]))`;
+    const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 90_000 });
+    const [files, isHttpLoaded] = JSON.parse(stdout) as [number, boolean];
+    return { files, isHttpLoaded };
+  }
+
+  test('of the main entry point is few files', () => {
+    const { files, isHttpLoaded } = loadedBy('adapters/node/index');
+    expect(files).toBeLessThanOrEqual(8);
+    expect(isHttpLoaded).toBe(true);
+  });
+
+  test.each([
+    'src/deflate/index',
+    'src/testing/index',
+    'src/topics/index',
+    'src/topics/client',
+    'src/topics/local',
+    'src/topics/redis',
+  ])('of %s loads no node:http', (entry) => expect(loadedBy(entry).isHttpLoaded).toBe(false));
+});
+
 describe('the main entry point', () => {
   test.each(['node', 'deno', 'bun', 'edge', 'browser'])('of %s contains no facade', async (runtime) => {
     const { metafile } = await build({

@@ -59,14 +59,16 @@ const MOST_BLOCKS = 128;
 
 const codec = sharedCodec();
 
-/** Node.js 22.10 and later, Deno, Bun. */
-const { markAsUncloneable } = (process.getBuiltinModule?.('node:worker_threads') ?? {}) as {
+/** Node.js 22.10 and later, Deno and Bun have this in node:worker_threads. */
+interface Threads {
   readonly markAsUncloneable?: (object: object) => void;
-};
+}
 
 export const platform: Platform = {
   codec,
-  ...(markAsUncloneable && { markUncloneable: markAsUncloneable }),
+  // Loads the module with the first object: it takes 2 ms, and the ws-style classes need none.
+  markUncloneable: (object) =>
+    (process.getBuiltinModule?.('node:worker_threads') as Threads | undefined)?.markAsUncloneable?.(object),
   copyMessage: createCopyMessage(codec),
   view: (region, start, length) => makeView(region.memory as ArrayBuffer, start, length),
   allocate,
