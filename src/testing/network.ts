@@ -14,8 +14,9 @@ export function linkOf(stream: ByteStream): Link {
 
 type Accept = (stream: ByteStream) => void;
 
-/** In place of the host of a listener that names none. */
+/** In place of the host of a listener that takes connections to any. */
 const ANY_HOST = '*';
+const UNSPECIFIED: readonly (string | undefined)[] = [undefined, '0.0.0.0', '::'];
 
 /** The first port for listeners that ask for any. */
 const FIRST_FREE_PORT = 49_152;
@@ -25,14 +26,14 @@ export function createNetwork(): Network {
   const listeners = new Map<string, Accept>();
   let freePort = FIRST_FREE_PORT;
   return {
-    listen({ port: given, host = ANY_HOST }, events) {
+    listen({ port: given, host }, events) {
       const port = given === 0 ? freePort++ : given;
-      const place = `${host}:${port}`;
+      const place = `${UNSPECIFIED.includes(host) ? ANY_HOST : host}:${port}`;
       if (listeners.has(place)) {
         events.onError(Object.assign(new Error(`listen EADDRINUSE: ${place}`), { code: 'EADDRINUSE' }));
       } else {
         listeners.set(place, (stream) => events.onConnection(stream));
-        events.onListening({ address: host === ANY_HOST ? '127.0.0.1' : host, port, family: 'IPv4' });
+        events.onListening({ address: host ?? '127.0.0.1', port, family: 'IPv4' });
       }
       return {
         close(onClosed) {

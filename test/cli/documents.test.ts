@@ -93,6 +93,6 @@ test.each(blocks)('$title', async ({ examples }) => {
   }
   for (const { command, output } of servers) {
     const { stdout } = await command.end('SIGTERM');
-    expect(back(stdout).replace(/^.*shutdown.*\n/m, '')).toMatch(patternOf(output));
+    expect(back(stdout).replace(/^.*Stopped: .*\n/m, '')).toMatch(patternOf(output));
   }
 });

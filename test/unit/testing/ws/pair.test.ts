@@ -113,8 +113,8 @@ describe('a ws-style pair', () => {
 });
 
 describe('the classes in memory', () => {
-  test('connect a client to a server by its address, whatever its host is', async () => {
-    const server = new WebSocketServer({ port: 8080 });
+  test.each([undefined, '0.0.0.0', '::'])('connect a client to a server at the host %s by any host', async (listening) => {
+    const server = new WebSocketServer({ port: 8080, ...(listening !== undefined && { host: listening }) });
     server.on('connection', (ws, { url }) => ws.send(`${ws instanceof WebSocket} ${url}`));
     for (const host of ['localhost', '127.0.0.1', 'example.com']) {
       const client = new WebSocket(`ws://${host}:8080/${host}`);
