@@ -191,10 +191,11 @@ const common = {
  */
 const SHARED = {
   base: /topics\/(?!index)\w+$|cli$|deflate\//,
-  protocol: /testing\//,
+  protocol: /testing\/index$/,
   ws: /topics\//,
   proxies: /proxy$/,
-  network: /(?<!node\/)index$|w3c$|reconnecting$/,
+  network: /(?<!node\/|ws\/)index$|w3c$|reconnecting$/,
+  classes: /testing\/ws\//,
 };
 const MAIN = 'adapters/node/index';
 const ENTRY = '\0cjs:';

@@ -180,7 +180,7 @@ describe('CommonJS on Node.js', () => {
 
   test('of the main entry point is few files', () => {
     const { files, isHttpLoaded } = loadedBy('adapters/node/index');
-    expect(files).toBeLessThanOrEqual(8);
+    expect(files).toBeLessThanOrEqual(9);
     expect(isHttpLoaded).toBe(true);
   });
 
