@@ -394,7 +394,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     }
     // Functions of the program come last.
     this.#announce(name);
-    if (isEmpty) this.emit('unsubscribed', name);
+    if (isEmpty) guard({ defer }, () => this.emit('unsubscribed', name));
   }
 
   #find(name: string): Subscribers | undefined {
