@@ -77,6 +77,8 @@ export class BusLink implements PresenceSource {
   #isConnected = false;
   #isAway = false;
   #isClosed = false;
+  /** Reject replies of the bus that are awaited. */
+  readonly #pending: Set<(error: Error) => void> = new Set();
   /** Ends the wait for a bus that is not connected yet. */
   #end!: (error: Error) => void;
   /** Why the bus could not be connected. */
@@ -145,7 +147,7 @@ export class BusLink implements PresenceSource {
       const current = subscription;
       const step = current.done.then(async () => {
         if (current.isOn) return;
-        await this.#bus.subscribe(name);
+        await this.#untilClosed(this.#bus.subscribe(name));
         current.isOn = true;
       });
       current.done = step;
@@ -162,7 +164,7 @@ export class BusLink implements PresenceSource {
     const step = subscription.done.then(() => {
       if (subscription.isWanted || !subscription.isOn) return undefined;
       subscription.isOn = false;
-      return this.#bus.unsubscribe(name);
+      return this.#untilClosed(this.#bus.unsubscribe(name));
     });
     subscription.done = step.catch((error: unknown) => this.onError(toError(error)));
     void subscription.done.then(() => {
@@ -172,7 +174,7 @@ export class BusLink implements PresenceSource {
 
   /** The messages of the bus's history since a position. */
   async recover(topic: string, since: Position | undefined, limits: HistoryLimits): Promise<Recovery> {
-    const { envelopes, position } = await this.#bus.history!(topic, since, limits);
+    const { envelopes, position } = await this.#untilClosed(this.#bus.history!(topic, since, limits));
     const subscription = this.#subscriptions.get(topic);
     if (subscription !== undefined && subscription.last === undefined) {
       subscription.last = position;
@@ -211,7 +213,19 @@ export class BusLink implements PresenceSource {
     for (const { reject } of this.#takeQueue()) reject(error);
     this.#subscriptions.clear();
     await this.presence?.close();
-    await this.#bus.close();
+    try {
+      await this.#bus.close();
+    } finally {
+      for (const reject of this.#pending) reject(error);
+    }
+  }
+
+  /** Settles as `reply` does. Rejects if the bus is closed before: clients keep some commands until their engine is back. */
+  #untilClosed<Value>(reply: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.#pending.add(reject);
+      reply.then(resolve, reject).finally(() => this.#pending.delete(reject));
+    });
   }
 
   #receive(topic: string, envelope: Uint8Array, position: Position | undefined): void {

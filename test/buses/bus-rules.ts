@@ -414,7 +414,23 @@ function testHistory({ start }: Context): void {
   });
 }
 
-function testLoss({ engine, kind, start }: Context): void {
+function testLoss({ engine, kind, modes, start }: Context): void {
+  test.each(modes)('ends all that waits when topics are closed while the engine is away, %s', async (_, options) => {
+    const { topics, errors } = await start({ ...options, maxQueued: 1_000_000 });
+    await topics.subscribe(new FakeSocket(), 'before');
+    await engine().kill();
+    await happens(() => errors.length > 0);
+    const a = new FakeSocket();
+    const names = kind.patterns ? ['a', 'b.*', 'before'] : ['a', 'before'];
+    // One of them is there.
+    const waiting = [...names.map((name) => topics.subscribe(a, name)), topics.publish('a', 'x')];
+    const settled = Promise.allSettled(waiting);
+    await topics.close();
+    const results = await settled;
+    expect(results.filter(({ status }) => status === 'rejected').length).toBeGreaterThanOrEqual(names.length);
+    await engine().restart();
+  });
+
   test('says that there is a gap when the engine was away, without a history', async () => {
     const [one, two] = [await start(), await start()];
     const a = new FakeSocket();
