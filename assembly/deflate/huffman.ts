@@ -57,7 +57,7 @@ export function makeCode(counts: usize, symbols: i32, lengths: usize, codes: usi
       }
     }
     if (used >= 2) break;
-    put(counts, i32(at(counts, 0) !== 0), 1);
+    put(counts, at(counts, 0) === 0 ? 0 : 1, 1);
     used = 0;
   }
   sortKeys(codes, used, highest);
@@ -115,7 +115,7 @@ function sortBy(shift: u32, used: i32, from: usize, to: usize, last: i32): void 
   }
 }
 
-/** Builds the tree of the keys, whose counts ascend: joins the two lightest nodes again and again. Without branches, since none could be foreseen. */
+/** Builds the tree of the keys, whose counts ascend: joins the two lightest nodes again and again, without branches that none could foresee. */
 function makeTree(used: i32): void {
   // Behind the last leaf and the last inner node stands a weight above all others.
   put(KEYS, used, 0xffffffff);
@@ -127,7 +127,7 @@ function makeTree(used: i32): void {
     for (let pair = 0; pair < 2; pair++) {
       const ofLeaf = load<u32>(leaf) >> 9;
       const ofRoot = load<u32>(root);
-      const isLeaf = <usize>(ofLeaf <= ofRoot) << 2;
+      const isLeaf: usize = ofLeaf <= ofRoot ? 4 : 0;
       // Overwritten unless it is taken.
       store<u32>(root, next, PARENTS - TREE);
       sum += min(ofLeaf, ofRoot);

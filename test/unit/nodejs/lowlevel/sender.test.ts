@@ -69,6 +69,24 @@ describe('Sender', () => {
     expect(sender._bufferedBytes).toBe(0);
   });
 
+  test('tells each callback of a message that a cleanup has taken away, and sends later ones', async () => {
+    const sink = new Sink();
+    const compression = deflate(true);
+    const sender = new Sender(sink, { 'permessage-deflate': compression });
+    const told: string[] = [];
+    const note = (name: string) => (error?: Error | null) => told.push(`${name}: ${error?.message ?? 'sent'}`);
+    sender.onerror = note('onerror');
+    sender.send('hello', { fin: true, compress: true }, note('first'));
+    sender.send('hello', { fin: true, compress: true }, note('second'));
+    sender.ping('x', false, note('ping'));
+    compression.cleanup();
+    const lost = 'The deflate stream was closed while data was being processed';
+    expect(told).toEqual([`first: ${lost}`, `second: ${lost}`, `ping: ${lost}`, `onerror: ${lost}`]);
+    expect(sender._bufferedBytes).toBe(0);
+    await new Promise<void>((resolve) => sender.send('hello', { fin: true, compress: true }, () => resolve()));
+    expect(toHex(sink.bytes)).toBe('c1 07 ca 48 cd c9 c9 07 00');
+  });
+
   test('refuses what cannot be sent', () => {
     const sender = new Sender(new Sink());
     expect(() => sender.ping(Buffer.alloc(126))).toThrow(RangeError);
