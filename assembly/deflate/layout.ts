@@ -21,7 +21,7 @@
 /** Bytes of one WebAssembly page. */
 export const PAGE_BYTES = 65536;
 /** Size of the module's memory, initial and maximum alike, in pages. Kept equal to asconfig.json by a test. */
-export const MEMORY_PAGES = 51;
+export const DEFLATE_PAGES = 51;
 
 /** The largest window of RFC 1951. */
 export const WINDOW_BYTES = 32768;

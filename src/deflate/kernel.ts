@@ -1,7 +1,7 @@
 // The DEFLATE module of assembly/deflate as the engine sees it: its functions, its memory, and whose window lies there.
 // One instance a thread, made when compression is first negotiated.
 
-import { CONTEXTS, INFLATE_STATE, INFLATE_STATE_WORDS, MEMORY_PAGES, PAGE_BYTES } from '../../assembly/deflate/layout.ts';
+import { CONTEXTS, INFLATE_STATE, INFLATE_STATE_WORDS, DEFLATE_PAGES, PAGE_BYTES } from '../../assembly/deflate/layout.ts';
 
 /** The functions of assembly/deflate/index.ts, which describes them. Addresses are byte offsets into the module's memory. */
 export interface DeflateExports {
@@ -64,9 +64,9 @@ export class DeflateKernel {
   /** @param exports Of an instance that has no other user. */
   constructor(exports: WebAssembly.Exports) {
     const { buffer } = exports['memory'] as WebAssembly.Memory;
-    if (buffer.byteLength !== MEMORY_PAGES * PAGE_BYTES) {
+    if (buffer.byteLength !== DEFLATE_PAGES * PAGE_BYTES) {
       throw new Error(
-        `The DEFLATE module has ${buffer.byteLength} bytes of memory; this build expects ${MEMORY_PAGES * PAGE_BYTES}`,
+        `The DEFLATE module has ${buffer.byteLength} bytes of memory; this build expects ${DEFLATE_PAGES * PAGE_BYTES}`,
       );
     }
     this.exports = exports as unknown as DeflateExports;

@@ -37,7 +37,7 @@ describe('the memory map of DEFLATE', () => {
       expect(end, name).toBeGreaterThan(start);
       last = end;
     }
-    expect(last).toBeLessThanOrEqual(layout.MEMORY_PAGES * layout.PAGE_BYTES);
+    expect(last).toBeLessThanOrEqual(layout.DEFLATE_PAGES * layout.PAGE_BYTES);
   });
 
   it('aligns the tables and words that the module reads as words', () => {
@@ -53,7 +53,7 @@ describe('the memory map of DEFLATE', () => {
       const [start, size] = row.slice(1).map((number) => Number(number.replaceAll(',', '')));
       return [start, start + size];
     });
-    const end = layout.MEMORY_PAGES * layout.PAGE_BYTES;
+    const end = layout.DEFLATE_PAGES * layout.PAGE_BYTES;
     expect(rows).toEqual([...REGIONS.map(([, ...range]) => range), [REGIONS.at(-1)![2], end]]);
   });
 });
