@@ -5,6 +5,7 @@ import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream';
+import { hasCurrent, readRange } from './byte-range.ts';
 import { CommandError } from './exit.ts';
 import type { Log } from './log.ts';
 
@@ -21,11 +22,14 @@ const TYPES: Readonly<Record<string, string>> = {
   '.map': 'application/json',
   '.md': 'text/markdown; charset=utf-8',
   '.mjs': 'text/javascript; charset=utf-8',
+  '.mp3': 'audio/mpeg',
+  '.mp4': 'video/mp4',
   '.pdf': 'application/pdf',
   '.png': 'image/png',
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain; charset=utf-8',
   '.wasm': 'application/wasm',
+  '.webm': 'video/webm',
   '.webp': 'image/webp',
   '.woff2': 'font/woff2',
 };
@@ -54,8 +58,16 @@ function isInside(root: string, path: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
+/** A file that is served. */
+interface Found {
+  readonly path: string;
+  readonly size: number;
+  /** Entity tag: another one once the file was written. */
+  readonly tag: string;
+}
+
 /** The real path of the file, or of the `index.html` of the folder; undefined if it is not there, or lies outside of `root` by a link. */
-async function find(root: string, target: string): Promise<{ path: string; size: number } | 'folder' | undefined> {
+async function find(root: string, target: string): Promise<Found | 'folder' | undefined> {
   const asked = pathOf(root, target);
   if (asked === undefined) return undefined;
   try {
@@ -66,7 +78,8 @@ async function find(root: string, target: string): Promise<{ path: string; size:
     if (isFolder !== hasSlash) return isFolder && isInside(root, path) ? 'folder' : undefined;
     if (isFolder) path = await realpath(join(path, 'index.html'));
     const file = await stat(path);
-    return file.isFile() && isInside(root, path) ? { path, size: file.size } : undefined;
+    if (!file.isFile() || !isInside(root, path)) return undefined;
+    return { path, size: file.size, tag: `"${file.size.toString(36)}-${file.mtimeMs.toString(36)}"` };
   } catch {
     return undefined;
   }
@@ -93,7 +106,8 @@ export async function staticFiles(folder: string, log: Log): Promise<RequestList
   };
 }
 
-async function answer(root: string, { method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(root: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method, url = '/' } = request;
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
   const found = await find(root, url);
   if (found === undefined) return refuse(response, 404, 'Not Found');
@@ -102,15 +116,31 @@ async function answer(root: string, { method, url = '/' }: IncomingMessage, resp
     // One slash at the start: a Location of `//host` would lead elsewhere.
     return refuse(response, 301, 'Moved Permanently', { Location: `${path.replace(/^\/+/, '/')}/` });
   }
-  response.writeHead(200, {
-    'Content-Type': TYPES[extname(found.path).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': found.size,
-    // RFC 9110 section 14.3: each answer has the whole file.
-    'Accept-Ranges': 'none',
-    'Cache-Control': 'no-cache',
+  sendFile(found, request, response);
+}
+
+function sendFile({ path, size, tag }: Found, { method, headers }: IncomingMessage, response: ServerResponse): void {
+  const fields = { 'Accept-Ranges': 'bytes', 'Cache-Control': 'no-cache', ETag: tag };
+  if (hasCurrent(headers['if-none-match'], tag)) {
+    response.writeHead(304, fields).end();
+    return;
+  }
+  // RFC 9110 section 14.2: a range is for GET only, and section 13.1.5: with If-Range only if the file is still the same.
+  const ifRange = headers['if-range'];
+  const isRanged = method === 'GET' && (ifRange === undefined || ifRange === tag);
+  const range = isRanged ? readRange(headers.range, size) : undefined;
+  if (range === 'unsatisfiable') {
+    return refuse(response, 416, 'Range Not Satisfiable', { ...fields, 'Content-Range': `bytes */${size}` });
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  response.writeHead(range === undefined ? 200 : 206, {
+    ...fields,
+    'Content-Type': TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+    'Content-Length': end - start + 1,
+    ...(range !== undefined && { 'Content-Range': `bytes ${start}-${end}/${size}` }),
     'X-Content-Type-Options': 'nosniff',
   });
   if (method === 'HEAD') response.end();
   // The length is set: a file that grows meanwhile must not exceed it.
-  else pipeline(createReadStream(found.path, { end: Math.max(0, found.size - 1) }), response, () => {});
+  else pipeline(createReadStream(path, { start, end: Math.max(0, end) }), response, () => {});
 }

@@ -186,7 +186,7 @@ describe('wasock listen', () => {
       path: string,
       method = 'GET',
       headers = {},
-    ): Promise<{ status: number; type: string; location: string; ranges: string | undefined; body: string }> => {
+    ): Promise<{ status: number; type: string; location: string; range: string | undefined; tag: string; body: string }> => {
       const [hostname, port] = host.split(':');
       // The path as it is: fetch() would normalize it.
       const [response] = (await once(request({ hostname, port, path, method, headers }).end(), 'response')) as [
@@ -198,12 +198,22 @@ describe('wasock listen', () => {
         status: response.statusCode!,
         type: response.headers['content-type']!,
         location: response.headers.location!,
-        ranges: response.headers['accept-ranges'],
+        range: response.headers['content-range'],
+        tag: response.headers.etag!,
         body,
       };
     };
     expect(await get('/')).toMatchObject({ status: 200, type: 'text/html; charset=utf-8', body: '<p>hello' });
-    expect(await get('/', 'GET', { Range: 'bytes=0-1' })).toMatchObject({ status: 200, ranges: 'none', body: '<p>hello' });
+    const part = { status: 206, range: 'bytes 3-5/8', type: 'text/html; charset=utf-8', body: 'hel' };
+    const { tag } = await get('/');
+    expect(await get('/', 'GET', { Range: 'bytes=3-5' })).toMatchObject(part);
+    expect(await get('/', 'GET', { Range: 'bytes=3-5', 'If-Range': tag })).toMatchObject(part);
+    const whole = { status: 200, range: undefined, body: '<p>hello' };
+    expect(await get('/', 'GET', { Range: 'bytes=3-5', 'If-Range': '"other"' })).toMatchObject(whole);
+    expect(await get('/', 'GET', { Range: 'bytes=0-1,3-5' })).toMatchObject(whole);
+    expect(await get('/', 'HEAD', { Range: 'bytes=3-5' })).toMatchObject({ status: 200, range: undefined, body: '' });
+    expect(await get('/', 'GET', { Range: 'bytes=8-' })).toMatchObject({ status: 416, range: 'bytes */8' });
+    expect(await get('/', 'GET', { Range: 'bytes=3-5', 'If-None-Match': tag })).toMatchObject({ status: 304, body: '' });
     expect(await get('/a%20b.txt?query')).toMatchObject({ status: 200, body: 'text' });
     expect(await get('/empty.css')).toMatchObject({ status: 200, body: '' });
     expect(await get('/', 'HEAD')).toMatchObject({ status: 200, body: '' });
