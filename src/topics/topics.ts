@@ -112,7 +112,8 @@ function ownData(data: unknown, binary: boolean | undefined): string | Uint8Arra
  */
 export class Topics extends TypedEmitter<TopicsEvents> {
   readonly #options: ReadOptions;
-  readonly #id: string = randomId();
+  /** Drawn when it is needed: a worker may not draw random numbers while its modules are loaded. */
+  #id: string | undefined;
   /** Topics that have subscribers, or a history. */
   readonly #topics: Map<string, Subscribers> = new Map();
   readonly #patterns: PatternTrie<Subscribers> = new PatternTrie();
@@ -137,7 +138,7 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     this.#options = given;
     const { maxLag } = given;
     this.#owner = { counts: this.#counts, maxLag, gets: (member, topic) => this.#gets(member, topic) };
-    this.#link = bus === undefined ? null : new BusLink(bus, this.#id, maxQueued, this.#receiver());
+    this.#link = bus === undefined ? null : new BusLink(bus, randomId(), maxQueued, this.#receiver());
   }
 
   /** Fulfilled once the bus is connected. Rejects if it cannot. Fulfilled at once without a bus. */
@@ -419,7 +420,8 @@ export class Topics extends TypedEmitter<TopicsEvents> {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const limits = this.#link === null ? this.#historyOf(name) : undefined;
-    const topic = new Subscribers(limits && new History(limits, `${this.#id}${this.#forgotten || ''}`));
+    const epoch = limits && `${(this.#id ??= randomId())}${this.#forgotten || ''}`;
+    const topic = new Subscribers(limits && new History(limits, epoch!));
     this.#topics.set(name, topic);
     if (limits !== undefined) this.#sweep ??= setTimer(this.#onSweep, sweepInterval(limits.ttl));
     return topic;

@@ -12,6 +12,7 @@ import {
 } from '../../../adapters/edge/index.ts';
 import { ReconnectingWebSocket } from '../../../adapters/edge/reconnecting.ts';
 import { upgrade as upgradeW3C, WebSocket } from '../../../adapters/edge/w3c.ts';
+import { Topics } from '../../../src/topics/index.ts';
 import { pattern } from '../../support/frames.ts';
 
 /** Exchanges `size` bytes with an echo. */
@@ -42,10 +43,23 @@ function messageOf(call: () => unknown): string {
 
 const gate = new Gate({ maxConnections: 1, messageRate: { count: 3, interval: 10_000_000 }, ratePolicy: 'close' });
 const pausing = new Gate({ messageRate: 1 });
+const topics = new Topics({ history: { size: 10, ttl: 60_000 } });
 
 type Handler = (request: Request, query: URLSearchParams) => Response | Promise<Response>;
 
 const HANDLERS: Readonly<Record<string, Handler | undefined>> = {
+  '/topics': (request) => {
+    const { response, socket } = upgrade(request);
+    if (socket === null) return response;
+    const say = (text: string): void => socket.send(text);
+    void topics.subscribe(socket, 'all').then(() => say('ready'));
+    socket.on('message', (data) => {
+      void topics
+        .publish('all', (data as Buffer).toString())
+        .then(({ local }) => say(`${local}, ${topics.counts.dropped} dropped`));
+    });
+    return response;
+  },
   '/exchange': async (_, query) => new Response(await exchange(query.get('to') ?? '', Number(query.get('size')), false)),
   '/exchange-deflated': async (_, query) => {
     enableDeflate();

@@ -36,6 +36,21 @@ describe.runIf(hasWorkerd)('worker', () => {
   const open = (path: string): WebSocket => new WebSocket(`ws://127.0.0.1:${worker.port}${path}`);
   const next = async (ws: WebSocket): Promise<string> => String((await once(ws, 'message'))[0]);
 
+  test('topics reach the WebSocket of the request alone, and count the others as dropped', async () => {
+    const received: string[][] = [[], []];
+    const sockets = received.map((messages) => {
+      const ws = open('/topics');
+      ws.on('message', (data) => messages.push((data as Buffer).toString()));
+      return ws;
+    });
+    await expect.poll(() => received).toEqual([['ready'], ['ready']]);
+    sockets[0].send('hello');
+    await expect.poll(() => received).toEqual([['ready', 'hello', '2, 1 dropped'], ['ready']]);
+    sockets[1].send('from the other');
+    await expect.poll(() => received[1]).toEqual(['ready', 'from the other', '2, 2 dropped']);
+    for (const ws of sockets) ws.terminate();
+  });
+
   test('reads and writes frames by the low-level classes', async () => {
     expect((JSON.parse(await ask('/frames')) as (string | number[])[]).flat()).toEqual([
       'Hello',
