@@ -106,8 +106,11 @@ export function createCopyMessage(
     if (source !== codec.memory || !isShared(length)) return copyToOwn(source, start, end);
     // If a program has transferred the memory of a message, the window is empty.
     if (generation !== codec.generation || start < first || end > last || window.length === 0) {
+      const endOfRun = codec.endOfRun(start, start + WINDOW_BYTES, isShared);
+      // The only one needs no view of a window (Bun, copied alone and as a view: 125 bytes 257 ns and 404, 1,000 bytes 421 and 951).
+      if (endOfRun <= end) return copyToOwn(source, start, end);
       first = start;
-      last = Math.max(end, codec.endOfRun(start, start + WINDOW_BYTES, isShared));
+      last = endOfRun;
       generation = codec.generation;
       window = copyToOwn(source, first, last);
       memory = window.buffer;
