@@ -77,7 +77,7 @@ export class NodeTransport implements Transport {
     if (!isDirect) socket.on('data', NodeTransport.#onData);
     // read() above has made the handle read, so that pausing once is not enough.
     if (this.#isPaused) socket.pause();
-    else socket.resume();
+    else this.resume();
   }
 
   write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
@@ -148,6 +148,8 @@ export class NodeTransport implements Transport {
   resume(): void {
     this.#isPaused = false;
     this.#socket.resume();
+    // A TLS socket of Deno delivers within this call, which would undo a pause by the receiver.
+    if (this.#isPaused) this.#socket.pause();
   }
 
   // Listeners of the socket.

@@ -3,6 +3,7 @@
 // Where a number of messages is exact, the tokens return so slowly that no delay of a busy machine gives one back.
 
 import { once } from 'node:events';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
@@ -132,4 +133,28 @@ describe.each(SETTINGS)('%j', (setting) => {
     other.send(' and the rest', { fin: true });
     expect(String((await echoed)[0])).toBe('a part and the rest');
   });
+});
+
+// A TLS socket of Deno's node:tls delivers within resume(), and the rate pauses it again there.
+test('messageRate with "pause" holds behind node:https as well', async () => {
+  const http = createServer({ cert: certificate, key });
+  const server = new WebSocketServer({ server: http, perMessageDeflate: false, messageRate: { count: 10, interval: 100 } });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  cleanUps.push(async () => {
+    await server.shutdown({ signal: AbortSignal.abort() });
+    http.close();
+  });
+  const numbers = collect(server);
+  const { port } = http.address() as AddressInfo;
+  const client = new WebSocket(`wss://127.0.0.1:${port}/`, { ca: authority, perMessageDeflate: false });
+  cleanUps.push(() => client.terminate());
+  await once(client, 'open');
+  const begin = performance.now();
+  for (const number of upTo(60)) sendNumbered(client, number);
+  await until('all', () => numbers.length === 60);
+  sendNumbered(client, 60);
+  await until('the next read', () => numbers.length === 61);
+  expect(performance.now() - begin).toBeGreaterThan(490);
+  expect(numbers).toEqual(upTo(61));
 });
