@@ -6,5 +6,5 @@ import { SECOND_TRY } from '../tools/second-try.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  test: { include: ['*.test.ts'], pool: 'forks', retry: SECOND_TRY, testTimeout: 120_000, hookTimeout: 120_000 },
+  test: { include: ['*.test.ts'], pool: 'forks', retry: SECOND_TRY, testTimeout: 300_000, hookTimeout: 120_000 },
 });
