@@ -147,7 +147,9 @@ function isSameOrigin({ headers: { origin, host } }) {
  */
 function refuse(socket, status) {
   socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  // A client need not close its side, and the HTTP server no longer knows the socket.
+  socket.end(head, () => socket.destroy());
 }
 
 /** @param {NodeJS.ErrnoException} error */

@@ -1,7 +1,9 @@
 // The rules for the example of every framework: it answers HTTP, echoes over a WebSocket, and closes both in order at SIGTERM.
 
+import { once } from 'node:events';
+import { connect as connectSocket, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { closing, connect, exchange, type Program } from '../examples/run-example.ts';
 import { ROOT } from '../support/mini-runner/bundle.ts';
 
@@ -35,6 +37,46 @@ export async function serves(authority: string, { route = '/', answer, echo = '/
   expect(await closed).toEqual([3000, 'bye']);
 }
 
+/** A client that sends `request` and never closes its side of the connection. */
+class StubbornClient {
+  readonly #socket: Socket;
+
+  constructor(authority: string, request: string) {
+    const [host, port] = authority.split(':');
+    this.#socket = connectSocket({ host, port: Number(port), allowHalfOpen: true });
+    this.#socket.on('error', () => {}).write(request);
+    onTestFinished(() => void this.#socket.destroy());
+  }
+
+  async connected(): Promise<void> {
+    if (this.#socket.connecting) await once(this.#socket, 'connect');
+  }
+
+  /** The status line, or nothing if the server just closes. */
+  async answered(): Promise<string> {
+    return await new Promise((resolve) => {
+      this.#socket.once('data', (chunk: Buffer) => resolve(chunk.toString('latin1').split('\r\n', 1)[0]));
+      for (const end of ['end', 'close']) this.#socket.once(end, () => resolve(''));
+    });
+  }
+}
+
+function upgradeRequest(target: string, protocol = 'websocket'): string {
+  const fields = ['Host: localhost', 'Connection: Upgrade', `Upgrade: ${protocol}`];
+  const ofWebSockets = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+  return [`GET ${target} HTTP/1.1`, ...fields, ...ofWebSockets, '', ''].join('\r\n');
+}
+
+/** Requests that get no WebSocket, of clients that stay: none of them may keep the process alive. */
+async function lingers(authority: string, route: string): Promise<void> {
+  for (const target of ['/elsewhere', '//', 'http://[', route]) {
+    expect(await new StubbornClient(authority, upgradeRequest(target)).answered(), target).not.toMatch(/ 101 /);
+  }
+  for (const rest of ['', 'GET / HTTP/1.1\r\nHo', upgradeRequest(route, 'h2c')]) {
+    await new StubbornClient(authority, rest).connected();
+  }
+}
+
 /** How a server must end. */
 export interface Ending extends Omit<Expected, 'answer'> {
   /** What it writes to its standard error. Default: nothing. */
@@ -43,13 +85,17 @@ export interface Ending extends Omit<Expected, 'answer'> {
   readonly reason?: string;
 }
 
-/** Checks that SIGTERM closes an open WebSocket with 1001, and that the process then ends by itself although an HTTP connection is kept alive. */
+/**
+ * Checks that SIGTERM closes an open WebSocket with 1001, and that the process then ends by itself although an HTTP connection is kept alive, and
+ * other clients do not leave.
+ */
 export async function stops(
   server: Program,
   authority: string,
   { route = '/', echo = '/echo', errors = /^$/, reason = '' }: Ending = {},
 ): Promise<void> {
   const ws = await connect(`ws://${authority}${echo}`);
+  await lingers(authority, route);
   await (await fetch(`http://${authority}${route}`)).text();
   const closed = closing(ws);
   expect(await server.end('SIGTERM')).toBe(0);

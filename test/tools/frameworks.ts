@@ -36,7 +36,11 @@ const FRAMEWORKS: readonly Framework[] = [
     name: 'Nitro',
     packages: ['nitro', 'crossws'],
     runtimes: 'Node.js',
-    files: { frameworkNitroConfig: 'nitro/nitro.config.mjs', frameworkNitroRoute: 'nitro/routes/echo.mjs' },
+    files: {
+      frameworkNitroConfig: 'nitro/nitro.config.mjs',
+      frameworkNitroRoute: 'nitro/routes/echo.mjs',
+      frameworkNitroMiddleware: 'nitro/middleware/upgrades.mjs',
+    },
   },
   {
     name: 'NestJS',

@@ -36,7 +36,8 @@ http.on('upgrade', (request, socket, head) => {
   const endpoint = endpoints.get(request.url.split('?', 1)[0]);
   if (endpoint === undefined) {
     socket.on('error', () => socket.destroy());
-    return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    // A client need not close its side, and the HTTP server no longer knows the socket.
+    return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   }
   return endpoint.handleUpgrade(request, socket, head, (ws) => {
     // Optional, for the log. If a peer breaks the protocol, the connection closes by itself.

@@ -6,7 +6,8 @@ import process from 'node:process';
 import Fastify from 'fastify';
 import { WebSocketServer } from 'wasock';
 
-const app = Fastify();
+// Without this, a client that has sent half a request keeps `app.close()` waiting.
+const app = Fastify({ forceCloseConnections: true });
 app.get('/', () => ({ webSocket: '/echo', clients: echo.clients.size }));
 
 // It accepts upgrades of this path, and answers all others with 400.

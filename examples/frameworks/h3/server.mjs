@@ -11,6 +11,10 @@ const app = new H3()
   .get('/', () => 'The echo is at /echo.')
   .get('/echo', defineWebSocketHandler({ message: (peer, message) => peer.send(message.rawData) }));
 
+// Without this, crossws accepts WebSockets for routes that have none, too.
+const refusal = { upgrade: () => new Response('There is no WebSocket here.', { status: 404 }) };
+const resolve = async (request) => (await app.fetch(request)).crossws ?? refusal;
+
 // crossws, which h3 uses, answers subprotocols in its 'upgrade' hook, so the server selects none.
 const wss = new WebSocketServer({ noServer: true, handleProtocols: () => false });
 
@@ -19,7 +23,7 @@ const server = serve(app, {
   port: Number(process.argv[2] ?? 8080),
   silent: true,
   gracefulShutdown: false,
-  plugins: [webSockets({ options: { node: { wss } } })],
+  plugins: [webSockets({ resolve, options: { node: { wss } } })],
 });
 await server.ready();
 console.log(`Listening on ${server.url}`);

@@ -46,7 +46,8 @@ class PageController {
 @Module({ controllers: [PageController], providers: [EchoGateway] })
 class AppModule {}
 
-const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+// Sockets of refused upgrades may stay open, and Nest waits for all sockets unless it closes them by force, after the WebSockets.
+const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
 app.useWebSocketAdapter(new WasockAdapter(app));
 // Nest closes the application at SIGTERM, then the process ends with 0.
 app.enableShutdownHooks(['SIGTERM'], { useProcessExit: true });

@@ -35,7 +35,8 @@ http.on('upgrade', (request, socket, head) => {
   const isReload = dev && path.startsWith('/_next/') && serverOfNext.emit('upgrade', request, socket, head);
   if (!isReload) {
     socket.on('error', () => socket.destroy());
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    // A client need not close its side, and the HTTP server no longer knows the socket.
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
   }
 });
 
