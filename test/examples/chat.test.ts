@@ -266,6 +266,23 @@ test('server echoes 64 MiB to a peer that reads late', async () => {
   await done;
 });
 
+test('server frees the socket of a refused client that keeps its side open', async () => {
+  const { authority } = await serve();
+  const [host, port] = authority.split(':');
+  const socket = connect({ host, port: Number(port), allowHalfOpen: true });
+  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+  socket.write(
+    `GET /elsewhere HTTP/1.1\r\nHost: ${authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  socket.resume();
+  await once(socket, 'end');
+  // A socket that the server has freed answers with a reset, which a later write finds.
+  const reset = new Promise((resolve) => socket.once('error', resolve));
+  const writing = setInterval(() => socket.write('x'), 10);
+  await reset;
+  clearInterval(writing);
+});
+
 test('server refuses other paths with 404 and other origins with 403', async () => {
   const { authority } = await serve();
   const refused = async (path: string, origin?: string): Promise<string> => {
