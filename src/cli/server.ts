@@ -71,7 +71,11 @@ export async function startServer(
       http.listen(port, host);
       await once(http, 'listening');
       server = new WebSocketServer({ ...common, server: http });
-      server.once('close', () => http.close());
+      server.once('close', () => {
+        http.close();
+        // A request head that does not end, or a download that is not read, would keep the process.
+        http.closeAllConnections();
+      });
     }
     const { port: taken, address } = server.address() as AddressInfo;
     return { server, address: `${address.includes(':') ? `[${address}]` : address}:${taken}` };

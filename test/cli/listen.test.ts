@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -271,6 +271,29 @@ describe('wasock listen', () => {
       stderr: expect.stringContaining('the port is taken') as unknown,
     });
     server.close();
+  });
+
+  // A download that is not read, and a request head that does not end, keep a server of node:http that only closes.
+  test.each([
+    ['the echo', []],
+    ['--static', ['--static', '.']],
+  ])('ends at SIGTERM although HTTP clients stay: %s', async (_name, args) => {
+    writeFileSync(join(folder, 'large.bin'), Buffer.alloc(64 << 20));
+    const command = new Command(['listen', '0', ...args], { cwd: folder });
+    const [, port] = await command.printed(/Listening on ws:\/\/[\d.]+:(\d+)\//);
+    const requests = ['GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n', 'GET / HTTP/1.1\r\nHost: loc'];
+    const clients = requests.map((head) =>
+      connectTcp(Number(port), '127.0.0.1')
+        .on('error', () => {})
+        .pause(),
+    );
+    await Promise.all(clients.map(async (client) => await once(client, 'connect')));
+    for (const [index, client] of clients.entries()) client.write(requests[index]);
+    await once(clients[0], 'readable');
+    const begin = performance.now();
+    expect((await command.end('SIGTERM')).code).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(30_000);
+    for (const client of clients) client.destroy();
   });
 });
 
