@@ -32,6 +32,17 @@ export function isAfter(position: Position | undefined, known: Position): boolea
   return position?.epoch !== known.epoch || position.offset > known.offset;
 }
 
+/** Epochs of before that a history on an engine remembers. */
+export const MOST_BEFORE = 8;
+
+/** Whether a history goes on from a position. @param before The epochs of before, each with its last offset, with spaces between. */
+export function goesOnFrom({ epoch, offset }: Position, now: Position, before: string): boolean {
+  if (epoch === now.epoch) return offset <= now.offset;
+  const words = before.split(' ');
+  const index = words.indexOf(epoch);
+  return index >= 0 && index % 2 === 0 && offset <= Number(words[index + 1]);
+}
+
 /** A view of binary data. @throws {TypeError} for anything else. */
 export function bytesOf(data: unknown): Uint8Array {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -141,6 +141,8 @@ export class Listener {
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, new Error('The connection to PostgreSQL was lost')));
     const lost = new Promise<never>((_, reject) => (this.#onEarlyLoss = reject));
+    // Nothing may wait for it yet, or any more.
+    lost.catch(() => {});
     try {
       await this.#sync(client);
       await Promise.race([this.#events.confirm(), lost]);

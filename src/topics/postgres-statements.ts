@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { refuse } from '../base/options.ts';
+import { MOST_BEFORE } from './messages.ts';
 import { hash } from './postgres-channels.ts';
 
 /** Where the tables are. */
@@ -20,6 +21,10 @@ const LONG_MESSAGE_TTL = 60_000;
 const IS_NOT_FETCHED = `(octet_length(payload) < ${NOTIFICATION_LIMIT / 2} OR time < now() - interval '${LONG_MESSAGE_TTL} milliseconds')`;
 /** Most rows that a statement deletes. More than it can add. */
 const DELETED_AT_ONCE = 1000;
+/**
+ * Which server runs a statement, by the moment at which it was started. A standby that has taken over, or a server that was started again, may lack the last messages.
+ */
+const SERVER = `extract(epoch FROM pg_postmaster_start_time())::text`;
 /** Bytes of the longest names that PostgreSQL keeps apart: of identifiers, and of channels. */
 const LONGEST_IDENTIFIER = 63;
 /** Bytes that follow `table` in the longest name of a table or an index. */
@@ -84,7 +89,8 @@ export function makeStatements({ schema = 'public', table = 'wasock' }: Postgres
     create: createTables(tables, table, name),
     // One row. $1: the tables.
     check: `SELECT current_setting('server_encoding') AS encoding, current_setting('transaction_isolation') AS isolation,
-  (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($1::text[]) AS t (name)) AS complete`,
+  (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($1::text[]) AS t (name)) AS complete,
+  EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(($1::text[])[1]) AND attname = 'line') AS current`,
     ...publishing(tables),
     ...recovering(tables),
     // $1: id.
@@ -121,18 +127,21 @@ function createTables({ topics, messages, long, presence }: Tables, table: strin
   return `SELECT pg_advisory_xact_lock(${hash(`wasock ${name}`)});
 CREATE TABLE IF NOT EXISTS ${topics} (
   topic text COLLATE "C" PRIMARY KEY,
+  line text NOT NULL,
   epoch text NOT NULL,
   "offset" bigint NOT NULL,
+  server text NOT NULL,
+  before text NOT NULL,
   expires timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 CREATE TABLE IF NOT EXISTS ${messages} (
   topic text COLLATE "C" NOT NULL,
-  epoch text NOT NULL,
+  line text NOT NULL,
   "offset" bigint NOT NULL,
   payload bytea NOT NULL,
   time timestamptz NOT NULL,
   expires timestamptz NOT NULL,
-  PRIMARY KEY (topic, epoch, "offset")
+  PRIMARY KEY (topic, line, "offset")
 );
 CREATE INDEX IF NOT EXISTS ${quote(`${table}_messages_expires`)} ON ${messages} (expires);
 CREATE TABLE IF NOT EXISTS ${long} (
@@ -167,7 +176,10 @@ function publishing({ topics, messages, long }: Tables): Pick<Statements, 'publi
   SELECT id, decode(data, 'base64'), ${after(String(LONG_MESSAGE_TTL))} FROM input
   WHERE octet_length("full") >= ${NOTIFICATION_LIMIT}
 ) ${notify('input', '')}`,
-    // Arrays with an element for each message. $1: topic, $2: envelope in Base64, $3: channel, $4: size, $5: ttl or null. $6: epoch of topics that have none.
+    // Arrays with an element for each message. $1: topic, $2: envelope in Base64, $3: channel, $4: size, $5: ttl or null. $6: an epoch if one begins.
+    //
+    // The first message of a topic on another server begins an epoch, since that server may give offsets again. `before` has the epochs of before, with their last
+    // offsets. All of them are one line: its messages stay as they are.
     //
     // The rows of the topics are locked until the transaction ends, in one order in all processes. Notifications have the order of the ends of transactions. So messages
     // of a topic are numbered, committed and notified in one order. Messages beyond the size are deleted; long ones a moment later, since processes still fetch them.
@@ -177,21 +189,24 @@ function publishing({ topics, messages, long }: Tables): Pick<Statements, 'publi
 ), asked AS (
   SELECT topic, count(*) AS count, max(size) AS size, max(ttl) AS ttl FROM input GROUP BY topic
 ), grown AS (
-  INSERT INTO ${topics} AS t (topic, epoch, "offset", expires)
-  SELECT topic, $6, count, ${after('(ttl * 10 + 86400000)')} FROM asked ORDER BY topic COLLATE "C"
-  ON CONFLICT (topic) DO UPDATE SET "offset" = t."offset" + excluded."offset", expires = excluded.expires
-  RETURNING topic, epoch, "offset"
+  INSERT INTO ${topics} AS t (topic, line, epoch, "offset", server, before, expires)
+  SELECT topic, $6, $6, count, ${SERVER}, '', ${after('(ttl * 10 + 86400000)')} FROM asked ORDER BY topic COLLATE "C"
+  ON CONFLICT (topic) DO UPDATE SET "offset" = t."offset" + excluded."offset", expires = excluded.expires, server = excluded.server,
+    epoch = CASE t.server WHEN excluded.server THEN t.epoch ELSE excluded.epoch END,
+    before = CASE t.server WHEN excluded.server THEN t.before ELSE array_to_string(
+      (string_to_array(concat_ws(' ', t.epoch, t."offset", nullif(t.before, '')), ' '))[1:${2 * MOST_BEFORE}], ' ') END
+  RETURNING topic, line, epoch, "offset"
 ), numbered AS (
-  SELECT i.*, g.epoch, g."offset" - a.count + row_number() OVER (PARTITION BY i.topic ORDER BY i.number) AS "offset"
+  SELECT i.*, g.line, g.epoch, g."offset" - a.count + row_number() OVER (PARTITION BY i.topic ORDER BY i.number) AS "offset"
   FROM input i JOIN asked a USING (topic) JOIN grown g USING (topic)
 ), stored AS (
-  INSERT INTO ${messages} (topic, epoch, "offset", payload, time, expires)
-  SELECT topic, epoch, "offset", decode(data, 'base64'), now(), ${after('ttl')} FROM numbered
+  INSERT INTO ${messages} (topic, line, "offset", payload, time, expires)
+  SELECT topic, line, "offset", decode(data, 'base64'), now(), ${after('ttl')} FROM numbered
 ), trimmed AS (
   DELETE FROM ${messages} WHERE ctid = ANY(ARRAY(
     SELECT old.ctid FROM grown g JOIN asked a USING (topic), LATERAL (
       SELECT ctid FROM ${messages} m
-      WHERE m.topic = g.topic AND m.epoch = g.epoch AND m."offset" <= g."offset" - a.size
+      WHERE m.topic = g.topic AND m.line = g.line AND m."offset" <= g."offset" - a.size
         AND ${IS_NOT_FETCHED}
       ORDER BY m."offset" LIMIT ${DELETED_AT_ONCE}
     ) old
@@ -207,17 +222,17 @@ function publishing({ topics, messages, long }: Tables): Pick<Statements, 'publi
 function recovering({ topics, messages }: Tables): Pick<Statements, 'startTopic' | 'recover' | 'fetchFromHistory'> {
   return {
     // $1: topic, $2: epoch.
-    startTopic: `INSERT INTO ${topics} (topic, epoch, "offset", expires) VALUES ($1, $2, 0, ${after('86400000')})
-ON CONFLICT (topic) DO NOTHING`,
-    // $1: topic, $2: epoch or nothing, $3: offset, $4: size, $5: ttl or null. Rows only if there is such a topic: one for each message, or one without. One statement
+    startTopic: `INSERT INTO ${topics} (topic, line, epoch, "offset", server, before, expires)
+VALUES ($1, $2, $2, 0, ${SERVER}, '', ${after('86400000')}) ON CONFLICT (topic) DO NOTHING`,
+    // $1: topic, $2: its epoch, one of before, or nothing, $3: offset, $4: size, $5: ttl or null. Rows only if there is such a topic: one for each message, or one without. One statement
     // sees one state of the tables, so the position belongs to the messages.
-    recover: `SELECT t.epoch, t."offset"::text AS last, m."offset"::text AS "offset", encode(m.payload, 'base64') AS data
-FROM ${topics} t LEFT JOIN ${messages} m ON t.epoch = $2 AND t."offset" - $3::bigint <= $4::bigint
-  AND m.topic = t.topic AND m.epoch = t.epoch AND m."offset" > $3::bigint
+    recover: `SELECT t.epoch, t."offset"::text AS last, t.before, m."offset"::text AS "offset", encode(m.payload, 'base64') AS data
+FROM ${topics} t LEFT JOIN ${messages} m ON strpos(concat(' ', t.epoch, ' ', t.before), concat(' ', $2::text, ' ')) > 0 AND t."offset" - $3::bigint <= $4::bigint
+  AND m.topic = t.topic AND m.line = t.line AND m."offset" > $3::bigint
   AND m.expires > now() AND m.time > coalesce(now() - $5::float8 * interval '1 millisecond', '-infinity'::timestamptz)
 WHERE t.topic = $1 ORDER BY m."offset"`,
     // $1: topic, $2: epoch, $3: offset.
-    fetchFromHistory: `SELECT encode(payload, 'base64') AS data FROM ${messages}
-WHERE topic = $1 AND epoch = $2 AND "offset" = $3::bigint`,
+    fetchFromHistory: `SELECT encode(m.payload, 'base64') AS data FROM ${topics} t JOIN ${messages} m USING (topic, line)
+WHERE topic = $1 AND t.epoch = $2 AND m."offset" = $3::bigint`,
   };
 }

@@ -10,7 +10,7 @@ import { toError } from '../base/realms.ts';
 import { clearTimer, setTimer, type Timer } from '../clock.ts';
 import type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
-import type { Position } from './messages.ts';
+import { goesOnFrom, type Position } from './messages.ts';
 import { isPattern } from './names.ts';
 import { Listener, within, type PostgresClient, type PostgresPool, type PostgresResult } from './postgres-listener.ts';
 import { channelNumber, channelPrefix, numbersOf } from './postgres-channels.ts';
@@ -180,9 +180,9 @@ class PostgresBus implements Bus {
       rows = await this.#query(this.#statements.recover, values);
     }
     if (rows.length === 0) throw new Error(`The history of ${topic} was deleted while it was read`);
-    const { epoch } = rows[0];
+    const { before, epoch } = rows[0];
     const position = { epoch, offset: Number(rows[0].last) };
-    if (from.epoch !== epoch || from.offset > position.offset) return { envelopes: undefined, position };
+    if (!goesOnFrom(from, position, before)) return { envelopes: undefined, position };
     const envelopes = rows
       .filter(({ data }) => data !== null)
       .map(({ offset, data }) => ({ envelope: Buffer.from(data, 'base64'), position: { epoch, offset: Number(offset) } }));
@@ -225,7 +225,10 @@ class PostgresBus implements Bus {
   /** @throws {Error} if the database is not as the bus needs it. */
   async #check(): Promise<void> {
     const { check, name, tables } = this.#statements;
-    const [{ encoding, isolation, complete }] = (await this.#query(check, [tables])) as readonly Record<string, unknown>[];
+    const [{ encoding, isolation, complete, current }] = (await this.#query(check, [tables])) as readonly Record<
+      string,
+      unknown
+    >[];
     if (encoding !== 'UTF8' && encoding !== 'SQL_ASCII') {
       throw new Error(`The encoding of the database must be UTF8, so that it takes each topic: it is ${String(encoding)}`);
     }
@@ -235,6 +238,7 @@ class PostgresBus implements Bus {
     if (complete !== true) {
       throw new Error(`The tables ${name}_… are missing: give the option "create", or run the SQL of postgresTables()`);
     }
+    if (current !== true) throw new Error(`The tables ${name}_… are those of an earlier version: drop them`);
   }
 
   /** A pooler may give the connection that listens to others, and then its notifications are lost. */

@@ -1,5 +1,6 @@
 // Scripts that Redis runs for a bus, each in one step.
 
+import { MOST_BEFORE } from './messages.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 /** A script, and the name by which Redis knows it once it has run it. */
@@ -26,9 +27,6 @@ async function digest(text: string): Promise<string> {
 const SERVER = `
 local info = redis.pcall('INFO', 'server')
 local server = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''`;
-
-/** Epochs of before that are known. */
-const MOST_BEFORE = 8;
 
 /**
  * Publishes with a history, in one step: the number of the message, its entry, and the message itself have one order.

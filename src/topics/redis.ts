@@ -5,7 +5,7 @@ import { toError } from '../base/realms.ts';
 import { immediate, setTimer } from '../clock.ts';
 import type { Bus, BusEvents, BusPresence, BusRecovery } from './bus.ts';
 import type { HistoryLimits } from './history.ts';
-import type { Position } from './messages.ts';
+import { goesOnFrom, type Position } from './messages.ts';
 import { isPattern } from './names.ts';
 import { refusal } from './protocol.ts';
 import type { RedisClient, RedisLink } from './redis-clients.ts';
@@ -165,7 +165,7 @@ class RedisBus implements Bus {
     const reply = await this.#run(RECOVER, this.#keys(topic, 's', 'm'), [from, this.#newEpoch()]);
     const [epoch, last, before, time, ...entries] = reply as Uint8Array[];
     const position: Position = { epoch: toText(epoch), offset: Number(toText(last)) };
-    if (since === undefined || !holds(since, position, toText(before))) return { envelopes: undefined, position };
+    if (since === undefined || !goesOnFrom(since, position, toText(before))) return { envelopes: undefined, position };
     const oldest = Number(toText(time)) - limits.ttl;
     const envelopes: { envelope: Uint8Array; position: Position }[] = [];
     for (let index = 0; index < entries.length; index += 3) {
@@ -328,14 +328,6 @@ class RedisBus implements Bus {
     const position = { epoch: header.slice(first + 1), offset: Number(header.slice(0, first)) };
     this.#events!.deliver(topic, envelope, position);
   }
-}
-
-/** Whether the history goes on from a position. @param before The epochs of before, each with its last offset, with spaces between. */
-function holds({ epoch, offset }: Position, now: Position, before: string): boolean {
-  if (epoch === now.epoch) return offset <= now.offset;
-  const words = before.split(' ');
-  const index = words.indexOf(epoch);
-  return index >= 0 && index % 2 === 0 && offset <= Number(words[index + 1]);
 }
 
 function toText(bytes: Uint8Array): string {

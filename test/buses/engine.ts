@@ -90,6 +90,23 @@ export const POSTGRES: EngineKind = {
   ready: (port) => [join(POSTGRES_FOLDER, 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', String(port)],
 };
 
+/** A standby of PostgreSQL, which follows another one until it is promoted. */
+export function postgresStandby(primaryPort: number): EngineKind {
+  const source = ['-h', '127.0.0.1', '-p', String(primaryPort), '-U', 'wasock'];
+  return {
+    ...POSTGRES,
+    prepare: (folder) => [
+      join(POSTGRES_FOLDER, 'pg_basebackup'),
+      ...source,
+      '-D',
+      folder,
+      '--write-recovery-conf',
+      '--checkpoint=fast',
+      '--no-sync',
+    ],
+  };
+}
+
 /** PgBouncer in front of PostgreSQL. @param mode Its `pool_mode`. */
 export function pgBouncer(postgresPort: number, mode: string): EngineKind {
   return {

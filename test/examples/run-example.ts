@@ -14,6 +14,7 @@ function installed(name: string): string {
 }
 
 export const NODE: string = process.execPath;
+export const NODE_24: string = join(ROOT, 'test/runtimes/node_modules/node-24/bin/node');
 export const DENO: string = installed('deno');
 export const BUN: string = installed('bun');
 export const WORKERD: string = installed('workerd');

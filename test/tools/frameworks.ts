@@ -49,10 +49,27 @@ const FRAMEWORKS: readonly Framework[] = [
     files: { frameworkNest: 'nestjs/server.ts' },
   },
   { name: 'Next.js', packages: ['next', 'react'], runtimes: 'Node.js', files: { frameworkNext: 'nextjs/server.mjs' } },
+  {
+    name: 'SvelteKit',
+    packages: ['@sveltejs/kit', '@sveltejs/adapter-node'],
+    runtimes: 'Node.js 24',
+    files: {
+      frameworkSvelteServer: 'sveltekit/server.js',
+      frameworkSvelteWebSockets: 'sveltekit/websockets.js',
+      frameworkSvelteVite: 'sveltekit/vite.config.js',
+    },
+  },
+  {
+    name: 'React Router',
+    packages: ['react-router', '@react-router/express'],
+    runtimes: 'Node.js 24',
+    files: { frameworkReactRouter: 'react-router/server.js' },
+  },
 ];
 
 /** Languages of code blocks, by the ending of the file. */
 const LANGUAGES: ReadonlyMap<string, string> = new Map([
+  ['.js', 'js'],
   ['.mjs', 'js'],
   ['.ts', 'ts'],
 ]);

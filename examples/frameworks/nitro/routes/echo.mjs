@@ -10,7 +10,7 @@ echo.on('connection', (ws) => {
   ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }));
 });
 
-process.once('SIGTERM', () => void echo.shutdown({ timeout: 4000 }));
+process.once('SIGTERM', () => void echo.shutdown({ timeout: 10_000 }));
 
 export default defineWebSocketHandler(
   fromNodeUpgradeHandler((request, socket, head) => {
