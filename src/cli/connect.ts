@@ -118,6 +118,7 @@ class Connect {
     this.#output = output;
     this.#recorder = recorder;
     if (!plan.once && plan.execute === undefined) this.#lines = new Lines();
+    this.#lines?.prompt?.once('close', () => output.endPrompt());
   }
 
   async run(): Promise<ExitCode> {
@@ -130,6 +131,10 @@ class Connect {
     try {
       const code = this.#plan.reconnect ? await this.#connectAgain() : await this.#connect();
       return this.#signalCode ?? code;
+    } catch (error) {
+      // Whatever the signal has cut short is no error.
+      if (this.#signalCode === undefined || !(error instanceof CommandError)) throw error;
+      return this.#signalCode;
     } finally {
       stopListening();
       this.#lines?.close();
@@ -243,8 +248,10 @@ class Connect {
 
   async #sendOnce({ ws, closed }: Client, answer: Promise<Message>, over: AbortSignal): Promise<void> {
     const { execute, binary, timeout } = this.#plan;
-    const input = execute === undefined ? await readInput() : Buffer.from(execute[0]);
-    await this.#send(ws, binary === 'raw' ? input : this.#messageOfLine(input.toString().replace(/\r?\n$/, '')));
+    const input = execute === undefined ? await readInput(over) : Buffer.from(execute[0]);
+    if (!over.aborted) {
+      await this.#send(ws, binary === 'raw' ? input : this.#messageOfLine(input.toString().replace(/\r?\n$/, '')));
+    }
     const message = await Promise.race([answer, sleep(timeout, over)]);
     if (message === undefined) {
       if (!over.aborted) throw new CommandError(`No answer within ${showTime(timeout)}`, EXIT.timeout);
@@ -271,11 +278,13 @@ class Connect {
   }
 
   async #sendLines(ws: WebSocket, lines: Lines, over: AbortSignal): Promise<void> {
-    this.#output.prompt = lines.prompt;
-    lines.prompt?.prompt();
+    this.#output.prompt = lines.openPrompt;
+    lines.openPrompt?.prompt();
     const ended = new Promise<'ended'>((resolve) => over.addEventListener('abort', () => resolve('ended')));
     while (!over.aborted) {
       const line = await Promise.race([lines.next(), ended]);
+      // A connection that is ending takes nothing: the line is for the next one.
+      if (ws.readyState !== ws.OPEN) await ended;
       if (over.aborted) return;
       lines.taken();
       if (line === undefined) return;
@@ -288,7 +297,7 @@ class Connect {
         this.#output.complain(error.message);
         continue;
       }
-      lines.prompt?.prompt();
+      lines.openPrompt?.prompt();
     }
   }
 
@@ -327,9 +336,14 @@ class Connect {
     return binary === 'hex' || binary === 'base64' ? decodeBinary(line, binary) : line;
   }
 
+  /** Sends a message. If the connection is ending, its end tells why the message is lost. */
   async #send(ws: WebSocket, message: Message): Promise<void> {
     this.#track?.message('send', message);
-    await ws.sendAsync(message);
+    try {
+      await ws.sendAsync(message);
+    } catch (error) {
+      if (ws.readyState === ws.OPEN) throw error;
+    }
   }
 
   #showCompression(): void {

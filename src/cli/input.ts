@@ -10,6 +10,7 @@ export class Lines {
   readonly prompt: Interface | undefined;
   readonly #lines: AsyncIterator<string, unknown>;
   readonly #interface: Interface;
+  #isClosed = false;
   #next: Promise<string | undefined> | undefined;
 
   constructor() {
@@ -20,10 +21,16 @@ export class Lines {
       terminal: isTerminal,
       crlfDelay: Infinity,
     });
+    this.#interface.once('close', () => (this.#isClosed = true));
     this.#lines = this.#interface[Symbol.asyncIterator]();
     this.prompt = isTerminal ? this.#interface : undefined;
     // Ctrl+C ends the lines, as Ctrl+D does.
     this.prompt?.on('SIGINT', () => this.#interface.close());
+  }
+
+  /** The prompt, until the lines are over: from then on Node.js 24 refuses to draw it. */
+  get openPrompt(): Interface | undefined {
+    return this.#isClosed ? undefined : this.prompt;
   }
 
   /** The next line, and again until {@link taken}; undefined at the end. */
@@ -41,9 +48,15 @@ export class Lines {
   }
 }
 
-/** The whole of standard input. */
-export async function readInput(): Promise<Buffer> {
+/** The whole of standard input, or what has come before `over` is aborted. */
+export async function readInput(over: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const read = async (): Promise<void> => {
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  };
+  const ended = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
+  if (!over.aborted) await Promise.race([read(), ended]);
+  // An input without end would keep the process.
+  if (over.aborted) process.stdin.destroy();
   return Buffer.concat(chunks);
 }

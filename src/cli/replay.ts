@@ -61,7 +61,13 @@ async function run(host: Host, { operands: [file, url], values }: Arguments<type
     const resume = (): void => ws.resume();
     if (output.isFull(resume)) ws.pause();
   });
-  await client.opened;
+  try {
+    await client.opened;
+  } catch (error) {
+    // A signal has cut the opening handshake short.
+    if (signalCode !== undefined) return signalCode;
+    throw error;
+  }
   output.opened(plan.url.href.replace(/\/\/[^/]*@/, '//'), ws.protocol, ws.extensions);
   /** Waits until `count` messages have come. @returns Whether they have. */
   const waitFor = async (count: number): Promise<boolean> => {

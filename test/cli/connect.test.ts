@@ -2,14 +2,14 @@
 
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { certificate, clientCertificate, clientKey, key } from '../support/certificates.ts';
 import { Command, endCommands, wasock } from './command.ts';
 import { startPeer, type Peer } from './peer.ts';
@@ -208,6 +208,59 @@ describe('the exit code of wasock connect', () => {
       expect((await command.end(signal)).code).toBe(expected);
       expect((await closed)[0]).toBe(1000);
     }
+  });
+});
+
+describe('the end of a connection', () => {
+  /** A server that does something with each connection. */
+  async function serve(use: (ws: WebSocket, request: IncomingMessage) => void): Promise<{ server: WebSocketServer; url: string }> {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+    server.on('connection', (ws, request) => use(ws.on('error', () => {}), request));
+    await once(server, 'listening');
+    onTestFinished(() => {
+      for (const ws of server.clients) ws.terminate();
+      server.close();
+    });
+    return { server, url: `:${(server.address() as AddressInfo).port}` };
+  }
+
+  test('is told, not an error of a line that comes too late', async () => {
+    const { code, stderr } = await wasock(['connect', '--json', peer.url], { input: '{"close":4000}\n{"text":"late"}\n' });
+    expect([code, stderr]).toEqual([3, '']);
+  });
+
+  test('is told, not an error of the message that it has cut short', async () => {
+    const { url } = await serve((_ws, { socket }) => socket.once('data', () => socket.resetAndDestroy()));
+    const { code, stderr } = await wasock(['connect', '--once', url], { input: 'a'.repeat(32 << 20) });
+    expect([code, stderr]).toEqual([5, expect.stringMatching(/^wasock: The connection was closed before an answer came: 1006/)]);
+  });
+
+  test('ends --once although its input goes on', async () => {
+    const { url } = await serve((ws) => ws.close(4001));
+    const { code, stderr } = await new Command(['connect', '--once', url], { input: 'open' }).ended();
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^wasock: The connection was closed before an answer came: 4001/)]);
+  });
+
+  test('comes at a signal although the input of --once goes on', async () => {
+    const { server, url } = await serve(() => {});
+    const command = new Command(['connect', '--once', url], { input: 'open' });
+    await once(server, 'connection');
+    expect(await command.end('SIGINT')).toMatchObject({ code: 130, stderr: '' });
+  });
+
+  test.each([
+    ['connect', []],
+    ['connect', ['--once']],
+    ['replay', ['a.jsonl']],
+  ])('has the exit code of a signal before the connection is open: %s %j', async (name, args) => {
+    writeFileSync(join(folder, 'a.jsonl'), '{"type":"send","connection":1,"time":0,"text":"a"}\n');
+    const server = createTcpServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `:${(server.address() as AddressInfo).port}`;
+    const command = new Command([name, ...args, url], { input: 'open', cwd: folder });
+    await once(server, 'connection');
+    expect(await command.end('SIGINT')).toMatchObject({ code: 130, stderr: '' });
+    server.close();
   });
 });
 

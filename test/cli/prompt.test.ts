@@ -45,6 +45,23 @@ function screen(text: string): string[] {
   return lines;
 }
 
+test('draws no prompt any more after Ctrl+D, whatever the peer still sends', async () => {
+  const command = prompt(`connect ${peer.url}`);
+  await command.printed(/> /);
+  const ws = peer.sockets.at(-1)!;
+  const close = ws.close.bind(ws);
+  // It answers the Close frame with this method.
+  ws.close = (code, reason) => {
+    ws.send('late');
+    close(code, reason);
+  };
+  command.type('\u0004');
+  const { code } = await command.ended();
+  const lines = screen(command.stdout);
+  expect([code, lines.filter((line) => line.startsWith('>'))]).toEqual([0, []]);
+  expect(lines.join('\n')).toMatch(/< late\s*\nClosed: 1000/);
+});
+
 test('sends lines, shows answers above the prompt, knows its history, and ends at Ctrl+D', async () => {
   const command = prompt(`connect --slash ${peer.url}`);
   await command.printed(/> /);
