@@ -20,6 +20,7 @@ import { CLIENT_OPTIONS, readClientPlan } from './client.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
 import type { Host } from './host.ts';
 import { LoadRun, MODES, type Load, type Measured } from './load.ts';
+import { jsonLine } from './messages.ts';
 import { progressBar, report, summaryOf, type Summary } from './report.ts';
 import { safeText } from './terminal.ts';
 import { onSignal, sleep } from './wait.ts';
@@ -96,7 +97,7 @@ async function run(host: Host, { operands: [url], values }: Arguments<typeof OPT
   const summary = await measure(part, load, values.json === true);
   if (summary.failed > 0 && summary.connected === 0)
     throw new CommandError(safeText(summary.error ?? 'No connection could be opened'));
-  process.stdout.write(values.json ? `${JSON.stringify(summary)}\n` : report(summary, process.stdout));
+  process.stdout.write(values.json ? `${jsonLine(summary)}\n` : report(summary, process.stdout));
   return EXIT.done;
 }
 

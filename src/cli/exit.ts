@@ -1,5 +1,6 @@
 // Exit codes of the commands, and errors that end a command with one of them.
 
+import process from 'node:process';
 import {
   CLOSE_ABNORMAL,
   CLOSE_GOING_AWAY,
@@ -31,6 +32,23 @@ export const EXIT = {
   terminated: 143,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const lastTasks = new Set<() => Promise<void>>();
+let isEnding = false;
+
+/** Does `task` if the process ends early: at a broken pipe, or a second signal. @returns Takes it back. */
+export function beforeEnd(task: () => Promise<void>): () => void {
+  lastTasks.add(task);
+  return () => void lastTasks.delete(task);
+}
+
+/** Ends the process now, without a code by the one that is set already, after the tasks of {@link beforeEnd}. While it waits for them, a further call ends the process at once. */
+export function endNow(code?: ExitCode): void {
+  const exit = (): never => process.exit(code ?? process.exitCode);
+  if (isEnding || lastTasks.size === 0) exit();
+  isEnding = true;
+  void Promise.allSettled(Array.from(lastTasks, (task) => task())).then(exit);
+}
 
 /** Ends the command with a message and an exit code. */
 export class CommandError extends Error {

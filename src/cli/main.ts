@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { version } from '../base/version.ts';
 import { helpText, readArguments, unknownCommand, type Command } from './arguments.ts';
-import { CommandError, EXIT, UsageError, type ExitCode } from './exit.ts';
+import { CommandError, endNow, EXIT, UsageError, type ExitCode } from './exit.ts';
 import type { Host } from './host.ts';
 import { painter, safeLines } from './terminal.ts';
 
@@ -54,8 +54,8 @@ function print(text: string): ExitCode {
  * @returns The exit code: docs/cli.md has the table.
  */
 export async function run(host: Host, args: readonly string[]): Promise<ExitCode> {
-  // A reader that ends early, such as `head`, is no fault.
-  process.stdout.on('error', endAtBrokenPipe);
+  // They stay: the last words fail only after this function has returned.
+  for (const stream of [process.stdout, process.stderr]) stream.off('error', endWithoutReader).on('error', endWithoutReader);
   try {
     return await dispatch(host, args);
   } catch (error) {
@@ -63,12 +63,17 @@ export async function run(host: Host, args: readonly string[]): Promise<ExitCode
     process.stderr.write(`${painter(process.stderr)('red', 'wasock:')} ${safeLines(error.message)}\n`);
     if (error instanceof UsageError) process.stderr.write('See wasock --help\n');
     return error.exitCode;
-  } finally {
-    process.stdout.off('error', endAtBrokenPipe);
   }
 }
 
-function endAtBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
+let isUnread = false;
+
+/** A reader that ends early, such as `head`, is no fault: the exit code is the one that is set already. A full disk is one. */
+function endWithoutReader(error: NodeJS.ErrnoException): void {
+  // Each further line fails as well.
+  if (isUnread) return;
+  isUnread = true;
+  if (error.code === 'EPIPE') return endNow();
+  process.stderr.write(`wasock: Cannot write the output: ${error.message}\n`);
+  endNow(EXIT.failed);
 }

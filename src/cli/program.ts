@@ -17,6 +17,22 @@ const PATIENCE = 30_000;
 const MOST_WAITING = 1_048_576;
 const IS_WINDOWS = process.platform === 'win32';
 
+/** Programs that run. */
+const running = new Set<number>();
+// A second signal, for example, ends this process before their time is over.
+process.on('exit', () => {
+  for (const pid of running) killAll(pid, 'SIGKILL');
+});
+
+/** Sends a signal to a program and all processes that it has started. */
+function killAll(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(IS_WINDOWS ? pid : -pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
 /**
  * Starts `command` in a shell. A text message is a line on its standard input, a binary message too, in base64. Each line that it prints is a
  * message. Nothing of the client is part of the command; the path and the address are in variables.
@@ -58,12 +74,17 @@ export function runProgram(command: string, ws: WebSocket, request: IncomingMess
     });
   });
   const lines = createInterface({ input: stdout, crlfDelay: Infinity });
+  let isHeldUp = false;
   lines.on('line', (line) => {
     if (ws.readyState === ws.OPEN) ws.send(line);
-    if (ws.bufferedAmount > MOST_WAITING) {
-      stdout.pause();
-      ws.once('drain', () => stdout.resume());
-    }
+    // Lines that were read before the pause still come.
+    if (isHeldUp || ws.bufferedAmount <= MOST_WAITING) return;
+    isHeldUp = true;
+    stdout.pause();
+    ws.once('drain', () => {
+      isHeldUp = false;
+      stdout.resume();
+    });
   });
   // All lines are out: a process that the program has left behind may hold the pipe longer.
   child.on('close', (code) =>
@@ -80,19 +101,17 @@ export function runProgram(command: string, ws: WebSocket, request: IncomingMess
 /** Ends the program when the connection is over: by the end of its input, by SIGTERM, by SIGKILL. */
 function endWith(ws: WebSocket, pid: number | undefined, endInput: () => void, onExit: (end: () => void) => void): void {
   let timer: unknown;
-  const kill = (signal: NodeJS.Signals): void => {
-    try {
-      if (pid !== undefined) process.kill(IS_WINDOWS ? pid : -pid, signal);
-    } catch {
-      // It has ended.
-    }
-  };
+  if (pid === undefined) return;
+  running.add(pid);
   ws.once('close', () => {
     endInput();
     timer = setTimer(() => {
-      kill('SIGTERM');
-      timer = setTimer(() => kill('SIGKILL'), GRACE);
+      killAll(pid, 'SIGTERM');
+      timer = setTimer(() => killAll(pid, 'SIGKILL'), GRACE);
     }, GRACE);
   });
-  onExit(() => clearTimer(timer));
+  onExit(() => {
+    running.delete(pid);
+    clearTimer(timer);
+  });
 }

@@ -6,7 +6,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { chmod, readFile, stat } from 'node:fs/promises';
 import { version } from '../base/version.ts';
 import { elapsed, now } from '../clock.ts';
-import { CommandError } from './exit.ts';
+import { beforeEnd, CommandError } from './exit.ts';
 import { jsonLine, messageFrom, payloadFields, type Message } from './messages.ts';
 
 /** `send` is from the client to the server, `receive` the other way. */
@@ -73,6 +73,12 @@ export async function startRecording(path: string, hasSecrets: boolean): Promise
     stream.emit('drain');
   });
   const recorder = path.endsWith('.har') ? new HarRecorder(stream) : new LineRecorder(stream);
+  const complete = async (): Promise<void> => {
+    if (failure !== undefined) return;
+    stream.end(recorder.tail());
+    await once(stream, 'close').catch(() => {});
+  };
+  const forget = beforeEnd(complete);
   return {
     start: (opened) => recorder.start(hasSecrets ? opened : withoutSecrets(opened)),
     isFull(onDrain) {
@@ -80,10 +86,8 @@ export async function startRecording(path: string, hasSecrets: boolean): Promise
       return stream.writableNeedDrain;
     },
     async close() {
-      if (failure === undefined) {
-        stream.end(recorder.tail());
-        await once(stream, 'close').catch(() => {});
-      }
+      forget();
+      await complete();
       if (failure !== undefined) throw new CommandError(`Cannot write the recording: ${failure.message}`);
     },
   };
@@ -102,6 +106,8 @@ class LineRecorder {
     const connection = ++this.#connections;
     const start = elapsed();
     const write = (type: string, fields: object): void => {
+      // The process is ending while messages still come.
+      if (this.#stream.writableEnded) return;
       const time = Math.round((elapsed() - start) * 1000) / 1000;
       this.#stream.write(`${jsonLine({ type, connection, time, ...fields })}\n`);
     };
@@ -137,7 +143,7 @@ class HarRecorder {
     const [started, start] = [now(), elapsed()];
     const messages: string[] = [];
     const finish = (code = 1006, reason = ''): void => {
-      if (!this.#open.delete(finish)) return;
+      if (!this.#open.delete(finish) || this.#stream.writableEnded) return;
       const entry = harEntry(opened, started, elapsed() - start, { code, reason });
       // The messages are text already, so that a long connection does not keep an object for each.
       const text = JSON.stringify(entry).replace(/\}$/, `,"_webSocketMessages":[`);

@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { clearTimer, holdProcess, setTimer } from '../clock.ts';
-import { EXIT, type ExitCode } from './exit.ts';
+import { endNow, EXIT, type ExitCode } from './exit.ts';
 
 /** Resolves after `milliseconds`, or as soon as `signal` is aborted. Keeps the process alive. */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -27,7 +27,7 @@ export async function sleep(milliseconds: number, signal?: AbortSignal): Promise
 export function onSignal(end: (exitCode: ExitCode) => void): () => void {
   let isEnding = false;
   const listenerFor = (exitCode: ExitCode) => (): void => {
-    if (isEnding) process.exit(exitCode);
+    if (isEnding) return endNow(exitCode);
     isEnding = true;
     end(exitCode);
   };

@@ -1,5 +1,6 @@
 // `wasock connect` against the server of `ws`.
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -11,7 +12,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { certificate, clientCertificate, clientKey, key } from '../support/certificates.ts';
-import { Command, endCommands, wasock } from './command.ts';
+import { BIN, Command, endCommands, wasock } from './command.ts';
 import { startPeer, type Peer } from './peer.ts';
 
 let peer: Peer;
@@ -213,9 +214,16 @@ describe('the exit code of wasock connect', () => {
 
 describe('the end of a connection', () => {
   /** A server that does something with each connection. */
-  async function serve(use: (ws: WebSocket, request: IncomingMessage) => void): Promise<{ server: WebSocketServer; url: string }> {
+  async function serve(
+    use: (ws: WebSocket, request: IncomingMessage) => void,
+  ): Promise<{ server: WebSocketServer; url: string }> {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-    server.on('connection', (ws, request) => use(ws.on('error', () => {}), request));
+    server.on('connection', (ws, request) =>
+      use(
+        ws.on('error', () => {}),
+        request,
+      ),
+    );
     await once(server, 'listening');
     onTestFinished(() => {
       for (const ws of server.clients) ws.terminate();
@@ -232,13 +240,19 @@ describe('the end of a connection', () => {
   test('is told, not an error of the message that it has cut short', async () => {
     const { url } = await serve((_ws, { socket }) => socket.once('data', () => socket.resetAndDestroy()));
     const { code, stderr } = await wasock(['connect', '--once', url], { input: 'a'.repeat(32 << 20) });
-    expect([code, stderr]).toEqual([5, expect.stringMatching(/^wasock: The connection was closed before an answer came: 1006/)]);
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringMatching(/^wasock: The connection was closed before an answer came: 1006/),
+    ]);
   });
 
   test('ends --once although its input goes on', async () => {
     const { url } = await serve((ws) => ws.close(4001));
     const { code, stderr } = await new Command(['connect', '--once', url], { input: 'open' }).ended();
-    expect([code, stderr]).toEqual([3, expect.stringMatching(/^wasock: The connection was closed before an answer came: 4001/)]);
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(/^wasock: The connection was closed before an answer came: 4001/),
+    ]);
   });
 
   test('comes at a signal although the input of --once goes on', async () => {
@@ -370,6 +384,16 @@ describe('wasock connect', () => {
         { type: 'receive', time, opcode: 2, data: 'AP8=' },
       ],
     });
+  });
+
+  test('completes the recording although the reader of its output ends early', async () => {
+    const file = join(folder, 'unread.har');
+    const args = ['connect', '-x', 'a', '-w', 'forever', '--record', file, peer.url];
+    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.destroy();
+    expect((await once(child, 'close'))[0]).toBe(0);
+    const { log } = JSON.parse(readFileSync(file, 'utf8')) as { log: { entries: Record<string, unknown>[] } };
+    expect(log.entries).toMatchObject([{ _webSocketMessages: [{ type: 'send' }, { type: 'receive', data: 'a' }] }]);
   });
 
   test('says why a recording cannot be written', async () => {

@@ -153,6 +153,15 @@ describe('wasock listen', () => {
     await expect.poll(isAlive).toBe(false);
   });
 
+  test('drops a program at the second signal', async () => {
+    const { url, command } = await start('listen', '0', '--execute', 'trap "" TERM; echo ready; sleep 600');
+    expect(await (await connect(url)).next()).toBe('ready');
+    void command.end('SIGINT');
+    await command.printed(/Stopped/);
+    // The command has ended once nobody has its standard error any more, which the program has too.
+    expect((await command.end('SIGINT')).code).toBe(130);
+  });
+
   test('serves TLS, subprotocols, compression; refuses other paths, origins and connections', async () => {
     writeFileSync(join(folder, 'cert.pem'), certificate);
     writeFileSync(join(folder, 'key.pem'), key);

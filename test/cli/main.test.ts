@@ -1,9 +1,11 @@
 // The command `wasock` itself: help, mistakes, and what it loads.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { version } from '../../src/base/version.ts';
 import { run } from '../../src/cli/main.ts';
-import { wasock } from './command.ts';
+import { BIN, wasock } from './command.ts';
 
 const unneeded = async (): Promise<never> => await Promise.reject(new Error('the library is not needed'));
 
@@ -47,6 +49,18 @@ describe('wasock', () => {
         new RegExp(`^wasock: ${message.replaceAll(/[.?()]/g, String.raw`\$&`)}[^]*\nSee wasock`),
       ) as unknown,
     });
+  });
+
+  test.each([
+    [['--help'], 'stdout', 'stderr', 0],
+    [['connect', ':1'], 'stderr', 'stdout', 1],
+  ] as const)('is silent if nobody reads: %j', async (args, unread, read, expected) => {
+    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child[unread].destroy();
+    let text = '';
+    child[read].on('data', (chunk) => (text += String(chunk)));
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect([code, text]).toEqual([expected, '']);
   });
 
   test('needs no library to help', async () => {
