@@ -291,12 +291,12 @@ describe('wasock listen', () => {
     const command = new Command(['listen', '0', ...args], { cwd: folder });
     const [, port] = await command.printed(/Listening on ws:\/\/[\d.]+:(\d+)\//);
     const requests = ['GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n', 'GET / HTTP/1.1\r\nHost: loc'];
-    const clients = requests.map((head) =>
+    const clients = requests.map(() =>
       connectTcp(Number(port), '127.0.0.1')
         .on('error', () => {})
         .pause(),
     );
-    await Promise.all(clients.map(async (client) => await once(client, 'connect')));
+    await Promise.all(clients.map(async (client) => void (await once(client, 'connect'))));
     for (const [index, client] of clients.entries()) client.write(requests[index]);
     await once(clients[0], 'readable');
     const begin = performance.now();
