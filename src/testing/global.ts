@@ -8,15 +8,16 @@ interface Taken {
 
 const taken = new Map<object, Taken>();
 
-/** Puts `WebSocket` in the place of that of `scope`. */
+/** Puts `WebSocket` in the place of that of `scope`. @throws {TypeError} if `scope` does not allow it. */
 export function takeGlobal(scope: object, WebSocket: unknown): void {
   const known = taken.get(scope);
   if (known !== undefined) {
     known.servers++;
     return;
   }
-  taken.set(scope, { servers: 1, before: Object.getOwnPropertyDescriptor(scope, 'WebSocket') });
+  const before = Object.getOwnPropertyDescriptor(scope, 'WebSocket');
   Object.defineProperty(scope, 'WebSocket', { value: WebSocket, writable: true, enumerable: false, configurable: true });
+  taken.set(scope, { servers: 1, before });
 }
 
 /** Undoes one {@link takeGlobal}; the last one restores the property. A program that has replaced it meanwhile keeps its own. */

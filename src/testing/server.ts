@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../api/address.ts';
 import { parseWebSocketUrl } from '../api/w3c/url.ts';
+import { refuse as refuseOption } from '../base/options.ts';
 import type { ByteStream, Listener } from '../http1/network.ts';
 import type { ConnectionOptions } from '../protocol/settings.ts';
 import { answer, type Accepted, type Decision, type MockRefusal, type MockRequest } from './accept.ts';
@@ -43,6 +44,26 @@ interface Origin {
   readonly paths: Map<string, Decide>;
 }
 
+/** An address of a server. */
+interface Place {
+  /** Host and port. */
+  readonly origin: string;
+  /** With the query, if the URL has one. */
+  readonly path: string;
+}
+
+function placeOf(url: URL): Place {
+  const { host, port } = parseAddress(url);
+  return { origin: `${host}:${port}`, path: url.pathname + url.search };
+}
+
+/** The object whose `WebSocket` is replaced; undefined for none. */
+function scopeOf(given: boolean | object | undefined): object | undefined {
+  const scope = given ?? true;
+  if (typeof scope === 'boolean') return scope ? globalThis : undefined;
+  return typeof scope === 'object' ? scope : refuseOption(TypeError, 'takeGlobal', 'true, false or an object', scope);
+}
+
 const origins = new Map<string, Origin>();
 const open: Set<MockServer> = new Set();
 
@@ -70,7 +91,8 @@ export class MockServer implements AsyncIterable<MockMessage> {
   readonly #received: MockMessage[] = [];
   readonly #options: MockServerOptions;
   readonly #scope: object | undefined;
-  readonly #places: readonly { readonly origin: string; readonly path: string }[];
+  /** Where it listens. */
+  readonly #places: Place[] = [];
   readonly #arrived: Mailbox<MockConnection> = new Mailbox('The mock server was closed before the next connection');
   readonly #messages: Mailbox<[MockConnection, MockMessage]> = new Mailbox(
     'The mock server was closed before the next message',
@@ -87,6 +109,7 @@ export class MockServer implements AsyncIterable<MockMessage> {
    *
    * @param urls Scheme ws, wss, http or https. A query counts only if there is one.
    * @throws {Error} when another mock server has one of the addresses.
+   * @throws {TypeError} for a `takeGlobal` whose `WebSocket` cannot be replaced.
    */
   constructor(urls: string | URL | readonly (string | URL)[], options: MockServerOptions = {}) {
     const list = Array.isArray(urls) ? (urls as readonly (string | URL)[]) : [urls as string | URL];
@@ -97,18 +120,21 @@ export class MockServer implements AsyncIterable<MockMessage> {
     this.received = this.#received;
     this.#options = options;
     this.script(...(options.scripts ?? []));
-    this.#places = parsed.map((url) => {
-      const { host, port } = parseAddress(url);
-      return { origin: `${host}:${port}`, path: url.pathname + url.search };
-    });
-    for (const [at, { origin, path }] of this.#places.entries()) {
-      if (!origins.get(origin)?.paths.has(path)) continue;
-      throw new Error(`Another mock server listens at ${this.urls[at]}: close it first`);
+    const scope = scopeOf(options.takeGlobal);
+    // An address that is named twice is one.
+    const places = new Map(parsed.map((url) => [url.href, placeOf(url)]));
+    for (const [url, { origin, path }] of places) {
+      if (origins.get(origin)?.paths.has(path)) throw new Error(`Another mock server listens at ${url}: close it first`);
     }
-    for (const { origin, path } of this.#places) this.#listen(origin, path);
-    const { takeGlobal: scope = true } = options;
-    this.#scope = scope === true ? globalThis : scope === false ? undefined : scope;
-    if (this.#scope !== undefined) takeGlobal(this.#scope, WebSocket);
+    try {
+      for (const place of places.values()) this.#listen(place);
+      if (scope !== undefined) takeGlobal(scope, WebSocket);
+      this.#scope = scope;
+    } catch (error) {
+      // The program does not get this server, so it cannot close it.
+      this.stop();
+      throw error;
+    }
     open.add(this);
   }
 
@@ -169,7 +195,8 @@ export class MockServer implements AsyncIterable<MockMessage> {
     return scripts === 0 ? awaited : [...awaited, `Scripts that no connection of ${this.urls[0]} has used: ${scripts}`];
   }
 
-  #listen(place: string, path: string): void {
+  #listen(listened: Place): void {
+    const { origin: place, path } = listened;
     let origin = origins.get(place);
     if (origin === undefined) {
       const at = place.lastIndexOf(':');
@@ -186,6 +213,7 @@ export class MockServer implements AsyncIterable<MockMessage> {
       origins.set(place, origin);
     }
     origin.paths.set(path, (stream, request) => this.#decide(stream, request));
+    this.#places.push(listened);
   }
 
   /** Stops listening, and gives the global `WebSocket` back. Connections stay. */

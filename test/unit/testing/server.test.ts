@@ -1,8 +1,9 @@
 // Mock servers: the global WebSocket, several addresses, refusals, scripts of faults, and the leftovers of a test.
 
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { closed, messages, opened } from '../../../src/api/w3c/promises.ts';
 import { closeMockServers, MockServer, WebSocket, type ConnectionScript } from '../../../src/testing/index.ts';
+import { WebSocketServer } from '../../../src/testing/ws/index.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -49,6 +50,29 @@ describe('the global WebSocket', () => {
     new MockServer(URL_A, { takeGlobal: window }).stop();
     expect('WebSocket' in window).toBe(false);
   });
+});
+
+describe('a server that cannot be made', () => {
+  test.each<[string, () => unknown]>([
+    ['a frozen object as takeGlobal', () => new MockServer(URL_A, { takeGlobal: Object.freeze({ WebSocket: 1 }) })],
+    ['a name as takeGlobal', () => new MockServer(URL_A, { takeGlobal: 'window' as never })],
+    ['an address of another kind of server', () => new MockServer([URL_A, 'ws://localhost:8080'])],
+  ])('leaves nothing behind: %s', (_, make) => {
+    const occupier = new WebSocketServer({ host: 'localhost', port: 8080 });
+    onTestFinished(() => occupier.close());
+    expect(make).toThrow();
+    expect(Object.getOwnPropertyDescriptor(globalThis, 'WebSocket')).toEqual(native);
+    expect(() => new MockServer(URL_A)).not.toThrow();
+  });
+});
+
+test('an address that is named twice is one', async () => {
+  const server = new MockServer([URL_A, new URL(URL_A)], { scripts: [{}] });
+  await opened(new WebSocket(URL_A));
+  await server.nextConnection();
+  await server.close();
+  expect(Object.getOwnPropertyDescriptor(globalThis, 'WebSocket')).toEqual(native);
+  expect(() => new MockServer(URL_A)).not.toThrow();
 });
 
 test('several servers and addresses are told apart', async () => {
