@@ -19,19 +19,36 @@ function isAsymmetric(value: unknown): value is Asymmetric {
   return typeof (value as Partial<Asymmetric> | null | undefined)?.asymmetricMatch === 'function';
 }
 
+/** The kind of an object, such as `[object Map]`. Not by instanceof: jsdom has classes of its own. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
+}
+
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  // Not by instanceof: jsdom has an ArrayBuffer of its own.
-  const isBuffer = Object.prototype.toString.call(value) === '[object ArrayBuffer]';
-  return isBuffer ? new Uint8Array(value as ArrayBuffer) : undefined;
+  return kindOf(value) === '[object ArrayBuffer]' ? new Uint8Array(value as ArrayBuffer) : undefined;
+}
+
+/** Whether JSON keeps nothing of an object, such as a Map, a RegExp or an Error. */
+function isLost(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return kindOf(value) !== '[object Object]' && Object.keys(value).length === 0;
+}
+
+/** The value of `toJSON()` for an object with that method, such as a Date; other values as they are. */
+function toJson(value: unknown): unknown {
+  const { toJSON } = Object(value) as { toJSON?: unknown };
+  return typeof toJSON === 'function' ? (toJSON.call(value) as unknown) : value;
 }
 
 /** Whether a value of JSON is as expected. */
-function isSame(value: unknown, expected: unknown): boolean {
-  if (isAsymmetric(expected)) return expected.asymmetricMatch(value);
+function isSame(value: unknown, given: unknown): boolean {
+  if (isAsymmetric(given)) return given.asymmetricMatch(value);
+  const expected = toJson(given);
   if (typeof value !== 'object' || value === null || typeof expected !== 'object' || expected === null)
     return value === expected;
-  if (Array.isArray(value) !== Array.isArray(expected)) return false;
+  if (isLost(expected)) return false;
+  if (Array.isArray(value) || Array.isArray(expected)) return isSameList(value, expected);
   const keys = Object.keys(value);
   // JSON has no undefined.
   const wanted = Object.entries(expected).filter(([, inner]) => inner !== undefined);
@@ -39,6 +56,12 @@ function isSame(value: unknown, expected: unknown): boolean {
     keys.length === wanted.length &&
     wanted.every(([key, inner]) => Object.hasOwn(value, key) && isSame(Reflect.get(value, key), inner))
   );
+}
+
+function isSameList(value: object, expected: object): boolean {
+  if (!Array.isArray(value) || !Array.isArray(expected) || value.length !== expected.length) return false;
+  // In a list, JSON makes null of undefined.
+  return value.every((inner, at) => isSame(inner, (expected[at] as unknown) ?? null));
 }
 
 /** The value of a message in JSON; undefined if it is none. */
@@ -65,12 +88,43 @@ export function matches(message: MockMessage, expected: Expected): boolean {
 
 /** Whether `peer` has received each of these messages, in any order, one as often as it is named. */
 export function hasReceived({ received }: Pick<MockConnection, 'received'>, ...expected: readonly Expected[]): boolean {
-  const left = [...received];
-  return expected.every((one) => {
-    const at = left.findIndex((message) => matches(message, one));
-    if (at >= 0) left.splice(at, 1);
-    return at >= 0;
+  const messages = new Map<number, number>();
+  const owners = new Map<number, number>();
+  return expected.every((_, one) => {
+    // `expect.any(String)` may have taken the only message that is this one. So owners look for another message, as long as one helps.
+    const takers = new Map<number, number>();
+    const asking = [one];
+    for (const taker of asking) {
+      const fits = (message: MockMessage, at: number): boolean => !takers.has(at) && matches(message, expected[taker]);
+      const free = received.findIndex((message, at) => !owners.has(at) && fits(message, at));
+      if (free >= 0) {
+        takers.set(free, taker);
+        handOver(free, takers, { messages, owners });
+        return true;
+      }
+      for (const [at, message] of received.entries()) {
+        if (!fits(message, at)) continue;
+        takers.set(at, taker);
+        asking.push(owners.get(at)!);
+      }
+    }
+    return false;
   });
+}
+
+/** Gives the free message to its taker, the former message of that one to its own taker, and so on. All are numbers in their lists. */
+function handOver(
+  free: number,
+  takers: ReadonlyMap<number, number>,
+  { messages, owners }: { messages: Map<number, number>; owners: Map<number, number> },
+): void {
+  for (let at: number | undefined = free; at !== undefined;) {
+    const taker: number = takers.get(at)!;
+    const before = messages.get(taker);
+    messages.set(taker, at);
+    owners.set(at, taker);
+    at = before;
+  }
 }
 
 /** Whether `peer` has received these messages in this order. Others may lie between them. */
@@ -111,9 +165,19 @@ export interface MockMatchers<Result = void> {
 function show(value: unknown): string {
   if (isAsymmetric(value)) return value.toString();
   const bytes = bytesOf(value);
-  if (bytes === undefined) return JSON.stringify(value) ?? String(value);
+  if (bytes === undefined) return showValue(value);
   const hex = Array.from(bytes.subarray(0, 32), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   return `<${hex}${bytes.length > 32 ? ` … ${bytes.length} bytes` : ''}>`;
+}
+
+function showValue(value: unknown): string {
+  // JSON has no bigint and no NaN.
+  if (typeof value === 'bigint' || typeof value === 'number' || isLost(toJson(value))) return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return kindOf(value);
+  }
 }
 
 function list(values: readonly unknown[]): string {

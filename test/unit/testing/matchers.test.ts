@@ -49,6 +49,30 @@ describe('toHaveReceived', () => {
     expect(server).not.toHaveReceived('a', 'a', 'a');
   });
 
+  test('finds a message for each, whatever takes the others', async () => {
+    const { server } = await receive('a', 'b', 'ab');
+    const any: unknown = expect.any(String);
+    expect(server).toHaveReceived(any, 'a');
+    expect(server).toHaveReceived(any, any, 'a');
+    expect(server).toHaveReceived(expect.stringContaining('a'), expect.stringContaining('b'), 'b');
+    expect(server).not.toHaveReceived(any, any, any, 'a');
+    expect(server).not.toHaveReceived(expect.stringContaining('a'), expect.stringContaining('a'), 'a');
+  });
+
+  test('compares with the JSON of a value, and with nothing that JSON loses', async () => {
+    const { server } = await receive('{}', '[1]', '[null]', '{"at":"1970-01-01T00:00:00.000Z"}');
+    expect(server).toHaveReceived({ at: new Date(0) }, [undefined], { left: undefined });
+    const circle: { inner?: unknown } = {};
+    circle.inner = circle;
+    const lost = [new Date(0), new Map([[1, 2]]), new Set([1]), /x/, Promise.resolve(), new Error('x')];
+    for (const wrong of [...lost, [1, undefined], 1n, { big: 1n }, circle, Symbol('s'), Number.NaN, undefined]) {
+      expect(server).not.toHaveReceived(wrong);
+      expect(server).not.toHaveReceivedInOrder(wrong);
+      expect(() => expect(server).toHaveReceived(wrong)).toThrow('The peer should have received');
+    }
+    expect(() => expect(server).toHaveReceived(/x/, 1n)).toThrow('The peer should have received /x/, 1. It');
+  });
+
   test('tells what came', async () => {
     const { server } = await receive('a', Uint8Array.of(255));
     expect(() => expect(server).toHaveReceived('b')).toThrow('The peer should have received "b". It received "a", <ff>');
