@@ -1,5 +1,6 @@
 // A byte stream in memory: two ends joined by a link, which delays, keeps or cuts the bytes. Bytes never overtake each other.
 
+import { checkLimit, checkTime } from '../base/options.ts';
 import { microtask } from '../clock.ts';
 import type { ByteStream, EndpointAddress } from '../http1/network.ts';
 import type { Timer, TransportEvents } from '../platform.ts';
@@ -17,10 +18,13 @@ export interface Link {
   readonly isSecure: boolean;
   /**
    * Milliseconds that everything takes from one end to the other, by the clock that the program sees, which may be a fake one. Holds for bytes that
-   * are sent from now on. Default 0: it takes microtasks.
+   * are sent from now on. Default 0: it takes microtasks. Setting a value that is no time throws a RangeError.
    */
   delay: number;
-  /** Bytes that one direction carries before a writer has to wait: `bufferedAmount` grows from there on. Default 64 KiB. */
+  /**
+   * Bytes that one direction carries before a writer has to wait: `bufferedAmount` grows from there on. Default 64 KiB. Setting a value that is no
+   * limit throws a RangeError.
+   */
   capacity: number;
   /** Ends both directions at once, and loses the bytes on their way. Both ends see 1006. */
   cut(): void;
@@ -215,10 +219,24 @@ export interface Joined {
 
 /** Joins two ends. */
 export function join(isSecure: boolean): Joined {
+  let delay = 0;
+  let capacity = DEFAULT_CAPACITY;
   const link: Link = {
     isSecure,
-    delay: 0,
-    capacity: DEFAULT_CAPACITY,
+    get delay() {
+      return delay;
+    },
+    set delay(milliseconds) {
+      checkTime('delay', milliseconds);
+      delay = milliseconds;
+    },
+    get capacity() {
+      return capacity;
+    },
+    set capacity(bytes) {
+      checkLimit('capacity', bytes);
+      capacity = bytes;
+    },
     cut() {
       for (const end of [client, server]) end.close(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
     },

@@ -1,5 +1,6 @@
 // Faults by script: for a connection that the code under test makes, which a test therefore cannot change beforehand.
 
+import { checkLimit, checkTime } from '../base/options.ts';
 import type { MockRefusal } from './accept.ts';
 import type { MockConnection } from './connection.ts';
 
@@ -32,10 +33,17 @@ const RESERVED_OPCODE = Uint8Array.of(0x83, 0x00);
 
 const KINDS: readonly unknown[] = ['cut', 'half-open', 'slow-reader', 'terminate', 'delay', 'close', 'violation'];
 
-/** @throws {TypeError} that names a fault which does not exist. */
-export function checkScript({ faults = [] }: ConnectionScript): void {
-  for (const { fault } of faults) {
+/**
+ * @throws {TypeError} that names a fault which does not exist.
+ * @throws {RangeError} that names a number which makes no sense.
+ */
+export function checkScript({ faults = [], delay = 0 }: ConnectionScript): void {
+  checkTime('delay', delay);
+  for (const given of faults) {
+    const { fault, after = 0 } = given;
     if (!KINDS.includes(fault)) throw new TypeError(`There is no fault "${fault}": use one of ${KINDS.join(', ')}`);
+    checkLimit('after', after);
+    if (given.fault === 'delay') checkTime('milliseconds', given.milliseconds);
   }
 }
 

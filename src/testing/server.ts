@@ -161,7 +161,12 @@ export class MockServer implements AsyncIterable<MockMessage> {
     return undefined;
   }
 
-  /** Adds scripts for the next connections, behind those that were not used. @throws {TypeError} that names an unknown fault. */
+  /**
+   * Adds scripts for the next connections, behind those that were not used.
+   *
+   * @throws {TypeError} that names an unknown fault.
+   * @throws {RangeError} that names a number which makes no sense.
+   */
   script(...scripts: readonly ConnectionScript[]): void {
     for (const script of scripts) checkScript(script);
     this.#scripts.push(...scripts);

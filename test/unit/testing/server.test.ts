@@ -184,6 +184,27 @@ describe('scripts', () => {
     expect(() => server.script({ faults: [{ fault: 'cute' as 'cut' }] })).toThrow('There is no fault "cute"');
   });
 
+  test('numbers that make no sense are errors, and change nothing', async () => {
+    const server = new MockServer(URL_A);
+    const wrong: unknown[] = [
+      { delay: Number.NaN },
+      { delay: -1 },
+      { faults: [{ fault: 'delay' }] },
+      { faults: [{ fault: 'delay', milliseconds: '50' }] },
+      { faults: [{ fault: 'cut', after: Number.NaN }] },
+      { faults: [{ fault: 'cut', after: 0.5 }] },
+    ];
+    for (const script of wrong) expect(() => server.script(script as ConnectionScript)).toThrow(RangeError);
+    const client = new WebSocket(URL_A);
+    const { link } = await server.nextConnection();
+    for (const value of [Number.NaN, -1, undefined, '50'] as number[]) {
+      expect(() => (link.delay = value)).toThrow(RangeError);
+      expect(() => (link.capacity = value)).toThrow(RangeError);
+    }
+    client.send('x');
+    expect([await server.nextMessage(), link.delay, link.capacity, server.leftovers]).toEqual(['x', 0, 65_536, []]);
+  });
+
   test('ignore lets the opening handshake time out, by the fake clock', async () => {
     vi.useFakeTimers();
     const server = new MockServer(URL_A, { scripts: [{ ignore: true }] });
