@@ -33,11 +33,19 @@ const RESERVED_OPCODE = Uint8Array.of(0x83, 0x00);
 
 const KINDS: readonly unknown[] = ['cut', 'half-open', 'slow-reader', 'terminate', 'delay', 'close', 'violation'];
 
+/** @throws {TypeError} for a value that is no refusal, such as the promise of an asynchronous function. */
+export function refusalOf(given: number | MockRefusal): MockRefusal {
+  const refusal = typeof given === 'number' ? { status: given } : given;
+  if (typeof (Object(refusal) as Partial<MockRefusal>).status === 'number') return refusal;
+  throw new TypeError('refuse must be or return an HTTP status, or an object with a status, and at once');
+}
+
 /**
- * @throws {TypeError} that names a fault which does not exist.
+ * @throws {TypeError} that names a fault which does not exist, or for a refusal that is none.
  * @throws {RangeError} that names a number which makes no sense.
  */
-export function checkScript({ faults = [], delay = 0 }: ConnectionScript): void {
+export function checkScript({ faults = [], delay = 0, refuse }: ConnectionScript): void {
+  if (refuse !== undefined) refusalOf(refuse);
   checkTime('delay', delay);
   for (const given of faults) {
     const { fault, after = 0 } = given;

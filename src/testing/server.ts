@@ -13,7 +13,7 @@ import { Mailbox } from './mailbox.ts';
 import type { Link } from './link.ts';
 import { linkOf } from './network.ts';
 import { nextTurn } from './platform.ts';
-import { checkScript, injectFaults, type ConnectionScript } from './script.ts';
+import { checkScript, injectFaults, refusalOf, type ConnectionScript } from './script.ts';
 
 /** Options of a {@link MockServer}. */
 export interface MockServerOptions extends Pick<ConnectionOptions, 'autoPong' | 'closeTimeout' | 'maxPayload'> {
@@ -103,6 +103,7 @@ export class MockServer implements AsyncIterable<MockMessage> {
   /** Of clients that get no answer. */
   readonly #ignored: Link[] = [];
   #isClosed = false;
+  #isCut = false;
 
   /**
    * Listens at once.
@@ -180,16 +181,19 @@ export class MockServer implements AsyncIterable<MockMessage> {
   /**
    * Stops listening, gives the global `WebSocket` back, and closes all connections.
    *
-   * @returns Fulfilled when they have ended. A held link lets them end after `closeTimeout` only.
+   * @returns Fulfilled when they have ended. A held link, or a connection that is paused, lets them end after `closeTimeout` only. Rejected for
+   *   a code or a reason that no Close frame can have, before anything has changed.
    */
   async close(code: number = 1000, reason: string = ''): Promise<void> {
+    const endings = [...this.#clients].map((connection) => connection.close(code, reason));
     this.stop();
-    await Promise.all([...this.#clients].map((connection) => connection.close(code, reason)));
+    await Promise.all(endings);
   }
 
   /** Stops listening, gives the global `WebSocket` back, and cuts all connections at once. */
   cut(): void {
     this.stop();
+    this.#isCut = true;
     for (const { link } of this.#clients) link.cut();
   }
 
@@ -249,7 +253,7 @@ export class MockServer implements AsyncIterable<MockMessage> {
     }
     const { refuse, handleProtocols, autoPong, closeTimeout, maxPayload } = this.#options;
     const refusal = script?.refuse ?? refuse?.(request);
-    if (refusal !== undefined) return typeof refusal === 'number' ? { status: refusal } : refusal;
+    if (refusal !== undefined) return refusalOf(refusal);
     const offered = request.protocols;
     const protocol = (handleProtocols === undefined ? offered.at(0) : handleProtocols(offered, request)) ?? '';
     if (protocol !== '' && !offered.includes(protocol)) {
@@ -288,6 +292,8 @@ export class MockServer implements AsyncIterable<MockMessage> {
     // The client is open by then. Its messages come a turn later, so that a test which awaits the connection can change it before.
     nextTurn(() => {
       nextTurn(() => accepted.session.start(accepted.rest));
+      // The test is over, and no handler of it may run in the next one.
+      if (this.#isCut) return;
       this.#arrived.put(connection);
       try {
         onConnection?.(connection);

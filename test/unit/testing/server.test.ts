@@ -102,6 +102,32 @@ test('an address is free after close()', async () => {
   await expect(server.nextConnection()).rejects.toThrow('closed before the next connection');
 });
 
+test('close() with a code that cannot be sent changes nothing', async () => {
+  const server = new MockServer(URL_A);
+  const client = new WebSocket(URL_A);
+  await server.nextConnection();
+  await expect(server.close(999)).rejects.toThrow('999 must not be sent as a close code');
+  await expect(server.close(1000, 'x'.repeat(124))).rejects.toThrow('at most 123 bytes');
+  expect(client.readyState).toBe(client.OPEN);
+  expect(() => new MockServer(URL_A)).toThrow('Another mock server listens');
+  closeMockServers();
+  expect((await closed(client)).code).toBe(1006);
+});
+
+test('handlers of a server that was cut run no more', async () => {
+  const seen: unknown[] = [];
+  const server = new MockServer(URL_A, {
+    onConnection: (connection) => seen.push(connection),
+    scripts: [{ faults: [{ fault: 'close' }] }],
+  });
+  const client = new WebSocket(URL_A);
+  await opened(client);
+  closeMockServers();
+  await closed(client);
+  const [connection] = server.connections;
+  expect([await connection.closed, seen]).toEqual([{ code: 1006, reason: '', wasClean: false }, []]);
+});
+
 test('messages of all connections come in order, and broadcast reaches all', async () => {
   const server = new MockServer(URL_A);
   const clients = [new WebSocket(URL_A), new WebSocket(URL_A)];
@@ -143,6 +169,25 @@ test('refuse and handleProtocols decide', async () => {
   const client = await opened(new WebSocket(URL_A, ['a', 'b'], { headers: { Authorization: 'yes' } }));
   expect(client.protocol).toBe('b');
   expect((await server.nextConnection()).protocol).toBe('b');
+});
+
+test('a refusal that is none fails the client, and says so', async () => {
+  const uncaught: unknown[] = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => uncaught.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const other of others) process.on('uncaughtException', other);
+  });
+  const asynchronous = (): Promise<number> => Promise.resolve(401);
+  const server = new MockServer(URL_A, { refuse: asynchronous as never });
+  const client = new WebSocket(URL_A);
+  expect((await closed(client)).code).toBe(1006);
+  await vi.waitFor(() => expect(uncaught).toHaveLength(1));
+  expect(uncaught).toEqual([
+    expect.objectContaining({ name: 'TypeError', message: expect.stringContaining('at once') as unknown }),
+  ]);
+  expect(() => server.script({ refuse: '503' as never })).toThrow('refuse must be or return an HTTP status');
 });
 
 describe('scripts', () => {
