@@ -52,7 +52,8 @@ export function parseAddress(text: string): Address | undefined {
   return tail ? [...head, ...Array<number>(GROUPS - head.length - tail.length).fill(0), ...tail] : head;
 }
 
-function isMapped(address: Address): boolean {
+/** Whether an address is one of IPv4. */
+export function isMapped(address: Address): boolean {
   return MAPPED.every((group, index) => address[index] === group);
 }
 

@@ -1,6 +1,6 @@
 // The proxy of the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY. No standard describes them; docs/proxies.md compares their readers.
 
-import { contains, parseAddress, parseNetwork, type Address, type Network } from '../admission/address.ts';
+import { contains, isMapped, parseAddress, parseNetwork, type Address, type Network } from '../admission/address.ts';
 import type { Destination } from './negotiation.ts';
 
 /** Gives a variable of the environment. */
@@ -78,7 +78,10 @@ function isBelow(name: string, other: string): boolean {
   return name === other || name.endsWith(`.${other}`);
 }
 
+/** An IPv4 address has the form of one of IPv6 here. `::/0` holds those of IPv6 alone all the same. */
 function isAmong(address: Address, network: Exception['network'], range: Exception['range']): boolean {
+  const first = network?.address ?? range?.[0];
+  if (first === undefined || isMapped(first) !== isMapped(address)) return false;
   if (network !== undefined) return contains(network, address);
   return range !== undefined && compare(range[0], address) <= 0 && compare(address, range[1]) <= 0;
 }
