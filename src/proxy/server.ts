@@ -58,17 +58,19 @@ export interface ProxyServer {
  */
 export function readProxy(address: string | URL, { headers, tls }: ProxyOptions): ProxyServer {
   const url = parse(address);
-  const { protocol, hostname } = url;
+  const { protocol } = url;
   const defaultPort = PORTS.get(protocol);
   if (defaultPort === undefined) {
     throw new TypeError(`The URL of a proxy must begin with http:, https:, socks5: or socks5h:, not ${protocol}`);
   }
-  if (hostname === '') throw new TypeError('The URL of a proxy must have a host');
+  if (url.hostname === '') throw new TypeError('The URL of a proxy must have a host');
   if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '') {
     throw new TypeError('The URL of a proxy must end after its host and port');
   }
   if (tls !== undefined && (typeof tls !== 'object' || tls === null)) refuse(TypeError, 'tls', 'an object', tls);
   const isSocks = protocol.startsWith('socks');
+  // URL reads the hosts of a few schemes only, and SOCKS is none of them: not `münchen.example`, for example.
+  const { hostname } = isSocks ? parse(`http://${url.host}`) : url;
   const isSecure = protocol === 'https:';
   if (tls !== undefined && !isSecure) throw new TypeError('The "tls" option is for an https: proxy');
   const fields = readFields(headers);

@@ -8,6 +8,8 @@ test.each([
   ['HTTPS://PROXY.example:8443', 'https://proxy.example:8443', { host: 'proxy.example', port: 8443 }],
   ['http://[::1]:3128', 'http://[::1]:3128', { host: '::1', port: 3128 }],
   ['socks5://127.0.0.1', 'socks5://127.0.0.1:1080', { host: '127.0.0.1', port: 1080, isSocks: true, isSecure: false }],
+  ['socks5://münchen.example:80', 'socks5://xn--mnchen-3ya.example:80', { host: 'xn--mnchen-3ya.example', port: 80 }],
+  ['socks5://PROXY.example', 'socks5://proxy.example:1080', { host: 'proxy.example', port: 1080 }],
   ['socks5h://[::1]:9050', 'socks5h://[::1]:9050', { host: '::1', port: 9050, isSocks: true }],
 ])('reads %s', (url, name, parts) => {
   expect(readProxy(url, {})).toMatchObject({ name, credentials: undefined, fields: [], ...parts });
@@ -37,6 +39,12 @@ test.each<[string, string, Parameters<typeof readProxy>[1], string]>([
     'The URL of a proxy must begin with http:, https:, socks5: or socks5h:, not ws:',
   ],
   ['SOCKS 4', 'socks4://h', {}, 'The URL of a proxy must begin with http:, https:, socks5: or socks5h:, not socks4:'],
+  [
+    'a host that is none',
+    'socks5://ann:secret@a%2Fb',
+    {},
+    'The URL of a proxy is not valid: write http://user:password@host:port',
+  ],
   ['no host', 'socks5:///', {}, 'The URL of a proxy must have a host'],
   ['a path', 'http://ann:secret@h/path', {}, 'The URL of a proxy must end after its host and port'],
   ['a query', 'http://ann:secret@h?a', {}, 'The URL of a proxy must end after its host and port'],
