@@ -221,7 +221,7 @@ export class Outbox {
     };
     this.#region = this.#bytes = null;
     this.#borrowed = undefined;
-    this.#start = this.#used = 0;
+    this.#start = this.#used = this.#limit = 0;
     this.#chunks = this.#slots = this.#blocks = this.#callbacks = null;
     // The next batch is probably like this one: it should fit in one chunk, and so in one plain write.
     let length = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS, OUTPUT_SLOT_BYTES } from '../../../assembly/layout.ts';
 import type { OutputSlot } from '../../../src/codec/codec.ts';
-import { createSlabs, LASTING, Outbox, type Batch, OWNED } from '../../../src/protocol/outbox.ts';
+import { BORROWED, createSlabs, LASTING, Outbox, type Batch, OWNED } from '../../../src/protocol/outbox.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { parseFrames } from '../../support/parse-frames.ts';
 import { concat, pattern, toHex, utf8 } from '../../support/frames.ts';
@@ -48,6 +48,21 @@ describe.each(KERNELS)('outbox over $name', ({ create }) => {
         // The payload that the caller lent is as it was.
         payloads.forEach((payload) => expectBytes(payload, pattern(payload.length, payload.length + 1)));
         if (isArenaFull) expect(batch.slots).toEqual([]);
+      }
+      for (const slot of held) platform.codec.releaseSlot(slot);
+      expect(platform.codec.freeSlots).toBe(OUTPUT_SLOTS);
+    });
+
+    test('a long frame of the program leaves whole, as the first of a batch and behind others', () => {
+      const held = isArenaFull ? takeAllSlots(platform) : [];
+      const outbox = new Outbox(platform);
+      const long = pattern(300_001);
+      for (const others of [0, 1, 0, 2, 0]) {
+        for (let other = 0; other < others; other++) outbox.addBytes(0x82, pattern(9), false);
+        outbox.addPiece(long, BORROWED);
+        outbox.addPiece(long, BORROWED);
+        const { bytes } = leave(platform, outbox);
+        expectBytes(bytes.subarray(others * 11), concat(long, long));
       }
       for (const slot of held) platform.codec.releaseSlot(slot);
       expect(platform.codec.freeSlots).toBe(OUTPUT_SLOTS);
