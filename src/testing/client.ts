@@ -3,7 +3,7 @@
 import { createConnect, createWebSocketClass, type W3CWebSocket, type WebSocketConstructor } from '../api/w3c/index.ts';
 import type { Network } from '../http1/network.ts';
 import { createClientRuntime } from '../http1/runtime.ts';
-import { createNetwork } from './network.ts';
+import { createNetwork, withoutProxy } from './network.ts';
 import { platform } from './platform.ts';
 
 /** The network of all mock servers. */
@@ -12,6 +12,7 @@ export const network: Network = /* @__PURE__ */ createNetwork();
 const runtime = /* @__PURE__ */ createClientRuntime(network, platform, () => undefined);
 const connect = /* @__PURE__ */ createConnect({
   ...runtime,
+  startOpening: /* @__PURE__ */ withoutProxy(runtime.startOpening),
   checkOptions(options) {
     runtime.checkOptions(options);
     if (options.borrowMessages) throw new TypeError('The "borrowMessages" option is not for connections in memory');

@@ -13,6 +13,7 @@ import { ConnectionMemory } from '../../nodejs/message-memory.ts';
 import { createSession } from '../../nodejs/session.ts';
 import type { Platform } from '../../platform.ts';
 import { network } from '../client.ts';
+import { withoutProxy } from '../network.ts';
 import { platform as memory } from '../platform.ts';
 
 /** That of the kit, with Buffers for messages. */
@@ -26,8 +27,10 @@ const platform: Platform = {
 
 /** The runtime of classes whose servers listen on `listening`. */
 export function createRuntime(listening: Network): ServerRuntime {
+  const runtime = createStreamRuntime({ network, platform, createSession, deflateEngine, checkDeflateOptions });
   return {
-    ...createStreamRuntime({ network, platform, createSession, deflateEngine, checkDeflateOptions }),
+    ...runtime,
+    startOpening: withoutProxy(runtime.startOpening),
     createHttpServer: (options, onRefusal) => new StreamHttpServer(listening, platform, options, onRefusal),
   };
 }

@@ -74,7 +74,7 @@ export async function createPair({ client: ofClient, server: ofServer, path = '/
     const accepted = new Promise<[WebSocket, IncomingMessage]>((resolve) => {
       listening.once('connection', (ws, request) => resolve([ws, request]));
     });
-    const client = new WebSocket(`ws://${host}${path}`, ofClient);
+    const client = new WebSocket(`ws://${host}${path.startsWith('/') ? '' : '/'}${path}`, ofClient);
     const [[server, request]] = await Promise.all([accepted, opened(client)]);
     return { client, server, request, link };
   } finally {

@@ -1,9 +1,11 @@
 // A ws-style client and server that are connected in memory.
 
 import { once } from 'node:events';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createProxy } from '../../../../adapters/node/proxy.ts';
 import { WebSocket as SocketClass } from '../../../../src/api/ws/classes.ts';
-import { MockServer } from '../../../../src/testing/index.ts';
+import { createPair as createMockPair, MockServer } from '../../../../src/testing/index.ts';
 import { createPair, WebSocket, WebSocketServer } from '../../../../src/testing/ws/index.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -31,6 +33,7 @@ describe.each(['the real clock', 'a fake clock'])('a ws-style pair, with %s,', (
       expect([ws.readyState, ws.protocol, ws.extensions]).toEqual([WebSocket.OPEN, 'chat', '']);
     }
     expect(client.url).toMatch(/^ws:\/\/[\w.-]+\/news\?since=5$/);
+    expect((await createPair({ path: 'news' })).request.url).toBe('/news');
     expect([request.url, request.headers.authorization]).toEqual(['/news?since=5', 'Bearer abc']);
   });
 
@@ -125,6 +128,39 @@ describe('the classes in memory', () => {
     await new Promise((resolve) => server.close(resolve));
     const refused = new WebSocket('ws://localhost:8080/');
     expect(await once(refused, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+  });
+
+  test.each([
+    ['LocalHost', '127.0.0.1'],
+    ['127.0.0.1', 'localhost'],
+    ['127.0.0.1', '[::1]'],
+    ['::1', 'localhost'],
+  ])('connect by the names of this machine: a server at %s, a client to %s', async (host, name) => {
+    const server = new WebSocketServer({ host, port: 0 });
+    onTestFinished(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    await once(new WebSocket(`ws://${name}:${port}/`), 'open');
+    const refused = new WebSocket(`ws://example.com:${port}/`);
+    expect(await once(refused, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+  });
+
+  test('find a free port that no other server has', async () => {
+    const portOf = (server: WebSocketServer): number => (server.address() as AddressInfo).port;
+    const first = new WebSocketServer({ port: 0 });
+    const second = new WebSocketServer({ port: portOf(first) + 1 });
+    const third = new WebSocketServer({ port: 0 });
+    await once(third, 'listening');
+    expect(portOf(third)).toBe(portOf(second) + 1);
+    for (const server of [first, second, third]) server.close();
+  });
+
+  test('connect in memory whatever proxy the code under test sets', async () => {
+    const server = new WebSocketServer({ port: 8080 });
+    onTestFinished(() => server.close());
+    const proxy = createProxy('http://127.0.0.1:1');
+    await once(new WebSocket('ws://localhost:8080/', { proxy }), 'open');
+    const { client } = await createMockPair({ client: { proxy } });
+    expect(client.readyState).toBe(client.OPEN);
   });
 
   test('reach a MockServer, and name each other', async () => {
