@@ -2,6 +2,8 @@
 
 import { WebSocket } from './classes.ts';
 
+// For code under test that imports more than the classes, where this module takes the place of `ws` or `wasock`.
+export * from '../../api/ws/public.ts';
 export { WebSocket, WebSocketServer } from './classes.ts';
 export type { Link, Side } from '../link.ts';
 export { createPair, type Pair, type PairOptions } from './pair.ts';

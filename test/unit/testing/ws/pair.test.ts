@@ -3,11 +3,15 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import * as wasock from '../../../../adapters/node/index.ts';
 import { createProxy } from '../../../../adapters/node/proxy.ts';
 import { WebSocket as SocketClass } from '../../../../src/api/ws/classes.ts';
 import { createPair as createMockPair, MockServer } from '../../../../src/testing/index.ts';
-import { createPair, WebSocket, WebSocketServer } from '../../../../src/testing/ws/index.ts';
+import * as kit from '../../../../src/testing/ws/index.ts';
 
+const { createPair, WebSocket, WebSocketServer } = kit;
+type WebSocket = kit.WebSocket;
+type WebSocketServer = kit.WebSocketServer;
 afterEach(() => void vi.useRealTimers());
 
 /** The next message. */
@@ -175,5 +179,16 @@ describe('the classes in memory', () => {
       WebSocketServer,
       WebSocketServer,
     ]);
+  });
+
+  test('come with the other exports of wasock, for code that imports them', async () => {
+    const lowLevel = ['PerMessageDeflate', 'Receiver', 'Sender'];
+    expect(Object.keys(kit)).toEqual(expect.arrayContaining(Object.keys(wasock).filter((name) => !lowLevel.includes(name))));
+    const { client, server } = await createPair();
+    kit.broadcast([server], 'all');
+    server.close();
+    let text = '';
+    for await (const chunk of kit.createWebSocketStream(client)) text += String(chunk);
+    expect(text).toBe('all');
   });
 });
