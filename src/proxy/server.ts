@@ -68,6 +68,9 @@ export function readProxy(address: string | URL, { headers, tls }: ProxyOptions)
     throw new TypeError('The URL of a proxy must end after its host and port');
   }
   if (tls !== undefined && (typeof tls !== 'object' || tls === null)) refuse(TypeError, 'tls', 'an object', tls);
+  const name: unknown = tls?.servername;
+  // node:tls would throw when it has begun to connect, and the error of that connection would end the process.
+  if (name !== undefined && name !== null && typeof name !== 'string') refuse(TypeError, 'tls.servername', 'a string', name);
   const isSocks = protocol.startsWith('socks');
   // URL reads the hosts of a few schemes only, and SOCKS is none of them: not `münchen.example`, for example.
   const { hostname } = isSocks ? parse(`http://${url.host}`) : url;

@@ -60,6 +60,12 @@ test.each<[string, string, Parameters<typeof readProxy>[1], string]>([
   ['tls without TLS', 'http://h', { tls: {} }, 'The "tls" option is for an https: proxy'],
   ['tls that is no object', 'https://h', { tls: 'x' as never }, 'The "tls" option must be an object, not "x"'],
   [
+    'a name of the certificate that is no text',
+    'https://h',
+    { tls: { servername: 5 as never } },
+    'The "tls.servername" option must be a string, not 5',
+  ],
+  [
     'headers for SOCKS',
     'socks5://h',
     { headers: { a: 'b' } },
