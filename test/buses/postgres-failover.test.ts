@@ -198,9 +198,11 @@ test('a server that was killed without synchronous_commit is a gap for those tha
   await engine.restart();
   await happens(() => one.errors.length > 0 && two.errors.length > 0);
   await publishWhenBack(two, 'next');
-  await happens(() => a.received.includes('next'));
+  await happens(() => one.gaps.length > 0 || a.received.includes('next'));
   const { offset } = await two.topics.publish('t', 'last');
   await happens(() => a.received.includes('last'));
-  // It may have written all of them in time.
-  expect([one.gaps, a.received]).toEqual([offset === 52 ? [] : ['t'], [...numbers, 'next', 'last']]);
+  // It may have written all of them in time. If not, a process that is back after the next message gets the gap alone.
+  const hasAll = offset === 52;
+  const next = hasAll || a.received.includes('next') ? ['next'] : [];
+  expect([one.gaps, a.received]).toEqual([hasAll ? [] : ['t'], [...numbers, ...next, 'last']]);
 });
