@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Topics, type Bus, type TopicsOptions } from '../../src/topics/index.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { happens } from '../support/happens.ts';
 import { Engine, type RunningEngine } from './engine.ts';
 import type { BusKind } from './kinds.ts';
 import { testPresence } from './presence-rules.ts';
@@ -53,10 +54,6 @@ export async function startProcess(
 
 let lastTopic = 0;
 const newTopic = (): string => `topic.${++lastTopic}`;
-
-async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition).toBeTruthy();
-}
 
 function numbered(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, number) => `${name} ${number}`);

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
 import { natsBus, type NatsBusOptions, type NatsConnection, type NatsJetStream } from '../../src/topics/nats.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { happens } from '../support/happens.ts';
 import { describeBus } from './bus-rules.ts';
 import { Engine, NATS, type EngineKind } from './engine.ts';
 import { connectNats, connectNats2, KINDS, type Nats } from './kinds.ts';
@@ -34,10 +35,6 @@ interface Process {
   readonly manager: StreamManager;
   readonly gaps: string[];
   readonly errors: string[];
-}
-
-async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition).toBeTruthy();
 }
 
 describe('NATS', () => {

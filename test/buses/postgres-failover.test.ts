@@ -5,8 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Topics, type TopicsOptions } from '../../src/topics/index.ts';
 import { postgresBus, type PostgresPool } from '../../src/topics/postgres.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { happens } from '../support/happens.ts';
 import { Cleanup } from '../support/sockets.ts';
+import type { Process } from './bus-rules.ts';
 import { Engine, POSTGRES, postgresStandby } from './engine.ts';
+import { expectGapOfLostMessages, publishWhenBack } from './failover.ts';
 import { Forwarder } from './forwarder.ts';
 
 interface Pool extends PostgresPool {
@@ -37,10 +40,6 @@ async function ask(engine: Engine, text: string): Promise<unknown> {
   return Object.values(rows[0] ?? {})[0];
 }
 
-async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition).toBeTruthy();
-}
-
 /** Fulfilled once the standby has all that the primary has. */
 async function isReplicated(): Promise<void> {
   const end = String(await ask(primary, 'SELECT pg_current_wal_flush_lsn()'));
@@ -69,12 +68,6 @@ beforeEach(async () => {
 });
 afterEach(() => cleanup.run());
 
-interface Process {
-  readonly topics: Topics;
-  readonly gaps: string[];
-  readonly errors: Error[];
-}
-
 async function start(port: number, options: TopicsOptions = HISTORY): Promise<Process> {
   const pool = openPool(port);
   const topics = new Topics({ bus: postgresBus(pool, { create: true }), ...options });
@@ -92,49 +85,9 @@ async function forward(): Promise<Forwarder> {
   return forwarder;
 }
 
-/** Publishes once the bus is back. */
-async function publishWhenBack({ topics }: Process, text: string): Promise<void> {
-  const isPublished = (): Promise<boolean> =>
-    topics.publish('t', text).then(
-      () => true,
-      () => false,
-    );
-  await happens(isPublished);
-}
-
 describe('a standby that takes over', () => {
   test('and lacks messages is a gap, though it gives their offsets again', async () => {
-    const forwarder = await forward();
-    const [one, two] = [await start(forwarder.port), await start(forwarder.port)];
-    const a = new FakeSocket();
-    const { position } = await one.topics.subscribe(a, 't');
-    for (const text of ['1', '2']) await two.topics.publish('t', text);
-    await part();
-    for (const text of ['lost 3', 'lost 4']) await two.topics.publish('t', text);
-    await happens(() => a.received.length === 4);
-    forwarder.leadTo(undefined);
-    await happens(() => one.errors.length > 0);
-    await promote();
-    // A process that does not know of the lost ones goes on before the others are back.
-    const three = await start(standby.port);
-    const published = [];
-    for (const text of ['3', '4', '5']) published.push(await three.topics.publish('t', text));
-    expect(published.map(({ offset }) => offset)).toEqual([3, 4, 5].map((offset) => position!.offset + offset));
-    forwarder.leadTo(standby.port);
-    await happens(() => one.gaps.length > 0);
-    await three.topics.publish('t', '6');
-    await happens(() => a.received.includes('6'));
-    expect([one.gaps, a.received]).toEqual([['t'], ['1', '2', 'lost 3', 'lost 4', '6']]);
-    // Positions up to the last message that the standby had are those of its history, too.
-    const recover = async (known: number): Promise<unknown> => {
-      const socket = new FakeSocket();
-      const since = { epoch: position!.epoch, offset: position!.offset + known };
-      const { recovered } = await three.topics.subscribe(socket, 't', { since });
-      return recovered ? socket.received : 'gone';
-    };
-    expect(await recover(0)).toEqual(['1', '2', '3', '4', '5', '6']);
-    expect(await recover(2)).toEqual(['3', '4', '5', '6']);
-    expect([await recover(3), await recover(4), await recover(6)]).toEqual(['gone', 'gone', 'gone']);
+    await expectGapOfLostMessages({ forwarder: await forward(), copyPort: standby.port, start, part, promote });
   });
 
   test('and has all messages loses nothing, and tells no gap', async () => {

@@ -19,6 +19,7 @@ import {
   type PostgresPool,
 } from '../../src/topics/postgres.ts';
 import { FakeSocket } from '../support/fake-topic-socket.ts';
+import { happens } from '../support/happens.ts';
 import { Cleanup, listen } from '../support/sockets.ts';
 import { describeBus } from './bus-rules.ts';
 import { Engine, POSTGRES } from './engine.ts';
@@ -90,10 +91,6 @@ function start({ topics: options, bus, pool: poolOptions }: Settings = {}): Proc
     await pool.end();
   });
   return { topics, queries, gaps, errors };
-}
-
-async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition).toBeTruthy();
 }
 
 /** The first value of the first row. */

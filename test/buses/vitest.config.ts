@@ -1,20 +1,8 @@
-// Buses of topics over engines from Debian packages: `npm run test:buses`. Apart from the suite, since they must be installed.
+// Buses of topics over engines from Debian packages: `npm run test:buses`.
 
-import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
-import { PATIENCE } from '../support/patience.ts';
-import { SECOND_TRY } from '../tools/second-try.ts';
+import type { ViteUserConfig } from 'vitest/config';
+import { separateSuite } from '../tools/separate-suite.ts';
 
-export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
-  test: {
-    include: ['*.test.ts'],
-    pool: 'forks',
-    retry: SECOND_TRY,
-    // The tests wait for engines most of the time.
-    maxWorkers: '100%',
-    testTimeout: 2 * PATIENCE,
-    hookTimeout: 2 * PATIENCE,
-    expect: { poll: { timeout: PATIENCE, interval: 5 } },
-  },
-});
+// The tests wait for engines most of the time.
+const config: ViteUserConfig = separateSuite(import.meta.url, { maxWorkers: '100%' });
+export default config;

@@ -1,20 +1,7 @@
-// Frameworks with a WebSocket of wasock, as examples/frameworks/ shows them: `npm run test:frameworks`. Apart from the suite, since they must be installed.
+// Frameworks with a WebSocket of wasock, as examples/frameworks/ shows them: `npm run test:frameworks`.
 
-import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
-import { PATIENCE } from '../support/patience.ts';
-import { SECOND_TRY } from '../tools/second-try.ts';
+import type { ViteUserConfig } from 'vitest/config';
+import { separateSuite } from '../tools/separate-suite.ts';
 
-export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
-  test: {
-    include: ['*.test.ts'],
-    globalSetup: ['./set-up.ts'],
-    pool: 'forks',
-    retry: SECOND_TRY,
-    maxWorkers: '100%',
-    testTimeout: 2 * PATIENCE,
-    hookTimeout: 2 * PATIENCE,
-    expect: { poll: { timeout: PATIENCE, interval: 5 } },
-  },
-});
+const config: ViteUserConfig = separateSuite(import.meta.url, { globalSetup: ['./set-up.ts'], maxWorkers: '100%' });
+export default config;

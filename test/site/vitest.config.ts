@@ -1,10 +1,7 @@
-// The documentation site in Chromium: `npm run test:site`. Apart from the suite, since it builds the site first.
+// The documentation site in Chromium: `npm run test:site`. It builds the site first.
 
-import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
-import { SECOND_TRY } from '../tools/second-try.ts';
+import type { ViteUserConfig } from 'vitest/config';
+import { separateSuite } from '../tools/separate-suite.ts';
 
-export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
-  test: { include: ['*.test.ts'], pool: 'forks', retry: SECOND_TRY, testTimeout: 300_000, hookTimeout: 120_000 },
-});
+const config: ViteUserConfig = separateSuite(import.meta.url, { testTimeout: 300_000 });
+export default config;

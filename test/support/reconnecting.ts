@@ -6,6 +6,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import type * as NodeReconnecting from '../../adapters/node/reconnecting.ts';
+import { happens } from './happens.ts';
 import { freePort } from './sockets.ts';
 
 type Client = NodeReconnecting.ReconnectingWebSocket;
@@ -114,10 +115,6 @@ function describeEvent(ws: Client, event: Event): string {
   if (type === 'close') return `close ${code as number} ${willReconnect as boolean} (${ws.readyState})`;
   if (type === 'open' || type === 'error') return type;
   return [type, data, ...(reason === undefined ? [] : [reason])].join(' ');
-}
-
-async function happens(condition: () => unknown): Promise<void> {
-  await expect.poll(condition).toBeTruthy();
 }
 
 /** Declares the tests. */
