@@ -30,6 +30,12 @@ function figureOf({ implementations }, name) {
   return typeof figures.cpu !== 'number' ? value : `${value}, ${formatNumber(figures.cpu)} µs`;
 }
 
+/** @param {ScenarioResult} result @param {string} name */
+function cpuOf({ implementations }, name) {
+  const cpu = implementations[name]?.cpu;
+  return typeof cpu === 'number' ? `${formatNumber(cpu)} µs` : '–';
+}
+
 /** @param {ScenarioResult} result @param {string} name @param {string} baseline */
 function ratioOf(result, name, baseline) {
   const comparison = compare(result, name, baseline);
@@ -66,6 +72,45 @@ export function figuresOfNode() {
   ]);
   const ratios = ['to ws', 'goal', 'behind `node:http` to ws', 'to ws + bufferutil'];
   return [['scenario', 'wasock', 'behind `node:http`', 'ws', 'ws + bufferutil', ...ratios], rows];
+}
+
+/** @returns {Table} The table of uWebSockets.js and of a bare socket: the rows that one of them has. */
+export function figuresBesideUws() {
+  const rows = scenariosOf('latest')
+    .filter(({ implementations }) => implementations.uws?.value || implementations.net?.value)
+    .map((result) => [
+      `${result.scenario.title}, ${result.scenario.unit}`,
+      ...['wasock', 'uws', 'net'].map((name) => figureOf(result, name)),
+      fullRatioOf(result, 'wasock', 'uws'),
+      goalOf(result, 'uws'),
+      fullRatioOf(result, 'wasock', 'net'),
+    ]);
+  return [['scenario', 'wasock', 'uWebSockets.js', 'bare `net`', 'to uWebSockets.js', 'goal', 'to bare `net`'], rows];
+}
+
+/** @returns {Table} The points of the curves: CPU time of a message. */
+export function figuresOfCurves() {
+  const peers = ['wasock', 'wasock+http', 'ws', 'uws', 'net'];
+  const rows = scenariosOf('curves/latest').map((result) => [
+    result.scenario.title,
+    ...peers.map((name) => cpuOf(result, name)),
+    fullRatioOf(result, 'wasock', 'ws'),
+  ]);
+  return [['point', 'wasock', 'behind `node:http`', 'ws', 'uWebSockets.js', 'bare `net`', 'to ws'], rows];
+}
+
+/** @returns {Table} The memory of an idle connection with compression, on each runtime. */
+export function figuresOfMemory() {
+  const runs = ['', '-node-24', '-bun', '-deno'].map((suffix) => scenariosOf(`memory/latest${suffix}`));
+  const rows = runs[0].map(({ scenario, implementations }) => [
+    scenario.title.replace('memory of an idle connection with deflate, ', ''),
+    ...runs.map((results) => {
+      const result = results.find((other) => other.scenario.name === scenario.name);
+      return result === undefined ? '–' : figureOf(result, 'wasock');
+    }),
+    figureOf({ scenario, implementations }, 'ws'),
+  ]);
+  return [['bytes', 'Node.js 20', 'Node.js 24', 'Bun', 'Deno', 'ws, Node.js 20'], rows];
 }
 
 /** @param {'bun' | 'deno'} runtime @returns {Table} The table of a runtime with a WebSocket server of its own. */

@@ -6,7 +6,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recorded } from '../attacks/attack.ts';
-import { figuresBesideNative, figuresInShort, figuresOfNode } from '../../bench/documents.mjs';
+import {
+  figuresBesideNative,
+  figuresBesideUws,
+  figuresInShort,
+  figuresOfCurves,
+  figuresOfMemory,
+  figuresOfNode,
+} from '../../bench/documents.mjs';
 import { frameworkFiles, frameworkRows } from './frameworks.ts';
 import { BELOW_API, ROOMS, type Room } from './layering.ts';
 import { LIMITS } from './limits.ts';
@@ -135,6 +142,9 @@ export const PARTS: ReadonlyMap<string, string> = new Map([
   ['frameworks', table(['framework', 'tested version', 'on', 'example'], frameworkRows())],
   ...frameworkFiles(),
   ['figuresOfNode', table(...figuresOfNode())],
+  ['figuresBesideUws', table(...figuresBesideUws())],
+  ['figuresOfCurves', table(...figuresOfCurves())],
+  ['figuresOfMemory', table(...figuresOfMemory())],
   ['figuresBesideBun', table(...figuresBesideNative('bun'))],
   ['figuresBesideDeno', table(...figuresBesideNative('deno'))],
   ['figuresInShort', table(...figuresInShort())],

@@ -7,7 +7,12 @@ import { formatRatio } from '../../../bench/table.mjs';
 
 /** Names of the files without `.json`, with the names of their baselines. */
 const CHARTS = { latest: 'ws', 'latest-bun': 'Bun.serve', 'latest-deno': 'Deno.upgradeWebSocket' };
-const TITLES = { 'wasock+http': 'behind node:http', 'ws+bufferutil': 'ws + bufferutil' };
+const TITLES = {
+  'wasock+http': 'behind node:http',
+  'ws+bufferutil': 'ws + bufferutil',
+  uws: 'uWebSockets.js',
+  net: 'bare net',
+};
 const TICKS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50];
 
 /** @param {string} file @param {string} baselineTitle */
