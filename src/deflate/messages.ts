@@ -39,13 +39,13 @@ export function dictionaryOf({ windowBits, zlib }: ContextOptions): Uint8Array {
 const { keys } = Uint8Array.prototype;
 
 /**
- * The bytes of a buffer or a view, without a copy; null for any other value. Also null for a view outside of its buffer, which has shrunk
- * or was transferred: such a view says that it has no bytes.
+ * The bytes of a buffer or a view, without a copy; null for any other value. Also null for a buffer that was transferred, and for a view outside of its
+ * buffer, which has shrunk or was transferred: such a view says that it has no bytes.
  */
 export function bytesIn(value: unknown): Uint8Array | null {
-  if (isArrayBuffer(value) || isSharedArrayBuffer(value)) return new Uint8Array(value);
-  if (!ArrayBuffer.isView(value)) return null;
   try {
+    if (isArrayBuffer(value) || isSharedArrayBuffer(value)) return new Uint8Array(value);
+    if (!ArrayBuffer.isView(value)) return null;
     // The length of a DataView throws outside of the buffer. That of a typed array is 0, and its keys throw.
     const { byteLength, byteOffset, buffer } = value;
     if (byteLength === 0 && 'length' in value) keys.call(value as Uint8Array);

@@ -238,6 +238,10 @@ describe('both', () => {
       expect(() => new Inflater().inflate(view)).toThrow(TypeError);
       expect(() => new Deflater({ dictionary: view })).toThrow('"dictionary"');
     }
+    const gone = new ArrayBuffer(8);
+    structuredClone(gone, { transfer: [gone] });
+    expect(() => new Deflater().deflate(gone)).toThrow('The data must be an ArrayBuffer');
+    expect(() => new Deflater({ dictionary: gone })).toThrow('"dictionary"');
     const empty = new ArrayBuffer(8);
     for (const view of [new Uint8Array(empty, 8), new Uint8Array(0), new DataView(empty, 0, 0)]) {
       expect(new Deflater().deflate(view)).toEqual(new Uint8Array([0]));
