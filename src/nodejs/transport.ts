@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { takes } from '../base/fast-paths.ts';
 import { guard } from '../base/guard.ts';
+import { immediate } from '../clock.ts';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
@@ -29,6 +30,28 @@ interface Carrier {
 
 type Acknowledge = (error?: Error | null) => void;
 
+/**
+ * Counts turns of the event loop while a write is under way. node:tls acknowledges each write later: one that the system took at once
+ * before the next `setImmediate` on Node.js 20 to 26, and before the second one on Deno 2.9.
+ */
+let turn = 0;
+let isTurnCounted = false;
+
+function endTurn(): void {
+  isTurnCounted = false;
+  turn++;
+}
+
+function waitTurn(): void {
+  immediate(endTurn);
+}
+
+function currentTurn(): number {
+  if (!isTurnCounted) immediate(waitTurn);
+  isTurnCounted = true;
+  return turn;
+}
+
 export class NodeTransport implements Transport {
   readonly #socket: Duplex;
   #events: TransportEvents | null = null;
@@ -36,7 +59,9 @@ export class NodeTransport implements Transport {
   /** Whether writes go to the operating system. Other streams may pass a chunk on, and read it after its callback. */
   readonly #isSocket: boolean;
   #error: Error | undefined;
-  #onWritten: (() => void) | null = null;
+  #onWritten: ((isAtOnce?: boolean) => void) | null = null;
+  /** The turn in which the write under way began. */
+  #turn = 0;
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
@@ -80,7 +105,7 @@ export class NodeTransport implements Transport {
     else this.resume();
   }
 
-  write(chunks: readonly Uint8Array[], onWritten: () => void): boolean {
+  write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void): boolean {
     const socket = this.#socket;
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
@@ -89,6 +114,7 @@ export class NodeTransport implements Transport {
       writesDirectly && this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
+    else this.#turn = currentTurn();
     return isTaken;
   }
 
@@ -128,7 +154,7 @@ export class NodeTransport implements Transport {
       if (error) this.#socket.destroy(error);
       // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       else if (this.#isWriting) this.#isTaken = true;
-      else if (!this.#socket.destroyed) this.#onWritten?.();
+      else if (!this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
     };
   }
 
