@@ -32,6 +32,8 @@ export class Compression {
   readonly #options: CompressionOptions;
   #deflator: Deflator | null = null;
   #inflator: Inflator | null = null;
+  /** Bytes of messages for many connections that it has compressed by itself, since the last message of its own. */
+  #commonBytes = 0;
   isClosed: boolean = false;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
@@ -74,9 +76,18 @@ export class Compression {
     return this.#run(job, countedLength(data), done, failed, isBorrowed);
   }
 
-  /** Whether another connection may have an equal context: {@link deflateShared} saves nothing otherwise. */
+  /**
+   * Whether another connection may have an equal context: {@link deflateShared} saves nothing otherwise. A message of its own makes the context
+   * different, until messages for many connections have pushed that message out of the window.
+   */
   get isShareable(): boolean {
-    return this.#deflator === null || this.#deflator.sharedWindow !== null;
+    const deflator = this.#deflator;
+    return deflator === null || deflator.sharedWindow !== null || this.#commonBytes >= 2 ** this.#windowBits;
+  }
+
+  /** A message is compressed by {@link deflate}. @param isCommon Whether other connections send it too. */
+  countOwn(length: number, isCommon: boolean): void {
+    this.#commonBytes = isCommon ? this.#commonBytes + length : 0;
   }
 
   /**
@@ -113,13 +124,17 @@ export class Compression {
     return form.add({ connection: this, finish, fail: failed });
   }
 
-  #deflateOptions(): ContextOptions {
-    const { agreement, windowBits, zlibDeflateOptions } = this.#options;
+  get #windowBits(): number {
+    const { agreement, windowBits } = this.#options;
     const agreed = this.#role === 'server' ? agreement.serverMaxWindowBits : agreement.clientMaxWindowBits;
+    return Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS);
+  }
+
+  #deflateOptions(): ContextOptions {
     return {
-      windowBits: Math.min(agreed, windowBits || DEFAULT_WINDOW_BITS),
+      windowBits: this.#windowBits,
       noContextTakeover: this.#sendsAfresh,
-      zlib: zlibDeflateOptions,
+      zlib: this.#options.zlibDeflateOptions,
     };
   }
 

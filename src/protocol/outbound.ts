@@ -173,10 +173,14 @@ export class Outbound {
     const first = isContinuation ? opcode : opcode | RSV1_BIT;
     const masked = options?.mask ?? this.#masks;
     const shared = options?.shared;
-    const isShared = shared !== undefined && !isContinuation && isFinal && compression.isShareable;
-    const isDone = isShared
-      ? this.#deflateShared(first, payload, shared, masked, callback)
-      : this.#deflate(first, payload, isFinal, masked, callback, given === BORROWED);
+    const isCommon = shared !== undefined && !isContinuation && isFinal;
+    let isDone: boolean;
+    if (isCommon && compression.isShareable) {
+      isDone = this.#deflateShared(first, payload, shared, masked, callback);
+    } else {
+      compression.countOwn(payload.length, isCommon);
+      isDone = this.#deflate(first, payload, isFinal, masked, callback, given === BORROWED);
+    }
     if (!isDone) {
       this.#waiting = [];
       this.#wait({ length: payload.length, callback, run() {} });

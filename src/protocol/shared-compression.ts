@@ -1,8 +1,8 @@
 // One message for many connections, compressed once for all of them whose contexts are equal. RFC 7692 section 7.1.1.
 //
 // Deflators with the same options and the same window write the same bytes, and have the same window afterwards. So are those that start
-// each message afresh, those that have sent nothing, and those that have sent the same since: the subscribers of a channel, for example. They
-// share the memory of that window too.
+// each message afresh, those that have sent nothing, and those whose last messages were the same, as far as the window reaches: the subscribers
+// of a channel, for example. They share the memory of that window too.
 
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT, RSV1_BIT } from '../base/opcodes.ts';
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../deflate/engine.ts';
@@ -64,9 +64,10 @@ export class Form {
     this.#length = countedLength(payload);
   }
 
-  fits({ engine, options }: SharedContext): boolean {
+  fits({ engine, options, window }: SharedContext): boolean {
     const own = this.#context;
-    return !this.isLost && own.engine === engine && areEqual(own.options, options);
+    if (this.isLost || own.engine !== engine || !areEqual(own.options, options)) return false;
+    return own.window === window || haveSameBytes(own.window, window);
   }
 
   /** Compresses for one more. @returns Whether it was told at once; otherwise it is told in a later turn. */
@@ -112,8 +113,8 @@ export class Form {
 /** A message with its compressed forms. `shared` of SendOptions is one, wherever a session of ours may compress it. */
 export class CompressibleMessage implements SharedMessage {
   readonly frame: SharedFrame | undefined;
-  /** By the window before them. */
-  readonly #forms = new Map<Uint8Array, Form[]>();
+  /** By {@link keyOf} the window before them. */
+  readonly #forms = new Map<number, Form[]>();
 
   constructor(frame: SharedFrame | undefined) {
     this.frame = frame;
@@ -125,12 +126,29 @@ export class CompressibleMessage implements SharedMessage {
    * @param payload The message. Not to be changed.
    */
   formFor(platform: Platform, payload: Uint8Array, isText: boolean, context: SharedContext): Form {
-    let known = this.#forms.get(context.window);
-    if (known === undefined) this.#forms.set(context.window, (known = []));
+    const key = keyOf(context.window);
+    let known = this.#forms.get(key);
+    if (known === undefined) this.#forms.set(key, (known = []));
     let form = known.find((one) => one.fits(context));
     if (form === undefined) known.push((form = new Form(platform, context, payload, isText)));
     return form;
   }
+}
+
+/** A hash of some bytes of a window: windows whose messages differ have different ones, as a rule. */
+function keyOf(window: Uint8Array): number {
+  const { length } = window;
+  const step = Math.max(1, length >>> 4);
+  let key = length;
+  for (let at = 0; at < length; at += step) key = (Math.imul(key, 31) + window[at]) | 0;
+  return key;
+}
+
+function haveSameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  // From the oldest byte on, because the newest ones are equal most often.
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 function areEqual(one: ContextOptions, other: ContextOptions): boolean {

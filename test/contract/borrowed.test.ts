@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
 import type * as NodeW3C from '../../adapters/node/w3c.ts';
 import { pattern } from '../support/frames.ts';
+import { randomOf } from '../support/random.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer, createWebSocketStream } = (await import(
@@ -504,12 +505,6 @@ test('another value than true, false and checked is a TypeError that names the o
     expect(() => new w3c.WebSocket('ws://127.0.0.1:1', options)).toThrow(text);
   }
 });
-
-/** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-}
 
 describe.each([
   ['plain', false],

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type * as NodeWs from '../../adapters/node/index.ts';
+import { randomOf } from '../support/random.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
 const { WebSocket, WebSocketServer, broadcast } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
@@ -15,12 +16,6 @@ const STEPS = 120;
 const SIZES = [
   0, 1, 16, 64, 65, 125, 126, 500, 2047, 2048, 4095, 16_383, 16_384, 50_000, 65_535, 65_536, 131_072, 300_000, 1_200_000,
 ];
-
-/** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-}
 
 /** A short name of long content. */
 function digest(bytes: Uint8Array): string {

@@ -10,6 +10,7 @@ import { concat, frame, pattern, utf8 } from '../../support/frames.ts';
 import { createEnd, type PipeEnd, type SessionEvent } from '../../support/memory-pipe.ts';
 import { wholeFrames } from '../../support/parse-frames.ts';
 import { ManualPlatform } from '../../support/platform.ts';
+import { randomOf } from '../../support/random.ts';
 
 const KEY = new Uint8Array([0x37, 0xfa, 0x21, 0x3d]);
 const CLOSE_TIMEOUT = 500;
@@ -22,12 +23,6 @@ const agreement = {
   clientMaxWindowBits: 15,
 };
 const compression = { engine: createWasmEngine(sharedDeflateKernel), agreement, threshold: 0 };
-
-/** Numbers from 0 to 1 that a seed decides (a linear congruential generator). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-}
 
 /** A frame of the script, and what is heard once its last byte has come. */
 interface Step {

@@ -14,6 +14,7 @@ import { CompressibleMessage } from '../../../src/protocol/shared-compression.ts
 import { LONGEST_SHARED, shareFrame } from '../../../src/protocol/shared-frames.ts';
 import { concat, pattern, utf8 } from '../../support/frames.ts';
 import { ManualPlatform } from '../../support/platform.ts';
+import { randomOf } from '../../support/random.ts';
 
 const platform = new ManualPlatform();
 const AGREEMENT = {
@@ -181,6 +182,62 @@ describe.each(ENGINES)('a message to many over %s', (_name, make) => {
     expect(read(peers[3].bytes)).toEqual(expected);
     expect(read(late.bytes)).toEqual(expected.slice(2));
     expect(read(other.bytes)).toEqual([expected[0], nameOf(utf8('something else, of its own')), expected[1], expected[2]]);
+  });
+
+  test('is compressed once again when the window holds nothing else than messages to all', () => {
+    const engine = counting(make());
+    const peers = Array.from({ length: 4 }, () => new Peer(engine));
+    const sent = peers.map((peer, index) => {
+      const own = utf8(`something of its own: ${index}`);
+      peer.send(own, undefined);
+      return [nameOf(own)];
+    });
+    // A window of 4,096 bytes, in which the last four of these are.
+    const common = Array.from({ length: 7 }, (_, index) => pattern(1024, index + 1));
+    const counts = common.map((payload) => {
+      const before = engine.messages;
+      broadcast(peers, payload);
+      for (const names of sent) names.push(nameOf(payload));
+      return engine.messages - before;
+    });
+    expect(counts).toEqual([4, 4, 4, 4, 1, 1, 1]);
+    // One that was sent by itself starts anew.
+    peers[1].send(common[6], undefined);
+    sent[1].push(nameOf(common[6]));
+    const before = engine.messages;
+    broadcast(peers, common[0]);
+    for (const names of sent) names.push(nameOf(common[0]));
+    expect(engine.messages - before).toBe(2);
+    if (takesWindows(zlib)) expect(peers.map(({ bytes }) => read(bytes))).toEqual(sent);
+  });
+
+  test('is compressed once for connections that got the same message one by one, each as a message to many', () => {
+    const engine = counting(make());
+    const peers = Array.from({ length: 4 }, () => new Peer(engine));
+    for (const peer of peers) broadcast([peer], EVENTS[0]);
+    expect(engine.messages).toBe(4);
+    broadcast(peers, EVENTS[1]);
+    expect(engine.messages).toBe(5);
+    if (!takesWindows(zlib)) return;
+    for (const { bytes } of peers) expect(read(bytes)).toEqual(EVENTS.slice(0, 2).map((event) => nameOf(event)));
+  });
+
+  test.skipIf(!takesWindows(zlib))('is read by each peer, whatever else was sent to some of them', () => {
+    const next = randomOf(41);
+    const random = (limit: number): number => Math.floor(next() * limit);
+    const engine = counting(make());
+    // Small windows, which messages leave soon.
+    const peers = Array.from({ length: 6 }, () => new Peer(engine, { windowBits: 9 }));
+    const sent: string[][] = peers.map(() => []);
+    for (let round = 0; round < 400; round++) {
+      const payload = pattern(1 + random(300), random(4));
+      const chosen = random(3) > 0 ? peers : peers.filter(() => random(2) === 0);
+      if (random(6) === 0) for (const peer of chosen) peer.send(payload, undefined, random(4) > 0);
+      else broadcast(chosen, payload);
+      for (const peer of chosen) sent[peers.indexOf(peer)].push(nameOf(payload));
+    }
+    expect(peers.map(({ bytes }) => read(bytes, 9))).toEqual(sent);
+    expect(engine.messages).toBeLessThan(sent.flat().length * 0.8);
   });
 
   test('is not shared across windows, levels, takeover or engines', () => {
