@@ -1,6 +1,7 @@
 // The tables of docs/performance.md and README.md with figures of the committed results. `npm run docs:map` writes them there.
 
 import { readFileSync } from 'node:fs';
+import { makeScenarios } from './scenarios.mjs';
 import { compare } from './statistics.mjs';
 import { formatNumber, formatRatio } from './table.mjs';
 
@@ -9,17 +10,24 @@ import { formatNumber, formatRatio } from './table.mjs';
 
 /** The scenarios of README.md, in its order: gains and losses. @type {readonly (readonly [scenario: string, title: string])[]} */
 const IN_README = [
-  ['echo-16B-x8x32', '16 B, 8 connections, 32 in flight'],
-  ['echo-text-1KiB-x8x32', '1 KiB, 8 connections, 32 in flight'],
-  ['echo-64KiB-x64x1', '64 KiB, 64 connections, 1 in flight'],
-  ['echo-125B-x64x1', '125 B, 64 connections, 1 in flight'],
+  ['echo-16B-x8x32', '16 B, binary, 8 connections, 32 in flight'],
+  ['echo-text-1KiB-x8x32', '1 KiB, text, 8 connections, 32 in flight'],
+  ['echo-64KiB-x64x1', '64 KiB, binary, 64 connections, 1 in flight'],
+  ['echo-125B-x64x1', '125 B, binary, 64 connections, 1 in flight'],
   ['deflate-1KiB-x8x32', '1 KiB of JSON, compressed, 32 in flight'],
+  ['fanout-broadcast-64B-x500x1', '64 B to each of 500 connections, 1 in flight'],
   ['handshakes', 'connections that open and end'],
+  ['idle-memory', 'bytes of memory of an idle connection'],
 ];
 
-/** @param {string} file @returns {ScenarioResult[]} */
+/** The results of a file, with the goals of today. @param {string} file @returns {ScenarioResult[]} */
 function scenariosOf(file) {
-  return JSON.parse(readFileSync(new URL(`results/${file}.json`, import.meta.url), 'utf8')).scenarios;
+  const { runtime, scenarios } = JSON.parse(readFileSync(new URL(`results/${file}.json`, import.meta.url), 'utf8'));
+  const today = new Map(makeScenarios(runtime).map(({ name, targets }) => [name, targets]));
+  return scenarios.map((/** @type {ScenarioResult} */ { implementations, scenario }) => ({
+    implementations,
+    scenario: { ...scenario, targets: today.get(scenario.name) ?? scenario.targets },
+  }));
 }
 
 /** The rate or the bytes, and the CPU time of one message. @param {ScenarioResult} result @param {string} name */
@@ -39,7 +47,8 @@ function cpuOf({ implementations }, name) {
 /** @param {ScenarioResult} result @param {string} name @param {string} baseline */
 function ratioOf(result, name, baseline) {
   const comparison = compare(result, name, baseline);
-  return comparison === null ? '–' : formatRatio(comparison.ratio.median);
+  if (comparison === null) return '–';
+  return `${formatRatio(comparison.ratio.median)}${comparison.by === 'CPU' ? ' by CPU' : ''}`;
 }
 
 /** The same with the spread, and the basis of the comparison. @param {ScenarioResult} result @param {string} name @param {string} baseline */

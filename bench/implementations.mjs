@@ -153,7 +153,7 @@ export function findUws() {
 /** @param {RuntimeName} runtime @returns {string | null} Why it cannot run here, or null. */
 export function missingUws(runtime) {
   const found = findUws();
-  if (!found) return `not installed (npm install --prefix bench/peers ${UWS_PACKAGES[1]})`;
+  if (!found) return `not installed (npm install --prefix bench/peers --ignore-scripts ${UWS_PACKAGES[1]})`;
   // The package itself hides why its binary cannot be loaded.
   const binary = join(dirname(found.path), `uws_${process.platform}_${process.arch}_`);
   const load = `process.dlopen({ exports: {} }, ${JSON.stringify(binary)} + process.versions.modules + '.node')`;

@@ -1,15 +1,15 @@
 // Benchmark: compares implementations side by side and prints a table; see README.md in this folder.
-// Writes JSON, Markdown and SVG to results/: latest.*, or latest-bun.* and the like; quick.* with --quick.
+// Writes JSON, Markdown and SVG to results/: latest.*, or latest-bun.* and the like; quick.* with --quick, part.* with --scenario or --only.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { UsageError, pick, readTimes, runProgram } from './arguments.mjs';
+import { UsageError, keepAble, nameResults, pick, prepareFolder, readTimes, runProgram } from './arguments.mjs';
 import { drawChart, drawCurves } from './chart.mjs';
 import { pinned } from './children.mjs';
 import { BASELINES, SUBJECTS, defaultLibrary, findUws, makeImplementations, missingUws } from './implementations.mjs';
@@ -36,6 +36,7 @@ const HELP = `usage: npm run bench -- [options]
   --warmup=0.3        seconds before each measurement
   --library=path      entry point of the library under test (the one of the package)
   --output=folder     where JSON, Markdown and SVG go (bench/results)
+                      Without it, --scenario and --only write part.*, and leave latest.* alone.
   --list              name scenarios and implementations, then stop
   --help              this text
 `;
@@ -47,8 +48,8 @@ const HELP = `usage: npm run bench -- [options]
  * @property {Implementation[]} chosenImplementations
  * @property {number} rounds
  * @property {{ warmup: number, duration: number }} times Milliseconds.
- * @property {string} output
- * @property {boolean} quick
+ * @property {boolean} isNamed The scenarios were named.
+ * @property {string} file Path of the results, without the ending.
  */
 
 /** @param {string} name @returns {RuntimeName} */
@@ -68,6 +69,12 @@ function list(scenarios, implementations) {
   process.stdout.write(`scenarios\n${lines(scenarios)}implementations\n${lines(implementations)}`);
 }
 
+/** @param {string} [output] @returns {string} The folder of the results. */
+function readFolder(output) {
+  if (output === '') throw new UsageError('--output must name a folder');
+  return resolve(output ?? fileURLToPath(new URL('results', import.meta.url)));
+}
+
 /** @returns {Options | null} Null if there is nothing to run. */
 function readOptions() {
   const { values } = parseArgs({
@@ -80,12 +87,12 @@ function readOptions() {
       seconds: { type: 'string' },
       warmup: { type: 'string' },
       library: { type: 'string' },
-      output: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
+      output: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const { quick, library } = values;
+  const { library, only, output, quick, scenario } = values;
   const runtime = readRuntime(values.runtime);
   const all = makeImplementations(runtime, resolve(library ?? defaultLibrary(runtime)));
   // What nobody can do on this runtime does not exist.
@@ -95,14 +102,16 @@ function readOptions() {
   if (values.help || values.list) return null;
   const missing = missingRuntime(runtime);
   if (missing) throw new UsageError(missing);
+  const isPart = output === undefined && (scenario !== undefined || only !== undefined);
+  const whole = runtime === 'node' ? 'latest' : `latest-${runtime}`;
   const isChosen = (/** @type {{ quick: boolean, standard: boolean }} */ item) => (quick ? item.quick : item.standard);
   return {
     runtime,
-    chosenScenarios: values.scenario ? pick(scenarios, values.scenario, 'scenario') : scenarios.filter(isChosen),
-    chosenImplementations: values.only ? pick(all, values.only, 'only') : all.filter(isChosen),
+    chosenScenarios: scenario === undefined ? scenarios.filter(isChosen) : pick(scenarios, scenario, 'scenario'),
+    chosenImplementations: only === undefined ? all.filter(isChosen) : pick(all, only, 'only'),
+    isNamed: scenario !== undefined,
     ...readTimes(values, '2'),
-    output: resolve(values.output),
-    quick,
+    file: join(readFolder(output), nameResults({ quick, isPart, whole })),
   };
 }
 
@@ -172,11 +181,9 @@ function describeMachine(runtime) {
  * @param {string[]} names
  * @param {Options} options
  */
-function writeResults(results, names, { output, quick, rounds, runtime, times }) {
+function writeResults(results, names, { file, rounds, runtime, times }) {
   const machine = describeMachine(runtime);
   const date = new Date().toISOString();
-  mkdirSync(output, { recursive: true });
-  const file = join(output, `${quick ? 'quick' : 'latest'}${runtime === 'node' ? '' : `-${runtime}`}`);
   const document = { date, runtime, machine, rounds, ...times, scenarios: results };
   writeFileSync(`${file}.json`, `${JSON.stringify(document, null, 2)}\n`);
   const peers = names.includes('ws') ? `, ws ${machine.ws}, uWebSockets.js: ${machine.uws}` : '';
@@ -188,19 +195,22 @@ function writeResults(results, names, { output, quick, rounds, runtime, times })
   if (baseline && rows.length > 0) writeFileSync(`${file}.svg`, drawChart(rows, names, baseline, caption));
   const curves = drawCurves(results, names, caption);
   if (curves) writeFileSync(`${file}-curves.svg`, curves);
+  process.stdout.write(`written to ${file}.json and beside it\n`);
 }
 
 /** @param {Options} options */
 async function main(options) {
   const implementations = keepRunnable(options.chosenImplementations);
   if (implementations.length === 0) throw new UsageError('nothing to compare');
+  const scenarios = keepAble(options.chosenScenarios, implementations, options.isNamed);
+  prepareFolder(dirname(options.file));
   if (!pinned) process.stderr.write('children are not pinned to cores (needs taskset and two cores): expect a wide spread\n');
   const names = implementations.map(({ name }) => name);
   const began = Date.now();
   process.stdout.write(`${tableHead()}\n`);
   /** @type {ScenarioResult[]} */
   const results = [];
-  for (const scenario of options.chosenScenarios) {
+  for (const scenario of scenarios) {
     const result = await runScenario(scenario, implementations, options);
     results.push(result);
     process.stdout.write(`${tableBlock(result)}\n`);

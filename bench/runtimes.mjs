@@ -21,7 +21,7 @@ export function binaryOf(runtime) {
 /** @param {RuntimeName} runtime @returns {string | null} Why it cannot run here, or null. */
 export function missingRuntime(runtime) {
   const binary = binaryOf(runtime);
-  return existsSync(binary) ? null : `${binary} does not exist: run \`npm test\`, which installs it, first`;
+  return existsSync(binary) ? null : `${binary} does not exist: run \`npm ci --prefix test/runtimes\` first`;
 }
 
 /** @param {RuntimeName} runtime @returns {string} As it prints it itself. */

@@ -1,13 +1,13 @@
-// Benchmark of topics: `npm run bench:topics`; see README.md in this folder. Prints a table, and writes results/topics.json and topics.md; quick-topics.* with --quick.
+// Benchmark of topics: `npm run bench:topics`; see README.md in this folder. Prints a table, and writes results/topics.json and topics.md; quick-topics.* with --quick, part-topics.* with --scenario.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { UsageError, pick, readTimes, runProgram } from '../arguments.mjs';
+import { UsageError, nameResults, pick, prepareFolder, readTimes, runProgram } from '../arguments.mjs';
 import { pinned } from '../children.mjs';
 import { missingUws } from '../implementations.mjs';
 import { takeTurns } from '../rounds.mjs';
@@ -29,6 +29,7 @@ const HELP = `usage: npm run bench:topics -- [options]
   --seconds=1.2       length of one measurement
   --warmup=0.3        seconds before each measurement
   --output=folder     where JSON and Markdown go (bench/results)
+                      Without it, --scenario writes part-topics.*, and leaves topics.* alone.
   --list              name the scenarios, then stop
   --help              this text
 `;
@@ -42,7 +43,7 @@ function readOptions() {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       warmup: { type: 'string' },
-      output: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
+      output: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -52,16 +53,19 @@ function readOptions() {
   return values.help || values.list ? null : checkOptions(values);
 }
 
-/** @param {{ scenario?: string, quick: boolean, rounds?: string, seconds?: string, warmup?: string, output: string }} values */
+/** @param {{ scenario?: string, quick: boolean, rounds?: string, seconds?: string, warmup?: string, output?: string }} values */
 function checkOptions({ output, quick, rounds, scenario, seconds, warmup }) {
-  const scenarios = scenario ? pick(SCENARIOS, scenario, 'scenario') : SCENARIOS.filter((one) => one.quick || !quick);
+  const scenarios =
+    scenario === undefined ? SCENARIOS.filter((one) => one.quick || !quick) : pick(SCENARIOS, scenario, 'scenario');
   const missing = missingBuild() ?? (scenarios.some(({ bus }) => bus) ? missingRedis() : null);
   if (missing) throw new UsageError(missing);
+  const folder = resolve(output ?? fileURLToPath(new URL('../results', import.meta.url)));
+  prepareFolder(folder);
   return {
     scenarios,
     quick,
     ...readTimes({ quick, rounds, seconds, warmup }, '1'),
-    output: resolve(output),
+    file: join(folder, nameResults({ quick, isPart: scenario !== undefined && output === undefined, whole: 'topics' })),
   };
 }
 
@@ -121,11 +125,9 @@ function describeMachine() {
 }
 
 /** @param {Result[]} results @param {NonNullable<ReturnType<typeof readOptions>>} options */
-function writeResults(results, { output, quick, rounds, times }) {
+function writeResults(results, { file, rounds, times }) {
   const machine = describeMachine();
   const date = new Date().toISOString();
-  mkdirSync(output, { recursive: true });
-  const file = join(output, quick ? 'quick-topics' : 'topics');
   writeFileSync(`${file}.json`, `${JSON.stringify({ date, machine, rounds, ...times, results }, null, 2)}\n`);
   const peers = ['socket.io', 'crossws', 'ws'].map((name) => `${name} ${machine[name]}`).join(', ');
   const engines = `Bun ${machine.bun}, Redis ${machine.redisServer}, uWebSockets.js: ${machine.uws}`;
