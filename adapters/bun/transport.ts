@@ -69,10 +69,11 @@ export class BunTransport implements ByteStream {
   #output: Half = Half.OPEN;
   #isFlowing = false;
   #isSocketPaused = false;
-  /** Bytes that arrived while the flow was stopped. */
-  #kept: Uint8Array[] = [];
+  /** Bytes that arrived while the flow was stopped. No empty array, which every idle connection would hold. */
+  #kept: Uint8Array[] | null = null;
   #isDeliveryPlanned = false;
-  readonly #pending: PendingWrite[] = [];
+  /** Writes that are not done. As {@link #kept}, null rather than empty. */
+  #pending: PendingWrite[] | null = null;
   #error: Error | undefined;
   #remote: EndpointAddress | undefined;
   #local: EndpointAddress | undefined;
@@ -117,7 +118,7 @@ export class BunTransport implements ByteStream {
   write(chunks: readonly Uint8Array[], onWritten: () => void, borrowed?: Uint8Array): boolean {
     if (this.#isClosed || this.#output !== Half.OPEN) return false;
     const socket = this.#socket;
-    const isFirst = this.#pending.length === 0 && this.#state === State.OPEN;
+    const isFirst = this.#pending === null && this.#state === State.OPEN;
     if (isFirst && chunks.length === 1) {
       const [chunk] = chunks;
       const taken = socket!.write(chunk);
@@ -125,20 +126,20 @@ export class BunTransport implements ByteStream {
       const rest = new PendingWrite(chunks, onWritten, POOL);
       rest.advance(Math.max(taken, 0));
       if (borrowed !== undefined) rest.own(platform.blocks);
-      this.#pending.push(rest);
+      this.#pending = [rest];
       return false;
     }
     const write = new PendingWrite(chunks, onWritten, POOL);
     if (isFirst && advance(socket!, write)) return true;
     if (borrowed !== undefined) write.own(platform.blocks);
-    this.#pending.push(write);
+    (this.#pending ??= []).push(write);
     return false;
   }
 
   end(): void {
     if (this.#output !== Half.OPEN) return;
     this.#output = Half.ENDING;
-    if (this.#state === State.OPEN && this.#pending.length === 0) this.#finish();
+    if (this.#state === State.OPEN && this.#pending === null) this.#finish();
   }
 
   destroy(): void {
@@ -196,7 +197,7 @@ export class BunTransport implements ByteStream {
   }
 
   received(bytes: Uint8Array): void {
-    if (!this.#isFlowing || this.#kept.length > 0 || this.#events === null) return void this.#kept.push(bytes);
+    if (!this.#isFlowing || this.#kept !== null || this.#events === null) return void (this.#kept ??= []).push(bytes);
     const isFree = bytes.length >= FREE_FROM && this.#events.keepsNothing === true;
     // As #tell does it, without a closure a chunk.
     try {
@@ -209,10 +210,11 @@ export class BunTransport implements ByteStream {
 
   drained(): void {
     if (this.#state !== State.OPEN) return;
-    const pending = this.#pending;
-    while (pending.length > 0) {
+    while (this.#pending !== null) {
+      const pending = this.#pending;
       if (!advance(this.#socket!, pending[0])) return;
       const { onWritten } = pending.shift()!;
+      if (pending.length === 0) this.#pending = null;
       this.#tell(() => onWritten());
       if (this.#isClosed) return;
     }
@@ -261,20 +263,19 @@ export class BunTransport implements ByteStream {
 
   #cut(): void {
     this.#input = this.#output = Half.CUT;
-    this.#kept = [];
-    this.#pending.length = 0;
+    this.#kept = this.#pending = null;
   }
 
   /** A reset: no further bytes follow, and a pause does not keep the read ones back. */
   #stopWriting(): void {
     if (this.#output !== Half.ENDED) this.#output = Half.CUT;
-    this.#pending.length = 0;
+    this.#pending = null;
     this.#isFlowing = true;
   }
 
   /** Reports waiting events in a microtask, because the caller has not finished its work. */
   #planDelivery(): void {
-    if (this.#isDeliveryPlanned || !(this.#kept.length > 0 || this.#input === Half.ENDING || this.#isClosed)) return;
+    if (this.#isDeliveryPlanned || !(this.#kept !== null || this.#input === Half.ENDING || this.#isClosed)) return;
     this.#isDeliveryPlanned = true;
     defer(() => {
       this.#isDeliveryPlanned = false;
@@ -285,16 +286,17 @@ export class BunTransport implements ByteStream {
   /** Any of these calls may attach another receiver, stop the flow or destroy. */
   #deliver(): void {
     if (this.#events === null) return;
-    while (this.#isFlowing && this.#kept.length > 0) {
+    while (this.#isFlowing && this.#kept !== null) {
       const bytes = this.#kept.shift()!;
+      if (this.#kept.length === 0) this.#kept = null;
       this.#tell((events) => events.receive(bytes));
     }
     if (this.#input === Half.ENDING) {
-      if (!this.#isFlowing || this.#kept.length > 0) return;
+      if (!this.#isFlowing || this.#kept !== null) return;
       this.#input = Half.ENDED;
       this.#tell((events) => events.receiveEnd());
     }
-    if (this.#state !== State.CLOSED || this.#kept.length > 0) return;
+    if (this.#state !== State.CLOSED || this.#kept !== null) return;
     this.#state = State.REPORTED;
     this.#tell((events) => events.closed(this.#error));
   }

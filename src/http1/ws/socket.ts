@@ -47,8 +47,8 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
   #waiting: (Done | undefined)[] | null = null;
   /** Number of open calls of {@link cork}, and the chunks that were written since. */
   #corks = 0;
-  #corked: Uint8Array[] = [];
-  #corkedDone: Done[] = [];
+  #corked: Uint8Array[] | null = null;
+  #corkedDone: Done[] | null = null;
   #error: Error | undefined;
   /** Ends the wait for a peer that was refused. */
   #linger: Timer | undefined;
@@ -92,7 +92,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
     write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean {
       const socket = this.#socket;
-      if (socket.#corked.length > 0) socket.#flushCorked();
+      if (socket.#corked !== null) socket.#flushCorked();
       for (const chunk of chunks) socket.bytesWritten += chunk.length;
       if (socket.#idle !== undefined) socket.#waitForTraffic();
       return this.#stream.write(chunks, onWritten, borrowed);
@@ -213,8 +213,8 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     this.bytesWritten += bytes.length;
     if (this.#idle !== undefined) this.#waitForTraffic();
     if (this.#corks === 0) return this.#writeNow([bytes], done);
-    this.#corked.push(bytes);
-    if (done) this.#corkedDone.push(done);
+    (this.#corked ??= []).push(bytes);
+    if (done) (this.#corkedDone ??= []).push(done);
     return true;
   }
 
@@ -227,10 +227,9 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
   #flushCorked(): void {
     const chunks = this.#corked;
-    if (chunks.length === 0) return;
-    const callbacks = this.#corkedDone;
-    this.#corked = [];
-    this.#corkedDone = [];
+    if (chunks === null) return;
+    const callbacks = this.#corkedDone ?? [];
+    this.#corked = this.#corkedDone = null;
     this.#writeNow(chunks, (error) => {
       for (const done of callbacks) done(error);
     });
@@ -396,7 +395,9 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     const fault = this.#error ?? error;
     this.#onClosed?.();
     const lost = fault ?? new Error('The socket was closed before the data was written');
-    for (const done of [...(this.#waiting ?? []), ...this.#corkedDone.splice(0)]) if (done) nextTick(done, lost);
+    const waiting = [...(this.#waiting ?? []), ...(this.#corkedDone ?? [])];
+    this.#corkedDone = null;
+    for (const done of waiting) if (done) nextTick(done, lost);
     this.#waiting = null;
     const session = this.#session;
     if (session !== null && this.#kept !== null) guard(this.#platform, () => this.#deliverKept());
