@@ -534,10 +534,17 @@ function copy(to: usize, back: usize, length: u32): void {
       at += 8;
     } while (at < end);
   } else {
+    // The bytes repeat. Each store doubles the distance at which they do, until all eight bytes are right.
+    let period = back;
     do {
-      store<u8>(at, load<u8>(at - back));
-      at++;
-    } while (at < end);
+      store<u64>(at, load<u64>(at - period));
+      at += period;
+      period <<= 1;
+    } while (period < 8);
+    while (at < end) {
+      store<u64>(at, load<u64>(at - period));
+      at += 8;
+    }
   }
 }
 
