@@ -122,13 +122,12 @@ export function offerDeflate(options: DeflateOptions): DeflateElement {
 /** The demands of a client on its server: the parameters of the options, or those for the memory of the options. */
 function askedOfServer(options: DeflateOptions): Values {
   const { serverMaxWindowBits: named, maxMemoryPerConnection = Infinity } = options;
+  if (typeof named === 'number') return options;
   const bits = windowBitsWithin(maxMemoryPerConnection);
-  return typeof named === 'number'
-    ? options
-    : {
-        serverNoContextTakeover: options.serverNoContextTakeover ?? bits === 0,
-        serverMaxWindowBits: bits < MAXIMUM_WINDOW_BITS && (bits || MINIMUM_WINDOW_BITS),
-      };
+  const serverNoContextTakeover = options.serverNoContextTakeover ?? bits === 0;
+  // Of a server that starts afresh we keep no window: a smaller one would only make its messages longer.
+  const isAsked = !serverNoContextTakeover && bits < MAXIMUM_WINDOW_BITS;
+  return { serverNoContextTakeover, serverMaxWindowBits: isAsked && (bits || MINIMUM_WINDOW_BITS) };
 }
 
 /** The server's side of a negotiation. */
@@ -197,10 +196,13 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
   };
 }
 
-/** The window to ask a client for: the largest that fits the memory, if the client can be asked. */
-function clientBitsFor({ clientMaxWindowBits: asked }: Parameters, options: DeflateOptions): number | undefined {
+/** The window to ask a client for: the largest that fits the memory, if the client can be asked and a window is kept. */
+function clientBitsFor(offer: Parameters, options: DeflateOptions): number | undefined {
+  const { clientMaxWindowBits: asked } = offer;
   if (asked === undefined || options.clientMaxWindowBits === false) return undefined;
-  const most = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY) || MINIMUM_WINDOW_BITS;
+  const fitting = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY);
+  const isAfresh = offer.clientNoContextTakeover || (options.clientNoContextTakeover ?? fitting === 0);
+  const most = isAfresh ? MAXIMUM_WINDOW_BITS : fitting || MINIMUM_WINDOW_BITS;
   if (asked !== true) return Math.min(asked, most);
   return most < MAXIMUM_WINDOW_BITS ? most : undefined;
 }
