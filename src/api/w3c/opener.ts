@@ -1,6 +1,6 @@
 // The one opener of W3C WebSockets: from the constructor's request to a session, over any backend.
 
-import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
+import { checkFlag, DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend } from '../../handshake/opening.ts';
 import type { Session } from '../../platform.ts';
@@ -32,6 +32,7 @@ export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
     }
     runtime.checkOptions(options);
     const { tls, dispatcher, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = options;
+    checkFlag('perMessageDeflate', perMessageDeflate);
     const heartbeat = heartbeatSettings(options.heartbeat);
     const { borrowMessages } = options;
     const makeEngine = perMessageDeflate ? runtime.findDeflateEngine() : undefined;
