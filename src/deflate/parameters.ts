@@ -22,8 +22,8 @@ export interface DeflateOptions {
   readonly clientMaxWindowBits?: number | boolean | undefined;
   /**
    * Bytes that a connection may keep for compression while it is idle: the windows of both directions. Default 8,192, so 12 bits for each.
-   * A server asks clients for a window that fits, if they can be asked. Where the option is set and they cannot, it asks them to start
-   * each message afresh.
+   * A server asks clients for a window that fits, if they can be asked. If they cannot, the connection keeps 32 KiB for them. If the option is set, it
+   * asks them to start each message afresh instead.
    */
   readonly maxMemoryPerConnection?: number | undefined;
 }
