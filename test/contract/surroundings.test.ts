@@ -314,6 +314,8 @@ describe('options', () => {
       }
     }
     const object = { perMessageDeflate: { maxMemoryPerConnection: 0 } as never };
+    // Port 1 is blocked, so a connection would fail later anyway.
+    expect(() => new W3CWebSocket('ws://127.0.0.1:1', object)).toThrow(TypeError);
     expect(() => new W3CWebSocket(url, object)).toThrow('The "perMessageDeflate" option must be true or false, not an object');
   });
 
