@@ -22,8 +22,8 @@ export interface DeflateOptions {
   readonly clientMaxWindowBits?: number | boolean | undefined;
   /**
    * Bytes that a connection may keep for compression while it is idle: the windows of both directions. Default 8,192, so 12 bits for each.
-   * A server asks clients for a window that fits, if they can be asked. If they cannot, the connection keeps 32 KiB for them. If the option is set, it
-   * asks them to start each message afresh instead.
+   * A server asks clients for a window that fits, if they can be asked. If they cannot, it keeps 32 KiB for them. If the option is set, it
+   * asks them to start each message afresh instead. A client asks its server for a window only if the option is set.
    */
   readonly maxMemoryPerConnection?: number | undefined;
 }

@@ -186,9 +186,10 @@ export interface PerMessageDeflateOptions {
   /** No effect. Accepted because ws has it. */
   concurrencyLimit?: number | undefined;
   /**
-   * Bytes that a connection may keep for compression while it is idle, for both directions together. Default: windows of 4 KiB, and 32 KiB for a client that
-   * cannot be asked for a smaller one. If the option is set, such a client must compress each message by itself. With more memory, up to 65,536, messages that
-   * resemble each other become smaller. 0: no context takeover.
+   * Bytes that a connection may keep for compression while it is idle, for both directions together. Default: 4 KiB for what it sends. For what it receives, a
+   * server keeps 4 KiB, or 32 KiB if the client cannot be asked for a smaller window; a client keeps up to 32 KiB. If the option is set, it is enforced: a server
+   * demands that such a client compresses each message by itself, and a client demands a window that fits of its server. With more memory, up to 65,536,
+   * messages that resemble each other become smaller. 0: no context takeover.
    */
   maxMemoryPerConnection?: number | undefined;
   /**
