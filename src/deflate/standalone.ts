@@ -44,7 +44,7 @@ export class InflateDataError extends Error {
 /** The message would be longer than `maxLength`. No more than that was inflated. */
 export class InflateLengthError extends RangeError {
   override readonly name: string = 'InflateLengthError';
-  readonly code: 'ERR_INFLATE_LENGTH' = 'ERR_INFLATE_LENGTH';
+  readonly code = 'ERR_INFLATE_LENGTH' as const;
 }
 
 function readWindowOptions({ windowBits = MAXIMUM_WINDOW_BITS, contextTakeover = true, dictionary }: WindowOptions): {
