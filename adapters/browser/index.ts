@@ -2,7 +2,15 @@
 // `on`, no `ping`, no `terminate`. The other exports exist, so that imports work, and throw.
 
 export { extension, subprotocol } from '../../src/api/ws/extension.ts';
-export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../src/base/errors.ts';
+export {
+  CapacityError,
+  CompressionError,
+  ProtocolError,
+  UsageError,
+  Utf8Error,
+  type ErrorCode,
+  type PeerError,
+} from '../../src/base/errors.ts';
 export {
   broadcast,
   createWebSocketStream,

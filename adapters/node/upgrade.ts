@@ -7,7 +7,7 @@ import type { Gate } from '../../src/admission/gate.ts';
 import { serverMeter } from '../../src/admission/meters.ts';
 import { answerAndDestroy } from '../../src/api/ws/end-socket.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
-import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
+import { compressionSettings, readDeflateSetting, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
 import type { RefusalReason } from '../../src/base/meter.ts';
 import { ownOptions, type BorrowMode } from '../../src/base/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
@@ -143,11 +143,11 @@ function acceptEntered(
     return null;
   }
   let options: UpgradeOptions;
-  let deflate: ReturnType<typeof deflateSettings>;
+  let deflate: ReturnType<typeof readDeflateSetting>;
   let answer: Answer;
   try {
     options = readUpgradeOptions(given, RULES);
-    deflate = deflateSettings(options.perMessageDeflate);
+    deflate = readDeflateSetting(options.perMessageDeflate);
     checkDeflateOptions(deflate);
     // Without an offer the hook is not asked.
     answer = answerFor([], request, options);

@@ -35,7 +35,9 @@ type ErrorClass = new (message: string) => Error;
  * @param kind RangeError for an option that is a number, TypeError for any other.
  */
 export function refuse(kind: ErrorClass, name: string, expected: string, value: unknown): never {
-  const given = Object(value) === value ? 'an object' : typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const isObject = Object(value) === value;
+  const kindOf = typeof value === 'function' ? 'a function' : 'an object';
+  const given = isObject ? kindOf : typeof value === 'string' ? JSON.stringify(value) : String(value);
   throw new kind(`The "${name}" option must be ${expected}, not ${given}`);
 }
 

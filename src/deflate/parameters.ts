@@ -22,8 +22,8 @@ export interface DeflateOptions {
   readonly clientMaxWindowBits?: number | boolean | undefined;
   /**
    * Bytes that a connection may keep for compression while it is idle: the windows of both directions. Default 8,192, so 12 bits for each.
-   * A server asks clients for a window that fits, if they can be asked. Where the option is set and they cannot, it asks them to start
-   * each message afresh.
+   * A server asks clients for a window that fits, if they can be asked. If they cannot, it keeps 32 KiB for them. If the option is set, it
+   * asks them to start each message afresh instead. A client asks its server for a window only if the option is set.
    */
   readonly maxMemoryPerConnection?: number | undefined;
 }
@@ -122,13 +122,12 @@ export function offerDeflate(options: DeflateOptions): DeflateElement {
 /** The demands of a client on its server: the parameters of the options, or those for the memory of the options. */
 function askedOfServer(options: DeflateOptions): Values {
   const { serverMaxWindowBits: named, maxMemoryPerConnection = Infinity } = options;
+  if (typeof named === 'number') return options;
   const bits = windowBitsWithin(maxMemoryPerConnection);
-  return typeof named === 'number'
-    ? options
-    : {
-        serverNoContextTakeover: options.serverNoContextTakeover ?? bits === 0,
-        serverMaxWindowBits: bits < MAXIMUM_WINDOW_BITS && (bits || MINIMUM_WINDOW_BITS),
-      };
+  const serverNoContextTakeover = options.serverNoContextTakeover ?? bits === 0;
+  // Of a server that starts afresh we keep no window: a smaller one would only make its messages longer.
+  const isAsked = !serverNoContextTakeover && bits < MAXIMUM_WINDOW_BITS;
+  return { serverNoContextTakeover, serverMaxWindowBits: isAsked && (bits || MINIMUM_WINDOW_BITS) };
 }
 
 /** The server's side of a negotiation. */
@@ -197,10 +196,13 @@ function answerOffer(offer: DeflateElement, options: DeflateOptions): DeflateAns
   };
 }
 
-/** The window to ask a client for: the largest that fits the memory, if the client can be asked. */
-function clientBitsFor({ clientMaxWindowBits: asked }: Parameters, options: DeflateOptions): number | undefined {
+/** The window to ask a client for: the largest that fits the memory, if the client can be asked and a window is kept. */
+function clientBitsFor(offer: Parameters, options: DeflateOptions): number | undefined {
+  const { clientMaxWindowBits: asked } = offer;
   if (asked === undefined || options.clientMaxWindowBits === false) return undefined;
-  const most = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY) || MINIMUM_WINDOW_BITS;
+  const fitting = windowBitsWithin(options.maxMemoryPerConnection ?? DEFAULT_WINDOW_MEMORY);
+  const isAfresh = offer.clientNoContextTakeover || (options.clientNoContextTakeover ?? fitting === 0);
+  const most = isAfresh ? MAXIMUM_WINDOW_BITS : fitting || MINIMUM_WINDOW_BITS;
   if (asked !== true) return Math.min(asked, most);
   return most < MAXIMUM_WINDOW_BITS ? most : undefined;
 }

@@ -33,9 +33,9 @@ export interface InflaterOptions extends WindowOptions {
 export class InflateDataError extends Error {
   override readonly name: string = 'InflateDataError';
   /** `Z_DATA_ERROR`: malformed. `Z_BUF_ERROR`: it ends in the middle of a block. */
-  readonly code: string;
+  readonly code: 'Z_DATA_ERROR' | 'Z_BUF_ERROR';
 
-  constructor(message: string, code: string) {
+  constructor(message: string, code: 'Z_DATA_ERROR' | 'Z_BUF_ERROR') {
     super(message);
     this.code = code;
   }
@@ -44,7 +44,7 @@ export class InflateDataError extends Error {
 /** The message would be longer than `maxLength`. No more than that was inflated. */
 export class InflateLengthError extends RangeError {
   override readonly name: string = 'InflateLengthError';
-  readonly code: string = 'ERR_INFLATE_LENGTH';
+  readonly code = 'ERR_INFLATE_LENGTH' as const;
 }
 
 function readWindowOptions({ windowBits = MAXIMUM_WINDOW_BITS, contextTakeover = true, dictionary }: WindowOptions): {
@@ -167,6 +167,6 @@ export class MessageInflater {
 
   #publicError({ isTooLong, message, code }: InflateError): Error {
     if (isTooLong) return new InflateLengthError(`The message is longer than ${this.#maxLength} bytes`);
-    return new InflateDataError(message, code ?? 'Z_DATA_ERROR');
+    return new InflateDataError(message, code === 'Z_BUF_ERROR' ? code : 'Z_DATA_ERROR');
   }
 }

@@ -2,6 +2,7 @@
 
 import type { ConnectOptions, HeaderFields } from '../api/w3c/connect.ts';
 import {
+  checkFlag,
   checkLimit,
   checkTime,
   DEFAULT_HEARTBEAT_INTERVAL,
@@ -227,6 +228,7 @@ export function readReconnectingOptions(
   if (typeof retry !== 'function') refuse(TypeError, 'retry', 'a function', retry);
   checkLimit('maxRetries', maxRetries);
   checkTime('connectTimeout', connectTimeout);
+  if (options.perMessageDeflate !== undefined) checkFlag('perMessageDeflate', options.perMessageDeflate);
   if (signal !== undefined && !isAbortSignal(signal)) refuse(TypeError, 'signal', 'an AbortSignal', signal);
   const heartbeat = readHeartbeat(options.heartbeat, isNative);
   return {

@@ -10,7 +10,7 @@ import { concat, hex, utf8 } from '../support/frames.ts';
 import { connectRaw, eventually, requestText, responseText, startRawServer, type RawPeer } from '../support/raw-socket.ts';
 
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
-const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
+const { CompressionError, WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
 
 type Socket = InstanceType<typeof WebSocket>;
 type Options = PerMessageDeflateOptions;
@@ -27,6 +27,8 @@ class Wire {
   readonly header: string | undefined;
   readonly received: Uint8Array[] = [];
   readonly errors: Failure[] = [];
+  /** The last error itself. */
+  error: unknown;
   #sent = 0;
 
   constructor(ws: Socket, peer: RawPeer, header: string | undefined) {
@@ -35,6 +37,7 @@ class Wire {
     this.header = header;
     ws.on('message', (data: Buffer) => this.received.push(new Uint8Array(data)));
     ws.on('error', (error) => {
+      this.error = error;
       const { code, closeCode } = error as Failure & Error;
       this.errors.push({ code, closeCode });
     });
@@ -260,17 +263,28 @@ describe.each([
   });
 
   test.each(engines)('engine %s fails a connection whose message ends in the middle of a block', async (engine) => {
-    expect(await (await open({ engine })).receive(hex('00 0a 00 f5 ff 41 42'))).toEqual({
-      code: 'Z_BUF_ERROR',
-      closeCode: 1007,
-    });
+    const wire = await open({ engine });
+    expect(await wire.receive(hex('00 0a 00 f5 ff 41 42'))).toEqual({ code: 'Z_BUF_ERROR', closeCode: 1007 });
+    expect(wire.error).toBeInstanceOf(CompressionError);
+  });
+
+  test('no request for a smaller window of the other side, where none is kept', async () => {
+    // A client that cannot be asked would prove nothing.
+    for (const options of [{ maxMemoryPerConnection: 0 }, { [`${other}NoContextTakeover`]: true }]) {
+      const parameter = `${other}_no_context_takeover`;
+      const wire = await open(options, side === 'server' ? undefined : `permessage-deflate; ${parameter}`);
+      expect(wire.header).toContain(parameter);
+      expect(wire.header).not.toContain(`${other}_max_window_bits=`);
+      const message = twice(noise(1000));
+      expect(await wire.receive(new Deflater({ contextTakeover: false }).deflate(message))).toEqual([message]);
+    }
   });
 });
 
 test('a server whose options refuse a parameter goes on without compression', async () => {
   for (const [options, parameter] of [
     [{ serverNoContextTakeover: false }, 'server_no_context_takeover'],
-    [{ serverMaxWindowBits: false as never }, 'server_max_window_bits=10'],
+    [{ serverMaxWindowBits: false }, 'server_max_window_bits=10'],
     [{ serverMaxWindowBits: 12 }, 'server_max_window_bits=10'],
     [{ clientMaxWindowBits: 9 }, 'server_max_window_bits=15'],
   ] as [Options, string][]) {

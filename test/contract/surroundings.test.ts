@@ -302,6 +302,36 @@ describe('options', () => {
     }
   });
 
+  test('perMessageDeflate itself is a boolean or an object, and in the W3C class a boolean', () => {
+    for (const value of ['no', 'yes', '', 0, 1, 5n, Symbol('yes'), () => {}]) {
+      for (const [expected, create] of [
+        ['true, false or an object', () => new WebSocketServer({ noServer: true, perMessageDeflate: value as never })],
+        ['true, false or an object', () => new WebSocket(url, { perMessageDeflate: value as never })],
+        ['true or false', () => new W3CWebSocket(url, { perMessageDeflate: value as never })],
+      ] as const) {
+        expect(create).toThrow(TypeError);
+        expect(create).toThrow(`The "perMessageDeflate" option must be ${expected}, not `);
+      }
+    }
+    const object = { perMessageDeflate: { maxMemoryPerConnection: 0 } as never };
+    // Port 1 is blocked, so a connection would fail later anyway.
+    expect(() => new W3CWebSocket('ws://127.0.0.1:1', object)).toThrow(TypeError);
+    expect(() => new W3CWebSocket(url, object)).toThrow('The "perMessageDeflate" option must be true or false, not an object');
+  });
+
+  test.each([undefined, null, true, false])('perMessageDeflate of %s is accepted everywhere', async (value) => {
+    const server = new WebSocketServer({ noServer: true, perMessageDeflate: value as never });
+    server.close();
+    const isOffered = value ?? true;
+    const ws = await open({ perMessageDeflate: value });
+    expect(ws.extensions !== '').toBe(isOffered);
+    const w3c = new W3CWebSocket(url, { perMessageDeflate: value as never });
+    await new Promise((resolve) => w3c.addEventListener('open', resolve));
+    expect(w3c.extensions !== '').toBe(isOffered);
+    w3c.close();
+    await end(ws);
+  });
+
   const limits = ['maxPayload', 'maxFragments', 'maxBufferedChunks', 'maxBufferedAmount', 'maxRedirects'];
   const times = ['closeTimeout', 'handshakeTimeout'];
   test.each(

@@ -545,6 +545,7 @@ export function describeReconnecting(given: Classes): void {
       [{ connectTimeout: '5' }, RangeError, 'connectTimeout'],
       [{ retry: true }, TypeError, 'retry'],
       [{ signal: {} }, TypeError, 'signal'],
+      [{ perMessageDeflate: 'no' }, TypeError, 'perMessageDeflate'],
       [{ minReconnectionDelay: 5 }, TypeError, 'use "backoff.initial"'],
       [{ handshakeTimeout: 5 }, TypeError, 'use "connectTimeout"'],
       [{ constructor: 5 }, TypeError, 'no "constructor" option'],

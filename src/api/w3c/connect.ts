@@ -24,8 +24,8 @@ export interface ConnectOptions {
   readonly dispatcher?: RequestDispatcher | undefined;
   /** A proxy to connect through: `createProxy(url)` or `proxyFromEnvironment()` of `wasock/proxy`. Default: none. */
   readonly proxy?: ProxyConnector | undefined;
-  /** Whether to offer permessage-deflate (RFC 7692). Default true. */
-  readonly perMessageDeflate?: boolean;
+  /** Whether to offer permessage-deflate (RFC 7692), with the default settings. Default true. */
+  readonly perMessageDeflate?: boolean | undefined;
   /** Largest message that is accepted, in bytes; 0 for no limit. Default 100 MiB. */
   readonly maxPayload?: number | undefined;
   /**

@@ -1,6 +1,6 @@
 // The one opener of W3C WebSockets: from the constructor's request to a session, over any backend.
 
-import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
+import { checkFlag, DEFAULT_HANDSHAKE_TIMEOUT } from '../../base/options.ts';
 import type { DeflateEngine } from '../../deflate/engine.ts';
 import type { Backend } from '../../handshake/opening.ts';
 import type { Session } from '../../platform.ts';
@@ -25,14 +25,16 @@ export interface ClientRuntime<Socket> {
 /** Makes the argument of `createWebSocketClass`. */
 export function createConnect<Socket>(runtime: ClientRuntime<Socket>): Connect {
   return ({ url, protocols, headers, options, websocket }, callbacks) => {
+    // First, because the caller's mistake is thrown for every URL.
+    runtime.checkOptions(options);
+    const { tls, dispatcher, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = options;
+    checkFlag('perMessageDeflate', perMessageDeflate);
+    const heartbeat = heartbeatSettings(options.heartbeat);
     if (isBlocked(url) && !options.allowBlockedPorts) {
       const text = `Port ${url.port} is blocked by the Fetch standard; the option allowBlockedPorts allows it`;
       callbacks.onFail(new Error(text));
       return { abort() {} };
     }
-    runtime.checkOptions(options);
-    const { tls, dispatcher, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, maxPayload, perMessageDeflate = true } = options;
-    const heartbeat = heartbeatSettings(options.heartbeat);
     const { borrowMessages } = options;
     const makeEngine = perMessageDeflate ? runtime.findDeflateEngine() : undefined;
     const plan = {

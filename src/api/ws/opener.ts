@@ -9,7 +9,7 @@ import type { Opening, OpeningPlan, OpeningResult, Target } from '../../handshak
 import { parseAddress } from '../address.ts';
 import { runtimeOf, type Runtime } from './binding.ts';
 import { coreOf, type Opening as CoreOpening, type SocketCore } from './core.ts';
-import { compressionSettings, deflateSettings, sessionSettings, type ClientOptions } from './options.ts';
+import { compressionSettings, deflateSettings, readDeflateSetting, sessionSettings, type ClientOptions } from './options.ts';
 import { Redirects } from './redirect.ts';
 import type { WebSocketBase } from './websocket.ts';
 
@@ -158,7 +158,7 @@ export function openClient(
   options: ClientOptions,
 ): void {
   checkedVersion(options);
-  runtimeOf(ws).checkDeflateOptions(deflateSettings(options.perMessageDeflate));
+  runtimeOf(ws).checkDeflateOptions(readDeflateSetting(options.perMessageDeflate));
   const target = parseAddress(address);
   const core = coreOf(ws);
   core.url = target.href;

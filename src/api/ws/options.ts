@@ -13,7 +13,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
+import { ownOptions, refuse, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -166,6 +166,14 @@ export function sessionSettings(
 export function deflateSettings(setting: boolean | PerMessageDeflateOptions | undefined): PerMessageDeflateOptions | undefined {
   if (setting === true) return ownOptions<PerMessageDeflateOptions>(null);
   return setting ? ownOptions(setting) : undefined;
+}
+
+/** {@link deflateSettings} of the value that a program has passed. @throws {TypeError} for one that is neither a boolean nor an object. */
+export function readDeflateSetting(setting: ConnectionSettings['perMessageDeflate']): PerMessageDeflateOptions | undefined {
+  if (setting !== undefined && typeof setting !== 'boolean' && typeof setting !== 'object') {
+    refuse(TypeError, 'perMessageDeflate', 'true, false or an object', setting);
+  }
+  return deflateSettings(setting);
 }
 
 /** The part of the session options that says how to compress. */

@@ -24,6 +24,14 @@ export type {
   VerifyClientCallbackSync,
   VerifyClientInfo,
 } from './types.ts';
-export { CapacityError, ProtocolError, UsageError, Utf8Error, type ErrorCode, type PeerError } from '../../base/errors.ts';
+export {
+  CapacityError,
+  CompressionError,
+  ProtocolError,
+  UsageError,
+  Utf8Error,
+  type ErrorCode,
+  type PeerError,
+} from '../../base/errors.ts';
 export { extension, subprotocol } from './extension.ts';
 export { createWebSocketStream } from './stream.ts';

@@ -9,7 +9,7 @@ import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
-import { deflateSettings, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
+import { readDeflateSetting, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
 import { closeServer, serverCoreOf, type HttpServer } from './server-core.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
@@ -68,7 +68,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
     if (server && typeof server.on !== 'function') throw new TypeError('The "server" option must be an HTTP server');
-    runtime.checkDeflateOptions(deflateSettings(settings.perMessageDeflate));
+    runtime.checkDeflateOptions(readDeflateSetting(settings.perMessageDeflate));
     heartbeatSettings(settings.heartbeat);
     checkAllowedOrigins(settings.allowedOrigins);
     this.options = settings;

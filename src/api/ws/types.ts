@@ -157,20 +157,39 @@ export interface RequestSettings {
 
 /** Options of permessage-deflate (RFC 7692). */
 export interface PerMessageDeflateOptions {
+  /**
+   * Whether the server compresses each message by itself: true does so (a server) or demands it (a client). False: a server declines clients that demand
+   * it. Default: as the client asks; a client demands it if `maxMemoryPerConnection` has no room for a window.
+   */
   serverNoContextTakeover?: boolean | undefined;
+  /**
+   * Whether the client compresses each message by itself: true does so (a client) or demands it (a server). False: a client fails the connection if the server
+   * demands it. Default: as the peer asks; a server with `maxMemoryPerConnection` demands it where the client's window would not fit.
+   */
   clientNoContextTakeover?: boolean | undefined;
-  /** 8 to 15. */
-  serverMaxWindowBits?: number | undefined;
-  clientMaxWindowBits?: number | undefined;
+  /**
+   * The server's window in bits, 8 to 15: a server uses it, and declines clients that ask for a smaller one; a client asks for it. False: a server declines
+   * clients that ask for one. Default: a server uses the window that fits `maxMemoryPerConnection`, and a client with that option asks for it.
+   */
+  serverMaxWindowBits?: number | false | undefined;
+  /**
+   * The client's window in bits, 8 to 15: a client uses it; a server asks for it, and declines clients that cannot be asked. A client also takes true, its
+   * default: the server may ask. False: it may not, and a server does not ask. Default: the window that fits `maxMemoryPerConnection`.
+   */
+  clientMaxWindowBits?: number | boolean | undefined;
+  /** How to compress: `level` and `dictionary`; `strategy` and `memLevel` for node:zlib. */
   zlibDeflateOptions?: ZlibSettings | undefined;
+  /** How to decompress: `dictionary`. */
   zlibInflateOptions?: ZlibSettings | undefined;
-  /** Messages of fewer bytes are not compressed when no context is kept. Default 1024. */
+  /** Messages of fewer bytes are not compressed if each is compressed by itself. Without effect where a context is kept. Default 1,024. */
   threshold?: number | undefined;
   /** No effect. Accepted because ws has it. */
   concurrencyLimit?: number | undefined;
   /**
-   * Most bytes that a connection keeps for compression while it is idle, for both directions together. Default 8,192: windows of 4 KiB.
-   * With more memory, up to 65,536, messages that resemble each other become smaller. 0: no context takeover.
+   * Bytes that a connection may keep for compression while it is idle, for both directions together. Default: 4 KiB for what it sends. For what it receives, a
+   * server keeps 4 KiB, or 32 KiB if the client cannot be asked for a smaller window; a client keeps up to 32 KiB. If the option is set, it is enforced: a server
+   * demands that such a client compresses each message by itself, and a client demands a window that fits of its server. With more memory, up to 65,536,
+   * messages that resemble each other become smaller. 0: no context takeover.
    */
   maxMemoryPerConnection?: number | undefined;
   /**
@@ -180,16 +199,20 @@ export interface PerMessageDeflateOptions {
   engine?: 'wasm' | 'zlib' | undefined;
 }
 
-/** Settings of Node.js's zlib. */
+/** Settings of Node.js's zlib. Those without a comment have no visible effect. */
 export interface ZlibSettings {
   flush?: number | undefined;
   finishFlush?: number | undefined;
   chunkSize?: number | undefined;
   windowBits?: number | undefined;
+  /** 0, stored, to 9, smallest; -1 means 6. Default 5. */
   level?: number | undefined;
+  /** 1 to 9, where node:zlib compresses. Default 8. */
   memLevel?: number | undefined;
+  /** 0 to 4, as in zlib. With another value than 0, node:zlib compresses. */
   strategy?: number | undefined;
-  dictionary?: NodeJS.ArrayBufferView | ArrayBuffer | Buffer | Buffer[] | undefined;
+  /** The window that a context starts with. Both peers must use the same one; browsers have none. */
+  dictionary?: NodeJS.ArrayBufferView | ArrayBuffer | undefined;
   info?: boolean | undefined;
   maxOutputLength?: number | undefined;
 }

@@ -23,14 +23,7 @@ import { copyToOwn } from '../buffers.ts';
 import { deflateEngine, platform } from './binding.ts';
 
 /** Options of `new PerMessageDeflate()`. */
-export interface PerMessageDeflateSettings extends Omit<
-  PerMessageDeflateOptions,
-  'clientMaxWindowBits' | 'serverMaxWindowBits'
-> {
-  /** 8 to 15. `false`: a server declines offers that ask for it. */
-  serverMaxWindowBits?: number | false | undefined;
-  /** 8 to 15. `true`, a client's default: the server may choose. `false`: it may not. */
-  clientMaxWindowBits?: number | boolean | undefined;
+export interface PerMessageDeflateSettings extends PerMessageDeflateOptions {
   /** Which side this is. Default false: a client. */
   isServer?: boolean | undefined;
   /** Most bytes that a message, or with `decompress` one call, may inflate to; 0, the default, for no limit. */
@@ -226,7 +219,7 @@ export class DeflateCore {
   #createContext(engine?: 'wasm'): Compression {
     if (this.#agreement === null) throw new TypeError('Call accept() first: there is no agreement yet');
     const role = this.isServer ? 'server' : 'client';
-    const options = this.#settings as PerMessageDeflateOptions;
+    const options = this.#settings;
     checkDeflateOptions(options);
     const chosen = deflateEngine(engine ? { engine } : options);
     return new Compression(platform, role, compressionSettings(options, this.#agreement, chosen, role));

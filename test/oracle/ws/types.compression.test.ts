@@ -20,8 +20,16 @@ const DEFLATE = `
   const buffer: ArrayBuffer = inflater.inflate(part.buffer).buffer;
   deflater.close(); inflater.close();
   export function codeOf(error: unknown): string | undefined {
-    if (error instanceof InflateLengthError) { const range: RangeError = error; return error.code + range.message; }
-    return error instanceof InflateDataError ? error.code : undefined;
+    if (error instanceof InflateLengthError) {
+      const range: RangeError = error;
+      const code: 'ERR_INFLATE_LENGTH' = error.code;
+      return code + range.message;
+    }
+    if (!(error instanceof InflateDataError)) return undefined;
+    const code: 'Z_DATA_ERROR' | 'Z_BUF_ERROR' = error.code;
+    // @ts-expect-error -- no code of this class
+    if (error.code === 'Z_MEM_ERROR') return '';
+    return code;
   }
   console.log(bytes, buffer);
   // @ts-expect-error -- a string has no bytes
@@ -79,6 +87,12 @@ const OURS = `
   const perMessageDeflate: PerMessageDeflateOptions = { engine: 'zlib', maxMemoryPerConnection: 0, threshold: 5 };
   new WebSocketServer({ noServer: true, perMessageDeflate });
   new WebSocket('ws://x', { perMessageDeflate: { engine: 'wasm' } });
+  new WebSocket('ws://x', { perMessageDeflate: { serverMaxWindowBits: false, clientMaxWindowBits: true } });
+  new WebSocketServer({ noServer: true, perMessageDeflate: { clientMaxWindowBits: false } });
+  // @ts-expect-error -- there is no window of "true" bits
+  new WebSocketServer({ noServer: true, perMessageDeflate: { serverMaxWindowBits: true } });
+  // @ts-expect-error -- a list has no bytes
+  new WebSocket('ws://x', { perMessageDeflate: { zlibDeflateOptions: { dictionary: [Buffer.alloc(5)] } } });
   const deflate = new PerMessageDeflate({ isServer: true, maxPayload: 5, engine: 'wasm', serverMaxWindowBits: false, clientMaxWindowBits: true });
   deflate.compress('x', true, (error, data) => console.log(error?.message, data?.length));
   deflate.decompress(new Uint8Array(1), false, (error: Error | null, data?: Buffer) => console.log(error, data));
@@ -90,6 +104,14 @@ const OURS = `
   new WebSocket('ws://x', { perMessageDeflate: { maxMemory: 5 } });
   // @ts-expect-error
   deflate.decompress('text', true, () => {});`;
+
+const W3C = `
+  import { WebSocket, type W3CWebSocketOptions } from 'wasock/w3c';
+  const options: W3CWebSocketOptions = { perMessageDeflate: undefined };
+  new WebSocket('ws://x', options);
+  new WebSocket('ws://x', { perMessageDeflate: false });
+  // @ts-expect-error -- settings are for the ws-style class
+  new WebSocket('ws://x', { perMessageDeflate: { maxMemoryPerConnection: 0 } });`;
 
 describe('types of compression', () => {
   test('of ws: the program compiles with its own types', async () => {
@@ -103,7 +125,8 @@ describe('types of compression', () => {
     ['7', 'bundler'],
   ] as const)('TypeScript %s, module %s', (compiler, module) => {
     test('options of perMessageDeflate', async () => {
-      expect(await compile({ OF_WS, OURS }, { module, compiler, packages: ['ws', 'wasock'] })).toBe('');
+      const options = { exactOptionalPropertyTypes: true };
+      expect(await compile({ OF_WS, OURS, W3C }, { module, compiler, packages: ['ws', 'wasock'], options })).toBe('');
     });
 
     test('wasock/deflate, without the types of Node.js', async () => {

@@ -210,6 +210,7 @@ const OUR_STATICS = `
   broadcast(server.clients, 'x');
   export function codeOf(error: PeerError): number | undefined {
     if (error instanceof WebSocket.CapacityError || error instanceof WebSocket.Utf8Error) return error.closeCode;
+    if (error instanceof WebSocket.CompressionError) return error.code === 'Z_DATA_ERROR' ? 1 : 2;
     const usage: WebSocket.UsageError | null = error instanceof WebSocket.UsageError ? error : null;
     const receiver: Receiver = new WebSocket.Receiver({ isServer: true });
     console.log(usage?.message, receiver.writable, WebSocket.subprotocol.parse('x'), WebSocket.extension.parse('x'));

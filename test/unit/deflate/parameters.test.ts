@@ -34,9 +34,11 @@ describe('offerDeflate', () => {
     [{ maxMemoryPerConnection: Infinity }, 'client_max_window_bits'],
     [{ maxMemoryPerConnection: 512 }, 'server_max_window_bits=8; client_max_window_bits'],
     // A window of 256 bytes does not fit, so the server is to keep none.
-    [{ maxMemoryPerConnection: 511 }, 'server_no_context_takeover; server_max_window_bits=8; client_max_window_bits'],
-    [{ maxMemoryPerConnection: 0 }, 'server_no_context_takeover; server_max_window_bits=8; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 511 }, 'server_no_context_takeover; client_max_window_bits'],
+    [{ maxMemoryPerConnection: 0 }, 'server_no_context_takeover; client_max_window_bits'],
     [{ maxMemoryPerConnection: 0, serverNoContextTakeover: false }, 'server_max_window_bits=8; client_max_window_bits'],
+    // A server that starts afresh keeps no window: a smaller one would only make its messages longer.
+    [{ maxMemoryPerConnection: 8192, serverNoContextTakeover: true }, 'server_no_context_takeover; client_max_window_bits'],
     [{ maxMemoryPerConnection: 0, serverMaxWindowBits: 10 }, 'server_max_window_bits=10; client_max_window_bits'],
     [{ clientNoContextTakeover: true }, 'client_no_context_takeover; client_max_window_bits'],
     [{ clientNoContextTakeover: false }, 'client_max_window_bits'],
@@ -77,7 +79,19 @@ describe('answerDeflate', () => {
     [{ maxMemoryPerConnection: 65536 }, 'client_max_window_bits', ''],
     [{ maxMemoryPerConnection: 65535 }, 'client_max_window_bits', 'client_max_window_bits=14'],
     [{ maxMemoryPerConnection: 1024 }, 'client_max_window_bits', 'client_max_window_bits=9'],
-    [{ maxMemoryPerConnection: 100 }, 'client_max_window_bits', 'client_no_context_takeover; client_max_window_bits=8'],
+    // A client that starts afresh is not asked for a smaller window, because none is kept.
+    [{ maxMemoryPerConnection: 100 }, 'client_max_window_bits', 'client_no_context_takeover'],
+    [{ maxMemoryPerConnection: 0 }, 'client_max_window_bits', 'client_no_context_takeover'],
+    [{ maxMemoryPerConnection: 0 }, 'client_max_window_bits=10', 'client_no_context_takeover; client_max_window_bits=10'],
+    [{ maxMemoryPerConnection: 0, clientNoContextTakeover: false }, 'client_max_window_bits', 'client_max_window_bits=8'],
+    [{ clientNoContextTakeover: true }, 'client_max_window_bits', 'client_no_context_takeover'],
+    [{ clientNoContextTakeover: true }, 'client_max_window_bits=15', 'client_no_context_takeover; client_max_window_bits=15'],
+    [{}, 'client_no_context_takeover; client_max_window_bits', 'client_no_context_takeover'],
+    [
+      { maxMemoryPerConnection: 0, clientMaxWindowBits: 10 },
+      'client_max_window_bits',
+      'client_no_context_takeover; client_max_window_bits=10',
+    ],
     [{ maxMemoryPerConnection: 0 }, '', 'client_no_context_takeover'],
     // A client that cannot be asked for a smaller window starts afresh where the program has named a memory.
     [{ maxMemoryPerConnection: 8192 }, '', 'client_no_context_takeover'],
