@@ -9,7 +9,13 @@ import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
-import { readDeflateSetting, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
+import {
+  readDeflateSetting,
+  type ServerOptions,
+  type SocketClass,
+  type StandaloneServerOptions,
+  wsOptions,
+} from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
 import { closeServer, serverCoreOf, type HttpServer } from './server-core.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
