@@ -9,7 +9,7 @@ import { answerAndDestroy } from '../../src/api/ws/end-socket.ts';
 import { warnOfHook } from '../../src/api/ws/hooks.ts';
 import { compressionSettings, deflateSettings, sessionSettings, type ConnectionSettings } from '../../src/api/ws/options.ts';
 import type { RefusalReason } from '../../src/base/meter.ts';
-import { ownOptions, type BorrowMode } from '../../src/base/options.ts';
+import { checkObject, ownOptions, type BorrowMode } from '../../src/base/options.ts';
 import { answerDeflate } from '../../src/deflate/parameters.ts';
 import { formatExtensions } from '../../src/handshake/extensions.ts';
 import { formatHead } from '../../src/handshake/headers.ts';
@@ -147,7 +147,11 @@ function acceptEntered(
   let answer: Answer;
   try {
     options = readUpgradeOptions(given, RULES);
-    deflate = deflateSettings(options.perMessageDeflate);
+    const { perMessageDeflate } = options;
+    if (typeof perMessageDeflate !== 'boolean' && perMessageDeflate !== undefined) {
+      checkObject('perMessageDeflate', perMessageDeflate, 'a boolean or an object');
+    }
+    deflate = deflateSettings(perMessageDeflate);
     checkDeflateOptions(deflate);
     // Without an offer the hook is not asked.
     answer = answerFor([], request, options);

@@ -4,7 +4,7 @@
 import { MessageIterator } from '../message-iterator.ts';
 import { immediate } from '../../clock.ts';
 import { CLOSE_ABNORMAL } from '../../base/close-codes.ts';
-import { DEFAULT_MAX_WAITING_BYTES } from '../../base/options.ts';
+import { DEFAULT_MAX_WAITING_BYTES, objectOptions } from '../../base/options.ts';
 import { isError } from '../../base/realms.ts';
 import { CLOSED, CONNECTING, OPEN } from '../../base/states.ts';
 import type { BorrowedMessageEvent } from './borrowed.ts';
@@ -112,6 +112,7 @@ export function closed(ws: WebSocketLike): Promise<CloseDetails> {
  * close: this API may not send status code 1008.
  *
  * @throws {RangeError} if `maximum` is not a limit.
+ * @throws {TypeError} for options that are no object.
  */
 export function messages(ws: WebSocketLike, options: MessagesOptions = {}): AsyncIterableIterator<MessageData, undefined> {
   return new EventMessages(ws, options, endingOf(ws));
@@ -123,11 +124,8 @@ export class EventMessages extends MessageIterator<MessageData> {
   readonly #maximum: number;
 
   /** @param ending Settled when no message follows; it may have the error that ends the messages. */
-  constructor(
-    ws: WebSocketLike,
-    { maximum = DEFAULT_MAX_WAITING_BYTES }: MessagesOptions,
-    ending: Promise<Pick<Ending, 'error'>>,
-  ) {
+  constructor(ws: WebSocketLike, options: MessagesOptions | null | undefined, ending: Promise<Pick<Ending, 'error'>>) {
+    const { maximum = DEFAULT_MAX_WAITING_BYTES } = objectOptions(options);
     if (!(maximum >= 0)) throw new RangeError('maximum must be a number of bytes, or 0');
     super(ws);
     this.#ws = ws;

@@ -9,7 +9,14 @@ import { serverMetrics, type ServerMetrics } from '../../admission/metrics.ts';
 import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.ts';
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
-import { deflateSettings, type ServerOptions, type SocketClass, type StandaloneServerOptions, wsOptions } from './options.ts';
+import {
+  checkServerTls,
+  deflateSettings,
+  type ServerOptions,
+  type SocketClass,
+  type StandaloneServerOptions,
+  wsOptions,
+} from './options.ts';
 import { checkAllowedOrigins } from './origins.ts';
 import { closeServer, serverCoreOf, type HttpServer } from './server-core.ts';
 import type { AddressInfo, ServerEvents } from './types.ts';
@@ -52,7 +59,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
 
   /**
    * @param WebSocket The class to construct unless the program names another.
-   * @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given.
+   * @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given, and for an option that cannot be used.
    */
   constructor(
     WebSocket: new (address: null) => WebSocketBase,
@@ -61,6 +68,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   ) {
     super();
     const runtime = serverRuntimeOf(this);
+    checkServerTls(options);
     const given = wsOptions(readOptions(options));
     const settings = { __proto__: null, ...DEFAULTS, WebSocket, ...given } as unknown as ServerOptions<Socket, Request>;
     const { port = null, server, noServer, clientTracking } = settings;

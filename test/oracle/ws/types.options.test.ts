@@ -1,4 +1,4 @@
-// Programs that borrow messages with the W3C class, against its types. The lines that must not compile say so.
+// Programs with options beyond ws, against the types: the W3C class with `borrowMessages`, servers with `tls`. The lines that must not compile say so.
 
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../support/compile.ts';
@@ -14,6 +14,25 @@ const NODE = `
     // @ts-expect-error
     upgrade(request, socket, head, { borrowMessages: true, maxPaylod: 1 });
   });`;
+
+const SERVER = `
+  import { readFileSync } from 'node:fs';
+  import { WebSocketServer } from 'wasock';
+  const text = { cert: 'PEM', key: 'PEM' };
+  new WebSocketServer({ port: 0, tls: text }); new WebSocketServer({ port: 0, tls: undefined });
+  new WebSocketServer({ port: 0, tls: { cert: readFileSync('cert.pem'), key: new Uint8Array(1), minVersion: 'TLSv1.3' } });
+  new WebSocketServer({ port: 0, tls: { pfx: readFileSync('a.pfx'), passphrase: 'x' } });
+  new WebSocketServer({ port: 0, tls: { SNICallback(name, callback) { callback(new Error(name)); } } });
+  // @ts-expect-error
+  new WebSocketServer({ port: 0, tls: true });
+  // @ts-expect-error
+  new WebSocketServer({ port: 0, tls: null });
+  // @ts-expect-error
+  new WebSocketServer({ port: 0, tls: {} });
+  // @ts-expect-error -- no key
+  new WebSocketServer({ port: 0, tls: { cert: 'PEM', ciphers: 'x' } });
+  // @ts-expect-error
+  new WebSocketServer({ port: 0, tls: { ...text, cypher: 'x' } });`;
 
 /** The class of the entry point of a runtime by its name. */
 function programOf(runtime: string): string {
@@ -74,10 +93,12 @@ describe.each([
   ['5.9', 'nodenext', ['ES2022']],
   ['7', 'nodenext', ['ES2022']],
   ['7', 'bundler', ['ES2022', 'DOM']],
-] as const)('types of borrowed messages: TypeScript %s, module %s, lib %j', (compiler, module, lib) => {
-  test('the W3C class has them with the option, and only with it', async () => {
+] as const)('types of options beyond ws: TypeScript %s, module %s, lib %j', (compiler, module, lib) => {
+  test('events have the members of borrowed messages with that option only; tls needs a certificate', async () => {
     const programs = Object.fromEntries(['', '/deno', '/bun'].map((runtime) => [`of${runtime.slice(1)}`, programOf(runtime)]));
     const options = { lib };
-    expect(await compile({ ...programs, node: NODE }, { module, compiler, packages: ['wasock'], options })).toBe('');
+    expect(
+      await compile({ ...programs, node: NODE, server: SERVER }, { module, compiler, packages: ['wasock'], options }),
+    ).toBe('');
   });
 });
