@@ -66,7 +66,7 @@ class SocketPort implements Listener {
 
   constructor({ port, host, path, backlog, tls }: ListenPlan, events: Required<ListenerEvents>) {
     const secureContext = tls && createSecureContext(tls);
-    const accept = (socket: Socket): void => events.onSocket(secureContext ? secured(socket, secureContext) : socket);
+    const accept = (socket: Socket): void => events.onSocket(secureContext ? secure(socket, secureContext) : socket);
     this.#server = nodeNet.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, accept);
     this.#server.on('error', (error) => events.onError(systemError(error, attemptAt('listen', path, host ?? '::', port))));
     this.#server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
@@ -87,7 +87,7 @@ class SocketPort implements Listener {
 }
 
 /** The TLS handshake begins when it is read: it counts to the time that a request head may take. */
-function secured(socket: Socket, secureContext: SecureContext): Socket {
+function secure(socket: Socket, secureContext: SecureContext): Socket {
   return new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ALPN, allowHalfOpen: true } as TLSSocketOptions);
 }
 

@@ -3,8 +3,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { DEFAULT_HEADERS_TIMEOUT } from '../../src/base/options.ts';
+import type { TlsOptions, TLSSocket } from 'node:tls';
+import { DEFAULT_HEADERS_TIMEOUT, ownOptions, SERVER_TLS } from '../../src/base/options.ts';
 import { type ServerRuntime, withMasks } from '../../src/api/ws/binding.ts';
 import { checkDeflateOptions } from '../../src/deflate/settings.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
@@ -41,6 +41,17 @@ function dropHandshakes(server: https.Server): void {
   };
 }
 
+/**
+ * The option `tls` for node:https, which makes a server also of options without any certificate: it would fail each handshake.
+ *
+ * @throws {TypeError} if there is none.
+ */
+function serverTls(given: object): TlsOptions {
+  const tls = ownOptions<TlsOptions>(given);
+  if ((tls.cert && tls.key) || tls.pfx || tls.SNICallback || tls.pskCallback) return tls;
+  throw new TypeError(`The "tls" option must be ${SERVER_TLS}, or with "pfx" or "SNICallback"`);
+}
+
 export const runtime: ServerRuntime = {
   startOpening,
   createSession: (socket, options, generateMask) => createSession(socket, options, withMasks(platform, generateMask)),
@@ -62,7 +73,7 @@ export const runtime: ServerRuntime = {
     const server =
       tls === undefined
         ? http.createServer(timeouts, answerUpgradeRequired)
-        : https.createServer({ ...timeouts, handshakeTimeout: limit, ...tls }, answerUpgradeRequired);
+        : https.createServer({ ...timeouts, handshakeTimeout: limit, ...serverTls(tls) }, answerUpgradeRequired);
     if (server instanceof https.Server) dropHandshakes(server as https.Server);
     else shortenUpgrades(server);
     countRefusals(server, onRefusal);

@@ -8,10 +8,13 @@ import {
   connectTo,
   createConnect,
   createWebSocketClass,
+  type Borrowing,
   type ClientRuntime,
   type W3CWebSocket,
+  type W3CWebSocketFor,
   type WebSocketConstructor,
 } from '../../src/api/w3c/index.ts';
+import type { BorrowMode } from '../../src/base/options.ts';
 import { deflateEngine } from '../../src/nodejs/deflate-engine.ts';
 import { startOpening } from '../../src/nodejs/opening.ts';
 import { platform } from '../../src/nodejs/platform.ts';
@@ -37,11 +40,11 @@ export type WebSocket = W3CWebSocket;
 export default WebSocket;
 
 /** A request that was accepted. */
-export interface Upgraded {
+export interface Upgraded<Socket extends WebSocket = WebSocket> {
   /** The answer is on its way already. */
   readonly response: undefined;
   /** Still CONNECTING: it opens in a later turn, so add listeners before anything is awaited. */
-  readonly socket: WebSocket;
+  readonly socket: Socket;
 }
 
 /** A request that gets no WebSocket. It has been answered. */
@@ -65,12 +68,12 @@ export interface Refused {
  * @throws {TypeError} for an option of no use; the client gets a 500.
  * @throws {Error} when the socket carries a WebSocket already.
  */
-export function upgrade(
+export function upgrade<Mode extends BorrowMode = BorrowMode>(
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
-  options?: UpgradeOptions,
-): Upgraded | Refused {
+  options?: Borrowing<UpgradeOptions, Mode>,
+): Upgraded<W3CWebSocketFor<Mode>> | Refused {
   const accepted = acceptUpgrade(request, socket, options);
   if (accepted === null) return { response: undefined, socket: null };
   const { url, protocol, extensions, session, borrowMessages } = accepted;

@@ -23,6 +23,9 @@ export const DEFAULT_SHUTDOWN_TIMEOUT = 30_000;
 /** Most bytes that may wait for a loop over `messages()`. */
 export const DEFAULT_MAX_WAITING_BYTES = 67_108_864;
 
+/** The form of the option `tls` of a server. */
+export const SERVER_TLS = 'an object with "cert" and "key"';
+
 /** Throws if a value is not allowed. */
 type Check = (name: string, value: unknown) => void;
 
@@ -77,6 +80,16 @@ export function checkInteger(name: string, value: unknown, least: number, most: 
  */
 export function checkFlag(name: string, value: unknown): void {
   if (typeof value !== 'boolean') refuse(TypeError, name, 'true or false', value);
+}
+
+/**
+ * Checks an option that is an object with members. The message does not contain the value, which may be a key or a password.
+ *
+ * @throws {TypeError} that names the option.
+ */
+export function checkObject(name: string, value: unknown, expected: string = 'an object'): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`The "${name}" option must be ${expected}`);
 }
 
 /** The options that are numbers. An option of one name means the same everywhere. */

@@ -1,6 +1,7 @@
 // Options of TLS as programs give them, by Node.js's names, for a Network.
 
-import type { ClientTls } from './network.ts';
+import { ownOptions, SERVER_TLS } from '../base/options.ts';
+import type { ClientTls, ServerTls } from './network.ts';
 import { isUint8Array } from '../base/realms.ts';
 
 /** The options that make a {@link ClientTls}. */
@@ -31,4 +32,17 @@ export function readClientTls(options: Readonly<Record<string, unknown>>, isTrus
     rejectUnauthorized: rejectUnauthorized === undefined ? isTrustDemanded : rejectUnauthorized !== false,
     servername,
   };
+}
+
+/**
+ * The option `tls` of a server.
+ *
+ * @throws {TypeError} for an option that is missing, of the wrong type, or not supported by the sockets of this runtime.
+ */
+export function readServerTls(given: object): ServerTls {
+  const { cert, key, ...others } = ownOptions(given) as Readonly<Record<string, unknown>>;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new TypeError(`The "tls.${other}" option is not supported by the sockets of this runtime`);
+  if (!cert || !key) throw new TypeError(`The "tls" option must be ${SERVER_TLS}`);
+  return { cert: pem('tls.cert', cert), key: pem('tls.key', key) };
 }

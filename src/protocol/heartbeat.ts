@@ -30,7 +30,8 @@ let last: HeartbeatSettings | undefined;
  */
 export function heartbeatSettings(option: boolean | HeartbeatOptions | null | undefined): HeartbeatSettings | undefined {
   if (option === undefined || option === null || option === false) return undefined;
-  if (option !== true && typeof option !== 'object') refuse(TypeError, 'heartbeat', 'a boolean or an object', option);
+  if (option !== true && (typeof option !== 'object' || Array.isArray(option)))
+    refuse(TypeError, 'heartbeat', 'a boolean or an object', option);
   const { interval = DEFAULT_HEARTBEAT_INTERVAL, timeout = DEFAULT_HEARTBEAT_TIMEOUT } = ownOptions(
     option === true ? null : option,
   );

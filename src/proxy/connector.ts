@@ -1,9 +1,9 @@
 // The value of the option `proxy`: an object that connects to servers through a proxy, instead of the runtime.
 
-import { ownOptions } from '../base/options.ts';
+import { checkObject, objectOptions, ownOptions } from '../base/options.ts';
 import { Exceptions, proxyOf, type Variables } from './environment.ts';
 import type { Destination } from './negotiation.ts';
-import { readProxy, type ProxyOptions, type ProxyServer } from './server.ts';
+import { checkTls, readFields, readProxy, type ProxyOptions, type ProxyServer } from './server.ts';
 
 /** Connects to servers, for the option `proxy` of a WebSocket. One object serves any number of them, and holds no connection. */
 export interface ProxyConnector {
@@ -48,7 +48,7 @@ export interface Proxies {
    * The proxy that the environment names: HTTP_PROXY for `ws:` URLs, HTTPS_PROXY for `wss:` URLs, and none for the hosts in NO_PROXY. The
    * variables are read once, by this call.
    *
-   * @throws {TypeError} for a variable that is not the URL of a proxy.
+   * @throws {TypeError} for a variable that is not the URL of a proxy, and for an option that cannot be used.
    */
   proxyFromEnvironment(options?: EnvironmentProxyOptions): ProxyConnector;
 }
@@ -64,7 +64,7 @@ export function bindProxies<Plan extends ConnectionPlan, Events>(
 ): Proxies {
   return {
     createProxy(url, options) {
-      const server = readProxy(url, ownOptions(options));
+      const server = readProxy(url, objectOptions(options));
       return {
         connect(plan, events) {
           if ((plan as Plan).path !== undefined) throw new TypeError('The "proxy" option is not for a Unix domain socket');
@@ -74,7 +74,11 @@ export function bindProxies<Plan extends ConnectionPlan, Events>(
     },
 
     proxyFromEnvironment(settings) {
-      const { variables: given, ...options } = ownOptions(settings);
+      const { variables: given, tls, headers } = objectOptions(settings);
+      if (given !== undefined) checkObject('variables', given);
+      // Also if no variable names a proxy today. The fields are read once, because an iterator is at its end then.
+      checkTls(tls);
+      const options = { tls, headers: readFields(headers) };
       const own = given && ownOptions(given);
       const variables = own ? (name: string) => own[name] : processVariables;
       if (variables === undefined) throw new TypeError('proxyFromEnvironment() needs the "variables" option here: pass env');

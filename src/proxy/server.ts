@@ -1,6 +1,6 @@
 // A proxy as a program names it: its URL and options, checked.
 
-import { ownOptions, refuse } from '../base/options.ts';
+import { checkObject, ownOptions, refuse } from '../base/options.ts';
 import { isFieldValue, isToken } from '../handshake/grammar.ts';
 import { percentDecode } from '../handshake/percent-encoding.ts';
 
@@ -67,10 +67,7 @@ export function readProxy(address: string | URL, { headers, tls }: ProxyOptions)
   if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '') {
     throw new TypeError('The URL of a proxy must end after its host and port');
   }
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) refuse(TypeError, 'tls', 'an object', tls);
-  const name: unknown = tls?.servername;
-  // node:tls would throw when it has begun to connect, and the error of that connection would end the process.
-  if (name !== undefined && name !== null && typeof name !== 'string') refuse(TypeError, 'tls.servername', 'a string', name);
+  checkTls(tls);
   const isSocks = protocol.startsWith('socks');
   // URL reads the hosts of a few schemes only, and SOCKS is none of them: not `münchen.example`, for example.
   const { hostname } = isSocks ? parse(`http://${url.host}`) : url;
@@ -90,6 +87,15 @@ export function readProxy(address: string | URL, { headers, tls }: ProxyOptions)
     // An option that is undefined would take the place of a default.
     tls: ownOptions(tls),
   };
+}
+
+/** @throws {TypeError} for options of TLS that cannot be used. */
+export function checkTls(tls: ProxyTls | undefined): void {
+  if (tls === undefined) return;
+  checkObject('tls', tls);
+  const name: unknown = tls.servername;
+  // node:tls would throw when it has begun to connect, and the error of that connection would end the process.
+  if (name !== undefined && name !== null && typeof name !== 'string') refuse(TypeError, 'tls.servername', 'a string', name);
 }
 
 function parse(address: string | URL): URL {
@@ -113,7 +119,8 @@ function readCredentials({ username, password }: URL, isSocks: boolean): ProxySe
   return credentials;
 }
 
-function readFields(headers: ProxyOptions['headers']): ProxyServer['fields'] {
+/** @throws {TypeError} for a field that cannot be sent. */
+export function readFields(headers: ProxyOptions['headers']): ProxyServer['fields'] {
   if (headers === undefined || headers === null) return [];
   if (typeof headers !== 'object') refuse(TypeError, 'headers', 'an object', headers);
   const entries = Symbol.iterator in headers ? [...headers] : Object.entries(headers);

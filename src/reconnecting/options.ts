@@ -1,9 +1,11 @@
 // Options of a ReconnectingWebSocket: types, defaults and checks.
 
 import type { ConnectOptions, HeaderFields } from '../api/w3c/connect.ts';
+import { checkConnectOptions } from '../api/w3c/arguments.ts';
 import {
   checkFlag,
   checkLimit,
+  checkObject,
   checkTime,
   DEFAULT_HEARTBEAT_INTERVAL,
   DEFAULT_HEARTBEAT_TIMEOUT,
@@ -146,7 +148,7 @@ const OWN_OPTIONS = new Set([
 
 /** The members of the option `name` over their defaults. @throws {TypeError} for a value that is no object, and for an unknown member. */
 function group<Members extends object>(name: string, given: object | undefined, defaults: Members): Members {
-  if (given !== undefined && Object(given) !== given) refuse(TypeError, name, 'an object', given);
+  if (given !== undefined) checkObject(name, given);
   const own = ownOptions(given);
   for (const member of Object.keys(own)) {
     if (!(member in defaults)) throw new TypeError(`The "${name}" option has no member "${member}"`);
@@ -224,6 +226,7 @@ export function readReconnectingOptions(
     if (SOCKET_OPTIONS.has(name)) socket[name] = value;
     else if (!OWN_OPTIONS.has(name)) throw new TypeError(unknownOption(name));
   }
+  checkConnectOptions(options);
   const { retry = () => true, maxRetries = Infinity, connectTimeout = DEFAULT_CONNECT_TIMEOUT, signal } = options;
   if (typeof retry !== 'function') refuse(TypeError, 'retry', 'a function', retry);
   checkLimit('maxRetries', maxRetries);

@@ -432,7 +432,7 @@ describe.each(MODES)('borrowMessages: %s', (mode) => {
       for (const message of [pattern(size, size), 'ü'.repeat(size >> 1)]) {
         const answered = new Promise<void>((resolve, reject) => {
           ws.onmessage = (event) => {
-            const { data, isBinary } = event as unknown as NodeW3C.BorrowedMessageEvent;
+            const { data, isBinary } = event;
             try {
               expect(Object.getPrototypeOf(data)).toBe(Uint8Array.prototype);
               expect(isBinary).toBe(typeof message !== 'string');

@@ -192,7 +192,6 @@ describe('options', () => {
     'maxFragments',
     'maxPayload',
     'perMessageDeflate',
-    'tls',
     'signal',
   ];
   const nulls = (list: readonly string[]): Record<string, never> =>
@@ -219,7 +218,10 @@ describe('options', () => {
     const plain = new WebSocketServer({ noServer: true });
     expect(other.options).toMatchObject({ ...plain.options, noServer: false, host: '127.0.0.1', port: 0 });
     const here = `ws://127.0.0.1:${(other.address() as AddressInfo).port}`;
-    for (const given of [nulls([...names, ...more, 'agent', 'dispatcher', 'origin', 'followRedirects', 'maxRedirects']), {}]) {
+    for (const given of [
+      nulls([...names, ...more, 'agent', 'dispatcher', 'origin', 'followRedirects', 'maxRedirects', 'tls']),
+      {},
+    ]) {
       const accepted = once(other as never, 'connection') as Promise<[Socket]>;
       const ws = new WebSocket(here, given);
       const [[peer]] = await Promise.all([accepted, once(ws as never, 'open')]);
@@ -246,7 +248,7 @@ describe('options', () => {
       peer.resume();
       await once(ws as never, 'close');
     }
-    const w3c = new W3CWebSocket(here, nulls([...names, ...more, 'agent', 'dispatcher', 'allowBlockedPorts']));
+    const w3c = new W3CWebSocket(here, nulls([...names, ...more, 'agent', 'dispatcher', 'allowBlockedPorts', 'tls']));
     await once(w3c, 'open');
     w3c.close();
     await once(w3c, 'close');

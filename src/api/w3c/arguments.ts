@@ -3,9 +3,9 @@
 
 import { CLOSE_NORMAL } from '../../base/close-codes.ts';
 import { isFieldValue, isToken } from '../../handshake/grammar.ts';
-import type { HeaderFields, RequestDispatcher, W3CWebSocketOptions } from './connect.ts';
+import type { ConnectOptions, HeaderFields, RequestDispatcher, W3CWebSocketOptions } from './connect.ts';
 import { toDomString } from './webidl.ts';
-import { readOptions } from '../../base/options.ts';
+import { checkFlag, checkObject, readOptions } from '../../base/options.ts';
 import { isAbortSignal } from '../../base/realms.ts';
 
 /** Values that the second argument may have. */
@@ -36,7 +36,7 @@ export function readArguments(second: unknown, third: unknown): ConstructorArgum
   }
   const options = readOptions<W3CWebSocketOptions>({ ...given, ...(isWithOptions ? third : undefined) });
   if (options.signal !== undefined && !isAbortSignal(options.signal)) throw new TypeError('signal is not an AbortSignal');
-  checkDispatcher(options);
+  checkConnectOptions(options);
   return { protocols: toList(protocols ?? options.protocols), options };
 }
 
@@ -110,7 +110,16 @@ function toList(protocols: string | Iterable<string> | undefined): string[] {
   return typeof protocols === 'string' ? [protocols] : Array.from(protocols, toDomString);
 }
 
-function checkDispatcher({ dispatcher, tls }: W3CWebSocketOptions): void {
+/**
+ * Checks the options that say how to connect.
+ *
+ * @throws {TypeError} that names the option.
+ */
+export function checkConnectOptions({ dispatcher, tls, perMessageDeflate, allowBlockedPorts }: ConnectOptions): void {
+  if (tls !== undefined) checkObject('tls', tls);
+  for (const [name, value] of Object.entries({ perMessageDeflate, allowBlockedPorts })) {
+    if (value !== undefined) checkFlag(name, value);
+  }
   if (dispatcher === undefined) return;
   if (typeof (dispatcher as Partial<RequestDispatcher> | null)?.dispatch !== 'function') {
     throw new TypeError('dispatcher is not an undici Dispatcher: it has no method dispatch()');

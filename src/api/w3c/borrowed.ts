@@ -1,13 +1,17 @@
 // The event of a message that listeners borrow: the option `borrowMessages`.
 
+import type { MessageEvent as OurMessageEvent } from './events.ts';
 import { MESSAGE_BORROWED, MESSAGE_OWNED, MESSAGE_TEXT } from '../../platform.ts';
 
-/** A message with the option `borrowMessages`. Its type for a listener: `(event) => { const { data, isBinary } = event as BorrowedMessageEvent; … }`. */
-export interface BorrowedMessageEvent extends Event {
+/**
+ * A message with the option `borrowMessages`. Listeners get this type if the option stands in the call of the constructor or of `upgrade`; otherwise
+ * write `event as BorrowedMessageEvent`.
+ */
+export interface BorrowedMessageEvent extends OurMessageEvent {
   /** Valid until all listeners have returned. UTF-8 for a text message. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** False for a text message. */
   readonly isBinary: boolean;
-  readonly origin: string;
   /** Copies the message: text to a string, bytes to an ArrayBuffer, as `data` is without the option. */
   keep(): string | ArrayBuffer;
 }

@@ -15,7 +15,7 @@ export interface RequestDispatcher {
 
 /** The options that an adapter carries out. */
 export interface ConnectOptions {
-  /** Options for TLS, passed on to the runtime as they are. */
+  /** Options for TLS by the names of Node.js, such as `ca`. Node.js takes all of `tls.connect`; other runtimes throw a TypeError for those that they have not. */
   readonly tls?: object | undefined;
   /**
    * On Node.js: an undici Dispatcher, such as a ProxyAgent, that makes the opening handshake. It decides how to connect, and

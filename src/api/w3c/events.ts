@@ -3,8 +3,11 @@
 
 import { exposeInterface, toBoolean, toDomString, toUnsignedShort, toUsvString } from './webidl.ts';
 
-/** Initial values of a {@link CloseEvent}. */
-export interface CloseEventInit extends EventInit {
+/** Initial values of a {@link CloseEvent}. Without the `EventInit` of lib.dom, which programs for Node.js may not have. */
+export interface CloseEventInit {
+  readonly bubbles?: boolean;
+  readonly cancelable?: boolean;
+  readonly composed?: boolean;
   readonly wasClean?: boolean;
   readonly code?: number;
   readonly reason?: string;
@@ -49,7 +52,7 @@ type GlobalType<Name extends string, Own> = typeof globalThis extends Record<Nam
 /** A message; `data` is a string, a Blob or an ArrayBuffer. The global class of that name. */
 export type MessageEvent = GlobalType<
   'MessageEvent',
-  Event & { readonly data: string | ArrayBuffer | Blob; readonly origin: string }
+  Event & { readonly data: string | ArrayBuffer | Blob | Uint8Array; readonly origin: string }
 >;
 /** The end of a connection. The global class of that name, where there is one. */
 export type CloseEvent = GlobalType<'CloseEvent', OwnCloseEvent>;

@@ -13,6 +13,14 @@ export type { ProtocolsOrOptions } from './arguments.ts';
 export type { BinaryType } from './body.ts';
 export type { BorrowedMessageEvent } from './borrowed.ts';
 export type { CloseEvent, FailureEvent, MessageEvent } from './events.ts';
-export type { ListenerOptions, W3CWebSocket, WebSocketConstructor, WebSocketEventMap } from './types.ts';
+export type {
+  Borrowing,
+  BorrowingWebSocket,
+  ListenerOptions,
+  W3CWebSocket,
+  W3CWebSocketFor,
+  WebSocketConstructor,
+  WebSocketEventMap,
+} from './types.ts';
 export { createConnect, type ClientRuntime } from './opener.ts';
 export { accept, connectTo, createWebSocketClass } from './websocket.ts';

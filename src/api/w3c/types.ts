@@ -1,8 +1,9 @@
 // The WebSocket interface and its class as types: https://websockets.spec.whatwg.org/#the-websocket-interface.
 
-import type { ProtocolsOrOptions } from './arguments.ts';
 import type { BinaryType } from './body.ts';
+import type { BorrowedMessageEvent } from './borrowed.ts';
 import type { W3CWebSocketOptions } from './connect.ts';
+import type { BorrowMode } from '../../base/options.ts';
 import type { CloseEvent, FailureEvent, MessageEvent } from './events.ts';
 
 /** The events of a {@link W3CWebSocket}. */
@@ -18,7 +19,8 @@ type Receiver = Pick<
   W3CWebSocket,
   'url' | 'readyState' | 'bufferedAmount' | 'extensions' | 'protocol' | 'binaryType' | 'send' | 'close' | 'dispatchEvent'
 >;
-type Handler<Type extends keyof WebSocketEventMap> = ((this: Receiver, event: WebSocketEventMap[Type]) => unknown) | null;
+type HandlerOf<Received> = ((this: Receiver, event: Received) => unknown) | null;
+type Handler<Type extends keyof WebSocketEventMap> = HandlerOf<WebSocketEventMap[Type]>;
 type Listener<Received> = ((event: Received) => unknown) | { handleEvent(event: Received): unknown };
 
 /** How a listener is registered, as in the DOM standard. */
@@ -87,6 +89,37 @@ export interface W3CWebSocket extends EventTarget {
   removeEventListener(type: string, listener: Listener<Event> | null, options?: boolean | ListenerOptions): void;
 }
 
+/** A WebSocket with the option `borrowMessages`. Its messages are memory of the connection, until their listeners have returned. */
+export interface BorrowingWebSocket extends W3CWebSocket {
+  // Read as in the base: a program may pass the socket on as a W3CWebSocket.
+  get onmessage(): Handler<'message'>;
+  set onmessage(handler: HandlerOf<BorrowedMessageEvent>);
+  addEventListener(type: 'message', listener: Listener<BorrowedMessageEvent> | null, options?: boolean | ListenerOptions): void;
+  addEventListener<Type extends keyof WebSocketEventMap>(
+    type: Type,
+    listener: Listener<WebSocketEventMap[Type]> | null,
+    options?: boolean | ListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: Listener<Event> | null, options?: boolean | ListenerOptions): void;
+  removeEventListener(
+    type: 'message',
+    listener: Listener<BorrowedMessageEvent> | null,
+    options?: boolean | ListenerOptions,
+  ): void;
+  removeEventListener<Type extends keyof WebSocketEventMap>(
+    type: Type,
+    listener: Listener<WebSocketEventMap[Type]> | null,
+    options?: boolean | ListenerOptions,
+  ): void;
+  removeEventListener(type: string, listener: Listener<Event> | null, options?: boolean | ListenerOptions): void;
+}
+
+/** Options, with `borrowMessages` as a type parameter. */
+export type Borrowing<Options, Mode extends BorrowMode> = Options & { readonly borrowMessages?: Mode | undefined };
+
+/** The WebSocket for `borrowMessages`: one whose messages are known to be borrowed, or else one of the standard. */
+export type W3CWebSocketFor<Mode extends BorrowMode> = [Mode] extends [true | 'checked'] ? BorrowingWebSocket : W3CWebSocket;
+
 /** The class: `createWebSocketClass` makes one for each adapter. */
 export interface WebSocketConstructor {
   readonly prototype: W3CWebSocket;
@@ -105,5 +138,9 @@ export interface WebSocketConstructor {
    * @throws {DOMException} SyntaxError for such a URL or subprotocol.
    * @throws {TypeError} for an option of no use.
    */
-  new (url: string | URL, protocols?: ProtocolsOrOptions | null, options?: W3CWebSocketOptions | null): W3CWebSocket;
+  new <Mode extends BorrowMode = BorrowMode>(
+    url: string | URL,
+    protocols?: string | Iterable<string> | Borrowing<W3CWebSocketOptions, Mode> | null,
+    options?: Borrowing<W3CWebSocketOptions, Mode> | null,
+  ): W3CWebSocketFor<Mode>;
 }

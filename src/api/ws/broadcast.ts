@@ -8,7 +8,7 @@ import { isSentAsText, normalize, toBytes, type Sendable } from './data.ts';
 import { coreOf } from './core.ts';
 import { OPEN } from '../../base/states.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions } from '../../base/options.ts';
+import { objectOptions } from '../../base/options.ts';
 
 const sharesFrames = takes('shared-frame');
 
@@ -30,7 +30,7 @@ export interface BroadcastOptions {
  * Those that are not open are passed over. One that is closed for its `maxBufferedAmount` meanwhile takes none of the others along.
  *
  * @param data Copied, once for all.
- * @throws {TypeError} for data without bytes, such as a Blob: read it first.
+ * @throws {TypeError} for data without bytes, such as a Blob: read it first. Also for options that are no object: there is no callback.
  * @throws {CapacityError} the first one that a `bufferPolicy` of `'throw'` throws, once all the others have the message.
  */
 export function broadcast(sockets: Iterable<WebSocketBase>, data: Sendable, given?: BroadcastOptions): void {
@@ -51,7 +51,7 @@ export function sendToAll(
   given: BroadcastOptions | undefined,
   onFailure: (error: Error, ws: WebSocketBase) => void,
 ): void {
-  const { compress, except } = ownOptions(given);
+  const { compress, except } = objectOptions(given);
   const isText = isSentAsText(data, given);
   const bytes = toBytes(normalize(data));
   const frame =

@@ -3,7 +3,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { createConnection } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import type { AdmissionOptions } from '../../admission/options.ts';
 import { ownWindowBits, type DeflateAgreement } from '../../deflate/parameters.ts';
 import type { ProxyConnector } from '../../proxy/connector.ts';
@@ -13,7 +13,7 @@ import type { AllowedOrigins } from './origins.ts';
 import type { ConnectionOptions } from '../../protocol/settings.ts';
 import type { FinishRequestCallback, PerMessageDeflateOptions, RequestSettings, VerifyClientCallback } from './types.ts';
 import type { WebSocketBase } from './websocket.ts';
-import { ownOptions, refuse, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
+import { checkObject, ownOptions, refuse, SERVER_TLS, type BorrowMode, type BufferPolicy } from '../../base/options.ts';
 
 /** Options of client and server. An option that is undefined has its default. */
 export interface ConnectionSettings {
@@ -114,17 +114,42 @@ export interface ServerOptions<
   WebSocket?: Socket | undefined;
 }
 
+/** PEM, in one form or the other. */
+type Pem = string | Uint8Array;
+
+/**
+ * Certificate and key of a server. Node.js takes the other options of `tls.createServer` as well, also `pfx` or `SNICallback` in place of the two; on
+ * other runtimes they are a TypeError.
+ */
+export type ServerTlsOptions =
+  | (Omit<TlsOptions, 'cert' | 'key'> & { readonly cert: Pem; readonly key: Pem })
+  | (TlsOptions & { readonly pfx: NonNullable<TlsOptions['pfx']> })
+  | (TlsOptions & { readonly SNICallback: NonNullable<TlsOptions['SNICallback']> });
+
 /** Options of a server that may listen by itself: those of every server, and three more. */
 export interface StandaloneServerOptions<
   Socket extends SocketClass = SocketClass,
   Request extends typeof IncomingMessage = typeof IncomingMessage,
 > extends ServerOptions<Socket, Request> {
-  /** Speaks TLS, with this certificate and key, PEM. Beyond ws, which takes an HTTPS server. */
-  tls?: { readonly cert: string; readonly key: string } | undefined;
+  /**
+   * Speaks TLS, with this certificate and key, PEM: `{ cert, key }`. Default: a server without TLS. Any other value is a TypeError, null too, so that a
+   * certificate that was not found does not make a server without TLS. Beyond ws, which takes an HTTPS server.
+   */
+  tls?: ServerTlsOptions | undefined;
   /** Listens on a Unix domain socket of this path, instead of `port` and `host`. Beyond ws. */
   unix?: string | undefined;
   /** Milliseconds from the start of a connection to the end of its request's head; 0 for no limit. Default 60,000. Beyond ws. */
   headersTimeout?: number | undefined;
+}
+
+/**
+ * Checks `tls` among the options as a program gave them: where null is left out, a server would speak without TLS.
+ *
+ * @throws {TypeError} for any value but an object and undefined.
+ */
+export function checkServerTls(given: StandaloneServerOptions | null | undefined): void {
+  const tls: unknown = given && Object.hasOwn(given, 'tls') ? given.tls : undefined;
+  if (tls !== undefined) checkObject('tls', tls, SERVER_TLS);
 }
 
 /** The options in the words of ws: `unix` is a port. @throws {TypeError} when options cannot go together. */

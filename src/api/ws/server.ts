@@ -10,6 +10,7 @@ import type { ShutdownOptions, ShutdownResult } from '../../admission/shutdown.t
 import { serverRuntimeOf } from './binding.ts';
 import { TypedEmitter } from './emitter.ts';
 import {
+  checkServerTls,
   readDeflateSetting,
   type ServerOptions,
   type SocketClass,
@@ -58,7 +59,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
 
   /**
    * @param WebSocket The class to construct unless the program names another.
-   * @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given.
+   * @throws {TypeError} unless exactly one of `port`, `unix`, `server` and `noServer` is given, and for an option that cannot be used.
    */
   constructor(
     WebSocket: new (address: null) => WebSocketBase,
@@ -67,6 +68,7 @@ export abstract class WebSocketServerBase<Socket extends SocketClass, Request ex
   ) {
     super();
     const runtime = serverRuntimeOf(this);
+    checkServerTls(options);
     const given = wsOptions(readOptions(options));
     const settings = { __proto__: null, ...DEFAULTS, WebSocket, ...given } as unknown as ServerOptions<Socket, Request>;
     const { port = null, server, noServer, clientTracking } = settings;

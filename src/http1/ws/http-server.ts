@@ -11,6 +11,7 @@ import { refusalHead, refuse, type Refusal } from '../../handshake/refusal.ts';
 import type { Platform } from '../../platform.ts';
 import { HeadReader, type HeadSource } from '../head.ts';
 import type { Listener, Network, ServerTls } from '../network.ts';
+import { readServerTls } from '../tls.ts';
 import { HttpMessage } from './message.ts';
 import { abandonSocket, endAnswered, SocketSource } from './socket-source.ts';
 import { StreamSocket } from './socket.ts';
@@ -19,7 +20,8 @@ import { DEFAULT_HEADERS_TIMEOUT } from '../../base/options.ts';
 
 /** How a server listens. */
 export interface HttpServerOptions {
-  readonly tls?: ServerTls | undefined;
+  /** `cert` and `key`, PEM. */
+  readonly tls?: object | undefined;
   /** Milliseconds; 0 for no limit. Default 60,000. */
   readonly headersTimeout?: number | undefined;
 }
@@ -38,6 +40,7 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   readonly #network: Network;
   readonly #platform: Platform;
   readonly #options: HttpServerOptions;
+  readonly #tls: ServerTls | undefined;
   readonly #onRefusal: () => void;
   #listener: Listener | null = null;
   #address: AddressInfo | string | null = null;
@@ -49,21 +52,24 @@ export class StreamHttpServer extends EventEmitter implements HttpServer {
   #isListenerClosed = false;
   #hasFailed = false;
 
-  /** @param onRefusal Called for each connection that gets an answer of this server instead of a WebSocket. */
+  /**
+   * @param onRefusal Called for each connection that gets an answer of this server instead of a WebSocket.
+   * @throws {TypeError} for a `tls` of no use.
+   */
   constructor(network: Network, platform: Platform, options: HttpServerOptions, onRefusal: () => void = () => {}) {
     super();
     this.#onRefusal = onRefusal;
     this.#network = network;
     this.#platform = platform;
     this.#options = options;
+    this.#tls = options.tls && readServerTls(options.tls);
   }
 
   /** @throws {TypeError} naming an option that the runtime has nothing for. */
   listen(at: number | string = 0, host?: string | null, backlog?: number | null, onListening?: () => void): this {
-    const { tls } = this.#options;
     if (onListening) this.once('listening', onListening);
     const place = typeof at === 'string' ? { port: 0, path: at } : { port: at };
-    const plan = { ...place, host: host ?? undefined, backlog: backlog ?? undefined, tls };
+    const plan = { ...place, host: host ?? undefined, backlog: backlog ?? undefined, tls: this.#tls };
     const listener = this.#network.listen(plan, {
       onListening: (address) => {
         this.#address = address;

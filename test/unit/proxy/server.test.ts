@@ -58,7 +58,7 @@ test.each<[string, string, Parameters<typeof readProxy>[1], string]>([
     'User name and password for a SOCKS proxy have 1 to 255 bytes each',
   ],
   ['tls without TLS', 'http://h', { tls: {} }, 'The "tls" option is for an https: proxy'],
-  ['tls that is no object', 'https://h', { tls: 'x' as never }, 'The "tls" option must be an object, not "x"'],
+  ['tls that is no object', 'https://h', { tls: 'x' as never }, 'The "tls" option must be an object'],
   [
     'a name of the certificate that is no text',
     'https://h',
