@@ -32,6 +32,8 @@ export class Compression {
   readonly #options: CompressionOptions;
   #deflator: Deflator | null = null;
   #inflator: Inflator | null = null;
+  /** Jobs that wait for another turn: one a direction. */
+  #waiting: Set<DeflateJob> | null = null;
   isClosed: boolean = false;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
@@ -149,6 +151,8 @@ export class Compression {
     this.#deflator?.close();
     this.#inflator?.close();
     this.#deflator = this.#inflator = null;
+    for (const job of this.#waiting ?? []) this.#platform.turn.forget(job);
+    this.#waiting = null;
   }
 
   #createInflator(): Inflator {
@@ -180,8 +184,10 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
-    this.#platform.turn.later(() => {
-      if (!this.isClosed) this.#run(job, length, done, failed);
+    const waiting = (this.#waiting ??= new Set()).add(job);
+    this.#platform.turn.later(job, () => {
+      waiting.delete(job);
+      this.#run(job, length, done, failed);
     });
     return false;
   }
