@@ -17,6 +17,8 @@ const SHORT = 16384;
  * `maxPayload`, and a slice of each other message. The number is the `concurrencyLimit` of ws unless a program sets it.
  */
 const MOST_UNDER_WAY = 10;
+/** A long message goes on in each turn of this number, even if others have not begun: with 2 a short message waits for twice as many slices. */
+const LONG_EVERY = 4;
 
 /** The length for `step` of a message that is deflated. */
 export function countedLength({ length }: Uint8Array): number {
@@ -48,8 +50,8 @@ class SharedTurn implements Turn {
   readonly #waiting: Queue = new Map();
   /** The long job that runs: it has a place among those that are under way. */
   #running: Job | null = null;
-  /** Whether the turn before had no time for a long job. */
-  #isLongDue = false;
+  /** Turns since the last one that had time for a long job. */
+  #turnsWithoutLong = 0;
 
   constructor(nextTurn: (task: () => unknown) => void) {
     this.#nextTurn = nextTurn;
@@ -103,10 +105,9 @@ class SharedTurn implements Turn {
   readonly #begin = (): boolean => {
     this.#isPlanned = false;
     this.#spent = 0;
-    const isLongFirst = this.#isLongDue;
-    this.#isLongDue = true;
+    this.#turnsWithoutLong++;
     try {
-      if (isLongFirst) this.#runLong();
+      if (this.#turnsWithoutLong >= LONG_EVERY) this.#runLong();
       while (this.#spent < MOST && (this.#runFresh() || this.#runLong()));
     } finally {
       // A task may throw what a listener of the program throws.
@@ -125,7 +126,7 @@ class SharedTurn implements Turn {
     while (this.#underWay.size < MOST_UNDER_WAY && this.#waiting.size > 0) this.#underWay.set(...takeFirst(this.#waiting)!);
     const next = takeFirst(this.#underWay);
     if (next === undefined) return false;
-    this.#isLongDue = false;
+    this.#turnsWithoutLong = 0;
     this.#running = next[0];
     try {
       next[1]();
