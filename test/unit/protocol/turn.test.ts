@@ -193,7 +193,7 @@ function script(): {
     };
     return { isOwned: true, step };
   };
-  const context = { close() {}, sharedWindow: null, takeWindow: fail, adoptWindow: fail };
+  const context = { close() {}, sharedWindow: null, takeWindow: () => result, adoptWindow() {} };
   const scripted: DeflateEngine = {
     createDeflator: () => ({ ...context, deflate: jobOf }),
     createInflator: () => ({ ...context, inflate: jobOf }),
