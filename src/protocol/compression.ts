@@ -32,9 +32,9 @@ export class Compression {
   readonly #options: CompressionOptions;
   #deflator: Deflator | null = null;
   #inflator: Inflator | null = null;
+  isClosed: boolean = false;
   /** Jobs that wait for another turn: one a direction. */
   #waiting: Set<DeflateJob> | null = null;
-  isClosed: boolean = false;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
     this.#platform = platform;
