@@ -310,8 +310,13 @@ export interface Turn {
    * @returns Its result, or null: go on with {@link later}.
    */
   step(job: { step(): Uint8Array | null }, length: number): Uint8Array | null;
-  /** Runs `task` in a later turn, with others if they are short. */
-  later(task: () => void): void;
+  /**
+   * Runs `task`, which goes on with `job`, in a later turn, with others if they are short. A job that has not begun goes before those that
+   * have, and some of those wait until others are done. A connection with several jobs calls this for one at a time in each direction.
+   */
+  later(job: object, task: () => void): void;
+  /** The job's connection closed: drops its task. */
+  forget(job: object): void;
 }
 
 /** Functions of a runtime that shared code needs. */

@@ -1,11 +1,12 @@
 // The interface of DEFLATE engines, and their error.
 
-/** Work that may take several turns, so that a long message does not hold up the event loop. */
+/** Work that may take several turns, so that a long message holds up the event loop less. */
 export interface DeflateJob {
   /** Whether the result is the caller's to keep; otherwise it is valid until the engine's next job. */
   readonly isOwned: boolean;
   /**
-   * Does the next slice: at most a few milliseconds.
+   * Does the next slice: a few milliseconds. Two steps take longer. The last one of a long message joins its output, for which it needs the
+   * memory once more: 65 ms of CPU time for 99 MB (Node.js 24). And node:zlib inflates a whole stream in one step.
    *
    * @returns The result, or null when there is more to do; call again in a later turn then.
    * @throws {InflateError} if the input is not a deflate stream, or the output would be longer than allowed.

@@ -35,6 +35,8 @@ export class Compression {
   /** Bytes of messages for many connections that it has compressed by itself, since the last message of its own. */
   #commonBytes = 0;
   isClosed: boolean = false;
+  /** Jobs that wait for another turn: one a direction. */
+  #waiting: Set<DeflateJob> | null = null;
 
   constructor(platform: Platform, role: Role, options: CompressionOptions) {
     this.#platform = platform;
@@ -164,6 +166,8 @@ export class Compression {
     this.#deflator?.close();
     this.#inflator?.close();
     this.#deflator = this.#inflator = null;
+    for (const job of this.#waiting ?? []) this.#platform.turn.forget(job);
+    this.#waiting = null;
   }
 
   #createInflator(): Inflator {
@@ -195,8 +199,10 @@ export class Compression {
       done(bytes, job.isOwned);
       return true;
     }
-    this.#platform.turn.later(() => {
-      if (!this.isClosed) this.#run(job, length, done, failed);
+    const waiting = (this.#waiting ??= new Set()).add(job);
+    this.#platform.turn.later(job, () => {
+      waiting.delete(job);
+      this.#run(job, length, done, failed);
     });
     return false;
   }

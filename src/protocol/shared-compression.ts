@@ -82,7 +82,7 @@ export class Form {
     try {
       if (!this.#sharers.some(isOpen)) return void this.#lose();
       const bytes = this.#platform.turn.step(this.#job, this.#length);
-      if (bytes === null) return this.#platform.turn.later(() => this.#run());
+      if (bytes === null) return this.#platform.turn.later(this.#job, () => this.#run());
       this.#result = this.#keep(bytes);
     } catch (error) {
       for (const sharer of this.#lose()) sharer.fail(error);

@@ -1,6 +1,7 @@
 // The work of compression in a turn, shared by the connections of a thread.
 
 import { describe, expect, it } from 'vitest';
+import { InflateError, type DeflateEngine, type DeflateJob } from '../../../src/deflate/engine.ts';
 import { sharedDeflateKernel } from '../../../src/deflate/load.ts';
 import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
 import { Compression } from '../../../src/protocol/compression.ts';
@@ -59,6 +60,26 @@ describe('the work of a turn', () => {
       before = inflated;
     } while (platform.runTurn());
     expect(inflated).toBe(40 * 200000);
+  });
+
+  it('ends with a message that fails, because what was inflated before is unknown', () => {
+    const bomb = pack(new Uint8Array(500000));
+    const cases = {
+      'too long': [bomb, 480000],
+      // Ends with a block of the reserved type.
+      malformed: [new Uint8Array([...bomb, 0x07]), 0],
+    } as const;
+    for (const [name, [message, limit]] of Object.entries(cases)) {
+      const platform = platformOf();
+      let failed = 0;
+      for (let index = 0; index < 20; index++) connect(platform).inflate(message, limit, fail, () => failed++);
+      let before = 0;
+      do {
+        expect([name, failed - before]).toEqual([name, Math.min(1, failed - before)]);
+        before = failed;
+      } while (platform.runTurn());
+      expect([name, failed]).toEqual([name, 20]);
+    }
   });
 
   it('counts messages that inflate to nothing', () => {
@@ -139,5 +160,169 @@ describe('the work of a turn', () => {
     expect(steps).toBe(1);
     while (platform.runTurn());
     expect(new Set(done)).toEqual(new Set([0, 1, 2]));
+  });
+});
+
+/** A platform, and connections whose messages take as many slices as a test says. The bytes of a message are its name and its slices. */
+function script(): {
+  readonly platform: ManualPlatform;
+  /** The names of the messages, in the order of their slices. */
+  readonly slices: number[];
+  /** The names of those that are done, or have failed. */
+  readonly done: number[];
+  /** Output that exists, in slices. */
+  held(): number;
+  receive(name: number, slices: number, finish?: () => void): Compression;
+  send(name: number, slices: number): Compression;
+} {
+  const platform = platformOf();
+  const slices: number[] = [];
+  const done: number[] = [];
+  const held = new Map<Compression, number>();
+  const result = new Uint8Array(MIB);
+  let current: Compression | null = null;
+  const jobOf = (data: Uint8Array): DeflateJob => {
+    const [name, count] = data;
+    const owner = current!;
+    let left = count;
+    const step = (): Uint8Array | null => {
+      slices.push(name);
+      if (count === 0) throw new InflateError({ message: 'invalid block type', isTooLong: false });
+      held.set(owner, count - --left);
+      return left > 0 ? null : count === 1 ? new Uint8Array(100) : result;
+    };
+    return { isOwned: true, step };
+  };
+  const context = { close() {}, sharedWindow: null, takeWindow: () => result, adoptWindow() {} };
+  const scripted: DeflateEngine = {
+    createDeflator: () => ({ ...context, deflate: jobOf }),
+    createInflator: () => ({ ...context, inflate: jobOf }),
+  };
+  const open = (): Compression => (current = new Compression(platform, 'server', { engine: scripted, agreement }));
+  const finisher = (name: number, one: Compression, finish?: () => void) => (): void => {
+    held.delete(one);
+    done.push(name);
+    finish?.();
+  };
+  return {
+    platform,
+    slices,
+    done,
+    held: () => [...held].reduce((sum, [, count]) => sum + count, 0),
+    receive(name, count, finish) {
+      const one = open();
+      one.inflate(new Uint8Array([name, count]), 0, finisher(name, one, finish), finisher(name, one, finish));
+      return one;
+    },
+    send(name, count) {
+      const one = open();
+      const data = new Uint8Array(20000);
+      data.set([name, count]);
+      one.deflate(data, true, finisher(name, one), fail);
+      return one;
+    },
+  };
+}
+
+const SHORT = 200;
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
+
+describe('long messages', () => {
+  it('let a message that has not begun go first', () => {
+    const { platform, slices, done, receive } = script();
+    for (const name of [1, 2, 3]) receive(name, 100);
+    for (let turn = 0; turn < 7; turn++) platform.runTurn();
+    slices.length = 0;
+    receive(SHORT, 1);
+    expect(done).toEqual([]);
+    platform.runTurn();
+    expect(done).toEqual([SHORT]);
+    // The rest of the turn is theirs.
+    expect(slices).toHaveLength(2);
+  });
+
+  it('make a short message wait for first slices only, and for one slice of a long one after three of them', () => {
+    const { platform, slices, done, receive } = script();
+    for (const name of range(0, 40)) receive(name, 100);
+    receive(SHORT, 1);
+    expect(slices).toEqual([0]);
+    while (done.length === 0) platform.runTurn();
+    const before = slices.slice(1, slices.indexOf(SHORT));
+    const first = before.filter((name, index) => name !== 0 && before.indexOf(name) === index);
+    expect(first).toEqual(range(1, 40));
+    expect(before).toHaveLength(39 + 13);
+  });
+
+  it('end a turn when they fail', () => {
+    const { platform, done, receive } = script();
+    const failures: number[] = [];
+    for (const name of range(0, 20)) receive(name, 0);
+    do failures.push(done.length);
+    while (platform.runTurn());
+    expect(failures).toEqual(range(1, 21).concat(20));
+  });
+
+  it('go on in each fourth turn while others begin', () => {
+    const { platform, slices, done, receive } = script();
+    receive(1, 11);
+    let begun = 0;
+    let turns = 0;
+    for (; turns < 100 && !done.includes(1); turns++) {
+      // A failure takes a turn, and two always wait.
+      while (begun < turns + 2) receive(100 + (begun++ % 50), 0);
+      platform.runTurn();
+    }
+    expect(turns).toBe(40);
+    expect(slices.filter((name) => name === 1)).toHaveLength(11);
+    expect(slices.length).toBe(1 + 40);
+  });
+
+  it('are under way ten at a time, round robin, received and sent, and the others wait in their order', () => {
+    const { platform, slices, done, held, receive, send } = script();
+    for (const name of range(0, 30)) (name % 2 === 0 ? receive : send)(name, 60);
+    const most = { underWay: 0, held: 0 };
+    const counts = new Map<number, number>();
+    let [at, end] = [0, 0];
+    do {
+      for (const name of slices.slice(at)) counts.set(name, (counts.get(name) ?? 0) + 1);
+      at = slices.length;
+      if (done.length <= 20) end = at;
+      const underWay = [...counts.values()].filter((count) => count > 1 && count < 60).length;
+      most.underWay = Math.max(most.underWay, underWay);
+      most.held = Math.max(most.held, held());
+    } while (platform.runTurn());
+    expect(done).toEqual(range(0, 30));
+    // At most all but the last slice of ten, and one slice of each other. The first ten did not begin at the same time.
+    expect(most).toEqual({ underWay: 10, held: 10 * 59 + 20 - 6 });
+    // Once all have begun, while there are ten.
+    const rounds = slices.slice(slices.indexOf(29) + 1, end);
+    expect(rounds.length).toBeGreaterThan(1500);
+    for (let from = 0; from + 10 <= rounds.length; from++) expect(new Set(rounds.slice(from, from + 10)).size).toBe(10);
+  });
+
+  it('of a connection that closes make room at once, and hold nothing', () => {
+    const { platform, slices, done, receive } = script();
+    const all = range(0, 25).map((name) => receive(name, 50));
+    for (let turn = 0; turn < 80; turn++) platform.runTurn();
+    slices.length = 0;
+    // Under way, and waiting.
+    for (const one of all.slice(0, 15)) one.close();
+    const fresh = receive(SHORT, 50);
+    fresh.close();
+    for (let turn = 0; turn < 20; turn++) platform.runTurn();
+    expect(slices).toEqual([...range(15, 25), ...range(15, 25)]);
+    for (const one of all.slice(15)) one.close();
+    platform.runTurn();
+    expect(platform.runTurn()).toBe(false);
+    expect([done, slices.length]).toEqual([[], 20]);
+  });
+
+  it('go on after an exception of the program', () => {
+    const { platform, done, receive } = script();
+    const error = new Error('of a listener');
+    for (const name of range(0, 12)) receive(name, name % 2 === 0 ? 3 : 1, () => fail(error));
+    while (platform.runTurn());
+    expect(new Set(done)).toEqual(new Set(range(0, 12)));
+    expect(platform.uncaught).toEqual(range(0, 12).map(() => error));
   });
 });
