@@ -58,12 +58,12 @@ const LARGEST_OUTPUT = 0x7fffffff;
 
 /**
  * Streams of a message that cost no more than its bytes. A sender needs two: its own, and the empty block behind it (RFC 7692 section
- * 7.2.3.4). Each stream is a context of zlib, which takes 3 to 13 µs, as long as a short message.
+ * 7.2.3.4). Each stream is a context of zlib, which takes 7 to 12 µs, as long as a short message.
  */
 const FREE_STREAMS = 4;
 /** One more is free for so many bytes of the message. */
 const BYTES_A_STREAM = 1024;
-/** The others, in the life of a connection. Without a limit, streams of two bytes take 3 s for a MiB. */
+/** The others, in the life of a connection. Without a limit, streams of three bytes take 3 s for a MiB. */
 const SPARE_STREAMS = 1000;
 /** Most output of the second attempt at a malformed message, which finds zlib's words for it: 64 KiB take 0.1 ms. */
 const MOST_RETRIED = 65536;
