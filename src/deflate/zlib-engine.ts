@@ -51,8 +51,8 @@ const PROBE = new Uint8Array([0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0x
 const PROBE_REST = PROBE.subarray(5);
 /** The ends of a stored block that lacks as many bytes as make the rest of the probe look complete. */
 const PROBE_STORED = [PROBE.subarray(0, 9), PROBE.subarray(0, 11)];
-/** More than the probe can be read as. */
-const MOST_OF_PROBE = 4096;
+/** More than the probe can be read as: 96 bits, of which two may stand for 258 bytes. */
+const MOST_OF_PROBE = 16384;
 /** Most that `maxOutputLength` takes everywhere. */
 const LARGEST_OUTPUT = 0x7fffffff;
 
