@@ -41,7 +41,7 @@ const Z_FINISH = 4;
 /** A last block without bytes. Where zlib does not find it behind a message, the message ends in the middle of a block. */
 const LAST_BLOCK = new Uint8Array([0x03, 0x00]);
 /**
- * What follows a message, so that one context tells how the message ends. The first four bytes are {@link TAIL}.
+ * The bytes that the engine puts behind a message, so that one context tells how the message ends. The first four bytes are {@link TAIL}.
  *
  * Where those complete the message, as they should, an empty stored block follows, and {@link LAST_BLOCK}, behind which zlib stops: it leaves the last
  * byte. Where the message ends with a whole block, the first five bytes are the header of a stored block of 65,280 bytes, and {@link PROBE_REST} is
@@ -78,7 +78,7 @@ const cut = (): InflateError => new InflateError({ message: 'unexpected end of f
 const tooManyStreams = (): InflateError =>
   new InflateError({ message: 'Too many deflate streams', isTooLong: false, code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' });
 
-/** What a stream of a message has given. */
+/** The outcome of one stream of a message. */
 interface Stream {
   readonly buffer: Uint8Array;
   /** How much of the message it takes; more, where the end of the message is not its end. */
@@ -173,7 +173,7 @@ class OneShotDeflator extends OneShotContext implements Deflator {
     return { isOwned: true, step, detach };
   }
 
-  /** What zlib writes for a frame without bytes, without a context of zlib. */
+  /** Ends a message without bytes as zlib would, without a context of zlib. */
   #endEmpty(): Uint8Array {
     if (this.window === null) throw closedError();
     if (this.options.noContextTakeover) this.adoptWindow(this.dictionary);
