@@ -21,6 +21,9 @@ export const MESSAGE_COMPRESSED = 8;
  */
 export const MESSAGE_BORROWED = 16;
 
+/** Most characters of a string in V8 with 64 bits. */
+export const LONGEST_STRING = 0x1fffffe8;
+
 /** Receiver of a session's events. `onEnd` is the last event. */
 export interface SessionSink {
   /**
@@ -339,7 +342,9 @@ export interface Platform {
   readonly blocks: Blocks;
   /** Makes the memory for the option `borrowMessages`. Left out where the option is refused. */
   borrowMemory?(mode: true | 'checked'): MessageMemory;
-  /** Makes a string of valid UTF-8. */
+  /** Most bytes of a text message: beyond them the runtime may have no string for it, and a listener's event could not be made. */
+  readonly longestText: number;
+  /** Makes a string of valid UTF-8, of at most {@link longestText} bytes. */
   decodeText(source: Uint8Array, start: number, end: number, isAscii: boolean): string;
   /** Bytes of `text` as UTF-8. */
   byteLength(text: string): number;

@@ -5,7 +5,7 @@ import type { Codec } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
 import { createTurn } from '../../src/protocol/turn.ts';
-import type { Platform } from '../../src/platform.ts';
+import { LONGEST_STRING, type Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../../src/clock.ts';
 
@@ -36,6 +36,7 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
     view: ({ bytes }, start, length) => bytes.subarray(start, start + length),
     slab: createSlabs(allocate),
     blocks: createBlocks(allocate, MOST_BLOCKS),
+    longestText: LONGEST_STRING,
     decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
     byteLength: utf8Length,
     writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,

@@ -2,6 +2,7 @@
 
 import { isArrayBuffer, isSharedArrayBuffer } from '../base/realms.ts';
 import type { ContextOptions } from './engine.ts';
+import { MAXIMUM_WINDOW_BITS } from './parameters.ts';
 
 /** The bytes at the end of a sync flush, which are not sent (RFC 7692 section 7.2.1). */
 export const TAIL: Uint8Array = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
@@ -29,11 +30,45 @@ export function slideWindow(before: Uint8Array, data: Uint8Array, windowBits: nu
   return window;
 }
 
-/** The window that a context starts with: a copy of the end of the `dictionary` in `options`, if there is one. */
+/** A copy of the end of a program's dictionary, and the windows that lie in it, by their bits. */
+interface Dictionary {
+  readonly bytes: Uint8Array;
+  readonly windows: (Uint8Array | undefined)[];
+}
+
+/** By the object that a program has passed. */
+const dictionaries = new WeakMap<object, Dictionary>();
+
+/**
+ * The window that a context starts with: the end of the `dictionary` in `options`, if there is one. It is a copy, which all contexts with the same
+ * dictionary share: not to be changed.
+ */
 export function dictionaryOf({ windowBits, zlib }: ContextOptions): Uint8Array {
   const given = zlib?.['dictionary'];
   if (given === undefined || given === null) return NONE;
-  return slideWindow(NONE, bytesIn(given)!, windowBits);
+  const all = bytesIn(given)!;
+  const end = all.subarray(Math.max(0, all.length - 2 ** MAXIMUM_WINDOW_BITS));
+  let dictionary = dictionaries.get(given);
+  // Compared, because the program may have put other bytes there since.
+  if (dictionary === undefined || !areEqual(dictionary.bytes, end)) {
+    dictionary = { bytes: new Uint8Array(end), windows: [] };
+    dictionaries.set(given, dictionary);
+  }
+  const { bytes, windows } = dictionary;
+  return (windows[windowBits] ??= bytes.subarray(Math.max(0, bytes.length - 2 ** windowBits)));
+}
+
+/** By words where both lie so: 32 KiB take 10 µs, a third of the time. */
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  let at = 0;
+  if (((one.byteOffset | other.byteOffset) & 3) === 0) {
+    const [words, others] = [one, other].map((bytes) => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2));
+    for (let index = 0; index < words.length; index++) if (words[index] !== others[index]) return false;
+    at = words.length * 4;
+  }
+  for (; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 const { keys } = Uint8Array.prototype;

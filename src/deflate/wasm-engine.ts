@@ -89,16 +89,20 @@ class WasmInflator implements Inflator, Resident {
   readonly kernel: DeflateKernel;
   readonly windowBytes: number;
   readonly #startsAfresh: boolean;
+  /** The window of each message that starts afresh. */
   readonly #dictionary: Uint8Array;
   /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
+  /** Whether the window is the dictionary, which others have as well, so that it is not written to. */
+  #isShared = true;
   #suspended: Suspended | null = null;
 
   constructor(kernel: DeflateKernel, options: ContextOptions) {
     const { windowBits, noContextTakeover } = options;
     this.kernel = kernel;
     this.windowBytes = 2 ** windowBits;
-    this.#window = this.#dictionary = dictionaryOf(options);
+    this.#window = dictionaryOf(options);
+    this.#dictionary = noContextTakeover ? this.#window : NONE;
     this.#startsAfresh = noContextTakeover;
   }
 
@@ -112,8 +116,8 @@ class WasmInflator implements Inflator, Resident {
     if (!this.kernel.admitInflator(this)) return;
     const { memory, state, exports } = this.kernel;
     const window = this.#window;
-    // The program's bytes are not written into.
-    if (window === this.#dictionary) this.#window = NONE;
+    if (this.#isShared) this.#window = NONE;
+    this.#isShared = false;
     state.fill(0);
     if (this.#suspended !== null) {
       state.set(this.#suspended.state);
@@ -140,6 +144,7 @@ class WasmInflator implements Inflator, Resident {
     if (!this.#startsAfresh) return;
     this.kernel.releaseInflator(this);
     this.#window = this.#dictionary;
+    this.#isShared = true;
   }
 
   close(): void {
@@ -291,6 +296,7 @@ class WasmDeflator implements Deflator, ResidentDeflator {
   readonly windowBytes: number;
   readonly #level: number;
   readonly #startsAfresh: boolean;
+  /** The window of each message that starts afresh. */
   readonly #dictionary: Uint8Array;
   /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
@@ -309,7 +315,8 @@ class WasmDeflator implements Deflator, ResidentDeflator {
     this.#level = level === -1 ? 6 : (level as number);
     // A stored block refers to no window.
     this.windowBytes = this.#level === 0 ? 0 : 2 ** windowBits;
-    this.#window = this.#dictionary = this.#level === 0 ? NONE : dictionaryOf(options);
+    this.#window = this.#level === 0 ? NONE : dictionaryOf(options);
+    this.#dictionary = noContextTakeover ? this.#window : NONE;
     this.#startsAfresh = noContextTakeover;
   }
 

@@ -40,24 +40,74 @@ const Z_SYNC_FLUSH = 2;
 const Z_FINISH = 4;
 /** A last block without bytes. Where zlib does not find it behind a message, the message ends in the middle of a block. */
 const LAST_BLOCK = new Uint8Array([0x03, 0x00]);
+/**
+ * The bytes that the engine puts behind a message, so that one context tells how the message ends. The first four bytes are {@link TAIL}.
+ *
+ * Where those complete the message, as they should, an empty stored block follows, and {@link LAST_BLOCK}, behind which zlib stops: it leaves the last
+ * byte. Where the message ends with a whole block, the first five bytes are the header of a stored block of 65,280 bytes, and {@link PROBE_REST} is
+ * output.
+ */
+const PROBE = new Uint8Array([0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0x03, 0x00, 0x00]);
+const PROBE_REST = PROBE.subarray(5);
+/** The ends of a stored block that lacks as many bytes as make the rest of the probe look complete. */
+const PROBE_STORED = [PROBE.subarray(0, 9), PROBE.subarray(0, 11)];
+/** More than the probe can be read as: 96 bits, of which two may stand for 258 bytes. */
+const MOST_OF_PROBE = 16384;
 /** Most that `maxOutputLength` takes everywhere. */
 const LARGEST_OUTPUT = 0x7fffffff;
 
 /**
  * Streams of a message that cost no more than its bytes. A sender needs two: its own, and the empty block behind it (RFC 7692 section
- * 7.2.3.4). Each stream is a context of zlib, which takes 3 to 13 µs, as long as a short message.
+ * 7.2.3.4). Each stream is a context of zlib, which takes 7 to 12 µs, as long as a short message.
  */
 const FREE_STREAMS = 4;
 /** One more is free for so many bytes of the message. */
 const BYTES_A_STREAM = 1024;
-/** The others, in the life of a connection. Without a limit, streams of two bytes take 3 s for a MiB. */
+/** The others, in the life of a connection. Without a limit, streams of three bytes take 3 s for a MiB. */
 const SPARE_STREAMS = 1000;
+/** Most output of the second attempt at a malformed message, which finds zlib's words for it: 64 KiB take 0.1 ms. */
+const MOST_RETRIED = 65536;
+/** For so few bytes zlib allocates its output by {@link SHORT_CHUNK}: 16 KiB, its default, take as long as it takes to inflate (17 µs against 9). */
+const SHORT = 256;
+const SHORT_CHUNK = 1024;
 /** Parts of a message that are kept even if the message may not be as long: a flush makes short parts longer. */
 const LEAST_GATHERED = 65536;
 
 const tooLong = (): InflateError => new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
+const cut = (): InflateError => new InflateError({ message: 'unexpected end of file', isTooLong: false, code: 'Z_BUF_ERROR' });
 const tooManyStreams = (): InflateError =>
   new InflateError({ message: 'Too many deflate streams', isTooLong: false, code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' });
+
+/** The outcome of one stream of a message. */
+interface Stream {
+  readonly buffer: Uint8Array;
+  /** How much of the message it takes; more, where the end of the message is not its end. */
+  readonly read: number;
+  /** Whether it has ended by itself, so that the next one starts afresh. */
+  readonly isEnded: boolean;
+}
+
+/**
+ * The next stream of a message if it has no bytes, in the forms that senders use: it needs no context of zlib. These are blocks of the type that is not
+ * compressed, with or without the end of the last one, and a last block in fixed codes.
+ *
+ * @param data The rest of the message, up to `end`.
+ */
+function emptyStream(data: Uint8Array, end: number): Stream | null {
+  if (end >= 2 && data[0] === 0x03 && (data[1] & 0x03) === 0) return { buffer: NONE, read: 2, isEnded: true };
+  if (end % 5 > 1) return null;
+  // The bits of a header up to the next byte mean nothing (RFC 1951 section 3.2.4).
+  for (let at = 0; at < end; at += 5) {
+    if ((data[at] & 0x07) !== 0) return null;
+    if (at + 1 < end && TAIL.some((byte, index) => data[at + 1 + index] !== byte)) return null;
+  }
+  return { buffer: NONE, read: end, isEnded: false };
+}
+
+function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
+  const from = bytes.length - end.length;
+  return from >= 0 && end.every((byte, index) => bytes[from + index] === byte);
+}
 
 /** One direction of a connection. */
 class OneShotContext {
@@ -73,13 +123,19 @@ class OneShotContext {
     this.window = this.dictionary = dictionaryOf(options);
   }
 
-  /** The options of a call, which begins with the window. Those that zlib's functions have and its streams ignore are left out. */
-  callOptions(rest: StreamOptions): StreamOptions {
+  /**
+   * The options of a call, which begins with the window. Those that zlib's functions have and its streams ignore are left out.
+   *
+   * @param length Bytes that it reads.
+   */
+  callOptions(length: number, rest: StreamOptions): StreamOptions {
     const { window } = this;
     if (window === null) throw closedError();
     const { windowBits, zlib } = this.options;
     const dictionary = window.length > 0 ? window : undefined;
-    return { level: DEFAULT_LEVEL, ...zlib, info: undefined, maxOutputLength: undefined, windowBits, dictionary, ...rest };
+    const chunkSize = length <= SHORT ? SHORT_CHUNK : undefined;
+    const own = { info: undefined, maxOutputLength: undefined, windowBits, dictionary };
+    return { level: DEFAULT_LEVEL, chunkSize, ...zlib, ...own, ...rest };
   }
 
   /** Adds the bytes of a message to the window. */
@@ -100,6 +156,7 @@ class OneShotDeflator extends OneShotContext implements Deflator {
     let at = 0;
     let input = data;
     const step = (): Uint8Array | null => {
+      if (isFinal && input.length === 0) return this.#endEmpty();
       const end = Math.min(input.length, at + DEFLATE_SLICE);
       parts.push(this.#run(input.subarray(at, end)));
       at = end;
@@ -114,6 +171,13 @@ class OneShotDeflator extends OneShotContext implements Deflator {
       at = 0;
     };
     return { isOwned: true, step, detach };
+  }
+
+  /** Ends a message without bytes as zlib would, without a context of zlib. */
+  #endEmpty(): Uint8Array {
+    if (this.window === null) throw closedError();
+    if (this.options.noContextTakeover) this.adoptWindow(this.dictionary);
+    return emptyMessage();
   }
 
   get sharedWindow(): Uint8Array | null {
@@ -133,7 +197,7 @@ class OneShotDeflator extends OneShotContext implements Deflator {
   }
 
   #run(data: Uint8Array): Uint8Array {
-    const bytes = this.zlib.deflateRawSync(data, this.callOptions({ finishFlush: Z_SYNC_FLUSH }));
+    const bytes = this.zlib.deflateRawSync(data, this.callOptions(data.length, { finishFlush: Z_SYNC_FLUSH }));
     this.slide(data);
     this.#isShared = false;
     return bytes;
@@ -153,8 +217,8 @@ class OneShotInflator extends OneShotContext implements Inflator {
       this.#gathered.push(new Uint8Array(data));
       return { isOwned: true, step: () => NONE };
     }
-    const whole = concat([...this.#gathered, data, TAIL, LAST_BLOCK]);
-    const end = whole.length - TAIL.length - LAST_BLOCK.length;
+    const whole = concat([...this.#gathered, data, PROBE]);
+    const end = whole.length - PROBE.length;
     this.#gathered = [];
     this.#gatheredBytes = 0;
     const parts: Uint8Array[] = [];
@@ -164,53 +228,81 @@ class OneShotInflator extends OneShotContext implements Inflator {
     // One stream a step: a block with BFINAL may end it before the message does (RFC 7692 section 7.2.3.4).
     const step = (): Uint8Array | null => {
       if (streams-- < 1 && this.#spareStreams-- === 0) throw tooManyStreams();
-      const { buffer, engine } = this.#runStream(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
+      const { buffer, read, isEnded } = this.#runStream(whole.subarray(at), limit > 0 ? Math.max(1, limit - length) : 0);
       length += buffer.length;
       if (limit > 0 && length > limit) throw tooLong();
-      at += engine.bytesWritten;
-      if (at < whole.length || this.options.noContextTakeover) this.window = this.dictionary;
-      else this.slide(buffer);
-      // Copied if it waits for others, because zlib's buffer has 16 KiB and a peer sends a stream of one byte in three.
-      parts.push(at < end && buffer.length < buffer.buffer.byteLength ? new Uint8Array(buffer) : buffer);
+      at += read;
+      if (isEnded || this.options.noContextTakeover) this.window = this.dictionary;
+      else if (buffer.length > 0) this.slide(buffer);
+      // Copied if it waits for others, because zlib's buffer is longer and a peer sends a stream of one byte in three.
+      if (buffer.length > 0) parts.push(at < end && buffer.length < buffer.buffer.byteLength ? new Uint8Array(buffer) : buffer);
       if (at < end) return null;
-      // One part alone is zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
-      job.isOwned = parts.length > 1;
-      return concat(parts);
+      const bytes = concat(parts);
+      // One part alone may be zlib's own buffer, which is longer than its output: the bytes after it may belong to others.
+      job.isOwned = bytes !== buffer;
+      return bytes;
     };
     const job = { isOwned: false, step };
     return job;
   }
 
-  /** @param data One stream or more, then the flush and {@link LAST_BLOCK}. */
-  #runStream(data: Uint8Array, limit: number): InflateInfo {
+  /** @param data One stream or more, then {@link PROBE}. */
+  #runStream(data: Uint8Array, limit: number): Stream {
+    const end = data.length - PROBE.length;
+    const empty = emptyStream(data, end);
+    if (empty !== null) {
+      if (this.window === null) throw closedError();
+      return empty;
+    }
+    const { buffer, engine } = this.#runProbe(data, limit);
+    const read = engine.bytesWritten;
+    const flushed = data.subarray(0, end + TAIL.length);
+    // Complete: zlib has stopped before the last byte. So it has where a stored block is cut and the probe is its rest.
+    if (read === data.length - 1) {
+      return PROBE_STORED.some((bytes) => endsWith(buffer, bytes))
+        ? { buffer: this.#runWhole(flushed, limit), read: end, isEnded: false }
+        : { buffer, read: end, isEnded: false };
+    }
+    if (read <= flushed.length) return { buffer, read, isEnded: true };
+    // A message that ends with a whole block; or one that is cut in a stored block, or in the code that ends a block.
+    if (read === data.length && endsWith(buffer, PROBE_REST)) {
+      if (limit > 0 && buffer.length - PROBE_REST.length > limit) throw tooLong();
+      return { buffer: this.#runWhole(data.subarray(0, end), limit), read: end, isEnded: false };
+    }
+    // The probe may have been read as so much.
+    if (limit > 0 && buffer.length > limit) this.#run(flushed, limit, Z_SYNC_FLUSH);
+    throw cut();
+  }
+
+  /** Inflates what ends with a whole block. */
+  #runWhole(data: Uint8Array, limit: number): Uint8Array {
     try {
-      return this.#run(data, limit, Z_FINISH);
+      return this.#run(concat([data, LAST_BLOCK]), limit, Z_FINISH).buffer;
     } catch (error) {
-      if (!(error instanceof InflateError) || error.isTooLong) throw error;
-      return this.#runUnflushed(data, limit);
+      throw error instanceof InflateError && !error.isTooLong ? cut() : error;
     }
   }
 
-  /** A message may end with a whole block, so that the flush behind it is the beginning of a block that never comes. */
-  #runUnflushed(data: Uint8Array, limit: number): InflateInfo {
-    const flushed = data.subarray(0, data.length - LAST_BLOCK.length);
-    // Throws if the message is malformed, and not only cut.
-    this.#run(flushed, limit, Z_SYNC_FLUSH);
-    const message = flushed.subarray(0, flushed.length - TAIL.length);
+  /** Inflates the next stream of `data`, which ends with {@link PROBE}. */
+  #runProbe(data: Uint8Array, limit: number): InflateInfo {
     try {
-      return {
-        buffer: this.#run(concat([message, LAST_BLOCK]), limit, Z_FINISH).buffer,
-        engine: { bytesWritten: data.length },
-      };
+      return this.#run(data, limit > 0 ? limit + MOST_OF_PROBE : 0, Z_SYNC_FLUSH);
     } catch (error) {
       if (!(error instanceof InflateError) || error.isTooLong) throw error;
-      throw new InflateError({ message: 'unexpected end of file', isTooLong: false, code: 'Z_BUF_ERROR' });
+      const most = limit > 0 ? Math.min(limit, MOST_RETRIED) : MOST_RETRIED;
+      try {
+        this.#run(data.subarray(0, data.length - PROBE.length + TAIL.length), most, Z_SYNC_FLUSH);
+      } catch (again) {
+        throw again instanceof InflateError && again.isTooLong && most !== limit ? error : again;
+      }
+      // Only the probe is malformed, where it stands.
+      throw cut();
     }
   }
 
   #run(data: Uint8Array, limit: number, finishFlush: number): InflateInfo {
     const maxOutputLength = limit > 0 ? Math.min(limit, LARGEST_OUTPUT) : undefined;
-    const options = this.callOptions({ finishFlush, info: true, maxOutputLength });
+    const options = this.callOptions(data.length, { finishFlush, info: true, maxOutputLength });
     try {
       return this.zlib.inflateRawSync(data, options) as InflateInfo;
     } catch (error) {

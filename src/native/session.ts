@@ -2,7 +2,7 @@
 // not offer (Pings, fragments, TCP) throw an error that says so.
 
 import { CLOSE_ABNORMAL, CLOSE_POLICY_VIOLATION } from '../base/close-codes.ts';
-import { CapacityError, UsageError } from '../base/errors.ts';
+import { CapacityError, messageTooLarge, UsageError } from '../base/errors.ts';
 import { guard } from '../base/guard.ts';
 import type { Meter } from '../base/meter.ts';
 import {
@@ -84,6 +84,14 @@ const WAITING = 2;
 interface Waiting {
   readonly amount: number;
   readonly callback: SendCallback;
+}
+
+function tooMuchKept(): CapacityError {
+  return new CapacityError({
+    code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+    message: `More than ${MOST_KEPT_BYTES} bytes arrived while the WebSocket was paused, and this runtime cannot make the peer wait`,
+    closeCode: CLOSE_POLICY_VIOLATION,
+  });
 }
 
 export class NativeSession implements Session {
@@ -252,9 +260,13 @@ export class NativeSession implements Session {
 
   #take(data: unknown): void {
     if (this.#state === CLOSED) return;
+    // Each of its units takes three bytes at most.
+    if (typeof data === 'string' && data.length > this.#platform.longestText / 3 && this.#isTooLong(data)) {
+      return this.#giveUp(messageTooLarge());
+    }
     const size = KEPT_OVERHEAD + (typeof data === 'string' ? data.length : (data as ArrayBuffer).byteLength);
     // One message alone is never too much: its size is for the runtime to limit.
-    if (this.#keptBytes > 0 && this.#keptBytes + size > MOST_KEPT_BYTES) return this.#refuseMore();
+    if (this.#keptBytes > 0 && this.#keptBytes + size > MOST_KEPT_BYTES) return this.#giveUp(tooMuchKept());
     this.#keptBytes += size;
     this.#report(() => {
       this.#keptBytes -= size;
@@ -262,17 +274,17 @@ export class NativeSession implements Session {
     });
   }
 
-  /** The peer sent more than can be kept: drops the kept events and the connection. */
-  #refuseMore(): void {
+  /** Whether text has more bytes than a string that is made of them may have. */
+  #isTooLong(text: string): boolean {
+    return this.#platform.byteLength(text) > this.#platform.longestText;
+  }
+
+  /** The peer sent more than can be kept or passed on: drops the kept events and the connection. */
+  #giveUp(error: CapacityError): void {
     this.#dropKept();
-    const error = new CapacityError({
-      code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-      message: `More than ${MOST_KEPT_BYTES} bytes arrived while the WebSocket was paused, and this runtime cannot make the peer wait`,
-      closeCode: CLOSE_POLICY_VIOLATION,
-    });
     this.#beginClosing();
     this.#fails(error);
-    this.#closeWith(CLOSE_POLICY_VIOLATION);
+    this.#closeWith(error.closeCode);
     this.#lose();
     // The end is told. The connection itself may take its time for the Close frame.
     this.#dropLater();

@@ -1,7 +1,7 @@
 // The platform made of Node.js's built-in modules: Buffers, clocks, randomness. Deno and Bun have these modules too.
 
 import { AsyncResource } from 'node:async_hooks';
-import { Buffer } from 'node:buffer';
+import { Buffer, constants } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 import { sharedCodec } from '../codec/load.ts';
 import { createBlocks } from '../protocol/blocks.ts';
@@ -76,6 +76,7 @@ export const platform: Platform = {
   blocks: createBlocks(allocate, MOST_BLOCKS),
   copy: copyToOwn,
   borrowMemory: (mode) => new ConnectionMemory(mode === 'checked'),
+  longestText: constants.MAX_STRING_LENGTH,
   decodeText: (source, start, end, isAscii) => (isAscii ? latin1Slice : utf8Slice).call(source, start, end),
   byteLength: (text) => Buffer.byteLength(text),
   writeText: (text, target, offset) => utf8Write.call(target, text, offset),

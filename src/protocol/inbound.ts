@@ -311,7 +311,6 @@ export class Inbound {
   /** Takes a fragment, a piece of a frame that is longer than the chunk, or a compressed message. */
   #deliverPiece(flags: number, memory: Uint8Array, start: number, end: number, expected: number): void {
     const { maxFragments, maxFramePayload, deliverFrames } = this.#settings;
-    const maxPayload = this.#maxPayload;
     const opcode = flags & RECORD_OPCODE;
     if ((flags & RECORD_FRAME_START) !== 0) {
       const frameLength = end - start + expected;
@@ -330,7 +329,8 @@ export class Inbound {
       this.memory?.createAssembler(this.#platform) ?? new MessageAssembler(this.#platform));
     // Refused by the length in the header, before any byte is kept.
     const length = assembler.length + (end - start);
-    if (length + expected > maxPayload && maxPayload > 0) return this.#fail(messageTooLarge());
+    const limit = this.#limitOf(this.#kind);
+    if (length + expected > limit && limit > 0) return this.#fail(messageTooLarge());
     try {
       assembler.append(memory, start, end, expected, deliverFrames || (flags & RECORD_FIN) !== 0);
     } catch (error) {
@@ -361,6 +361,12 @@ export class Inbound {
     this.receiver.onFrame?.(this.#first, payload);
   }
 
+  /** Most bytes of a message of a kind; 0 for no limit. Only a message in one record cannot be as long as {@link Platform.longestText}. */
+  #limitOf(kind: number): number {
+    const { longestText } = this.#platform;
+    return (kind & MESSAGE_TEXT) === 0 ? this.#maxPayload : Math.min(this.#maxPayload || longestText, longestText);
+  }
+
   #tooLarge(length: number): PeerError {
     const { maxFramePayload } = this.#settings;
     return maxFramePayload > 0 && length > maxFramePayload ? frameTooLarge(length) : messageTooLarge();
@@ -375,7 +381,7 @@ export class Inbound {
   #inflate(bytes: Uint8Array, kind: number): void {
     const isDone = this.#compression!.inflate(
       bytes,
-      this.#maxPayload,
+      this.#limitOf(kind),
       (plain, isOwned) => this.#deliverInflated(plain, isOwned ? kind | MESSAGE_OWNED : kind, bytes.length),
       (error) => {
         if (!this.isEnded) this.#fail(violationOfInflate(error));

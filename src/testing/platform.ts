@@ -4,7 +4,7 @@
 import { clearTimer, defer, elapsed, microtask, setTimer } from '../clock.ts';
 import type { Codec } from '../codec/codec.ts';
 import { sharedCodec } from '../codec/load.ts';
-import type { Platform } from '../platform.ts';
+import { LONGEST_STRING, type Platform } from '../platform.ts';
 import { createBlocks } from '../protocol/blocks.ts';
 import { createSlabs } from '../protocol/outbox.ts';
 import { createTurn } from '../protocol/turn.ts';
@@ -99,6 +99,7 @@ export const platform: Platform = {
   view: ({ bytes }, start, length) => bytes.subarray(start, start + length),
   slab: createSlabs(allocate),
   blocks: createBlocks(allocate, MOST_BLOCKS),
+  longestText: LONGEST_STRING,
   decodeText: readUtf8,
   byteLength: utf8Length,
   writeText: writeUtf8,

@@ -4,6 +4,7 @@ import type { Meter } from '../../src/base/meter.ts';
 import { createTurn } from '../../src/protocol/turn.ts';
 import type { Connect, ConnectCallbacks, ConnectRequest } from '../../src/api/w3c/connect.ts';
 import {
+  LONGEST_STRING,
   MESSAGE_ASCII,
   MESSAGE_TEXT,
   type Platform,
@@ -55,6 +56,7 @@ export const fakePlatform: Platform = {
   get blocks(): never {
     throw new Error('Nothing here encodes');
   },
+  longestText: LONGEST_STRING,
   decodeText: (source, start, end) => decoder.decode(source.subarray(start, end)),
   byteLength: (text) => encoder.encode(text).length,
   writeText: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written,

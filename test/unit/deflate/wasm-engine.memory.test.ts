@@ -2,10 +2,11 @@
 // agreed on. Counted, not timed: every array that the engine copies out of the module's memory.
 
 import zlib from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ContextOptions } from '../../../src/deflate/engine.ts';
 import { loadDeflateKernel } from '../../../src/deflate/load.ts';
 import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
+import { expectBytes } from '../../support/bytes.ts';
 import { hex } from '../../support/frames.ts';
 import { finish, noise } from './zlib-oracle.ts';
 
@@ -67,6 +68,69 @@ describe('what a connection holds', () => {
   it('at level 0 is what it has read, since nothing that it writes refers to anything', () => {
     const options = { windowBits: 12, noContextTakeover: false, zlib: { level: 0 } };
     expect(exchange(options, [1024])).toEqual([1024]);
+  });
+});
+
+describe('what contexts with a dictionary hold', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** @returns The bytes that `task` allocates in arrays that are not views, besides copies out of the module's memory. */
+  function allocatedBy(task: () => void): number {
+    let bytes = 0;
+    const construct = (target: typeof Uint8Array, given: ConstructorParameters<typeof Uint8Array>): Uint8Array => {
+      const array = new target(...given);
+      if (!((given as readonly unknown[])[0] instanceof ArrayBuffer)) bytes += array.length;
+      return array;
+    };
+    vi.stubGlobal('Uint8Array', new Proxy(Uint8Array, { construct }));
+    task();
+    vi.unstubAllGlobals();
+    return bytes;
+  }
+
+  const both = (options: ContextOptions) => [engine.createDeflator(options), engine.createInflator(options)] as const;
+
+  it.each([
+    ['a Buffer', () => Buffer.from(noise(100_000))],
+    ['an ArrayBuffer', () => noise(100_000).buffer],
+    ['a DataView', () => new DataView(noise(100_000).buffer, 1, 90_001)],
+  ])('as %s is one copy of its last 32 KiB, for all of them and for all windows', (_type, make) => {
+    const dictionary = make();
+    const open: unknown[] = [];
+    const bytes = allocatedBy(() => {
+      for (const windowBits of [15, 12, 8]) {
+        for (const noContextTakeover of [false, true]) {
+          for (let count = 0; count < 20; count++) open.push(both({ windowBits, noContextTakeover, zlib: { dictionary } }));
+        }
+      }
+    });
+    expect(bytes).toBe(32_768);
+  });
+
+  it('is that copy and nothing else after messages without context takeover', () => {
+    const options = { windowBits: 15, noContextTakeover: true, zlib: { dictionary: noise(40_000) } };
+    expect(allocatedBy(() => both(options))).toBe(32_768);
+    expect(allocatedBy(() => expect(exchange(options, [100, 1024, 9000])).toEqual([]))).toBeLessThan(32_768);
+    const window = engine.createDeflator(options).sharedWindow!;
+    expect(window.buffer.byteLength).toBe(32_768);
+    expectBytes(window, noise(40_000).subarray(-32_768));
+  });
+
+  it('is their own window after messages with context takeover: the dictionary is not written to', () => {
+    const options = { windowBits: 12, noContextTakeover: false, zlib: { dictionary: noise(4096) } };
+    expect(new Set(exchange(options, [100, 100]))).toEqual(new Set([4096]));
+    expectBytes(engine.createDeflator(options).sharedWindow!, noise(4096));
+  });
+
+  it('is another copy once the program has changed the bytes', () => {
+    const dictionary = noise(1000);
+    const options = { windowBits: 15, noContextTakeover: true, zlib: { dictionary } };
+    const [before] = both(options);
+    dictionary[999] ^= 1;
+    const [after] = both(options);
+    expectBytes(before.sharedWindow!, noise(1000));
+    expectBytes(after.sharedWindow!, dictionary);
+    expect(engine.createDeflator(options).sharedWindow).toBe(after.sharedWindow);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { NativeSession } from '../../../src/native/session.ts';
-import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type SendCallback } from '../../../src/platform.ts';
+import { MESSAGE_ASCII, MESSAGE_OWNED, MESSAGE_TEXT, type Platform, type SendCallback } from '../../../src/platform.ts';
 import { fakePlatform, utf8 } from '../../support/fake-session.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 import { FakeNativeSocket, RecordingSink } from './fake-socket.ts';
@@ -54,6 +54,27 @@ describe('NativeSession opens', () => {
     socket.fire('close', { code: 1006, reason: '', wasClean: false });
     expect(onFail.mock.calls.map(([error]) => error.message)).toEqual([message]);
     expect(onOpen).not.toHaveBeenCalled();
+  });
+});
+
+describe('NativeSession and text that no string of its bytes can hold', () => {
+  test('closes with 1009 and reports it, also while it is paused', () => {
+    for (const isPaused of [false, true]) {
+      const socket = new FakeNativeSocket();
+      const platform = Object.create(fakePlatform, { longestText: { value: 6 } }) as Platform;
+      const session = new NativeSession(socket, { role: 'server', platform });
+      const sink = new RecordingSink();
+      session.attach(sink);
+      session.start();
+      socket.fire('message', { data: 'abcdef' });
+      socket.fire('message', { data: '\u20ac\u20ac' });
+      if (isPaused) session.pause();
+      socket.fire('message', { data: '\u20ac\u20aca' });
+      socket.fire('message', { data: 'b' });
+      expect(sink.events.map(([name]) => name)).toEqual(['message', 'message', 'closing', 'error', 'end']);
+      expect(sink.events[3]).toEqual(['error', 'Max payload size exceeded']);
+      expect(socket.calls).toEqual([{ code: 1009, reason: '' }]);
+    }
   });
 });
 

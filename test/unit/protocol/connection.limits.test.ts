@@ -2,8 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { INPUT } from '../../../assembly/layout.ts';
+import { sharedDeflateKernel } from '../../../src/deflate/load.ts';
+import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
 import { Bench } from '../../support/connection-bench.ts';
-import { pattern, toHex } from '../../support/frames.ts';
+import { hex, pattern, toHex, utf8 } from '../../support/frames.ts';
+import { ManualPlatform } from '../../support/platform.ts';
 
 /** The peer does not read: an empty message waits for it. */
 function congest({ connection, platform, transport }: Bench): void {
@@ -150,5 +153,64 @@ describe('server limits', () => {
     };
     bench.receive({ payload: 'a' }, { fin: false, payload: 'b' }, { opcode: 0, payload: 'c' });
     expect(sources.map((source) => source === bench.platform.codec.memory)).toEqual([true, false]);
+  });
+});
+
+// The runtime has no string for it, so no listener could be given its event.
+describe.each(['server', 'client'] as const)('%s and a text message beyond the longest string', (role) => {
+  const tooLarge = 'fail 1009 WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+  const agreement = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  const compression = { engine: createWasmEngine(sharedDeflateKernel), agreement };
+  /** Twenty times "a", compressed. */
+  const TWENTY = hex('4a 4c c4 04 00 00');
+
+  function bench(longestText: number, maxPayload: number): Bench {
+    const platform = new ManualPlatform();
+    platform.longestText = longestText;
+    return new Bench({ role, maxPayload, compression }, platform);
+  }
+
+  test.each([0, Infinity, 1e12])('takes one of its length with maxPayload %d, in each form', (maxPayload) => {
+    const { sink } = bench(20, maxPayload).receive(
+      { opcode: 1, fin: false, payload: '123456789012' },
+      { opcode: 0, payload: '34567890' },
+      { opcode: 1, rsv1: true, payload: TWENTY },
+    );
+    expect(sink.log).toEqual(['message 12345678901234567890', 'message aaaaaaaaaaaaaaaaaaaa']);
+    const long = bench(100_000, maxPayload).receive({ opcode: 1, payload: 'a'.repeat(100_000) });
+    expect(long.sink.log).toEqual(['message (100000)']);
+  });
+
+  test.each([0, Infinity, 1e12])('fails the connection with maxPayload %d: in fragments', (maxPayload) => {
+    const end = bench(10, maxPayload).receive({ opcode: 1, fin: false, payload: '12345' }, { opcode: 0, payload: '678901' });
+    expect(end.sink.log).toEqual([tooLarge]);
+    expect(end.sink.violation?.message).toBe('Max payload size exceeded');
+    expect(end.sentHex().map((frame) => frame.slice(0, 8))).toEqual(['88 03 f1']);
+  });
+
+  test('fails it by the header of a long frame', () => {
+    const end = bench(100_000, 0);
+    end.receive(end.frame({ opcode: 1, length: 100_001, lengthBits: 64 }));
+    expect(end.sink.log).toEqual([tooLarge]);
+  });
+
+  test('fails it while a compressed one is inflated', () => {
+    const end = bench(19, 0).receive({ opcode: 1, rsv1: true, payload: TWENTY });
+    expect(end.sink.log).toEqual([tooLarge]);
+  });
+
+  test('applies a smaller maxPayload first, and neither to bytes', () => {
+    expect(bench(10, 5).receive({ opcode: 1, fin: false, payload: '123456' }).sink.log).toEqual([tooLarge]);
+    const { sink } = bench(5, 0).receive(
+      { opcode: 2, fin: false, payload: utf8('123456') },
+      { opcode: 0, payload: '7890' },
+      { opcode: 2, rsv1: true, payload: TWENTY },
+    );
+    expect(sink.log).toEqual(['message 1234567890', 'message aaaaaaaaaaaaaaaaaaaa']);
   });
 });
