@@ -48,8 +48,13 @@ async function listen(isBehindHttp: boolean, options: object): Promise<{ wss: Se
   return { wss, connect };
 }
 
+/** Adds a listener that keeps each message, because it returns a promise. */
+function listenAsync(ws: Socket, listener: (data: Buffer) => Promise<void>): void {
+  ws.on('message', listener as never);
+}
+
 /** What a program may do with a message that is its own. */
-function use(data: Buffer): void {
+function spoil(data: Buffer): void {
   const { buffer } = data;
   data.fill(0x58);
   const moved = structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
@@ -61,31 +66,31 @@ type Handle = (data: Buffer) => void;
 /** Ways to keep a message: calls `send` with each one, and `use` once it is the program's. */
 const WAYS: Record<string, (ws: Socket, send: Handle, use: Handle) => void> = {
   'an async listener'(ws, send, use) {
-    ws.on('message', async (data) => {
-      send(data as Buffer);
-      await null;
-      use(data as Buffer);
+    listenAsync(ws, async (data) => {
+      send(data);
+      await Promise.resolve();
+      use(data);
     });
   },
   'an async listener that awaits first'(ws, send, use) {
-    ws.on('message', async (data) => {
-      await null;
-      send(data as Buffer);
-      use(data as Buffer);
+    listenAsync(ws, async (data) => {
+      await Promise.resolve();
+      send(data);
+      use(data);
     });
   },
   'one of two listeners'(ws, send, use) {
-    ws.on('message', (data) => void send(data as Buffer));
-    ws.on('message', (data) => Promise.resolve(data as Buffer).then(use));
+    ws.on('message', (data) => send(data as Buffer));
+    listenAsync(ws, (data) => Promise.resolve(data).then(use));
   },
   'the first of two listeners'(ws, send, use) {
-    ws.on('message', (data) => Promise.resolve(data as Buffer).then(use));
-    ws.on('message', (data) => void send(data as Buffer));
+    listenAsync(ws, (data) => Promise.resolve(data).then(use));
+    ws.on('message', (data) => send(data as Buffer));
   },
   'an async listener of events'(ws, send, use) {
     ws.addEventListener('message', (async ({ data }: { data: Buffer }) => {
       send(data);
-      await null;
+      await Promise.resolve();
       use(data);
     }) as never);
   },
@@ -156,7 +161,7 @@ describe.each([
       server,
       (data) => server.send(data),
       (data) => {
-        use(data);
+        spoil(data);
         used++;
       },
     );
@@ -222,10 +227,10 @@ describe.each([
     const { connect } = await listen(isBehindHttp, { ...options, ...more });
     const { client, server } = await connect();
     let used = 0;
-    server.on('message', async (data) => {
-      send(server, data as Buffer);
-      await null;
-      use(data as Buffer);
+    listenAsync(server, async (data) => {
+      send(server, data);
+      await Promise.resolve();
+      spoil(data);
       used++;
     });
     await expectLate(client, client, () => used, SENT.flatMap(expected));
@@ -239,10 +244,10 @@ describe.each([
     const { client, server } = await connect();
     const other = await connect();
     let used = 0;
-    server.on('message', async (data) => {
-      send(wss, other.server, data as Buffer);
-      await null;
-      use(data as Buffer);
+    listenAsync(server, async (data) => {
+      send(wss, other.server, data);
+      await Promise.resolve();
+      spoil(data);
       used++;
     });
     await expectLate(client, other.client, () => used, SENT);
@@ -255,10 +260,10 @@ describe.each([
     server.on('error', (error: Error & { code?: string }) => errors.push(error.code));
     const isRight: boolean[] = [];
     client.on('message', (data) => isRight.push(Buffer.compare(data as Buffer, SENT[0]) === 0));
-    server.on('message', async (data) => {
+    listenAsync(server, async (data) => {
       server.send(data);
-      use(data as Buffer);
-      await null;
+      spoil(data);
+      await Promise.resolve();
       server.close(1000);
     });
     const closed = once(client as never, 'close') as Promise<[number]>;

@@ -200,13 +200,17 @@ describe('a borrowed message that is sent', () => {
     const platform = new ManualPlatform();
     const end = createEnd(platform, { role: 'server', borrowMessages: true, ...options }, takesBorrowed);
     let view: Uint8Array | undefined;
-    let isKept: boolean | void;
-    end.sink.onMessage = (source) => (isKept = listener(end, (view ??= source)));
+    let isReturned = false;
+    end.sink.onMessage = (source) => {
+      const isKept = listener(end, (view ??= source));
+      isReturned = isKept === false;
+      return isKept;
+    };
     end.session.start();
     end.transport.isHeld = isHeld;
     end.session.receive(message);
     // It is the program's if it was kept, also by throwing.
-    if (isKept === true || isKept === undefined) view!.fill(0x58);
+    if (!isReturned) view!.fill(0x58);
     platform.runDeferred();
     end.transport.isHeld = false;
     end.transport.release();
