@@ -252,6 +252,16 @@ export interface Blocks {
   release(block: Region): void;
 }
 
+/** Told by a {@link MessageMemory} of the end of each loan. */
+export interface Lender {
+  /**
+   * The listeners have returned a message that they borrowed. Its memory stays as they left it until this returns.
+   *
+   * @param isKept Whether the program keeps the memory. Nothing may be written from it after this.
+   */
+  onReturned(isKept: boolean): void;
+}
+
 /**
  * Memory of one connection, from which the program borrows its messages. It stands between the connection and its sink. Nothing of it is
  * ever given to another connection.
@@ -261,14 +271,17 @@ export interface MessageMemory extends Pick<SessionSink, 'onMessage' | 'onFrame'
   attach(sink: SessionSink): this;
   /** Whether long messages are borrowed. Default true. */
   isOn: boolean;
+  lender: Lender | undefined;
   /** Makes the assembler that joins messages in this memory. */
   createAssembler(platform: Platform): Assembler;
   /**
    * The frame for a payload that the program has borrowed, if it can be written from this memory without a copy: its header is written before the
-   * payload. Write it before the call of the program returns, or copy it.
+   * payload. Only one frame of a message can be there at a time. A transport that copies what the system does not take at once may write it
+   * within the call of the program. Every other one writes it in {@link Lender.onReturned}, if the program does not keep the memory. In all
+   * other cases it must be copied.
    */
   frame(first: number, payload: Uint8Array): Uint8Array | undefined;
-  /** The system did not take all of that frame at once: its memory is not changed before {@link written}. */
+  /** Called in {@link Lender.onReturned}: the system did not take all of that frame at once, so its memory is not changed before {@link written}. */
   writing(): void;
   /** That frame was written, or never will be. */
   written(): void;

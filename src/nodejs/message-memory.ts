@@ -5,19 +5,19 @@
 // connection.
 
 import { Buffer } from 'node:buffer';
-import { CLOSE_INTERNAL_ERROR } from '../base/close-codes.ts';
-import { CapacityError } from '../base/errors.ts';
 import { ownTimer, type Timer } from '../clock.ts';
 import {
   MESSAGE_BORROWED,
   MESSAGE_OWNED,
   UNATTACHED,
   type Assembler,
+  type Lender,
   type MessageMemory,
   type Platform,
   type SessionSink,
 } from '../platform.ts';
 import { copyInto, isBelievable, MessageAssembler } from '../protocol/assembler.ts';
+import { messageTransferred } from '../protocol/violations.ts';
 import { writeHeader } from '../codec/header.ts';
 import { copyToOwn, makeView } from './buffers.ts';
 
@@ -52,13 +52,16 @@ function sweep(): void {
 
 export class ConnectionMemory implements MessageMemory {
   isOn: boolean = true;
+  lender: Lender | undefined;
   readonly #isChecked: boolean;
   #sink: SessionSink = UNATTACHED;
   /** Behind HEADROOM bytes it has room for messages. */
   #buffer: ArrayBuffer = NONE;
   #bytes: Buffer = makeView(NONE, 0, 0);
-  /** The memory that the program is reading. */
+  /** The memory that the program is reading, until what it sent from there was given to the transport. */
   #inUse: ArrayBuffer | null = null;
+  /** Whether the program is reading it. */
+  #isLent = false;
   /** The memory of a message that is being written. */
   #leaving: ArrayBuffer | null = null;
   /** Whether a message is being assembled. */
@@ -101,10 +104,7 @@ export class ConnectionMemory implements MessageMemory {
     if (length <= this.#bytes.length) return;
     const old = this.#bytes;
     // Empty if a program has transferred it, which is right for a message that it may still use.
-    if (old.length < used) {
-      const message = 'The program transferred a borrowed message';
-      throw new CapacityError({ code: 'WS_ERR_USAGE', message, closeCode: CLOSE_INTERNAL_ERROR });
-    }
+    if (old.length < used) throw messageTransferred();
     let capacity = SMALLEST;
     while (capacity < length) capacity *= 2;
     this.#adopt(new ArrayBuffer(HEADROOM + capacity));
@@ -153,20 +153,25 @@ export class ConnectionMemory implements MessageMemory {
   #deliver(view: Uint8Array, kind: number): void {
     const buffer = this.#buffer;
     this.#inUse = buffer;
+    this.#isLent = true;
     // A listener that throws may have kept it before.
     let isKept: boolean | void = true;
     try {
       isKept = this.#sink.onMessage(view, 0, view.length, (kind & ~MESSAGE_OWNED) | MESSAGE_BORROWED);
     } finally {
-      this.#inUse = null;
-      this.#endLoan(buffer, isKept === true);
+      this.#isLent = false;
+      try {
+        this.lender?.onReturned(isKept === true);
+      } finally {
+        this.#inUse = null;
+        this.#endLoan(buffer, isKept === true);
+      }
     }
   }
 
   #endLoan(buffer: ArrayBuffer, isKept: boolean): void {
     if (isKept) {
       if (this.#buffer === buffer) this.#adopt(NONE);
-      if (this.#leaving === buffer) this.#leaving = null;
     } else if (this.#isChecked && buffer.byteLength > 0) {
       const moved = takeAway(buffer);
       if (this.#buffer === buffer) this.#adopt(moved);
@@ -176,7 +181,8 @@ export class ConnectionMemory implements MessageMemory {
   frame(first: number, payload: Uint8Array): Uint8Array | undefined {
     const buffer = this.#inUse;
     // Checked memory is copied, because it is taken away before it may be written.
-    if (buffer === null || this.#isChecked || payload.buffer !== buffer || payload.byteOffset !== HEADROOM) return undefined;
+    if (buffer === null || !this.#isLent || this.#isChecked || payload.buffer !== buffer || payload.byteOffset !== HEADROOM)
+      return undefined;
     const { length } = payload;
     const start = HEADROOM - (length < 126 ? 2 : length < 65536 ? 4 : 10);
     const frame = makeView(buffer, start, HEADROOM - start + length);

@@ -96,7 +96,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#compression = compression === undefined ? null : new Compression(platform, role, compression);
     this.#outbound = new Outbound(platform, role === 'client', this.#compression, this, transport.takesBorrowed);
     this.#inbound = new Inbound(platform, this, UNATTACHED, settings, this.#compression);
-    this.#outbound.outbox.messageMemory = this.#inbound.memory;
+    this.#outbound.sendFrom(this.#inbound.memory);
     if (heartbeat !== undefined) this.#heartbeat = new Heartbeat(platform, heartbeat, this);
     this.meter = totals[role];
   }
@@ -501,8 +501,9 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   /** Writes a long message before the end of the turn if slots run short: new memory costs more than a write. */
   #relieve(): void {
-    if (this.#outbound.outbox.isPressing) this.#flushInCall();
-    this.#outbound.outbox.own();
+    const { outbox } = this.#outbound;
+    if (outbox.isPressing) this.#flushInCall();
+    if (!outbox.isLending) outbox.own();
   }
 
   /** Flushes in a call of the program. Callbacks and reports of the transport wait until it is over. */
@@ -535,6 +536,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #writeAll(): void {
     if (this.#inFlight !== null || this.#output === ENDED || this.#state === CLOSED) return;
     const { outbox } = this.#outbound;
+    // The program may still keep, change or transfer it, and a write that has begun cannot be taken back.
+    if (outbox.isLending) outbox.own();
     // Repeated if the transport delivers within write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
       const batch = (this.#inFlight = outbox.take());

@@ -1,6 +1,6 @@
 // The sending half of a connection: from messages to frames. RFC 6455 sections 5.4, 5.5 and 6.1, RFC 7692 section 6.1.
 
-import { UsageError } from '../base/errors.ts';
+import { UsageError, type PeerError } from '../base/errors.ts';
 import { COMPRESSED_OUT, type Meter } from '../base/meter.ts';
 import {
   FIN_BIT,
@@ -12,10 +12,11 @@ import {
   RSV1_BIT,
 } from '../base/opcodes.ts';
 import { headerLength } from '../codec/header.ts';
-import type { Platform, SendCallback, SendOptions, SharedMessage } from '../platform.ts';
+import type { Lender, MessageMemory, Platform, SendCallback, SendOptions, SharedMessage } from '../platform.ts';
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, type OutboxOwner, type Ownership } from './outbox.ts';
 import type { CompressedMessage } from './shared-compression.ts';
+import { messageTransferred } from './violations.ts';
 
 // States of a connection's output, in this order.
 
@@ -46,9 +47,11 @@ export interface OutboundOwner extends OutboxOwner {
   onOutput(): void;
   /** A message could not be compressed, so the connection cannot go on. */
   onOutputFailure(error: Error): void;
+  /** The program has made a message impossible to send. */
+  onViolation?(error: PeerError): void;
 }
 
-export class Outbound {
+export class Outbound implements Lender {
   readonly outbox: Outbox;
   readonly #platform: Platform;
   readonly #masks: boolean;
@@ -78,6 +81,26 @@ export class Outbound {
     this.#masks = masks;
     this.#compression = compression;
     this.#owner = owner;
+  }
+
+  /** Sends messages that the program has borrowed from `memory` without a copy. */
+  sendFrom(memory: MessageMemory | undefined): void {
+    if (memory === undefined) return;
+    this.outbox.messageMemory = memory;
+    memory.lender = this;
+  }
+
+  onReturned(isKept: boolean): void {
+    const { outbox } = this;
+    if (outbox.isLending) {
+      outbox.endLoan(isKept);
+      if (!isKept) this.#owner.onFull?.();
+      // Copied if it could not be written.
+      outbox.own();
+    }
+    if (!outbox.hasLost) return;
+    outbox.hasLost = false;
+    this.#owner.onViolation?.(messageTransferred());
   }
 
   /** Payload bytes that have not been taken out of the outbox. */

@@ -62,7 +62,7 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 
 /** Owner of an outbox. */
 export interface OutboxOwner {
-  /** Slots run short in the middle of a frame. The queued frames may be written, but no callback may be called. */
+  /** Slots run short in the middle of a frame, or a loan has ended. The queued frames may be written, but no callback may be called. */
   onFull?(): void;
 }
 
@@ -71,8 +71,11 @@ export class Outbox {
   isCongested: boolean = false;
   /** Memory of messages that the program has borrowed. Long ones are sent back from there. */
   messageMemory: MessageMemory | undefined;
-  /** The last payload, if it was not copied: it must be written, or {@link own}ed, before the call of the program ends. */
+  /** Whether the program has transferred memory from which a frame was to be sent, so that the frame is lost. */
+  hasLost: boolean = false;
+  /** The payload that was not copied: it must be written, or {@link own}ed, before the call of the program ends. While {@link isLending}, before {@link endLoan}. */
   #borrowed: Uint8Array | undefined;
+  #isLending = false;
   readonly #platform: Platform;
   readonly #owner: OutboxOwner | undefined;
   readonly #mayBorrow: boolean;
@@ -98,11 +101,18 @@ export class Outbox {
 
   /** Whether the queued frames should be written before the turn is over, because slots run short. */
   get isPressing(): boolean {
+    // A write would copy the payload, which can leave without a copy when the listeners have returned.
+    if (this.#isLending) return this.#payloadBytes - this.#borrowed!.length > REFERENCE_FROM * 4;
     return (
       this.#borrowed !== undefined ||
       this.#payloadBytes > REFERENCE_FROM * 4 ||
       this.#platform.codec.freeSlots <= RESERVED_SLOTS * 2
     );
+  }
+
+  /** Whether a queued frame lies in memory that the program is reading, and must not be written from there before the loan ends. */
+  get isLending(): boolean {
+    return this.#isLending;
   }
 
   get isEmpty(): boolean {
@@ -146,8 +156,12 @@ export class Outbox {
   addBytes(first: number, payload: Uint8Array, masked: boolean, ownership: Ownership = BORROWED): void {
     const { length } = payload;
     if (length >= REFERENCE_FROM) {
-      const frame = masked || this.isCongested ? undefined : this.messageMemory?.frame(first, payload);
-      if (frame !== undefined) return this.#addBorrowed(frame);
+      const frame = masked || this.isCongested || this.#isLending ? undefined : this.messageMemory?.frame(first, payload);
+      if (frame !== undefined) {
+        // The other transports read it after the write as well, when the program may own the memory.
+        this.#isLending = !this.#mayBorrow;
+        return this.#addBorrowed(frame);
+      }
       if (this.isCongested || length + MAXIMUM_HEADER > LARGEST_HEAP_CHUNK || ownership > (masked ? LASTING : BORROWED)) {
         return this.#addLong(first, payload, masked, ownership);
       }
@@ -194,10 +208,25 @@ export class Outbox {
 
   /** Copies the payload that was not, if it was not written. */
   own(): void {
-    if (this.#borrowed === undefined) return;
-    const chunks = this.#chunks!;
-    chunks[chunks.lastIndexOf(this.#borrowed)] = this.#platform.copy(this.#borrowed, 0, this.#borrowed.length);
+    const borrowed = this.#borrowed;
+    if (borrowed === undefined) return;
     this.#borrowed = undefined;
+    this.#isLending = false;
+    const chunks = this.#chunks!;
+    const at = chunks.lastIndexOf(borrowed);
+    if (borrowed.length > 0) {
+      chunks[at] = this.#platform.copy(borrowed, 0, borrowed.length);
+      return;
+    }
+    this.hasLost = true;
+    chunks.splice(at, 1);
+    if (chunks.length === 0) this.#chunks = null;
+  }
+
+  /** The listeners have returned. Copies the payload if the program keeps its memory. Otherwise the owner writes it now, or calls {@link own}. */
+  endLoan(isKept: boolean): void {
+    if (isKept || this.#borrowed?.length === 0) this.own();
+    this.#isLending = false;
   }
 
   /** The transport has not accepted all of `batch` at once, and keeps it. */
@@ -206,7 +235,7 @@ export class Outbox {
     messageMemory?.writing();
   }
 
-  /** Takes out all frames, to be written. */
+  /** Takes out all frames, to be written. Call {@link own} before while {@link isLending}. */
   take(): Batch {
     const last = this.#cut();
     if (last !== null && this.#chunks !== null) this.#chunks.push(last);

@@ -103,6 +103,12 @@ function compressionFailed(cause: unknown): CompressionError {
   return new CompressionError({ code, message: `Decompression failed: ${message}`, closeCode: CLOSE_INTERNAL_ERROR, cause });
 }
 
+/** The program has taken memory away that a message was to be received to or sent from. */
+export function messageTransferred(): CapacityError {
+  const message = 'The program transferred a borrowed message';
+  return new CapacityError({ code: 'WS_ERR_USAGE', message, closeCode: CLOSE_INTERNAL_ERROR });
+}
+
 function tooManyParts(message: string): CapacityError {
   return new CapacityError({ code: TOO_MANY_PARTS, message, closeCode: CLOSE_POLICY_VIOLATION });
 }

@@ -39,7 +39,8 @@ export class RecordingSink implements SessionSink {
   onMessage(source: Uint8Array, start: number, end: number, kind: number): void {
     this.kinds.push(kind);
     const isOwned = (kind & MESSAGE_OWNED) !== 0;
-    const bytes = isOwned || !this.session ? source.slice(start, end) : this.session.copyMessage(source, start, end);
+    const bytes =
+      isOwned || !this.session ? new Uint8Array(source.subarray(start, end)) : this.session.copyMessage(source, start, end);
     this.onSource(source.subarray(start, end), (kind & MESSAGE_TEXT) === 0);
     this.#hear((kind & MESSAGE_TEXT) === 0 ? ['binary', bytes] : ['text', decoder.decode(bytes)]);
   }
@@ -128,7 +129,7 @@ export class MemoryTransport implements Transport {
     if (chunks.length === 0 || chunks.some((chunk) => chunk.length === 0)) throw new Error('An empty write');
     if (this.isDestroyed) return false;
     if (this.isHeld) {
-      const kept = borrowed === undefined ? chunks : [...chunks.slice(0, -1), borrowed.slice()];
+      const kept = borrowed === undefined ? chunks : [...chunks.slice(0, -1), new Uint8Array(borrowed)];
       this.#pending = { chunks: kept, onWritten };
       return false;
     }

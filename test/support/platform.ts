@@ -55,11 +55,12 @@ export class ManualPlatform implements Platform {
   }
 
   copy(source: Uint8Array, start: number, end: number): Uint8Array {
-    return source.slice(start, end);
+    // `slice` of a Buffer would not copy.
+    return new Uint8Array(source.subarray(start, end));
   }
 
   copyMessage(source: Uint8Array, start: number, end: number): Uint8Array {
-    return source.slice(start, end);
+    return new Uint8Array(source.subarray(start, end));
   }
 
   view({ bytes }: Region, start: number, length: number): Uint8Array {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { MESSAGE_BORROWED, MESSAGE_OWNED, UNATTACHED, type SessionSink } from '../../../src/platform.ts';
 import { ConnectionMemory, BORROWED_FROM, BORROWED_UP_TO } from '../../../src/nodejs/message-memory.ts';
 import { concat, frame, hex, pattern } from '../../support/frames.ts';
-import { createEnd } from '../../support/memory-pipe.ts';
+import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
 import { ManualPlatform } from '../../support/platform.ts';
 
 const KEY = hex('37 fa 21 3d');
@@ -183,5 +183,176 @@ describe('a borrowed message that is sent back', () => {
     expect(buffers[1]).not.toBe(buffers[0]);
     expect(new Set(buffers).size).toBe(2);
     end.session.terminate();
+  });
+});
+
+/** What a connection sends in a listener and when its message comes back, over a transport that reads late what it holds. */
+describe('a borrowed message that is sent', () => {
+  const LENGTH = 70_000;
+  const message = frame({ opcode: 2, payload: pattern(LENGTH, 1), key: KEY });
+  const whole = frame({ opcode: 2, payload: pattern(LENGTH, 1) });
+  const part = frame({ opcode: 2, payload: pattern(LENGTH, 1).subarray(0, 50_000) });
+  const small = frame({ opcode: 1, payload: Buffer.from('small') });
+  type Listener = (end: PipeEnd, data: Uint8Array) => boolean | void;
+
+  /** Receives one message, then gives up its memory, and lets the transport read. @returns What was written. */
+  function receive(takesBorrowed: boolean, isHeld: boolean, listener: Listener, options: object = {}): PipeEnd {
+    const platform = new ManualPlatform();
+    const end = createEnd(platform, { role: 'server', borrowMessages: true, ...options }, takesBorrowed);
+    let view: Uint8Array | undefined;
+    let isReturned = false;
+    end.sink.onMessage = (source) => {
+      const isKept = listener(end, (view ??= source));
+      isReturned = isKept === false;
+      return isKept;
+    };
+    end.session.start();
+    end.transport.isHeld = isHeld;
+    end.session.receive(message);
+    // It is the program's if it was kept, also by throwing.
+    if (!isReturned) view!.fill(0x58);
+    platform.runDeferred();
+    end.transport.isHeld = false;
+    end.transport.release();
+    platform.runDeferred();
+    return end;
+  }
+
+  const throwing = (): never => {
+    throw new Error('of a listener');
+  };
+  const orders: [string, Listener, Uint8Array[]][] = [
+    ['once', ({ session }, data) => session.sendBytes(data, false), [whole]],
+    [
+      'twice',
+      ({ session }, data) => {
+        session.sendBytes(data, false);
+        session.sendBytes(data, false);
+      },
+      [whole, whole],
+    ],
+    [
+      'with other lengths',
+      ({ session }, data) => {
+        session.sendBytes(data, false);
+        session.sendBytes(data.subarray(0, 50_000), false);
+        session.sendBytes(data, false);
+      },
+      [whole, part, whole],
+    ],
+    [
+      'between others',
+      ({ session }, data) => {
+        session.sendText('small');
+        session.sendBytes(data, false);
+        session.sendText('small');
+      },
+      [small, whole, small],
+    ],
+    [
+      'before long others',
+      ({ session }, data) => {
+        session.sendBytes(data, false);
+        for (let count = 0; count < 3; count++) session.sendBytes(pattern(LENGTH, 1), false);
+      },
+      [whole, whole, whole, whole],
+    ],
+    [
+      'as text and as bytes',
+      ({ session }, data) => {
+        session.sendBytes(data, true);
+        session.sendBytes(data, false);
+      },
+      [frame({ opcode: 1, payload: pattern(LENGTH, 1) }), whole],
+    ],
+  ];
+
+  describe.each([
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ])('takesBorrowed: %s, held: %s', (takesBorrowed, isHeld) => {
+    test.each(orders)('%s, then kept, leaves as it was', (_, send, expected) => {
+      const { transport } = receive(takesBorrowed, isHeld, (end, data) => {
+        send(end, data);
+        return true;
+      });
+      expect(Buffer.compare(transport.bytes, concat(...expected))).toBe(0);
+    });
+
+    test.each(orders)('%s, before its listener throws, leaves as it was', (_, send, expected) => {
+      const { transport } = receive(takesBorrowed, isHeld, (end, data) => {
+        send(end, data);
+        throwing();
+      });
+      expect(Buffer.compare(transport.bytes, concat(...expected))).toBe(0);
+    });
+
+    test.each(orders)('%s, then returned, leaves as it was', (_, send, expected) => {
+      const { transport } = receive(takesBorrowed, isHeld, (end, data) => {
+        send(end, data);
+        return false;
+      });
+      expect(Buffer.compare(transport.bytes, concat(...expected))).toBe(0);
+    });
+
+    test('before the limit of the output makes the next one flush, leaves as it was', () => {
+      const send: Listener = ({ session }, data) => {
+        session.sendBytes(data, false);
+        session.sendText('small');
+        return true;
+      };
+      const { transport } = receive(takesBorrowed, isHeld, send, { maxBufferedAmount: 1, bufferPolicy: 'drop' });
+      expect(Buffer.compare(transport.bytes, isHeld ? whole : concat(whole, small))).toBe(0);
+    });
+
+    test('before the connection is dropped, leaves as it was', () => {
+      const { transport } = receive(takesBorrowed, false, (end, data) => {
+        end.session.sendBytes(data, false);
+        end.session.terminate();
+        return true;
+      });
+      expect(Buffer.compare(transport.bytes, whole)).toBe(0);
+    });
+
+    test('and transferred within the listener leaves as it was, or fails the connection; nothing else is sent in its place', () => {
+      const { transport, sink } = receive(takesBorrowed, isHeld, ({ session }, data) => {
+        session.sendText('small');
+        session.sendBytes(data, false);
+        const { buffer } = data;
+        new Uint8Array(structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })).fill(0x59);
+        return false;
+      });
+      if (takesBorrowed) {
+        expect(Buffer.compare(transport.bytes, concat(small, whole))).toBe(0);
+        return;
+      }
+      expect(sink.of('error').map(([, error]) => (error as Error & { code: string }).code)).toEqual(['WS_ERR_USAGE']);
+      const text = 'The program transferred a borrowed message';
+      expect(sink.of('error').map(([, { message: of }]) => of)).toEqual([text]);
+      expect(Buffer.compare(transport.bytes, concat(small, hex('88 02 03 f3')))).toBe(0);
+    });
+  });
+
+  test('and returned is written once, when its listener has returned, from its memory, with what was sent before and after', () => {
+    let buffer: unknown;
+    const chunks: Uint8Array[] = [];
+    const { transport } = receive(false, false, ({ session, transport: { calls }, transport: to }, data) => {
+      ({ buffer } = data);
+      const write = to.write.bind(to);
+      to.write = (list, ...rest) => {
+        chunks.push(...list);
+        return write(list, ...rest);
+      };
+      session.sendText('small');
+      session.sendBytes(data, false);
+      session.sendText('small');
+      expect(calls).not.toContain('write');
+      return false;
+    });
+    expect(transport.calls.filter((call) => call === 'write')).toHaveLength(1);
+    expect(chunks.map((chunk) => chunk.buffer === buffer)).toEqual([false, true, false]);
+    expect(Buffer.compare(transport.bytes, concat(small, whole, small))).toBe(0);
   });
 });
