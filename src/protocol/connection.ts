@@ -27,7 +27,7 @@ import { Compression } from './compression.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import { Inbound, type InboundOwner } from './inbound.ts';
 import { CLOSE_QUEUED, ENDED, ENDING, Outbound, SENDING, type OutboundOwner } from './outbound.ts';
-import { REFERENCE_FROM, release, type Batch } from './outbox.ts';
+import { join, REFERENCE_FROM, release, type Batch } from './outbox.ts';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './settings.ts';
 
 // Whether the transport reads: it is started once the connection is, and the program has not paused.
@@ -75,6 +75,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
+  /** The writes of that batch that are not its last. */
+  #earlierWrites = 0;
   /** A batch that has to wait for the operating system sets it as well. */
   mustDrain: boolean = false;
   #isFlushPlanned = false;
@@ -376,6 +378,16 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#flushInCall();
   }
 
+  lendSocket(): void {
+    this.#transport.lend?.();
+  }
+
+  handOver(): void {
+    if (this.#outbound.outbox.isEmpty) return;
+    this.#outbound.outbox.isUrgent = true;
+    this.#flushInCall();
+  }
+
   get isReading(): boolean {
     return !this.#isPaused && !this.#inbound.isBlocked;
   }
@@ -533,8 +545,9 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   #writeAll(): void {
-    if (this.#inFlight !== null || this.#output === ENDED || this.#state === CLOSED) return;
+    if (this.#output === ENDED || this.#state === CLOSED) return;
     const { outbox } = this.#outbound;
+    if (this.#inFlight !== null) return outbox.isUrgent ? this.#extend(this.#inFlight) : undefined;
     // Repeated if the transport delivers within write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
       const batch = (this.#inFlight = outbox.take());
@@ -551,9 +564,18 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#transport.end();
   }
 
+  /** Writes the queued frames behind `batch`, as a part of it. */
+  #extend(batch: Batch): void {
+    const rest = this.#outbound.outbox.take();
+    this.#inFlight = join(batch, rest);
+    this.#earlierWrites++;
+    this.#transport.write(rest.chunks, this.#written!, rest.borrowed);
+  }
+
   #endWrite(isAtOnce: boolean | undefined): void {
     const batch = this.#inFlight;
     if (batch === null) return;
+    if (this.#earlierWrites > 0) return void this.#earlierWrites--;
     if (isAtOnce !== true) this.mustDrain = true;
     this.#heartbeat?.taken();
     this.#settle(batch);

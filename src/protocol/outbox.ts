@@ -49,6 +49,20 @@ export interface Batch {
   readonly callbacks: readonly SendCallback[];
 }
 
+/** A batch that is under way in two writes. */
+export function join(first: Batch, second: Batch): Batch {
+  return {
+    chunks: [...first.chunks, ...second.chunks],
+    slots: [...first.slots, ...second.slots],
+    blocks: [...first.blocks, ...second.blocks],
+    borrowed: undefined,
+    // A congested outbox borrows nothing.
+    messageMemory: first.messageMemory,
+    payloadBytes: first.payloadBytes + second.payloadBytes,
+    callbacks: [...first.callbacks, ...second.callbacks],
+  };
+}
+
 /** Frees the memory of a batch that is written, or never will be. */
 export function release({ codec, blocks }: Platform, batch: Batch): void {
   batch.messageMemory?.written();
@@ -69,6 +83,11 @@ export interface OutboxOwner {
 export class Outbox {
   /** Whether the transport does not accept more; the owner ends that. Long payloads then stay out of the arena, which is for frames that leave soon. */
   isCongested: boolean = false;
+  /**
+   * Whether the queued frames go to the transport although it holds a batch: the rest of a message that it has the beginning of, and messages that
+   * a program sent before it writes to the socket.
+   */
+  isUrgent: boolean = false;
   /** Memory of messages that the program has borrowed. Long ones are sent back from there. */
   messageMemory: MessageMemory | undefined;
   /** The last payload, if it was not copied: it must be written, or {@link own}ed, before the call of the program ends. */
@@ -231,6 +250,7 @@ export class Outbox {
       Math.min(length + (length >> 3) + MAXIMUM_HEADER, LARGEST_FIRST_HEAP_CHUNK),
     );
     this.#payloadBytes = 0;
+    this.isUrgent = false;
     return batch;
   }
 
@@ -295,6 +315,7 @@ export class Outbox {
     const { codec, blocks } = this.#platform;
     if (!this.isCongested) {
       if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.onFull?.();
+      this.isUrgent = this.isCongested;
       if (codec.freeSlots > RESERVED_SLOTS) return this.#nextChunk(MAXIMUM_HEADER);
     }
     this.#finishChunk();
