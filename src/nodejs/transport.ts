@@ -68,6 +68,8 @@ export class NodeTransport implements Transport {
   #onWritten: ((isAtOnce?: boolean) => void) | null = null;
   /** The turn in which the write under way began. */
   #turn = 0;
+  /** Writes that are not acknowledged. */
+  #waiting = 0;
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
@@ -128,7 +130,7 @@ export class NodeTransport implements Transport {
   /** Whether nothing is in the queue of the stream: a write of the program, or the response of the opening handshake, which go first. */
   get #isIdle(): boolean {
     const socket = this.#socket;
-    return socket.writableLength === 0 && socket.writableCorked === 0 && !socket.writableEnded && this.#release === undefined;
+    return this.#waiting === 0 && socket.writableLength === 0 && socket.writableCorked === 0 && !socket.writableEnded;
   }
 
   /**
@@ -147,8 +149,10 @@ export class NodeTransport implements Transport {
       socket._writev!(Object.assign(list, { allBuffers: true }), (this.#acknowledge ??= this.#makeAcknowledge()));
     }
     this.#isWriting = false;
-    if (!this.#isTaken && !socket.destroyed) this.#occupy();
-    return this.#isTaken;
+    if (this.#isTaken) return true;
+    this.#waiting++;
+    if (!socket.destroyed) this.#occupy();
+    return false;
   }
 
   /** Makes the stream wait for the direct write, by a write of no bytes that ends with it. */
@@ -176,6 +180,7 @@ export class NodeTransport implements Transport {
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
+    this.#waiting++;
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(own(chunks[index]));
@@ -190,6 +195,7 @@ export class NodeTransport implements Transport {
       if (error) this.#socket.destroy(error);
       else if (this.#isWriting) this.#isTaken = true;
       if (this.#isWriting) return;
+      this.#waiting--;
       if (this.#release !== undefined) this.#free(error);
       // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       if (!error && !this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
@@ -205,13 +211,15 @@ export class NodeTransport implements Transport {
   }
 
   static #lentWrite(this: Carrier & Duplex, ...given: Parameters<Duplex['write']>): boolean {
-    this[TRANSPORT]!.#events?.handOver?.();
-    return (Object.getPrototypeOf(this) as Duplex).write.apply(this, given);
+    const transport = this[TRANSPORT]!;
+    transport.#events?.handOver?.();
+    return (Object.getPrototypeOf(transport.#socket) as Duplex).write.apply(this, given);
   }
 
   static #lentEnd(this: Carrier & Duplex, ...given: Parameters<Duplex['end']>): Duplex {
-    this[TRANSPORT]!.#events?.handOver?.();
-    return (Object.getPrototypeOf(this) as Duplex).end.apply(this, given);
+    const transport = this[TRANSPORT]!;
+    transport.#events?.handOver?.();
+    return (Object.getPrototypeOf(transport.#socket) as Duplex).end.apply(this, given);
   }
 
   end(): void {

@@ -49,8 +49,9 @@ export interface Batch {
   readonly callbacks: readonly SendCallback[];
 }
 
-/** A batch that is under way in two writes. */
-export function join(first: Batch, second: Batch): Batch {
+/** A batch that is under way in two writes, if there is a first one. */
+export function join(first: Batch | null, second: Batch): Batch {
+  if (first === null) return second;
   return {
     chunks: [...first.chunks, ...second.chunks],
     slots: [...first.slots, ...second.slots],
@@ -77,7 +78,7 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 /** Owner of an outbox. */
 export interface OutboxOwner {
   /** Slots run short in the middle of a frame. The queued frames may be written, but no callback may be called. */
-  onFull?(): void;
+  handOver?(): void;
 }
 
 export class Outbox {
@@ -126,6 +127,12 @@ export class Outbox {
 
   get isEmpty(): boolean {
     return this.#used === this.#start && this.#chunks === null;
+  }
+
+  /** Makes the queued frames urgent, if the transport holds a batch. @returns Whether there are any. */
+  urge(): boolean {
+    this.isUrgent = this.isCongested && !this.isEmpty;
+    return !this.isEmpty;
   }
 
   /** Payload bytes in the queue. */
@@ -314,7 +321,7 @@ export class Outbox {
   #makeRoom(): Uint8Array {
     const { codec, blocks } = this.#platform;
     if (!this.isCongested) {
-      if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.onFull?.();
+      if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.handOver?.();
       this.isUrgent = this.isCongested;
       if (codec.freeSlots > RESERVED_SLOTS) return this.#nextChunk(MAXIMUM_HEADER);
     }

@@ -232,6 +232,19 @@ describe('NodeTransport writes', () => {
     expectBytes(read(), utf8('ab'));
   });
 
+  test('and reports each write, though the queue of the stream has taken the one before at once', async () => {
+    const { near, transport, read } = await bench();
+    const written: string[] = [];
+    near.cork();
+    expect(transport.write([utf8('a')], () => written.push('written'))).toBe(false);
+    near.uncork();
+    expect(near.writableLength).toBe(0);
+    expect(transport.write([utf8('b')], () => written.push('written'))).toBe(false);
+    await until(() => read().length === 2 && written.length === 2);
+    expectBytes(read(), utf8('ab'));
+    expect(transport.write([utf8('c')], () => {})).toBe(true);
+  });
+
   test('loses no callback of the program when the socket is destroyed', async () => {
     const { near, transport, events } = await bench();
     transport.start();

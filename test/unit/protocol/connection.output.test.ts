@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOT_BYTES, OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { SendCallback } from '../../../src/platform.ts';
-import type { Connection } from '../../../src/protocol/connection.ts';
 import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { expectBytes } from '../../support/bytes.ts';
 import { parseFrames } from '../../support/parse-frames.ts';
@@ -147,7 +146,7 @@ describe('what leaves', () => {
   test('handOver writes what was sent, behind a batch that waits', () => {
     const bench = new Bench();
     const { session, transport } = bench.end;
-    const handOver = (): void => (session as Connection).handOver();
+    const handOver = (): void => session.handOver();
     handOver();
     session.sendText('a', undefined, bench.callback('a'));
     handOver();
