@@ -136,6 +136,8 @@ export interface Session {
   meter: Meter | null;
   /** The WebSocket of the program, for observers. Set it before `attach`. */
   websocket?: object | undefined;
+  /** The program gets the socket: messages go out before what it writes there. */
+  lendSocket?(): void;
   /** Names the receiver of all events. Call it once, before `start`. */
   attach(sink: SessionSink): void;
   /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */
@@ -200,7 +202,7 @@ export interface Transport {
   /** Starts reading. Nothing is passed on before. */
   start(): void;
   /**
-   * Hands bytes to the operating system, in order, in one write.
+   * Hands bytes to the operating system, in order, in one write. May be called again before `onWritten` of the write before.
    *
    * @param chunks Kept until `onWritten`.
    * @param onWritten Called once, when all was taken; not called when this returns true. With `isAtOnce` the system took it without
@@ -209,6 +211,8 @@ export interface Transport {
    * @returns Whether all was taken at once.
    */
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean;
+  /** The program gets what lies below, to which it may write as well: {@link TransportEvents.handOver} is called before. Left out: nobody can. */
+  lend?(): void;
   /** Sends FIN after all written bytes; reading goes on (RFC 6455 section 7.1.1). */
   end(): void;
   /** Ends both directions at once and drops queued bytes. */
@@ -226,6 +230,8 @@ export interface TransportEvents {
   receive(chunk: Uint8Array): void;
   /** `length` bytes were read into the codec's input arena. */
   receiveInput(length: number): void;
+  /** The program is about to write past the receiver, which writes all that it has gathered first. */
+  handOver?(): void;
   /** The peer sent FIN. */
   receiveEnd(): void;
   /** The transport is gone; nothing follows. */

@@ -64,6 +64,8 @@ export interface ContextOptions {
 
 /** Supplied by the adapter. */
 export interface DeflateEngine {
+  /** What beginning to inflate a message costs, in bytes of input that take as long. Left out: next to nothing. */
+  readonly inflateCost?: number;
   createDeflator(options: ContextOptions): Deflator;
   createInflator(options: ContextOptions): Inflator;
 }

@@ -67,7 +67,7 @@ class ShortWay {
   readonly #long: ConnectionListener;
   readonly #shouldUpgrade: unknown;
   /**
-   * The context of 'connection' events, in which node:http emits 'upgrade'. It is the same for all, since no other listener could change it.
+   * The context of 'connection' events, in which node:http gets a socket, and emits 'upgrade'. It is the same for all, since no other listener could change it.
    * Undefined if there are resources for that: then node:http emits 'upgrade' in the context of the read.
    */
   #context: AsyncResource | undefined;
@@ -138,8 +138,12 @@ class ShortWay {
     if (socket.destroyed) return;
     // node:http would not see the end again. It ends its side as well.
     if (socket.readableEnded) return void socket.end();
-    if (bytes !== undefined) socket.unshift(bytes);
-    this.#long.call(this.#server, socket);
+    const long = (): void => {
+      if (bytes !== undefined) socket.unshift(bytes);
+      this.#long.call(this.#server, socket);
+    };
+    if (this.#context === undefined) long();
+    else this.#context.runInAsyncScope(long);
   }
 
   #read(socket: WaitingSocket, length: number): void {
@@ -207,6 +211,7 @@ function emitUpgrade(this: Server & Deciding, socket: Socket, head: UpgradeHead,
   request.complete = true;
   request.push(null);
   request.parser = null;
+  (socket as Parsed).parser = null;
   socket.readableFlowing = null;
   if (HEADERS !== undefined) {
     emitted.quick = quickRequest(request, fields);

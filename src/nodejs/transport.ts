@@ -1,7 +1,7 @@
 // Node.js transport: joins a session to a net.Socket, a tls.TLSSocket or any Duplex.
 
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { takes } from '../base/fast-paths.ts';
 import { guard } from '../base/guard.ts';
 import { immediate } from '../clock.ts';
@@ -14,12 +14,16 @@ import { copyToOwn } from './buffers.ts';
 interface SocketOptions {
   setTimeout?: (milliseconds: number) => void;
   setNoDelay?: (on: boolean) => void;
+  /** Whether it is a tls.TLSSocket. */
+  readonly encrypted?: boolean;
 }
 
 /** The encoding that streams name for chunks that have none. */
 const BUFFER = 'buffer' as BufferEncoding;
 
 const writesDirectly = takes('direct-write');
+
+const NOTHING = new Uint8Array(0);
 
 /** Key of a socket's transport. All sockets share the listeners, because separate ones take 300 bytes a connection. */
 const TRANSPORT = Symbol('transport');
@@ -58,19 +62,26 @@ export class NodeTransport implements Transport {
   #isPaused = false;
   /** Whether writes go to the operating system. Other streams may pass a chunk on, and read it after its callback. */
   readonly #isSocket: boolean;
+  /** Whether the system may take a write at once. node:tls never does, and a second write before its acknowledgement aborts the process. */
+  readonly #isQuick: boolean;
   #error: Error | undefined;
   #onWritten: ((isAtOnce?: boolean) => void) | null = null;
   /** The turn in which the write under way began. */
   #turn = 0;
+  /** Writes that are not acknowledged. */
+  #waiting = 0;
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
   /** The callback of all writes. Made with the first one, because a connection that only receives does not need it. */
   #acknowledge: Acknowledge | undefined;
+  /** While a direct write waits: lets the queue of the stream go on. */
+  #release: Acknowledge | undefined;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
     this.#isSocket = socket instanceof Socket;
+    this.#isQuick = writesDirectly && this.#isSocket && (socket as SocketOptions).encrypted !== true;
     (socket as Carrier)[TRANSPORT] = this;
     socket.on('end', NodeTransport.#onEnd);
     socket.on('error', NodeTransport.#onError);
@@ -109,18 +120,22 @@ export class NodeTransport implements Transport {
     const socket = this.#socket;
     if (socket.destroyed) return false;
     this.#onWritten = onWritten;
-    // Earlier writes of others, such as the response of the opening handshake, go first.
-    const isTaken =
-      writesDirectly && this.#isSocket && socket.writableLength === 0 ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
+    const isTaken = this.#isQuick && this.#isIdle ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
     else this.#turn = currentTurn();
     return isTaken;
   }
 
+  /** Whether nothing is in the queue of the stream: a write of the program, or the response of the opening handshake, which go first. */
+  get #isIdle(): boolean {
+    const socket = this.#socket;
+    return this.#waiting === 0 && socket.writableLength === 0 && socket.writableCorked === 0 && !socket.writableEnded;
+  }
+
   /**
-   * Writes without the queue of the stream. One batch is under way at a time, so nothing has to be queued, and the queue costs a tick and
-   * bookkeeping for each write. The queue itself calls `_write`.
+   * Writes without the queue of the stream, which costs a tick and bookkeeping for each write. The queue itself calls `_write`. If the system
+   * does not take all at once, the queue waits: the program may write as well.
    */
   #writeDirectly(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
@@ -134,12 +149,38 @@ export class NodeTransport implements Transport {
       socket._writev!(Object.assign(list, { allBuffers: true }), (this.#acknowledge ??= this.#makeAcknowledge()));
     }
     this.#isWriting = false;
-    return this.#isTaken;
+    if (this.#isTaken) return true;
+    this.#waiting++;
+    if (!socket.destroyed) this.#occupy();
+    return false;
+  }
+
+  /** Makes the stream wait for the direct write, by a write of no bytes that ends with it. */
+  #occupy(): void {
+    const socket = this.#socket;
+    const own = Object.getOwnPropertyDescriptor(socket, '_write');
+    socket._write = NodeTransport.#keepCallback;
+    Duplex.prototype.write.call(socket, NOTHING, BUFFER);
+    if (own === undefined) delete (socket as Partial<Duplex>)._write;
+    else Object.defineProperty(socket, '_write', own);
+  }
+
+  static #keepCallback(this: Carrier, _chunk: unknown, _encoding: unknown, callback: Acknowledge): void {
+    this[TRANSPORT]!.#release = callback;
+  }
+
+  /** The direct write is over: writes what the program has written since. */
+  #free(error?: Error | null): void {
+    const release = this.#release!;
+    this.#release = undefined;
+    // Listeners of 'drain' may throw.
+    guard(platform, () => release(error));
   }
 
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
+    this.#waiting++;
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(own(chunks[index]));
@@ -152,10 +193,33 @@ export class NodeTransport implements Transport {
   #makeAcknowledge(): Acknowledge {
     return (error) => {
       if (error) this.#socket.destroy(error);
-      // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       else if (this.#isWriting) this.#isTaken = true;
-      else if (!this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
+      if (this.#isWriting) return;
+      this.#waiting--;
+      if (this.#release !== undefined) this.#free(error);
+      // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
+      if (!error && !this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
     };
+  }
+
+  lend(): void {
+    const socket = this.#socket;
+    // Another library may have its own.
+    if (Object.hasOwn(socket, 'write') || Object.hasOwn(socket, 'end')) return;
+    Object.defineProperty(socket, 'write', { configurable: true, writable: true, value: NodeTransport.#lentWrite });
+    Object.defineProperty(socket, 'end', { configurable: true, writable: true, value: NodeTransport.#lentEnd });
+  }
+
+  static #lentWrite(this: Carrier & Duplex, ...given: Parameters<Duplex['write']>): boolean {
+    const transport = this[TRANSPORT]!;
+    transport.#events?.handOver?.();
+    return (Object.getPrototypeOf(transport.#socket) as Duplex).write.apply(this, given);
+  }
+
+  static #lentEnd(this: Carrier & Duplex, ...given: Parameters<Duplex['end']>): Duplex {
+    const transport = this[TRANSPORT]!;
+    transport.#events?.handOver?.();
+    return (Object.getPrototypeOf(transport.#socket) as Duplex).end.apply(this, given);
   }
 
   end(): void {
@@ -198,6 +262,7 @@ export class NodeTransport implements Transport {
 
   static #onClose(this: Carrier & Duplex): void {
     const transport = this[TRANSPORT]!;
+    if (transport.#release !== undefined) transport.#free();
     // Bytes that a pause kept back. After this there is no other chance to read them.
     const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
     const events = transport.#events;

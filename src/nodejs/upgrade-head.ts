@@ -141,6 +141,8 @@ export function parseUpgradeHead(bytes: Uint8Array, length: number): UpgradeHead
     while (end > start && isBlank(bytes[end - 1])) end--;
     const value = latin1Slice.call(bytes, start, end);
     if (field !== undefined) {
+      // node:http does not see the option Upgrade before a tab.
+      for (let blank = end; blank < at; blank++) if (bytes[blank] === TAB) return undefined;
       if (fields[field] !== undefined) return undefined;
       fields[field] = value;
     }

@@ -157,7 +157,7 @@ export class Compression {
       failed(error);
       return true;
     }
-    return this.#run(job, data.length, done, failed);
+    return this.#run(job, data.length + (this.#options.engine.inflateCost ?? 0), done, failed);
   }
 
   /** Frees both contexts. Running and later jobs are dropped. */

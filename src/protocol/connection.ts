@@ -27,7 +27,7 @@ import { Compression } from './compression.ts';
 import { Heartbeat, type HeartbeatHost } from './heartbeat.ts';
 import { Inbound, type InboundOwner } from './inbound.ts';
 import { CLOSE_QUEUED, ENDED, ENDING, Outbound, SENDING, type OutboundOwner } from './outbound.ts';
-import { REFERENCE_FROM, release, type Batch } from './outbox.ts';
+import { join, REFERENCE_FROM, release, type Batch } from './outbox.ts';
 import { connectionSettings, type ConnectionOptions, type ConnectionSettings } from './settings.ts';
 
 // Whether the transport reads: it is started once the connection is, and the program has not paused.
@@ -75,6 +75,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
+  /** The writes of that batch that are not done. */
+  #writes = 0;
   /** A batch that has to wait for the operating system sets it as well. */
   mustDrain: boolean = false;
   #isFlushPlanned = false;
@@ -164,7 +166,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendText(text, options, callback);
     if (text.length >= REFERENCE_FROM) this.#relieve();
-    if (receiving !== this && !this.#isFlushPlanned) this.#planFlush();
+    if (receiving !== this && !this.#isFlushPlanned) this.onOutput();
   }
 
   sendBytes(payload: Uint8Array, isText: boolean, options?: SendOptions, given?: SendCallback): void {
@@ -172,7 +174,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendBytes(payload, isText, options, callback);
     if (payload.length >= REFERENCE_FROM) this.#relieve();
-    if (receiving !== this && !this.#isFlushPlanned) this.#planFlush();
+    if (receiving !== this && !this.#isFlushPlanned) this.onOutput();
   }
 
   sendFrame(pieces: readonly Uint8Array[], given?: SendCallback): void {
@@ -180,7 +182,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (this.#mustAsk && !this.#admits(callback)) return;
     this.#outbound.sendFrame(pieces, callback);
     if (pieces.some(({ length }) => length >= REFERENCE_FROM)) this.#relieve();
-    this.#planFlush();
+    this.onOutput();
   }
 
   ping(payload: Uint8Array, callback?: SendCallback, mask?: boolean): void {
@@ -196,7 +198,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (this.#state !== OPEN) return;
     this.#sendClose(code, reason, callback);
     this.#beginClosing();
-    this.#planFlush();
+    this.onOutput();
   }
 
   terminate(): void {
@@ -235,7 +237,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   receive(chunk: Uint8Array): void {
     if (!this.#mustWait) return this.#receive(chunk);
     const copy = this.#platform.copy(chunk, 0, chunk.length);
-    this.#postpone(() => this.#receive(copy));
+    this.#report(() => this.#receive(copy));
   }
 
   receiveInput(length: number): void {
@@ -250,13 +252,11 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   receiveEnd(): void {
-    if (this.#mustWait) this.#postpone(() => this.#receiveEnd());
-    else this.#receiveEnd();
+    this.#report(() => this.#receiveEnd());
   }
 
   closed(error?: Error): void {
-    if (this.#mustWait) this.#postpone(() => this.#end(error));
-    else this.#end(error);
+    this.#report(() => this.#end(error));
   }
 
   /** Whether a report must wait. During a delivery it waits because the input arena is in use. */
@@ -264,7 +264,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     return this.#reports !== null || this.#isInCall || this.#platform.codec.isDelivering;
   }
 
-  #postpone(report: () => void): void {
+  #report(report: () => void): void {
+    if (!this.#mustWait) return report();
     if (this.#reports !== null) return void this.#reports.push(report);
     this.#reports = [report];
     this.#reportLater();
@@ -354,11 +355,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#heartbeat?.sign();
     if (!this.#isClosed) this.#read();
     this.#reportNow();
-    this.#planFlush();
-  }
-
-  onOutput(): void {
-    this.#planFlush();
+    this.onOutput();
   }
 
   onOutputFailure(error: Error): void {
@@ -372,8 +369,12 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     }
   }
 
-  onFull(): void {
-    this.#flushInCall();
+  lendSocket(): void {
+    this.#transport.lend?.();
+  }
+
+  handOver(): void {
+    if (this.#outbound.outbox.urge()) this.#flushInCall();
   }
 
   get isReading(): boolean {
@@ -386,7 +387,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   onSilence(): void {
     this.#outbound.sendControl(OPCODE_PING, NO_BYTES, undefined);
-    this.#planFlush();
+    this.onOutput();
   }
 
   // Control frames and the closing handshake.
@@ -400,7 +401,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     const callback = given === undefined ? undefined : this.#platform.bind(given);
     if (!this.#admits(callback)) return;
     this.#outbound.sendControl(opcode, payload, callback, mask);
-    this.#planFlush();
+    this.onOutput();
   }
 
   /**
@@ -456,7 +457,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   #planEnd(): void {
     if (this.#output < ENDING) this.#output = ENDING;
-    this.#planFlush();
+    this.onOutput();
   }
 
   // Output.
@@ -480,7 +481,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     return false;
   }
 
-  #planFlush(): void {
+  onOutput(): void {
     // The end of the read flushes. Elsewhere a microtask flushes the messages of the current turn.
     if (receiving === this || this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
@@ -495,15 +496,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     };
   }
 
-  #makeWritten(): (isAtOnce?: boolean) => void {
-    return (isAtOnce) => this.#endWrite(isAtOnce);
-  }
-
   /** Writes a long message before the end of the turn if slots run short: new memory costs more than a write. */
   #relieve(): void {
-    const { outbox } = this.#outbound;
-    if (outbox.isPressing) this.#flushInCall();
-    if (!outbox.isLending) outbox.own();
+    if (this.#outbound.outbox.isPressing) this.#flushInCall();
+    this.#outbound.outbox.endCall();
   }
 
   /** Flushes in a call of the program. Callbacks and reports of the transport wait until it is over. */
@@ -521,7 +517,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#writeAll();
     if (!this.mustDrain || this.bufferedAmount > 0) return;
     this.mustDrain = false;
-    // After the end, no API is attached.
     this.#sink.onDrain();
   }
 
@@ -534,16 +529,23 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   #writeAll(): void {
-    if (this.#inFlight !== null || this.#output === ENDED || this.#state === CLOSED) return;
+    if (this.#output === ENDED || this.#state === CLOSED) return;
     const { outbox } = this.#outbound;
-    // The program may still keep, change or transfer it, and a write that has begun cannot be taken back.
     if (outbox.isLending) outbox.own();
+    if (this.#inFlight !== null) {
+      if (!outbox.isUrgent) return;
+      const rest = outbox.take();
+      this.#inFlight = join(this.#inFlight, rest);
+      if (!this.#transport.write(rest.chunks, this.#written!, rest.borrowed)) this.#writes++;
+      return;
+    }
     // Repeated if the transport delivers within write, and the peer's answer makes us send again.
     while (!outbox.isEmpty) {
       const batch = (this.#inFlight = outbox.take());
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()), batch.borrowed)) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
-        this.#outbound.outbox.hold(batch);
+        outbox.hold(batch);
+        this.#writes++;
         return;
       }
       this.#settle(batch);
@@ -554,25 +556,25 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#transport.end();
   }
 
-  #endWrite(isAtOnce: boolean | undefined): void {
-    const batch = this.#inFlight;
-    if (batch === null) return;
-    if (isAtOnce !== true) this.mustDrain = true;
-    this.#heartbeat?.taken();
-    this.#settle(batch);
-    this.#outbound.outbox.isCongested = false;
-    if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
-    this.#latePong = null;
-    this.#flush();
+  #makeWritten(): (isAtOnce?: boolean) => void {
+    return (isAtOnce) => {
+      const batch = this.#inFlight;
+      if (batch === null || --this.#writes > 0) return;
+      if (isAtOnce !== true) this.mustDrain = true;
+      this.#heartbeat?.taken();
+      this.#settle(batch);
+      this.#outbound.outbox.isCongested = false;
+      if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
+      this.#latePong = null;
+      this.#flush();
+    };
   }
 
   /** Drops all output that has not been written, because the transport is gone. */
   #dropOutput(error: Error | undefined): void {
-    const unsent = this.#outbound.outbox.take();
-    const batches = this.#inFlight === null ? [unsent] : [this.#inFlight, unsent];
-    const frames = batches.flatMap(({ chunks }) => chunks);
-    if (this.#outbound.isBusy || frames.length > 0) this.owner?.onUnsent(this.#outbound.waitingMessages, frames);
-    const callbacks = batches.flatMap((batch) => this.#release(batch)).concat(this.#outbound.abandon());
+    const unsent = join(this.#inFlight, this.#outbound.outbox.take());
+    if (this.#outbound.isBusy || unsent.chunks.length > 0) this.owner?.onUnsent(this.#outbound.waitingMessages, unsent.chunks);
+    const callbacks = this.#release(unsent).concat(this.#outbound.abandon());
     if (callbacks.length === 0) return;
     // Made only if somebody gets it: its stack takes longer than the rest of the end.
     const lost = error ?? this.#heartbeat?.error ?? new Error('The connection was closed before the data was written');
@@ -592,7 +594,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     if (callbacks.length === 0) return;
     // Those of earlier batches come first.
     this.#lateCallbacks = this.#lateCallbacks === null ? callbacks : [...this.#lateCallbacks, ...callbacks];
-    if (this.#isInCall) this.#planFlush();
+    if (this.#isInCall) this.onOutput();
     else this.#callBack();
   }
 }

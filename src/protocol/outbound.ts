@@ -94,7 +94,7 @@ export class Outbound implements Lender {
     const { outbox } = this;
     if (outbox.isLending) {
       outbox.endLoan(isKept);
-      if (!isKept) this.#owner.onFull?.();
+      if (!isKept) this.#owner.handOver?.();
       // Copied if it could not be written.
       outbox.own();
     }

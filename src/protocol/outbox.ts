@@ -49,6 +49,21 @@ export interface Batch {
   readonly callbacks: readonly SendCallback[];
 }
 
+/** A batch that is under way in two writes, if there is a first one. */
+export function join(first: Batch | null, second: Batch): Batch {
+  if (first === null) return second;
+  return {
+    chunks: [...first.chunks, ...second.chunks],
+    slots: [...first.slots, ...second.slots],
+    blocks: [...first.blocks, ...second.blocks],
+    borrowed: undefined,
+    // A congested outbox borrows nothing.
+    messageMemory: first.messageMemory,
+    payloadBytes: first.payloadBytes + second.payloadBytes,
+    callbacks: [...first.callbacks, ...second.callbacks],
+  };
+}
+
 /** Frees the memory of a batch that is written, or never will be. */
 export function release({ codec, blocks }: Platform, batch: Batch): void {
   batch.messageMemory?.written();
@@ -63,12 +78,17 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 /** Owner of an outbox. */
 export interface OutboxOwner {
   /** Slots run short in the middle of a frame, or a loan has ended. The queued frames may be written, but no callback may be called. */
-  onFull?(): void;
+  handOver?(): void;
 }
 
 export class Outbox {
   /** Whether the transport does not accept more; the owner ends that. Long payloads then stay out of the arena, which is for frames that leave soon. */
   isCongested: boolean = false;
+  /**
+   * Whether the queued frames go to the transport although it holds a batch: the rest of a message that it has the beginning of, and messages that
+   * a program sent before it writes to the socket.
+   */
+  isUrgent: boolean = false;
   /** Memory of messages that the program has borrowed. Long ones are sent back from there. */
   messageMemory: MessageMemory | undefined;
   /** Whether the program has transferred memory from which a frame was to be sent, so that the frame is lost. */
@@ -110,13 +130,22 @@ export class Outbox {
     );
   }
 
-  /** Whether a queued frame lies in memory that the program is reading, and must not be written from there before the loan ends. */
+  /**
+   * Whether a queued frame lies in memory that the program is reading. It must not be written from there before the loan ends: the program may still
+   * keep, change or transfer it, and a write that has begun cannot be taken back.
+   */
   get isLending(): boolean {
     return this.#isLending;
   }
 
   get isEmpty(): boolean {
     return this.#used === this.#start && this.#chunks === null;
+  }
+
+  /** Makes the queued frames urgent, if the transport holds a batch. @returns Whether there are any. */
+  urge(): boolean {
+    this.isUrgent = this.isCongested && !this.isEmpty;
+    return !this.isEmpty;
   }
 
   /** Payload bytes in the queue. */
@@ -223,6 +252,11 @@ export class Outbox {
     if (chunks.length === 0) this.#chunks = null;
   }
 
+  /** A call of the program ends. Copies the payload that was not, unless it is lent. */
+  endCall(): void {
+    if (!this.#isLending) this.own();
+  }
+
   /** The listeners have returned. Copies the payload if the program keeps its memory. Otherwise the owner writes it now, or calls {@link own}. */
   endLoan(isKept: boolean): void {
     if (isKept || this.#borrowed?.length === 0) this.own();
@@ -260,6 +294,7 @@ export class Outbox {
       Math.min(length + (length >> 3) + MAXIMUM_HEADER, LARGEST_FIRST_HEAP_CHUNK),
     );
     this.#payloadBytes = 0;
+    this.isUrgent = false;
     return batch;
   }
 
@@ -323,7 +358,8 @@ export class Outbox {
   #makeRoom(): Uint8Array {
     const { codec, blocks } = this.#platform;
     if (!this.isCongested) {
-      if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.onFull?.();
+      if (codec.freeSlots <= RESERVED_SLOTS) this.#owner?.handOver?.();
+      this.isUrgent = this.isCongested;
       if (codec.freeSlots > RESERVED_SLOTS) return this.#nextChunk(MAXIMUM_HEADER);
     }
     this.#finishChunk();

@@ -99,7 +99,7 @@ export class MemoryTransport implements Transport {
   peer: MemoryTransport | undefined;
   readonly #platform: ManualPlatform;
   #events: TransportEvents | undefined;
-  #pending: { readonly chunks: readonly Uint8Array[]; readonly onWritten: () => void } | undefined;
+  readonly #pending: { readonly chunks: readonly Uint8Array[]; readonly onWritten: () => void }[] = [];
   #incoming: Uint8Array = new Uint8Array();
   #isStarted = false;
   #isPaused = false;
@@ -124,13 +124,12 @@ export class MemoryTransport implements Transport {
   write(chunks: readonly Uint8Array[], onWritten: () => void, borrowed?: Uint8Array): boolean {
     this.calls.push('write');
     if (borrowed !== undefined && !this.takesBorrowed) throw new Error('A borrowed chunk');
-    if (this.#pending) throw new Error('A write although the last one is not finished');
     if (this.#isEndSent) throw new Error('A write after the end');
     if (chunks.length === 0 || chunks.some((chunk) => chunk.length === 0)) throw new Error('An empty write');
     if (this.isDestroyed) return false;
-    if (this.isHeld) {
+    if (this.isHeld || this.#pending.length > 0) {
       const kept = borrowed === undefined ? chunks : [...chunks.slice(0, -1), new Uint8Array(borrowed)];
-      this.#pending = { chunks: kept, onWritten };
+      this.#pending.push({ chunks: kept, onWritten });
       return false;
     }
     this.#take(chunks);
@@ -139,7 +138,7 @@ export class MemoryTransport implements Transport {
 
   end(): void {
     this.calls.push('end');
-    if (this.#pending) throw new Error('An end although the last write is not finished');
+    if (this.#pending.length > 0) throw new Error('An end although the last write is not finished');
     this.#isEndSent = true;
     if (this.peer) this.peer.#isEndWaiting = true;
     this.#closeIfEnded();
@@ -168,8 +167,7 @@ export class MemoryTransport implements Transport {
 
   /** Finishes the write that waits. Its bytes are read only now, so that a change meanwhile is seen. @returns Whether one did. */
   release(): boolean {
-    const pending = this.#pending;
-    this.#pending = undefined;
+    const pending = this.#pending.shift();
     if (!pending) return false;
     this.#take(pending.chunks);
     pending.onWritten();
@@ -215,7 +213,7 @@ export class MemoryTransport implements Transport {
   fail(error?: Error): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
-    this.#pending = undefined;
+    this.#pending.length = 0;
     this.#events?.closed(error);
   }
 

@@ -69,7 +69,9 @@ export abstract class WebSocketBase extends ListeningBase {
 
   /** The socket, once open. Not in ws's documented API, but programs call its `unref()` and read its addresses. @internal */
   get _socket(): Duplex | null {
-    return findCore(this)?.socket as Duplex | null;
+    const core = findCore(this);
+    core?.session?.lendSocket?.();
+    return core?.socket as Duplex | null;
   }
 
   /** @internal */

@@ -202,8 +202,9 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     this.#keptBytes += chunk.length;
   }
 
-  /** Writes past the session: between two of its frames, if it has one. Bytes must not be changed before `callback`. */
+  /** Writes past the session, if it has one: behind its frames so far. Bytes must not be changed before `callback`. */
   write(data: string | Uint8Array, encoding?: BufferEncoding | Done, callback?: Done): boolean {
+    this.#session?.handOver?.();
     const done = typeof encoding === 'function' ? encoding : callback;
     if (!this.writable) {
       if (done) nextTick(done, new Error('The socket has been ended'));
@@ -249,6 +250,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     const done = [data, encoding, callback].find((value) => typeof value === 'function');
     if (typeof data === 'string' || isUint8Array(data)) this.write(data, typeof encoding === 'string' ? encoding : undefined);
     if (this.#output !== 'open' || this.destroyed) return this;
+    this.#session?.handOver?.();
     if (done) this.once('finish', done);
     this.#corks = 0;
     this.#flushCorked();

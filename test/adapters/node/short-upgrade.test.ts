@@ -107,7 +107,7 @@ function look(request: IncomingMessage): Record<string, unknown> {
   };
 }
 
-const wasShort = ({ _socket: socket }: Opened): boolean => !('parser' in socket);
+const wasShort = ({ _socket: socket }: Opened): boolean => !('_paused' in socket);
 
 test('a request has all that node:http gives it', async () => {
   const [short, long] = [await serve(true), await serve(false)];
@@ -133,6 +133,7 @@ test('a socket takes the short way, and carries messages', async () => {
   const [, ws] = short.sockets;
   expect(wasShort(ws)).toBe(true);
   expect(ws._socket.listenerCount('error')).toBe(1);
+  expect((ws._socket as { parser?: unknown }).parser).toBe(null);
   client.write(FRAME, 'latin1');
   const [data] = (await once(ws as never, 'message')) as [Buffer];
   expect(data.toString()).toBe('ab');
@@ -145,6 +146,19 @@ const HEADS: Record<string, string[]> = {
   'names in upper case': [head().replaceAll(/^[A-Z][\w-]*:/gm, (name) => name.toUpperCase())],
   'Connection of Firefox': [head().replace('Connection: Upgrade', 'Connection: keep-alive, Upgrade')],
   'Connection with other options': [head().replace('Connection: Upgrade', 'Connection: close,upgrade, x')],
+  ...Object.fromEntries(
+    ['\t', '\t ', ' \t', ' \t ', ' ', '  '].flatMap((blank) =>
+      ['Connection: Upgrade', 'Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'].flatMap(
+        (line) => [
+          [JSON.stringify(line + blank), [head().replace(line.replace('keep-alive, ', ''), line + blank)]],
+          [
+            JSON.stringify(line.replace(': ', `:${blank}`)),
+            [head().replace(line.replace('keep-alive, ', ''), line.replace(': ', `:${blank}`))],
+          ],
+        ],
+      ),
+    ),
+  ),
   'two Connection fields': [head('Connection: keep-alive')],
   'no Connection': [[...without('Connection'), '', ''].join('\r\n')],
   'no Upgrade': [[...without('Upgrade'), '', ''].join('\r\n')],
@@ -358,6 +372,27 @@ test('listeners run in the context in which node:http calls them', async () => {
   // Node.js before 24 uses the objects of its parsers again, with what a listener has entered.
   expect(short.slice(0, 3)).toEqual(long.slice(0, 3));
   expect(short.slice(3)).toEqual(short.slice(0, 3));
+});
+
+test.each([
+  ['in one piece', [head(), FRAME]],
+  ['in two pieces', [head().slice(0, 50), head().slice(50), FRAME]],
+  ['of another form', [head().replace('Connection: Upgrade', 'Connection: Upgrade, x'), FRAME]],
+])('listeners run in the context of node:http for a head %s', async (_name, pieces) => {
+  const storage = new AsyncLocalStorage<string>();
+  const see = async (isShort: boolean): Promise<unknown[]> => {
+    const stores: unknown[] = [];
+    await storage.run('listening', async () => {
+      const { port, server } = await serve(isShort);
+      server.on('connection', (ws) => {
+        stores.push(storage.getStore());
+        ws.on('message', () => stores.push(storage.getStore()));
+      });
+      for (let count = 0; count < 2; count++) await storage.run('client', () => ask(port, ...pieces));
+    });
+    return stores;
+  };
+  expect(await see(true)).toEqual(await see(false));
 });
 
 test('a listener that throws does not stop the server', async () => {

@@ -185,6 +185,77 @@ describe('NodeTransport writes', () => {
     expect([early, written, later]).toEqual([0, 1, 0]);
   });
 
+  test('before what the program writes to the socket meanwhile, which its end follows', async () => {
+    const { near, far, transport, read } = await bench();
+    const big = pattern(16_777_216);
+    let written = 0;
+    expect(transport.write([big], () => written++)).toBe(false);
+    expect(Object.hasOwn(near, '_write')).toBe(false);
+    const done: string[] = [];
+    near.write('one', () => done.push('one'));
+    expect(near.writableLength).toBe(3);
+    near.end('two', () => done.push('two'));
+    await turn();
+    expect(done).toEqual([]);
+    read();
+    await until(() => far.readableEnded);
+    expect(new TextDecoder().decode(read().subarray(big.length))).toBe('onetwo');
+    expect([written, ...done]).toEqual([1, 'one', 'two']);
+  });
+
+  test('through an own _write that another library has set, and leaves it', async () => {
+    const { near, transport, read } = await bench();
+    const { _write: write } = near;
+    let calls = 0;
+    near._write = (...given): void => {
+      calls++;
+      write.apply(near, given);
+    };
+    const own = near._write;
+    expect(transport.write([pattern(16_777_216)], () => {})).toBe(false);
+    expect(near._write).toBe(own);
+    near.write('one');
+    await until(() => read().length === 16_777_219);
+    expect(calls).toBe(2);
+  });
+
+  test('nothing while the program has corked the socket', async () => {
+    const { near, transport, read } = await bench();
+    let written = 0;
+    near.cork();
+    expect(transport.write([utf8('a')], () => written++)).toBe(false);
+    await turn();
+    expect([read().length, written]).toEqual([0, 0]);
+    near.write('b');
+    near.uncork();
+    await until(() => read().length === 2 && written === 1);
+    expectBytes(read(), utf8('ab'));
+  });
+
+  test('and reports each write, though the queue of the stream has taken the one before at once', async () => {
+    const { near, transport, read } = await bench();
+    const written: string[] = [];
+    near.cork();
+    expect(transport.write([utf8('a')], () => written.push('written'))).toBe(false);
+    near.uncork();
+    expect(near.writableLength).toBe(0);
+    expect(transport.write([utf8('b')], () => written.push('written'))).toBe(false);
+    await until(() => read().length === 2 && written.length === 2);
+    expectBytes(read(), utf8('ab'));
+    expect(transport.write([utf8('c')], () => {})).toBe(true);
+  });
+
+  test('loses no callback of the program when the socket is destroyed', async () => {
+    const { near, transport, events } = await bench();
+    transport.start();
+    expect(transport.write([pattern(16_777_216)], () => {})).toBe(false);
+    const results: boolean[] = [];
+    near.write('one', (error) => results.push(error instanceof Error));
+    near.destroy();
+    await until(() => events.log.includes('closed') && results.length > 0);
+    expect(results).toEqual([true]);
+  });
+
   test('a batch in one system call', () => {
     const calls: number[] = [];
     const stream = new Duplex({

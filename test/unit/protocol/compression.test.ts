@@ -228,6 +228,20 @@ describe.each([
   });
 });
 
+it('counts what an engine takes to begin a message, so that a turn has few of them', () => {
+  const { platform, engine } = create('server');
+  const costly = Object.assign(engine, { inflateCost: 65_536 });
+  const told: number[] = [];
+  for (let index = 0; index < 5; index++) {
+    const compression = new Compression(platform, 'server', { engine: costly, agreement: AGREEMENT });
+    compression.inflate(utf8('x'), 0, () => told.push(index), ignore);
+  }
+  // Half a MiB of work each, and a MiB a turn.
+  expect(told).toEqual([0, 1]);
+  platform.runTurn();
+  expect(told).toEqual([0, 1, 2, 3]);
+});
+
 describe('two ends', () => {
   it('understand each other over zlib, in both directions at once and over many turns', () => {
     const platform = new ManualPlatform();

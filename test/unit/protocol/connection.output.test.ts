@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
+import { OUTPUT_SLOT_BYTES, OUTPUT_SLOTS } from '../../../assembly/layout.ts';
 import type { SendCallback } from '../../../src/platform.ts';
 import type { ConnectionOptions } from '../../../src/protocol/settings.ts';
 import { expectBytes } from '../../support/bytes.ts';
@@ -120,6 +120,54 @@ describe('what leaves', () => {
       expectBytes(transport.bytes, expected);
     }
     expect(platform.codec.freeSlots).toBe(OUTPUT_SLOTS);
+  });
+
+  test('the rest of a message that no slots can hold follows its beginning at once', () => {
+    const { end, platform } = new Bench();
+    const long = pattern((OUTPUT_SLOTS + 4) * OUTPUT_SLOT_BYTES);
+    end.transport.isHeld = true;
+    end.session.sendBytes(long, false);
+    expect(end.transport.calls.filter((call) => call === 'write')).toHaveLength(2);
+    expect(end.session.bufferedAmount).toBe(long.length);
+    end.session.sendText('after');
+    platform.runDeferred();
+    expect(end.transport.calls.filter((call) => call === 'write')).toHaveLength(2);
+    end.transport.release();
+    expect(end.session.bufferedAmount).toBe(long.length + 5);
+    end.transport.isHeld = false;
+    end.transport.release();
+    platform.runDeferred();
+    const [first, second] = parseFrames(end.transport.bytes);
+    expectBytes(first.payload, long);
+    expectBytes(second.payload, utf8('after'));
+    expect([end.session.bufferedAmount, platform.codec.freeSlots]).toEqual([0, OUTPUT_SLOTS]);
+  });
+
+  test('handOver writes what was sent, behind a batch that waits', () => {
+    const bench = new Bench();
+    const { session, transport } = bench.end;
+    const handOver = (): void => session.handOver();
+    handOver();
+    session.sendText('a', undefined, bench.callback('a'));
+    handOver();
+    expect(bench.writes).toEqual(['81 61']);
+    transport.isHeld = true;
+    session.sendText('b', undefined, bench.callback('b'));
+    handOver();
+    session.sendText('c', undefined, bench.callback('c'));
+    handOver();
+    handOver();
+    session.sendText('d', undefined, bench.callback('d'));
+    bench.platform.runDeferred();
+    expect(bench.results).toEqual(['a']);
+    transport.release();
+    expect(bench.results).toEqual(['a']);
+    transport.release();
+    expect(bench.results).toEqual(['a', 'b', 'c']);
+    transport.release();
+    expect(bench.writes).toEqual(['81 61', '81 62', '81 63', '81 64']);
+    expect(bench.results).toEqual(['a', 'b', 'c', 'd']);
+    expect(bench.platform.codec.freeSlots).toBe(OUTPUT_SLOTS);
   });
 
   test('start delivers the bytes that came with the handshake first', () => {

@@ -170,7 +170,7 @@ describe('outbox', () => {
   test('a long payload goes through the same slots again while they are emptied', () => {
     const platform = new ManualPlatform();
     const written: Uint8Array[] = [];
-    const outbox: Outbox = new Outbox(platform, { onFull: () => written.push(leave(platform, outbox).bytes) });
+    const outbox: Outbox = new Outbox(platform, { handOver: () => written.push(leave(platform, outbox).bytes) });
     outbox.addBytes(0x82, pattern(10_000_000), true);
     written.push(leave(platform, outbox).bytes);
     expect(platform.allocations).toEqual([]);

@@ -1,0 +1,184 @@
+// Programs that write to `_socket` by themselves, on each runtime: over every kind of socket, for servers and clients, whatever waits at the time.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { afterEach, describe, expect, test } from 'vitest';
+import type * as NodeWs from '../../adapters/node/index.ts';
+import { authority, certificate, key } from '../adapters/deno/certificates.ts';
+import { sleep } from '../support/sleep.ts';
+
+const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node';
+const { WebSocket, WebSocketServer } = (await import(`../../adapters/${runtime}/index.ts`)) as typeof NodeWs;
+type Peer = NodeWs.WebSocket;
+
+const cleanUps: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+
+/** Servers by where their sockets come from. */
+const SERVERS = {
+  own: () => new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false }),
+  'own with TLS': () =>
+    new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false, tls: { cert: certificate, key } }),
+  'node:http': () => behind(createServer()),
+  'node:https': () => behind(createSecureServer({ cert: certificate, key })),
+};
+
+function behind(server: ReturnType<typeof createServer>): NodeWs.WebSocketServer {
+  const wss = new WebSocketServer({ server, perMessageDeflate: false });
+  server.listen(0, '127.0.0.1');
+  cleanUps.push(() => server.close());
+  return wss;
+}
+
+interface Pair {
+  /** The side whose `_socket` the program uses. */
+  readonly near: Peer;
+  readonly far: Peer;
+  /** A text message of the near side, as a frame. */
+  readonly frame: (text: string) => Uint8Array;
+  readonly socket: Duplex;
+}
+
+async function connect(kind: keyof typeof SERVERS, side: 'server' | 'client'): Promise<Pair> {
+  const server = SERVERS[kind]();
+  cleanUps.push(() => server.shutdown({ signal: AbortSignal.abort() }));
+  await once(server, 'listening');
+  const scheme = kind.includes('TLS') || kind.includes('https') ? 'wss' : 'ws';
+  const { port } = server.address() as AddressInfo;
+  const client = new WebSocket(`${scheme}://127.0.0.1:${port}/`, { ca: authority, perMessageDeflate: false });
+  cleanUps.push(() => client.terminate());
+  const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'open')])) as [[Peer], unknown];
+  const [near, far] = side === 'server' ? [peer, client] : [client, peer];
+  for (const ws of [near, far]) ws.on('error', () => {});
+  const mask = side === 'server' ? [] : [0, 0, 0, 0];
+  const frame = (text: string): Uint8Array =>
+    Buffer.from([0x81, (side === 'server' ? 0 : 0x80) | text.length, ...mask, ...Buffer.from(text)]);
+  return { near, far, frame, socket: (near as unknown as { _socket: Duplex })._socket };
+}
+
+const LENGTH = 12_000_000;
+const LONG = new Uint8Array(LENGTH).fill(65);
+
+/** What `far` receives from now on: texts, and LONG as `long`. */
+function collect(far: Peer, count: number): Promise<string[]> {
+  const messages: string[] = [];
+  return new Promise((resolve) => {
+    far.on('close', (code) => resolve([...messages, `closed ${code}`]));
+    far.on('message', (data: Uint8Array, isBinary: boolean) => {
+      const isLong = isBinary && Buffer.compare(data, LONG) === 0;
+      messages.push(isLong ? 'long' : isBinary ? `${data.length} bytes` : Buffer.from(data).toString());
+      if (messages.length === count) resolve(messages);
+    });
+  });
+}
+
+const SIDES = (Object.keys(SERVERS) as (keyof typeof SERVERS)[]).flatMap((kind) =>
+  (['server', 'client'] as const).map((side) => [kind, side] as const),
+);
+
+describe.each(SIDES)('a server of the kind %s, its %s', (kind, side) => {
+  test.each(['in the same turn', 'later'])('writes behind a long message that waits, %s', async (when) => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    far.pause();
+    const received = collect(far, 4);
+    near.send(LONG);
+    if (when === 'later') await sleep(30);
+    // Deno's clients keep what they write over TLS.
+    if (runtime !== 'deno') expect(near.bufferedAmount).toBeGreaterThan(0);
+    let isDone = false;
+    socket.write(frame('raw'), () => (isDone = true));
+    socket.write(frame('second'));
+    near.send('after');
+    await sleep(30);
+    far.resume();
+    expect(await received).toEqual(['long', 'raw', 'second', 'after']);
+    expect(isDone).toBe(true);
+    expect(near.bufferedAmount).toBe(0);
+  });
+
+  test('writes between long messages that wait', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    far.pause();
+    const received = collect(far, 6);
+    near.send(LONG);
+    near.send(LONG);
+    socket.write(frame('raw'));
+    near.send('between');
+    await sleep(30);
+    near.send(LONG);
+    socket.write(frame('second'));
+    far.resume();
+    expect(await received).toEqual(['long', 'long', 'raw', 'between', 'long', 'second']);
+  });
+
+  test('corks while a long message waits', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    far.pause();
+    const received = collect(far, 3);
+    near.send(LONG);
+    await sleep(30);
+    const raw = frame('raw');
+    socket.cork();
+    socket.write(raw.subarray(0, 1));
+    socket.write(raw.subarray(1));
+    socket.uncork();
+    near.send('after');
+    far.resume();
+    expect(await received).toEqual(['long', 'raw', 'after']);
+  });
+
+  test('ends with data behind a long message that waits', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    far.pause();
+    const received = collect(far, 3);
+    near.send(LONG);
+    await sleep(30);
+    socket.end(frame('raw'));
+    far.resume();
+    expect(await received).toEqual(['long', 'raw', 'closed 1006']);
+  });
+
+  test('writes and ends behind messages of the same turn', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    const received = collect(far, 6);
+    near.send('one');
+    socket.write(frame('raw'));
+    near.send('two');
+    await sleep(10);
+    near.send('three');
+    socket.end(frame('end'));
+    expect(await received).toEqual(['one', 'raw', 'two', 'three', 'end', 'closed 1006']);
+  });
+
+  test('writes in a listener behind messages that the listener sent', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    const received = collect(far, 3);
+    near.on('message', () => {
+      near.send('one');
+      socket.write(frame('raw'));
+      near.send('two');
+    });
+    far.send('go');
+    expect(await received).toEqual(['one', 'raw', 'two']);
+  });
+
+  test('sends while its socket is corked', async () => {
+    const { near, far, frame, socket } = await connect(kind, side);
+    const received = collect(far, 3);
+    const raw = frame('raw');
+    socket.cork();
+    socket.write(raw.subarray(0, 1));
+    socket.write(raw.subarray(1));
+    near.send('one');
+    await sleep(10);
+    socket.write(frame('two'));
+    socket.uncork();
+    expect(await received).toEqual(['raw', 'one', 'two']);
+  });
+});
