@@ -70,6 +70,8 @@ export class NodeTransport implements Transport {
   #turn = 0;
   /** Writes that are not acknowledged. */
   #waiting = 0;
+  /** Whether the program has the socket. */
+  #isLent = false;
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
@@ -203,23 +205,17 @@ export class NodeTransport implements Transport {
   }
 
   lend(): void {
+    if (this.#isLent) return;
+    this.#isLent = true;
     const socket = this.#socket;
-    // Another library may have its own.
-    if (Object.hasOwn(socket, 'write') || Object.hasOwn(socket, 'end')) return;
-    Object.defineProperty(socket, 'write', { configurable: true, writable: true, value: NodeTransport.#lentWrite });
-    Object.defineProperty(socket, 'end', { configurable: true, writable: true, value: NodeTransport.#lentEnd });
-  }
-
-  static #lentWrite(this: Carrier & Duplex, ...given: Parameters<Duplex['write']>): boolean {
-    const transport = this[TRANSPORT]!;
-    transport.#events?.handOver?.();
-    return (Object.getPrototypeOf(transport.#socket) as Duplex).write.apply(this, given);
-  }
-
-  static #lentEnd(this: Carrier & Duplex, ...given: Parameters<Duplex['end']>): Duplex {
-    const transport = this[TRANSPORT]!;
-    transport.#events?.handOver?.();
-    return (Object.getPrototypeOf(transport.#socket) as Duplex).end.apply(this, given);
+    for (const name of ['write', 'end'] as const) {
+      const method = socket[name] as (...given: unknown[]) => unknown;
+      const value = (...given: unknown[]): unknown => {
+        this.#events?.handOver?.();
+        return method.apply(socket, given);
+      };
+      Object.defineProperty(socket, name, { configurable: true, writable: true, value });
+    }
   }
 
   end(): void {
