@@ -57,7 +57,8 @@ export function createPlatform({ allocate, copy }: Copies): Platform {
 /** With plain Uint8Arrays. */
 export const platform: Platform = createPlatform({
   allocate: (length) => new Uint8Array(length),
-  copy: (source, start, end) => source.slice(start, end),
+  // Not its own slice(): that of a Buffer does not copy.
+  copy: (source, start, end) => new Uint8Array(source.subarray(start, end)),
 });
 
 function maskingKey(): number {

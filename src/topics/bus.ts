@@ -112,7 +112,7 @@ export function decodeEnvelope(envelope: Uint8Array): Envelope {
   if (envelope.length < start || envelope[0] !== VERSION) throw new TypeError('The bus brought a message of an unknown kind');
   const sender = String.fromCharCode(...envelope.subarray(2, HEADER));
   // A copy: the memory of a bus's client may be used again.
-  const payload = envelope.slice(start);
+  const payload = new Uint8Array(envelope.subarray(start));
   const except = start === HEADER ? undefined : String.fromCharCode(...envelope.subarray(HEADER, start));
   return { sender, except, data: (envelope[1] & FLAG_TEXT) === 0 ? payload : decodeUtf8(payload) };
 }

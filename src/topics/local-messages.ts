@@ -86,5 +86,5 @@ export function packBytes(bytes: Uint8Array, isBinary: boolean): WireBytes {
 export function unpackBytes(bytes: WireBytes): Uint8Array {
   if (typeof bytes === 'string') return decodeBase64(bytes);
   // A channel may give a view of a larger buffer, which a history would keep.
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

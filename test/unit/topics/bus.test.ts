@@ -15,3 +15,10 @@ test.each(['', 'text', '\ufeffmark', Uint8Array.of(), Uint8Array.of(1, 2)])('bri
 test.each([Uint8Array.of(), new Uint8Array(17), new Uint8Array(20).fill(2)])('anything else is an error', (bytes) => {
   expect(() => decodeEnvelope(bytes)).toThrow('unknown kind');
 });
+
+test('a payload is a copy, also of a Buffer, whose slice() makes a view', () => {
+  const envelope = Buffer.from(encodeEnvelope(SENDER, Uint8Array.of(1, 2)));
+  const { data } = decodeEnvelope(envelope);
+  envelope.fill(9);
+  expect(data).toEqual(Uint8Array.of(1, 2));
+});

@@ -34,6 +34,11 @@ describe('bytes', () => {
     const copy = platform.copy(source, 1, 3);
     source.fill(9);
     expect(copy).toEqual(Uint8Array.of(2, 3));
+    // The slice() of a Buffer makes a view.
+    const buffer = Buffer.from([1, 2, 3, 4]);
+    const copied = platform.copy(buffer, 1, 3);
+    buffer.fill(9);
+    expect([...copied]).toEqual([2, 3]);
     expect(platform.allocate(5)).toHaveLength(5);
   });
 
