@@ -137,7 +137,7 @@ export interface Session {
   /** The WebSocket of the program, for observers. Set it before `attach`. */
   websocket?: object | undefined;
   /** The program gets the socket: messages go out before what it writes there. */
-  lendSocket?(): void;
+  exposeSocket?(): void;
   /** Names the receiver of all events. Call it once, before `start`. */
   attach(sink: SessionSink): void;
   /** Lets bytes flow. `head` are bytes that arrived together with the opening handshake. */
@@ -211,8 +211,8 @@ export interface Transport {
    * @returns Whether all was taken at once.
    */
   write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean;
-  /** The program gets what lies below, to which it may write as well: {@link TransportEvents.handOver} is called before. Left out: nobody can. */
-  lend?(): void;
+  /** The program gets what lies below, to which it may write as well: {@link TransportEvents.handOver} is called before. Left out: it cannot. */
+  expose?(): void;
   /** Sends FIN after all written bytes; reading goes on (RFC 6455 section 7.1.1). */
   end(): void;
   /** Ends both directions at once and drops queued bytes. */

@@ -64,7 +64,7 @@ export interface ContextOptions {
 
 /** Supplied by the adapter. */
 export interface DeflateEngine {
-  /** What beginning to inflate a message costs, in bytes of input that take as long. Left out: next to nothing. */
+  /** The cost of beginning to inflate a message, in bytes of input that take as long. Left out: 0. */
   readonly inflateCost?: number;
   createDeflator(options: ContextOptions): Deflator;
   createInflator(options: ContextOptions): Inflator;

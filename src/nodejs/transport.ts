@@ -204,7 +204,7 @@ export class NodeTransport implements Transport {
     };
   }
 
-  lend(): void {
+  expose(): void {
     if (this.#isLent) return;
     this.#isLent = true;
     const socket = this.#socket;

@@ -369,8 +369,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     }
   }
 
-  lendSocket(): void {
-    this.#transport.lend?.();
+  exposeSocket(): void {
+    this.#transport.expose?.();
   }
 
   handOver(): void {

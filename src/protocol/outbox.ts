@@ -252,7 +252,7 @@ export class Outbox {
     if (chunks.length === 0) this.#chunks = null;
   }
 
-  /** A call of the program ends. Copies the payload that was not, unless it is lent. */
+  /** A call of the program ends. Copies the payload that was not copied or written, unless {@link isLending}. */
   endCall(): void {
     if (!this.#isLending) this.own();
   }

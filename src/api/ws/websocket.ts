@@ -70,7 +70,7 @@ export abstract class WebSocketBase extends ListeningBase {
   /** The socket, once open. Not in ws's documented API, but programs call its `unref()` and read its addresses. @internal */
   get _socket(): Duplex | null {
     const core = findCore(this);
-    core?.session?.lendSocket?.();
+    core?.session?.exposeSocket?.();
     return core?.socket as Duplex | null;
   }
 
