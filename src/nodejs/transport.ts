@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { takes } from '../base/fast-paths.ts';
 import { guard } from '../base/guard.ts';
-import { immediate } from '../clock.ts';
+import { immediate, nextTick } from '../clock.ts';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
@@ -24,6 +24,12 @@ const BUFFER = 'buffer' as BufferEncoding;
 const writesDirectly = takes('direct-write');
 
 const NOTHING = new Uint8Array(0);
+
+const IS_DENO = 'Deno' in globalThis;
+
+function destroy(socket: Duplex): void {
+  socket.destroy();
+}
 
 /** Key of a socket's transport. All sockets share the listeners, because separate ones take 300 bytes a connection. */
 const TRANSPORT = Symbol('transport');
@@ -125,7 +131,7 @@ export class NodeTransport implements Transport {
     const isTaken = this.#isQuick && this.#isIdle ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
-    else this.#turn = currentTurn();
+    else if (this.#waiting === 1) this.#turn = currentTurn();
     return isTaken;
   }
 
@@ -172,11 +178,13 @@ export class NodeTransport implements Transport {
   }
 
   /** The direct write is over: writes what the program has written since. */
-  #free(error?: Error | null): void {
-    const release = this.#release!;
+  #free(): void {
+    const release = this.#release;
     this.#release = undefined;
+    // A stream that is destroyed has failed those writes. With this one as well, Deno would keep the WebSocket alive.
+    if (release === undefined || this.#socket.destroyed) return;
     // Listeners of 'drain' may throw.
-    guard(platform, () => release(error));
+    guard(platform, () => release());
   }
 
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
@@ -198,7 +206,7 @@ export class NodeTransport implements Transport {
       else if (this.#isWriting) this.#isTaken = true;
       if (this.#isWriting) return;
       this.#waiting--;
-      if (this.#release !== undefined) this.#free(error);
+      this.#free();
       // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       if (!error && !this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
     };
@@ -223,7 +231,9 @@ export class NodeTransport implements Transport {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    // On Deno the stream keeps the error with which waiting writes end, and the error all objects of its call stack: not the WebSocket's.
+    if (this.#waiting > 0 && IS_DENO) nextTick(destroy, this.#socket);
+    else this.#socket.destroy();
   }
 
   pause(): void {
@@ -258,7 +268,7 @@ export class NodeTransport implements Transport {
 
   static #onClose(this: Carrier & Duplex): void {
     const transport = this[TRANSPORT]!;
-    if (transport.#release !== undefined) transport.#free();
+    transport.#release = undefined;
     // Bytes that a pause kept back. After this there is no other chance to read them.
     const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
     const events = transport.#events;
