@@ -1,9 +1,7 @@
-// The network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect, and servers by node:net and node:tls where the
+// The network of Deno: TCP, TLS and Unix domain sockets by Deno.listen and Deno.connect, and servers without TLS by node:net where the
 // program has the permissions.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import nodeNet, { type AddressInfo, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket, type SecureContext, type TLSSocketOptions } from 'node:tls';
+import nodeNet, { type AddressInfo, type Server } from 'node:net';
 import { takes } from '../../src/base/fast-paths.ts';
 import type {
   ClientTls,
@@ -13,7 +11,6 @@ import type {
   ListenPlan,
   Listener,
   Network,
-  ServerTls,
 } from '../../src/http1/network.ts';
 import { deno, type DenoConnection, type DenoListener, type Permission } from './deno.ts';
 import { attemptAt, systemError } from './errors.ts';
@@ -28,19 +25,18 @@ const ALPN = ['http/1.1'];
 export const network: Network = {
   listen(plan, events) {
     const { onSocket } = events;
-    if (onSocket !== undefined && mayListenByNode(plan)) return new SocketPort(plan, { ...events, onSocket });
+    if (onSocket !== undefined && mayListenByNet(plan)) return new SocketPort(plan, { ...events, onSocket });
     return new DenoPort(plan, events);
   },
   connect: startConnecting,
 };
 
 /**
- * Whether node:net or node:tls can carry out `plan`: the program has the permissions already, and the certificate is in order. Asking for
- * a permission that is missing, and reporting such errors, is left to Deno.listen: node:net throws where the error cannot be caught, and
- * node:tls of Deno 2.9 listens with a certificate that no client can use.
+ * Whether `plan` can be carried out by node:net: it has no TLS, and the program has the permissions already. Asking for one that is missing,
+ * and saying so, is left to Deno.listen: node:net throws where the error cannot be caught.
  */
-function mayListenByNode({ port, host = '::', path, tls }: ListenPlan): boolean {
-  if (!takes('net-server') || (tls !== undefined && !isUsable(tls))) return false;
+function mayListenByNet({ port, host = '::', path, tls }: ListenPlan): boolean {
+  if (tls !== undefined || !takes('net-server')) return false;
   const has = (permission: Permission): boolean => deno.permissions.querySync(permission).state === 'granted';
   if (path !== undefined) return has({ name: 'net' }) && has({ name: 'read', path }) && has({ name: 'write', path });
   return (
@@ -49,25 +45,12 @@ function mayListenByNode({ port, host = '::', path, tls }: ListenPlan): boolean 
   );
 }
 
-function isUsable({ cert, key }: ServerTls): boolean {
-  try {
-    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Listens by node:net, whose connections cost a message less than those of Deno.listen (docs/performance.md has the figures). With TLS by
- * node:tls, Nagle's algorithm is off: with Deno.listenTls the end of a message of more than 16 KB can wait 44 ms.
- */
+/** Listens by node:net, whose connections cost a message less than those of Deno.listen (docs/performance.md has the figures). */
 class SocketPort implements Listener {
   readonly #server: Server;
 
-  constructor({ port, host, path, backlog, tls }: ListenPlan, events: Required<ListenerEvents>) {
-    const secureContext = tls && createSecureContext(tls);
-    const accept = (socket: Socket): void => events.onSocket(secureContext ? secure(socket, secureContext) : socket);
-    this.#server = nodeNet.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, accept);
+  constructor({ port, host, path, backlog }: ListenPlan, events: Required<ListenerEvents>) {
+    this.#server = nodeNet.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => events.onSocket(socket));
     this.#server.on('error', (error) => events.onError(systemError(error, attemptAt('listen', path, host ?? '::', port))));
     this.#server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
       events.onListening(this.#server.address() as AddressInfo | string);
@@ -84,11 +67,6 @@ class SocketPort implements Listener {
     if (isKept) this.#server.ref();
     else this.#server.unref();
   }
-}
-
-/** The TLS handshake begins when it is read: it counts to the time that a request head may take. */
-function secure(socket: Socket, secureContext: SecureContext): Socket {
-  return new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ALPN, allowHalfOpen: true } as TLSSocketOptions);
 }
 
 /** Something that listens, or tried to. */

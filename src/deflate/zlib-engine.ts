@@ -89,6 +89,9 @@ interface Stream {
   readonly isEnded: boolean;
 }
 
+/** Longer ones are left to zlib, which reads them faster. */
+const LONGEST_EMPTY = 64;
+
 /**
  * The next stream of a message if it has no bytes, in the forms that senders use: it needs no context of zlib. These are blocks of the type that is not
  * compressed, with or without the end of the last one, and a last block in fixed codes.
@@ -97,7 +100,7 @@ interface Stream {
  */
 function emptyStream(data: Uint8Array, end: number): Stream | null {
   if (end >= 2 && data[0] === 0x03 && (data[1] & 0x03) === 0) return { buffer: NONE, read: 2, isEnded: true };
-  if (end % 5 > 1) return null;
+  if (end % 5 > 1 || end > LONGEST_EMPTY) return null;
   // The bits of a header up to the next byte mean nothing (RFC 1951 section 3.2.4).
   for (let at = 0; at < end; at += 5) {
     if ((data[at] & 0x07) !== 0) return null;

@@ -136,8 +136,15 @@ export class Compression {
     return {
       windowBits: this.#windowBits,
       noContextTakeover: this.#sendsAfresh,
-      zlib: this.#options.zlibDeflateOptions,
+      zlib:
+        this.#options.windowBits === 0 && !this.#isAgreedAfresh ? this.#withoutDictionary : this.#options.zlibDeflateOptions,
     };
+  }
+
+  /** The peer keeps its window, in which the dictionary does not stay where it is for us. */
+  get #withoutDictionary(): CompressionOptions['zlibDeflateOptions'] {
+    const { zlibDeflateOptions } = this.#options;
+    return zlibDeflateOptions && { ...zlibDeflateOptions, dictionary: undefined };
   }
 
   /**
@@ -181,8 +188,11 @@ export class Compression {
   }
 
   get #sendsAfresh(): boolean {
-    const { agreement, windowBits } = this.#options;
-    if (windowBits === 0) return true;
+    return this.#options.windowBits === 0 || this.#isAgreedAfresh;
+  }
+
+  get #isAgreedAfresh(): boolean {
+    const { agreement } = this.#options;
     return this.#role === 'server' ? agreement.serverNoContextTakeover : agreement.clientNoContextTakeover;
   }
 

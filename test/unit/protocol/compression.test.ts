@@ -242,6 +242,20 @@ it('counts what an engine takes to begin a message, so that a turn has few of th
   expect(told).toEqual([0, 1, 2, 3]);
 });
 
+it('uses no dictionary where it starts afresh and the peer does not know it', () => {
+  const dictionary = pattern(100);
+  const agreement = { ...AGREEMENT, clientNoContextTakeover: false };
+  const given = { windowBits: 0, zlibDeflateOptions: { dictionary, level: 3 }, agreement };
+  const { engine, compression } = create('server', given);
+  compression.deflate(utf8('x'), true, ignore, ignore);
+  const agreed = create('server', { ...given, agreement: { ...agreement, serverNoContextTakeover: true } });
+  agreed.compression.deflate(utf8('x'), true, ignore, ignore);
+  expect([...engine.contexts, ...agreed.engine.contexts].map(({ zlib: options }) => options)).toEqual([
+    { dictionary: undefined, level: 3 },
+    { dictionary, level: 3 },
+  ]);
+});
+
 describe('two ends', () => {
   it('understand each other over zlib, in both directions at once and over many turns', () => {
     const platform = new ManualPlatform();
