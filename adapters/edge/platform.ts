@@ -4,7 +4,7 @@ import type { BorrowMode } from '../../src/base/options.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { createBlocks } from '../../src/protocol/blocks.ts';
 import { createSlabs } from '../../src/protocol/outbox.ts';
-import { createTurn } from '../../src/protocol/turn.ts';
+import { createTurn } from './turn.ts';
 import { LONGEST_STRING, type Platform } from '../../src/platform.ts';
 import { edgeCodec } from './codec.ts';
 import { clearTimer, defer, elapsed, immediate, ownTimer, setTimer } from '../../src/clock.ts';

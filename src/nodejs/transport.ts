@@ -177,12 +177,11 @@ export class NodeTransport implements Transport {
     this[TRANSPORT]!.#release = callback;
   }
 
-  /** The direct write is over: writes what the program has written since. */
+  /** The direct write is over: writes what the program has written since, or fails it if the socket is destroyed. */
   #free(): void {
     const release = this.#release;
     this.#release = undefined;
-    // A stream that is destroyed has failed those writes. With this one as well, Deno would keep the WebSocket alive.
-    if (release === undefined || this.#socket.destroyed) return;
+    if (release === undefined) return;
     // Listeners of 'drain' may throw.
     guard(platform, () => release());
   }
@@ -268,7 +267,7 @@ export class NodeTransport implements Transport {
 
   static #onClose(this: Carrier & Duplex): void {
     const transport = this[TRANSPORT]!;
-    transport.#release = undefined;
+    transport.#free();
     // Bytes that a pause kept back. After this there is no other chance to read them.
     const rest = this.readableLength > 0 ? (this.read() as Uint8Array | null) : null;
     const events = transport.#events;

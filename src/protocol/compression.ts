@@ -212,7 +212,7 @@ export class Compression {
     const waiting = (this.#waiting ??= new Set()).add(job);
     this.#platform.turn.later(job, () => {
       waiting.delete(job);
-      this.#run(job, length, done, failed);
+      if (!this.isClosed) this.#run(job, length, done, failed);
     });
     return false;
   }

@@ -7,7 +7,7 @@
 import type { Turn } from '../platform.ts';
 
 /** The work of a turn, in bytes of output that the inflater makes in the same time: 2 to 4 ms. */
-const MOST = 1048576;
+export const MOST_WORK = 1048576;
 /** A byte that is read costs as much as so many that are written, in both directions. */
 const COST_OF_INPUT = 8;
 /** A shorter message is deflated at once, however much work the turn has had: a program sends few in a turn, or waits for them itself. */
@@ -19,6 +19,11 @@ const SHORT = 16384;
 const MOST_UNDER_WAY = 10;
 /** A long message goes on in each turn of this number, even if others have not begun: with 2 a short message waits for twice as many slices. */
 const LONG_EVERY = 4;
+
+/** The work of a step that ended a job. @param length Bytes that the job has read. */
+export function countedWork({ length: written }: Uint8Array, length: number): number {
+  return written + length * COST_OF_INPUT;
+}
 
 /** The length for `step` of a message that is deflated. */
 export function countedLength({ length }: Uint8Array): number {
@@ -60,17 +65,17 @@ class SharedTurn implements Turn {
   step(job: Job, length: number): Uint8Array | null {
     const isLong = job === this.#running;
     if (length === 0 && !isLong) return this.#stepOf(job);
-    if (this.#spent >= MOST) return null;
+    if (this.#spent >= MOST_WORK) return null;
     // A whole slice, unless it was less. How much a message had done that fails is unknown; it is the last one of its connection. The last
     // step of a long message joins all of its output.
-    this.#spent += MOST;
+    this.#spent += MOST_WORK;
     try {
       const bytes = this.#stepOf(job);
-      if (bytes !== null && !isLong) this.#spent += bytes.length + length * COST_OF_INPUT - MOST;
+      if (bytes !== null && !isLong) this.#spent += countedWork(bytes, length) - MOST_WORK;
       return bytes;
     } finally {
       // Not after a little work, because the call costs as much as a message.
-      if (this.#spent > MOST / 4) this.#plan();
+      if (this.#spent > MOST_WORK / 4) this.#plan();
     }
   }
 
@@ -108,7 +113,7 @@ class SharedTurn implements Turn {
     this.#turnsWithoutLong++;
     try {
       if (this.#turnsWithoutLong >= LONG_EVERY) this.#runLong();
-      while (this.#spent < MOST && (this.#runFresh() || this.#runLong()));
+      while (this.#spent < MOST_WORK && (this.#runFresh() || this.#runLong()));
     } finally {
       // A task may throw what a listener of the program throws.
       if (this.#fresh.size + this.#underWay.size + this.#waiting.size > 0) this.#plan();
