@@ -89,8 +89,8 @@ class WasmInflator implements Inflator, Resident {
   readonly kernel: DeflateKernel;
   readonly windowBytes: number;
   readonly #startsAfresh: boolean;
-  /** The window of each message that starts afresh. */
-  readonly #dictionary: Uint8Array;
+  /** The window of the first message, of each one that starts afresh, and of each further stream. */
+  readonly dictionary: Uint8Array;
   /** The window, out of date while it is in the module's memory; null once closed. */
   #window: Uint8Array | null;
   /** Whether the window is the dictionary, which others have as well, so that it is not written to. */
@@ -101,8 +101,7 @@ class WasmInflator implements Inflator, Resident {
     const { windowBits, noContextTakeover } = options;
     this.kernel = kernel;
     this.windowBytes = 2 ** windowBits;
-    this.#window = dictionaryOf(options);
-    this.#dictionary = noContextTakeover ? this.#window : NONE;
+    this.#window = this.dictionary = dictionaryOf(options);
     this.#startsAfresh = noContextTakeover;
   }
 
@@ -143,7 +142,7 @@ class WasmInflator implements Inflator, Resident {
   finish(): void {
     if (!this.#startsAfresh) return;
     this.kernel.releaseInflator(this);
-    this.#window = this.#dictionary;
+    this.#window = this.dictionary;
     this.#isShared = true;
   }
 
@@ -238,8 +237,7 @@ class InflateRun implements DeflateJob {
       throw new InflateError({ message: 'Max payload size exceeded', isTooLong: true });
     }
     if (result === INFLATE_STREAM_END) {
-      // Bytes after a block with BFINAL are another stream (RFC 7692 section 7.2.3.4).
-      state[INFLATE_HISTORY] = state[INFLATE_OUTPUT];
+      this.#beginStream();
       if (this.#at >= this.#data.length) return true;
     } else if (result === INFLATE_NEEDS_INPUT && this.#hasEnded()) {
       return true;
@@ -247,6 +245,19 @@ class InflateRun implements DeflateJob {
     // Bytes that were read ahead may have been given back from the piece before.
     if (input < INFLATE_IN || input === state[INFLATE_INPUT_END]) this.#loadPiece();
     return false;
+  }
+
+  /** Bytes after a block with BFINAL are another stream (RFC 7692 section 7.2.3.4). As with zlib, it starts with the dictionary. */
+  #beginStream(): void {
+    const { dictionary, kernel } = this.#inflator;
+    const { state, memory } = kernel;
+    state[INFLATE_HISTORY] = state[INFLATE_OUTPUT];
+    if (dictionary.length === 0) return;
+    this.#keep();
+    this.#makeRoom(dictionary.length + INFLATE_ROOM);
+    memory.set(dictionary, state[INFLATE_OUTPUT]);
+    state[INFLATE_HISTORY] = state[INFLATE_OUTPUT];
+    state[INFLATE_OUTPUT] = this.#start = state[INFLATE_OUTPUT] + dictionary.length;
   }
 
   /** Whether all input is used. A message has to end between two blocks, with the four bytes behind it or without them. */
