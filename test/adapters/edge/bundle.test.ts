@@ -135,7 +135,7 @@ describe('size', () => {
   test.each([
     ['adapters/edge/inline-codec.ts', 4_510],
     ['adapters/edge/inline-deflate-module.ts', 6_790],
-    ['src/deflate/index.ts', 11_520],
+    ['src/deflate/index.ts', 11_570],
   ])('of %s, which carries its module, is below %i bytes', async (entry, most) => {
     const code = await bundle(entry, { minify: true });
     expect(code).toMatch(INLINED_MODULE);
