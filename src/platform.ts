@@ -202,7 +202,7 @@ export interface Transport {
   /** Starts reading. Nothing is passed on before. */
   start(): void;
   /**
-   * Hands bytes to the operating system, in order, in one write. May be called again before `onWritten` of the write before.
+   * Hands bytes to the operating system, in order, in one write. May be called again before `onWritten` of the write before, and returns false then.
    *
    * @param chunks Kept until `onWritten`.
    * @param onWritten Called once, when all was taken; not called when this returns true. With `isAtOnce` the system took it without

@@ -75,8 +75,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
-  /** The writes of that batch that are not done. */
-  #writes = 0;
   /** A batch that has to wait for the operating system sets it as well. */
   mustDrain: boolean = false;
   #isFlushPlanned = false;
@@ -536,7 +534,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       if (!outbox.isUrgent) return;
       const rest = outbox.take();
       this.#inFlight = join(this.#inFlight, rest);
-      if (!this.#transport.write(rest.chunks, this.#written!, rest.borrowed)) this.#writes++;
+      this.#transport.write(rest.chunks, this.#written!, rest.borrowed);
       return;
     }
     // Repeated if the transport delivers within write, and the peer's answer makes us send again.
@@ -545,7 +543,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       if (!this.#transport.write(batch.chunks, (this.#written ??= this.#makeWritten()), batch.borrowed)) {
         // While the transport holds this batch, later frames gather in the outbox and leave in one write as well.
         outbox.hold(batch);
-        this.#writes++;
         return;
       }
       this.#settle(batch);
@@ -558,11 +555,12 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
 
   #makeWritten(): (isAtOnce?: boolean) => void {
     return (isAtOnce) => {
-      const batch = this.#inFlight;
-      if (batch === null || --this.#writes > 0) return;
+      if (this.#inFlight === null) return;
       if (isAtOnce !== true) this.mustDrain = true;
       this.#heartbeat?.taken();
-      this.#settle(batch);
+      const [batch, ...rest] = this.#inFlight.parts ?? [this.#inFlight];
+      this.#settle(batch, rest.reduce<Batch | null>(join, null));
+      if (rest.length > 0) return;
       this.#outbound.outbox.isCongested = false;
       if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
       this.#latePong = null;
@@ -589,8 +587,9 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   }
 
   /** Frees the memory of a batch that was written, and calls its callbacks. */
-  #settle(batch: Batch): void {
+  #settle(batch: Batch, rest: Batch | null = null): void {
     const callbacks = this.#release(batch);
+    this.#inFlight = rest;
     if (callbacks.length === 0) return;
     // Those of earlier batches come first.
     this.#lateCallbacks = this.#lateCallbacks === null ? callbacks : [...this.#lateCallbacks, ...callbacks];

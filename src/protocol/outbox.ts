@@ -47,9 +47,11 @@ export interface Batch {
   /** Payload bytes that `bufferedAmount` counts. */
   readonly payloadBytes: number;
   readonly callbacks: readonly SendCallback[];
+  /** The batches of a batch that is under way in several writes. */
+  readonly parts?: readonly Batch[];
 }
 
-/** A batch that is under way in two writes, if there is a first one. */
+/** A batch that is under way in several writes, if there is a first one. */
 export function join(first: Batch | null, second: Batch): Batch {
   if (first === null) return second;
   return {
@@ -61,6 +63,7 @@ export function join(first: Batch | null, second: Batch): Batch {
     messageMemory: first.messageMemory,
     payloadBytes: first.payloadBytes + second.payloadBytes,
     callbacks: [...first.callbacks, ...second.callbacks],
+    parts: [...(first.parts ?? [first]), second],
   };
 }
 

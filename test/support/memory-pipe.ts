@@ -165,11 +165,6 @@ export class MemoryTransport implements Transport {
     return concat(...this.writes);
   }
 
-  /** Whether a write waits. */
-  get isWaiting(): boolean {
-    return this.#pending.length > 0;
-  }
-
   /** Finishes the write that waits. Its bytes are read only now, so that a change meanwhile is seen. @returns Whether one did. */
   release(): boolean {
     const pending = this.#pending.shift();

@@ -161,7 +161,7 @@ describe('what leaves', () => {
     bench.platform.runDeferred();
     expect(bench.results).toEqual(['a']);
     transport.release();
-    expect(bench.results).toEqual(['a']);
+    expect(bench.results).toEqual(['a', 'b']);
     transport.release();
     expect(bench.results).toEqual(['a', 'b', 'c']);
     transport.release();
