@@ -77,7 +77,7 @@ export class NodeTransport implements Transport {
   /** Writes that are not acknowledged. */
   #waiting = 0;
   /** Whether the program has the socket. */
-  #isLent = false;
+  #isExposed = false;
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
@@ -212,8 +212,8 @@ export class NodeTransport implements Transport {
   }
 
   expose(): void {
-    if (this.#isLent) return;
-    this.#isLent = true;
+    if (this.#isExposed) return;
+    this.#isExposed = true;
     const socket = this.#socket;
     for (const name of ['write', 'end'] as const) {
       const method = socket[name] as (...given: unknown[]) => unknown;

@@ -586,7 +586,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     return batch.callbacks;
   }
 
-  /** Frees the memory of a batch that was written, and calls its callbacks. */
+  /** Frees the memory of a batch that was written, and calls its callbacks. @param rest What is under way behind it. */
   #settle(batch: Batch, rest: Batch | null = null): void {
     const callbacks = this.#release(batch);
     this.#inFlight = rest;

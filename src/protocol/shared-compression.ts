@@ -6,6 +6,7 @@
 
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT, RSV1_BIT } from '../base/opcodes.ts';
 import type { ContextOptions, DeflateEngine, DeflateJob, Deflator } from '../deflate/engine.ts';
+import { haveSameBytes } from '../deflate/messages.ts';
 import type { Platform, SharedFrame, SharedMessage } from '../platform.ts';
 import { LONGEST_SHARED, shareFrame } from './shared-frames.ts';
 import { countedLength } from './turn.ts';
@@ -142,13 +143,6 @@ function keyOf(window: Uint8Array): number {
   let key = length;
   for (let at = 0; at < length; at += step) key = (Math.imul(key, 31) + window[at]) | 0;
   return key;
-}
-
-function haveSameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  // From the oldest byte on, because the newest ones are equal most often.
-  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
-  return true;
 }
 
 function areEqual(one: ContextOptions, other: ContextOptions): boolean {
