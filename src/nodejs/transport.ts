@@ -40,6 +40,13 @@ interface Carrier {
 
 type Acknowledge = (error?: Error | null) => void;
 
+/** Wraps the callback of a program's write: the stream would not call the callbacks behind one that throws. */
+function guarded(given: unknown): unknown {
+  if (typeof given !== 'function') return given;
+  const callback = given as (...results: unknown[]) => void;
+  return (...results: unknown[]): void => guard(platform, () => callback(...results));
+}
+
 /**
  * Counts turns of the event loop while a write is under way. node:tls acknowledges each write later: one that the system took at once
  * before the next `setImmediate` on Node.js 20 to 26, and before the second one on Deno 2.9.
@@ -81,8 +88,10 @@ export class NodeTransport implements Transport {
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
-  /** The callback of all writes. Made with the first one, because a connection that only receives does not need it. */
+  /** The callback of all writes that are not acknowledged. Made with the first one, because a connection that only receives does not need it. */
   #acknowledge: Acknowledge | undefined;
+  /** Whether {@link #onDrain} listens. */
+  #watchesDrain = false;
   /** While a direct write waits: lets the queue of the stream go on. */
   #release: Acknowledge | undefined;
 
@@ -189,6 +198,10 @@ export class NodeTransport implements Transport {
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
+    if (!this.#watchesDrain) {
+      this.#watchesDrain = true;
+      socket.prependListener('drain', NodeTransport.#onDrain);
+    }
     this.#waiting++;
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
@@ -200,7 +213,8 @@ export class NodeTransport implements Transport {
 
   // A separate function: V8 allocates a scope for any function that contains a closure.
   #makeAcknowledge(): Acknowledge {
-    return (error) => {
+    const acknowledge: Acknowledge = (error) => {
+      if (acknowledge !== this.#acknowledge) return;
       if (error) this.#socket.destroy(error);
       else if (this.#isWriting) this.#isTaken = true;
       if (this.#isWriting) return;
@@ -209,6 +223,21 @@ export class NodeTransport implements Transport {
       // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       if (!error && !this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
     };
+    return acknowledge;
+  }
+
+  /**
+   * The queue of the stream has become empty, so all writes in it are done. The stream calls their callbacks after the listeners of 'drain'. If one
+   * of those throws, it does not call them.
+   */
+  #acknowledgeQueued(): void {
+    const isDirect = this.#release !== undefined;
+    if (isDirect || this.#waiting === 0 || this.#socket.writableLength > 0) return;
+    // The callbacks of these writes do nothing any more.
+    this.#acknowledge = undefined;
+    const writes = this.#waiting;
+    this.#waiting = 0;
+    for (let index = 0; index < writes; index++) this.#onWritten?.(this.#turn === turn);
   }
 
   expose(): void {
@@ -219,7 +248,7 @@ export class NodeTransport implements Transport {
       const method = socket[name] as (...given: unknown[]) => unknown;
       const value = (...given: unknown[]): unknown => {
         this.#events?.handOver?.();
-        return method.apply(socket, given);
+        return method.apply(socket, given.map(guarded));
       };
       Object.defineProperty(socket, name, { configurable: true, writable: true, value });
     }
@@ -255,6 +284,10 @@ export class NodeTransport implements Transport {
 
   static #onData(this: Carrier, chunk: Uint8Array): void {
     this[TRANSPORT]!.#events?.receive(chunk);
+  }
+
+  static #onDrain(this: Carrier): void {
+    this[TRANSPORT]!.#acknowledgeQueued();
   }
 
   static #onEnd(this: Carrier): void {

@@ -71,8 +71,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   #reports: (() => void)[] | null = [];
   #isPaused = false;
   #reading: typeof NOT_ALLOWED | typeof ALLOWED | typeof STARTED = NOT_ALLOWED;
-  /** The payload of a Ping that is answered when the transport accepts bytes again. */
-  #latePong: Uint8Array | null = null;
   /** The batch that the transport has not written completely. */
   #inFlight: Batch | null = null;
   /** A batch that has to wait for the operating system sets it as well. */
@@ -329,7 +327,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     const payload = this.#platform.copy(source, start, end);
     if (opcode === OPCODE_PONG) return this.#sink.onPong(payload);
     // Also after our Close frame: only the peer's ends this duty (RFC 6455 section 5.5.2), and then nothing more is read.
-    if (this.#settings.autoPong && (this.#settings.acceptsPing?.(payload) ?? true)) this.#answerPing(source, start, end);
+    if (this.#settings.autoPong && (this.#settings.acceptsPing?.(payload) ?? true))
+      this.#outbound.answerPing(source, start, end);
     this.#sink.onPing(payload);
   }
 
@@ -371,6 +370,15 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#transport.expose?.();
   }
 
+  onLost(error: PeerError): void {
+    // A Close frame that was behind the lost one was dropped.
+    if (this.#output === CLOSE_QUEUED) this.#output = SENDING;
+    this.#stopReceiving();
+    // Refuses what the listener still sends.
+    this.#beginClosing();
+    this.#report(() => this.onViolation(error));
+  }
+
   handOver(): void {
     if (this.#outbound.outbox.urge()) this.#flushInCall();
   }
@@ -402,16 +410,6 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.onOutput();
   }
 
-  /**
-   * Answers a Ping at once. While the peer does not read, only the latest Ping is answered later (RFC 6455 section 5.5.3): otherwise a peer
-   * that sends Pings and never reads would fill our memory.
-   */
-  #answerPing(source: Uint8Array, start: number, end: number): void {
-    // A copy, because the program may change or transfer the payload that it gets.
-    if (this.#outbound.outbox.isCongested) this.#latePong = this.#platform.copy(source, start, end);
-    else this.#outbound.sendControl(OPCODE_PONG, source.subarray(start, end), undefined);
-  }
-
   #receiveClose(source: Uint8Array, start: number, end: number): void {
     const payload = readClose(this.#platform, source, start, end);
     if (payload instanceof Error) return this.onViolation(payload);
@@ -441,7 +439,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   /** Ignores all further input, and drops unfinished messages. */
   #stopReceiving(): void {
     this.#inbound.end();
-    this.#latePong = null;
+    this.#outbound.forgetPing();
   }
 
   #beginClosing(): void {
@@ -515,7 +513,8 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
     this.#writeAll();
     if (!this.mustDrain || this.bufferedAmount > 0) return;
     this.mustDrain = false;
-    this.#sink.onDrain();
+    // Some of the runtime's callbacks that lead here do not bear an exception: a stream would not call those of other writes.
+    guard(this.#platform, () => this.#sink.onDrain());
   }
 
   /** Calls the callbacks of messages that were written in a call. */
@@ -561,9 +560,7 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       const [batch, ...rest] = this.#inFlight.parts ?? [this.#inFlight];
       this.#settle(batch, rest.reduce<Batch | null>(join, null));
       if (rest.length > 0) return;
-      this.#outbound.outbox.isCongested = false;
-      if (this.#latePong !== null) this.#outbound.sendControl(OPCODE_PONG, this.#latePong, undefined);
-      this.#latePong = null;
+      this.#outbound.endCongestion();
       this.#flush();
     };
   }

@@ -1,6 +1,6 @@
 // The sending half of a connection: from messages to frames. RFC 6455 sections 5.4, 5.5 and 6.1, RFC 7692 section 6.1.
 
-import { UsageError, type PeerError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { COMPRESSED_OUT, type Meter } from '../base/meter.ts';
 import {
   FIN_BIT,
@@ -8,6 +8,7 @@ import {
   OPCODE_BINARY,
   OPCODE_CLOSE,
   OPCODE_CONTINUATION,
+  OPCODE_PONG,
   OPCODE_TEXT,
   RSV1_BIT,
 } from '../base/opcodes.ts';
@@ -16,7 +17,6 @@ import type { Lender, MessageMemory, Platform, SendCallback, SendOptions, Shared
 import type { Compression } from './compression.ts';
 import { BORROWED, LASTING, Outbox, OWNED, type OutboxOwner, type Ownership } from './outbox.ts';
 import type { CompressedMessage } from './shared-compression.ts';
-import { messageTransferred } from './violations.ts';
 
 // States of a connection's output, in this order.
 
@@ -47,8 +47,6 @@ export interface OutboundOwner extends OutboxOwner {
   onOutput(): void;
   /** A message could not be compressed, so the connection cannot go on. */
   onOutputFailure(error: Error): void;
-  /** The program has made a message impossible to send. */
-  onViolation?(error: PeerError): void;
 }
 
 export class Outbound implements Lender {
@@ -67,6 +65,8 @@ export class Outbound implements Lender {
   #waiting: Waiting[] | null = null;
   #waitingBytes = 0;
   #isAbandoned = false;
+  /** The payload of a Ping that is answered when the transport accepts bytes again. */
+  #latePong: Uint8Array | null = null;
 
   /** @param owner Told when something was queued outside of a call to this object. */
   constructor(
@@ -92,15 +92,11 @@ export class Outbound implements Lender {
 
   onReturned(isKept: boolean): void {
     const { outbox } = this;
-    if (outbox.isLending) {
-      outbox.endLoan(isKept);
-      if (!isKept) this.#owner.handOver?.();
-      // Copied if it could not be written.
-      outbox.own();
-    }
-    if (!outbox.hasLost) return;
-    outbox.hasLost = false;
-    this.#owner.onViolation?.(messageTransferred());
+    if (!outbox.isLending) return;
+    outbox.endLoan(isKept);
+    if (!isKept) this.#owner.handOver?.();
+    // Copied if it could not be written.
+    outbox.own();
   }
 
   /** Payload bytes that have not been taken out of the outbox. */
@@ -224,6 +220,28 @@ export class Outbound implements Lender {
     this.outbox.addBytes(FIN_BIT | opcode, payload, masked);
     // `bufferedAmount` counts messages of the program only.
     this.outbox.count(0, callback);
+  }
+
+  /**
+   * Answers a Ping at once. While the peer does not read, only the latest Ping is answered later (RFC 6455 section 5.5.3): otherwise a peer
+   * that sends Pings and never reads would fill our memory.
+   */
+  answerPing(source: Uint8Array, start: number, end: number): void {
+    // A copy, because the program may change or transfer the payload that it gets.
+    if (this.outbox.isCongested) this.#latePong = this.#platform.copy(source, start, end);
+    else this.sendControl(OPCODE_PONG, source.subarray(start, end), undefined);
+  }
+
+  /** The transport accepts bytes again. */
+  endCongestion(): void {
+    this.outbox.isCongested = false;
+    if (this.#latePong !== null) this.sendControl(OPCODE_PONG, this.#latePong, undefined);
+    this.forgetPing();
+  }
+
+  /** No Ping is to be answered any more. */
+  forgetPing(): void {
+    this.#latePong = null;
   }
 
   /** Runs `task` after everything that was sent. `callback` is called with an error if that never happens. */

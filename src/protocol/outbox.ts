@@ -2,9 +2,11 @@
 // write.
 
 import { OUTPUT_SLOT_BYTES } from '../../assembly/layout.ts';
+import type { PeerError } from '../base/errors.ts';
 import type { OutputSlot } from '../codec/codec.ts';
 import { writeHeader } from '../codec/header.ts';
 import type { MessageMemory, Platform, Region, SendCallback, SharedFrame } from '../platform.ts';
+import { messageTransferred } from './violations.ts';
 
 /** Longest frame header: 2 + 8 bytes and a masking key (RFC 6455 section 5.2). */
 export const MAXIMUM_HEADER = 14;
@@ -82,6 +84,8 @@ const NO_CALLBACKS: readonly SendCallback[] = [];
 export interface OutboxOwner {
   /** Slots run short in the middle of a frame, or a loan has ended. The queued frames may be written, but no callback may be called. */
   handOver?(): void;
+  /** The program has transferred the memory of a frame, which is lost. It and all frames behind it were dropped. */
+  onLost?(error: PeerError): void;
 }
 
 export class Outbox {
@@ -94,11 +98,12 @@ export class Outbox {
   isUrgent: boolean = false;
   /** Memory of messages that the program has borrowed. Long ones are sent back from there. */
   messageMemory: MessageMemory | undefined;
-  /** Whether the program has transferred memory from which a frame was to be sent, so that the frame is lost. */
-  hasLost: boolean = false;
   /** The payload that was not copied: it must be written, or {@link own}ed, before the call of the program ends. While {@link isLending}, before {@link endLoan}. */
   #borrowed: Uint8Array | undefined;
   #isLending = false;
+  /** Number of callbacks, and payload bytes, of the frames before it. */
+  #callbacksBefore = 0;
+  #bytesBefore = 0;
   readonly #platform: Platform;
   readonly #owner: OutboxOwner | undefined;
   readonly #mayBorrow: boolean;
@@ -250,9 +255,19 @@ export class Outbox {
       chunks[at] = this.#platform.copy(borrowed, 0, borrowed.length);
       return;
     }
-    this.hasLost = true;
-    chunks.splice(at, 1);
-    if (chunks.length === 0) this.#chunks = null;
+    this.#drop(at);
+  }
+
+  /** Drops the frames from `#chunks[at]` on. A part of a message, or a later message, must not arrive without what was before it. */
+  #drop(at: number): void {
+    this.#cut();
+    this.#chunks!.length = at;
+    if (at === 0) this.#chunks = null;
+    this.#payloadBytes = this.#bytesBefore;
+    const error = messageTransferred();
+    const callbacks = this.#callbacks?.splice(this.#callbacksBefore) ?? NO_CALLBACKS;
+    for (const callback of callbacks) this.#platform.defer(() => callback(error));
+    this.#owner?.onLost?.(error);
   }
 
   /** A call of the program ends. Copies the payload that was not copied or written, unless {@link isLending}. */
@@ -377,6 +392,8 @@ export class Outbox {
   #addBorrowed(chunk: Uint8Array): void {
     this.#addChunk(chunk);
     this.#borrowed = chunk;
+    this.#callbacksBefore = this.#callbacks?.length ?? 0;
+    this.#bytesBefore = this.#payloadBytes;
   }
 
   #addChunk(chunk: Uint8Array): void {

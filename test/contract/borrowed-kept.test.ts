@@ -259,9 +259,13 @@ describe.each([
     const errors: unknown[] = [];
     server.on('error', (error: Error & { code?: string }) => errors.push(error.code));
     const isRight: boolean[] = [];
-    client.on('message', (data) => isRight.push(Buffer.compare(data as Buffer, SENT[0]) === 0));
+    client.on('message', (data, isBinary) => isRight.push(!isBinary || Buffer.compare(data as Buffer, SENT[0]) === 0));
+    const results: unknown[] = [];
+    const report = (error?: Error | null): void =>
+      void results.push(error ? (error as Error & { code?: string }).code : 'sent');
     listenAsync(server, async (data) => {
-      server.send(data);
+      server.send(data, report);
+      server.send('behind', report);
       spoil(data);
       await Promise.resolve();
       server.close(1000);
@@ -270,8 +274,9 @@ describe.each([
     client.send(SENT[0]);
     const [code] = await closed;
     const isSentAtOnce = runtime === 'bun' && !isBehindHttp;
-    expect({ code, isRight, errors }).toEqual(
-      isSentAtOnce ? { code: 1000, isRight: [true], errors: [] } : { code: 1011, isRight: [], errors: ['WS_ERR_USAGE'] },
-    );
+    const expected = isSentAtOnce
+      ? { code: 1000, isRight: [true, true], errors: [], results: ['sent', 'sent'] }
+      : { code: 1011, isRight: [], errors: ['WS_ERR_USAGE'], results: ['WS_ERR_USAGE', 'WS_ERR_USAGE'] };
+    expect({ code, isRight, errors, results }).toEqual(expected);
   });
 });

@@ -232,7 +232,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     const callbacks = this.#corkedDone ?? [];
     this.#corked = this.#corkedDone = null;
     this.#writeNow(chunks, (error) => {
-      for (const done of callbacks) done(error);
+      for (const done of callbacks) guard(this.#platform, () => done(error));
     });
   }
 

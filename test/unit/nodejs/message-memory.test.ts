@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { MESSAGE_BORROWED, MESSAGE_OWNED, UNATTACHED, type SessionSink } from '../../../src/platform.ts';
+import { MESSAGE_BORROWED, MESSAGE_OWNED, UNATTACHED, type SendCallback, type SessionSink } from '../../../src/platform.ts';
 import { ConnectionMemory, BORROWED_FROM, BORROWED_UP_TO } from '../../../src/nodejs/message-memory.ts';
 import { concat, frame, hex, pattern } from '../../support/frames.ts';
 import { createEnd, type PipeEnd } from '../../support/memory-pipe.ts';
@@ -332,6 +332,81 @@ describe('a borrowed message that is sent', () => {
       const text = 'The program transferred a borrowed message';
       expect(sink.of('error').map(([, { message: of }]) => of)).toEqual([text]);
       expect(Buffer.compare(transport.bytes, concat(small, hex('88 02 03 f3')))).toBe(0);
+    });
+  });
+
+  describe('and transferred', () => {
+    const closeFrame = hex('88 02 03 f3');
+    const begin = frame({ opcode: 2, payload: pattern(10, 2), fin: false });
+    const transfer = ({ buffer }: Uint8Array): void => void structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    /** Calls what a listener does with a function that makes named callbacks. @returns What was called, in order. */
+    function watch(listener: (session: PipeEnd['session'], data: Uint8Array, named: (name: string) => SendCallback) => void) {
+      const called: string[] = [];
+      const named = (name: string) => (error?: Error | null) => void called.push(`${name}: ${error?.message ?? 'sent'}`);
+      const end = receive(false, false, ({ session }, data) => {
+        listener(session, data, named);
+        return false;
+      });
+      return { called, end };
+    }
+    const lost = 'The program transferred a borrowed message';
+
+    test('tells its callback that it is lost, and those of what was sent behind it', () => {
+      const { called, end } = watch((session, data, named) => {
+        session.sendText('small', undefined, named('before'));
+        session.sendText('small');
+        session.sendBytes(data, false, undefined, named('it'));
+        session.sendText('small', undefined, named('after'));
+        session.ping(new Uint8Array(0), named('ping'));
+        transfer(data);
+      });
+      expect(called.toSorted()).toEqual([`after: ${lost}`, 'before: sent', `it: ${lost}`, `ping: ${lost}`]);
+      expect(Buffer.compare(end.transport.bytes, concat(small, small, closeFrame))).toBe(0);
+      expect(end.session.bufferedAmount).toBe(0);
+    });
+
+    test('is not missed in the middle of a message', () => {
+      const { called, end } = watch((session, data, named) => {
+        session.sendBytes(pattern(10, 2), false, { fin: false }, named('first'));
+        session.sendBytes(data, false, { fin: false }, named('second'));
+        session.sendBytes(pattern(10, 2), false, { fin: true }, named('third'));
+        transfer(data);
+      });
+      expect(called.toSorted()).toEqual(['first: sent', `second: ${lost}`, `third: ${lost}`]);
+      expect(Buffer.compare(end.transport.bytes, concat(begin, closeFrame))).toBe(0);
+    });
+
+    test('before the listener sends more, has nothing sent behind it', () => {
+      const long = pattern(LENGTH, 3);
+      const { called, end } = watch((session, data, named) => {
+        session.sendBytes(data, false, undefined, named('it'));
+        transfer(data);
+        for (let count = 0; count < 4; count++) session.sendBytes(long, false, undefined, named('long'));
+      });
+      expect(called.filter((line) => line.endsWith('sent'))).toEqual([]);
+      expect(called).toHaveLength(5);
+      expect(Buffer.compare(end.transport.bytes, closeFrame)).toBe(0);
+    });
+
+    test('before the connection is closed, has the status code of the error, and one Close frame', () => {
+      const { called, end } = watch((session, data, named) => {
+        session.sendBytes(data, false, undefined, named('it'));
+        session.close(1000, undefined, named('close'));
+        transfer(data);
+      });
+      expect(called.toSorted()).toEqual([`close: ${lost}`, `it: ${lost}`]);
+      expect(Buffer.compare(end.transport.bytes, closeFrame)).toBe(0);
+    });
+
+    test('before the connection is dropped, tells its callback once', () => {
+      const { called, end } = watch((session, data, named) => {
+        session.sendText('small', undefined, named('before'));
+        session.sendBytes(data, false, undefined, named('it'));
+        transfer(data);
+        session.terminate();
+      });
+      expect(called.toSorted()).toEqual(['before: sent', `it: ${lost}`]);
+      expect(Buffer.compare(end.transport.bytes, small)).toBe(0);
     });
   });
 
