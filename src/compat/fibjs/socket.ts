@@ -1,6 +1,6 @@
 // fibjs's ws.Socket over a Session, client and server: the W3C interface as an EventEmitter.
 
-import { readOptions } from '../../base/options.ts';
+import { checkFlag, readOptions } from '../../base/options.ts';
 import { Buffer } from 'node:buffer';
 import { parseAddress } from '../../api/address.ts';
 import { TypedEmitter } from '../../api/ws/emitter.ts';
@@ -164,6 +164,7 @@ export class SocketBase extends TypedEmitter<SocketEvents> {
   #connect(options: SocketOptions): void {
     const target = parseAddress(this.#url);
     const { protocol = '', perMessageDeflate = false, maxPayload, headers = {} } = options;
+    checkFlag('perMessageDeflate', perMessageDeflate);
     const client = new HttpClient(options.httpClient, target.href);
     const plan = {
       target,

@@ -1,6 +1,6 @@
 // fibjs's ws.upgrade and its path table, on an HTTP server of Node.js or in a fetch handler. RFC 6455 section 4.2.
 
-import { readOptions } from '../../base/options.ts';
+import { checkFlag, readOptions } from '../../base/options.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { UsageError } from '../../base/errors.ts';
@@ -138,6 +138,7 @@ class Upgrader {
     this.#binding = binding;
     this.#Socket = Socket;
     this.#perMessageDeflate = options.perMessageDeflate ?? false;
+    checkFlag('perMessageDeflate', this.#perMessageDeflate);
     this.#maxPayload = options.maxPayload ?? DEFAULT_MAXIMUM_PAYLOAD;
     this.#accept = accept;
   }

@@ -190,6 +190,13 @@ describe('upgrade as listener of upgrade', () => {
     expect(accept).not.toHaveBeenCalled();
   });
 
+  test.each([{}, 1, 'true'])('perMessageDeflate is true or false, not %o', (value) => {
+    const options = { perMessageDeflate: value } as never;
+    const message = /"perMessageDeflate" option must be true or false/;
+    expect(() => upgrade(options, () => {})).toThrow(message);
+    expect(() => new Socket('ws://127.0.0.1:9/', options)).toThrow(message);
+  });
+
   test.each([undefined, null, {}, 'accept'])('upgrade refuses %s for a callback', (accept) => {
     expect(() => upgrade({}, accept as never)).toThrow(TypeError);
     expect(() => upgrade(accept as never)).toThrow(TypeError);
