@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { takes } from '../base/fast-paths.ts';
 import { guard } from '../base/guard.ts';
-import { immediate, nextTick } from '../clock.ts';
+import { immediate, nextTick, ownTimer, type Timer } from '../clock.ts';
 import type { Transport, TransportEvents } from '../platform.ts';
 import { readInto } from './direct-read.ts';
 import { platform } from './platform.ts';
@@ -40,23 +40,21 @@ interface Carrier {
 
 type Acknowledge = (error?: Error | null) => void;
 
-/** Wraps the callback of a program's write: the stream would not call the callbacks behind one that throws. */
-function guarded(given: unknown): unknown {
-  if (typeof given !== 'function') return given;
-  const callback = given as (...results: unknown[]) => void;
-  return (...results: unknown[]): void => guard(platform, () => callback(...results));
-}
-
 /**
  * Counts turns of the event loop while a write is under way. node:tls acknowledges each write later: one that the system took at once
  * before the next `setImmediate` on Node.js 20 to 26, and before the second one on Deno 2.9.
  */
 let turn = 0;
 let isTurnCounted = false;
+/** Transports with a write that began in this turn. */
+let begun: NodeTransport[] = [];
 
 function endTurn(): void {
   isTurnCounted = false;
   turn++;
+  const transports = begun;
+  begun = [];
+  for (const transport of transports) transport.watch();
 }
 
 function waitTurn(): void {
@@ -67,6 +65,16 @@ function currentTurn(): number {
   if (!isTurnCounted) immediate(waitTurn);
   isTurnCounted = true;
   return turn;
+}
+
+/** Transports whose writes wait for more than a turn. They are looked at in this period. Milliseconds. */
+const slow = new Set<NodeTransport>();
+const PERIOD = 200;
+let timer: Timer | undefined;
+
+function lookAtSlow(): void {
+  for (const transport of slow) if (!transport.confirm()) slow.delete(transport);
+  timer = slow.size > 0 ? ownTimer(lookAtSlow, PERIOD) : undefined;
 }
 
 export class NodeTransport implements Transport {
@@ -88,10 +96,10 @@ export class NodeTransport implements Transport {
   #isWriting = false;
   /** Whether the running write is complete. */
   #isTaken = false;
-  /** The callback of all writes that are not acknowledged. Made with the first one, because a connection that only receives does not need it. */
+  /** The callback of all writes. Made with the first one, because a connection that only receives does not need it. */
   #acknowledge: Acknowledge | undefined;
-  /** Whether {@link #onDrain} listens. */
-  #watchesDrain = false;
+  /** Whether a direct write waits. */
+  #isDirect = false;
   /** While a direct write waits: lets the queue of the stream go on. */
   #release: Acknowledge | undefined;
 
@@ -140,7 +148,7 @@ export class NodeTransport implements Transport {
     const isTaken = this.#isQuick && this.#isIdle ? this.#writeDirectly(chunks) : this.#writeQueued(chunks);
     // The callback may belong to the handshake, which must not be kept alive.
     if (isTaken) this.#onWritten = null;
-    else if (this.#waiting === 1) this.#turn = currentTurn();
+    else if (this.#waiting === 1) this.#begin();
     return isTaken;
   }
 
@@ -168,6 +176,7 @@ export class NodeTransport implements Transport {
     this.#isWriting = false;
     if (this.#isTaken) return true;
     this.#waiting++;
+    this.#isDirect = true;
     if (!socket.destroyed) this.#occupy();
     return false;
   }
@@ -198,10 +207,6 @@ export class NodeTransport implements Transport {
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
-    if (!this.#watchesDrain) {
-      this.#watchesDrain = true;
-      socket.prependListener('drain', NodeTransport.#onDrain);
-    }
     this.#waiting++;
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
@@ -211,33 +216,49 @@ export class NodeTransport implements Transport {
     return false;
   }
 
-  // A separate function: V8 allocates a scope for any function that contains a closure.
-  #makeAcknowledge(): Acknowledge {
-    const acknowledge: Acknowledge = (error) => {
-      if (acknowledge !== this.#acknowledge) return;
-      if (error) this.#socket.destroy(error);
-      else if (this.#isWriting) this.#isTaken = true;
-      if (this.#isWriting) return;
-      this.#waiting--;
-      this.#free();
-      // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
-      if (!error && !this.#socket.destroyed) this.#onWritten?.(this.#turn === turn);
-    };
-    return acknowledge;
+  #begin(): void {
+    this.#turn = currentTurn();
+    begun.push(this);
+  }
+
+  /** The turn in which a write began is over. */
+  watch(): void {
+    if (this.#waiting === 0) return;
+    slow.add(this);
+    timer ??= ownTimer(lookAtSlow, PERIOD);
   }
 
   /**
-   * The queue of the stream has become empty, so all writes in it are done. The stream calls their callbacks after the listeners of 'drain'. If one
-   * of those throws, it does not call them.
+   * Acknowledges writes that the stream has made without calling their callbacks: it calls none behind an exception of a program's 'drain' listener or
+   * callback. Not to be called in the turn of the last write, whose callbacks may be due. @returns Whether writes still wait.
    */
-  #acknowledgeQueued(): void {
-    const isDirect = this.#release !== undefined;
-    if (isDirect || this.#waiting === 0 || this.#socket.writableLength > 0) return;
-    // The callbacks of these writes do nothing any more.
-    this.#acknowledge = undefined;
-    const writes = this.#waiting;
-    this.#waiting = 0;
-    for (let index = 0; index < writes; index++) this.#onWritten?.(this.#turn === turn);
+  confirm(): boolean {
+    const socket = this.#socket;
+    if (socket.destroyed) return false;
+    if (!this.#isDirect && socket.writableLength === 0) {
+      for (let writes = this.#waiting; writes > 0; writes--) this.#report();
+    }
+    return this.#waiting > 0;
+  }
+
+  /** A write is acknowledged. */
+  #report(): void {
+    this.#waiting--;
+    this.#onWritten?.(this.#turn === turn);
+  }
+
+  // A separate function: V8 allocates a scope for any function that contains a closure.
+  #makeAcknowledge(): Acknowledge {
+    return (error) => {
+      if (error) this.#socket.destroy(error);
+      else if (this.#isWriting) this.#isTaken = true;
+      if (this.#isWriting) return;
+      this.#isDirect = false;
+      // Still counted as waiting, so that all writes of the program's callbacks go through the queue.
+      this.#free();
+      // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
+      if (!error && !this.#socket.destroyed) this.#report();
+    };
   }
 
   expose(): void {
@@ -248,7 +269,7 @@ export class NodeTransport implements Transport {
       const method = socket[name] as (...given: unknown[]) => unknown;
       const value = (...given: unknown[]): unknown => {
         this.#events?.handOver?.();
-        return method.apply(socket, given.map(guarded));
+        return method.apply(socket, given);
       };
       Object.defineProperty(socket, name, { configurable: true, writable: true, value });
     }
@@ -271,9 +292,18 @@ export class NodeTransport implements Transport {
 
   resume(): void {
     this.#isPaused = false;
-    this.#socket.resume();
-    // A TLS socket of Deno delivers within this call, which would undo a pause by the receiver.
-    if (this.#isPaused) this.#socket.pause();
+    const socket = this.#socket as Duplex & SocketOptions;
+    // A TLS socket of Deno reads and delivers within resume(). A listener may be using what was read before.
+    if (IS_DENO && socket.encrypted === true) nextTick(NodeTransport.#resumeNow, this);
+    else socket.resume();
+  }
+
+  static #resumeNow(this: void, transport: NodeTransport): void {
+    const socket = transport.#socket;
+    if (transport.#isPaused || socket.destroyed) return;
+    socket.resume();
+    // The receiver has paused meanwhile.
+    if (transport.#isPaused) socket.pause();
   }
 
   // Listeners of the socket.
@@ -284,10 +314,6 @@ export class NodeTransport implements Transport {
 
   static #onData(this: Carrier, chunk: Uint8Array): void {
     this[TRANSPORT]!.#events?.receive(chunk);
-  }
-
-  static #onDrain(this: Carrier): void {
-    this[TRANSPORT]!.#acknowledgeQueued();
   }
 
   static #onEnd(this: Carrier): void {

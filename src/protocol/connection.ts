@@ -459,12 +459,16 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
   // Output.
 
   get #mustAsk(): boolean {
-    return this.#state !== OPEN || this.#inFlight !== null || this.#outbound.payloadBytes > this.#settings.maxBufferedAmount;
+    const { outbox, payloadBytes } = this.#outbound;
+    return (
+      this.#state !== OPEN || this.#inFlight !== null || outbox.isLending || payloadBytes > this.#settings.maxBufferedAmount
+    );
   }
 
   /** Whether another message may wait. If not, applies the policy. */
   #admits(callback: SendCallback | undefined): boolean {
     const { bufferPolicy, maxBufferedAmount } = this.#settings;
+    this.#outbound.outbox.checkLoan();
     // The operating system may accept the messages of this turn at once.
     if (this.bufferedAmount > maxBufferedAmount) this.#flushInCall();
     if (this.#state !== OPEN) {
@@ -558,10 +562,10 @@ export class Connection implements Session, TransportEvents, InboundOwner, Outbo
       if (isAtOnce !== true) this.mustDrain = true;
       this.#heartbeat?.taken();
       const [batch, ...rest] = this.#inFlight.parts ?? [this.#inFlight];
+      // First, because a callback may send, and the transport may be congested again.
+      if (rest.length === 0) this.#outbound.endCongestion();
       this.#settle(batch, rest.reduce<Batch | null>(join, null));
-      if (rest.length > 0) return;
-      this.#outbound.endCongestion();
-      this.#flush();
+      if (rest.length === 0) this.#flush();
     };
   }
 

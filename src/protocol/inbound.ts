@@ -203,11 +203,12 @@ export class Inbound {
       this.#stash = null;
     }
     const begin = this.#owner.meter?.begin();
+    const outer = codec.isDelivering;
     codec.isDelivering = true;
     try {
       this.#decodeAll(address, rest);
     } finally {
-      codec.isDelivering = false;
+      codec.isDelivering = outer;
       this.#owner.meter?.delivered(begin);
     }
   }
@@ -404,12 +405,25 @@ export class Inbound {
     }
     this.#owner.meter?.compressed(COMPRESSED_IN, 1, wire, plain.length);
     if (kept === null) return this.#pass(plain, 0, plain.length, kind);
+    const { codec } = this.#platform;
+    const outer = codec.isDelivering;
+    // A transport may deliver within a listener's call of resume(). That input comes behind the kept one.
+    codec.isDelivering = true;
+    try {
+      this.#passInflated(plain, kind);
+      this.#release(kept);
+    } finally {
+      codec.isDelivering = outer;
+      if (this.#kept === null) this.#owner.onBlocked(false);
+    }
+  }
+
+  #passInflated(plain: Uint8Array, kind: number): void {
     try {
       this.#pass(plain, 0, plain.length, kind);
     } catch (error) {
       this.#rethrow(error);
     }
-    this.#release(kept);
   }
 
   /** Keeps the records that come after a message that is being decompressed. */
@@ -444,7 +458,6 @@ export class Inbound {
     }
     if (kept.violation !== null && !this.isEnded) this.#fail(kept.violation);
     for (const chunk of kept.chunks) if (!this.isEnded) this.receive(chunk);
-    if (this.#kept === null) this.#owner.onBlocked(false);
   }
 
   #fail(error: PeerError): void {

@@ -270,6 +270,11 @@ export class Outbox {
     this.#owner?.onLost?.(error);
   }
 
+  /** Notices a frame that is lost. Call it before each frame: while a frame is laid out, the frames before it must not be dropped. */
+  checkLoan(): void {
+    if (this.#isLending && this.#borrowed!.length === 0) this.own();
+  }
+
   /** A call of the program ends. Copies the payload that was not copied or written, unless {@link isLending}. */
   endCall(): void {
     if (!this.#isLending) this.own();

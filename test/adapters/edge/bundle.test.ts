@@ -51,10 +51,10 @@ describe.each(bundlers)('worker bundled by $name', ({ make }) => {
     expect(code).not.toMatch(INLINED_MODULE);
     expect(code).not.toContain('node:');
     // The options gate and remoteAddress of upgrade() took 0.7 KB. The gate itself is not in it. Late timers took 0.03 KB, the part of
-    // borrowMessages that is in the connection 0.45 KB, calls of a meter 0.5 KB. The meter is not in it. What reviewers found took 0.9 KB:
+    // borrowMessages that is in the connection 0.45 KB, calls of a meter 0.5 KB. The meter is not in it. What reviewers found took 1.0 KB:
     // the order of writes to `_socket`, borrowed messages that a program keeps, failing messages in a turn, the longest text, checks of options,
     // borrowed messages that are lost.
-    expect(gzipSync(code).length).toBeLessThan(33_030);
+    expect(gzipSync(code).length).toBeLessThan(33_120);
   });
 
   describe.runIf(hasWorkerd)('in workerd', () => {
@@ -115,11 +115,11 @@ describe('size', () => {
   test.each([
     // Gate, with limits, addresses and shutdown, took 5.4 KB here and in the next, metrics and the calls of observers 2.3 KB; the option heartbeat 0.15 KB, and
     // exceptions of several listeners 0.04 KB here; late timers 0.03 KB; the part of borrowMessages that is in the connection, and its
-    // refusal, 0.45 KB here and in the next, and the loss of such a message 0.08 KB.
-    ['adapters/edge/w3c.ts', 39_650],
+    // refusal, 0.45 KB here and in the next, and the loss of such a message 0.08 KB, input that comes within a listener 0.07 KB.
+    ['adapters/edge/w3c.ts', 39_730],
     // broadcast that compresses once and the timers of the socket took 1.7 KB, our checks of the options of compression and the limits of
     // the zlib engine 0.7 KB, blocks for long messages 0.3 KB, the limit of compression's work in a turn 0.03 KB here and above.
-    ['adapters/edge/index.ts', 55_400],
+    ['adapters/edge/index.ts', 55_430],
     // The engine alone: the module is imported.
     ['adapters/edge/deflate.ts', 5_000],
     ['adapters/browser/w3c.ts', 2_350],

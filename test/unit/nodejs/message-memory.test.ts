@@ -376,12 +376,22 @@ describe('a borrowed message that is sent', () => {
       expect(Buffer.compare(end.transport.bytes, concat(begin, closeFrame))).toBe(0);
     });
 
-    test('before the listener sends more, has nothing sent behind it', () => {
-      const long = pattern(LENGTH, 3);
+    const sends: [string, (session: PipeEnd['session'], payload: Uint8Array, callback: SendCallback) => void][] = [
+      ['bytes', (session, payload, callback) => session.sendBytes(payload, false, undefined, callback)],
+      ['masked bytes', (session, payload, callback) => session.sendBytes(payload, false, { mask: true }, callback)],
+      ['fragments', (session, payload, callback) => session.sendBytes(payload, false, { fin: false }, callback)],
+      ['text', (session, payload, callback) => session.sendText('a'.repeat(payload.length), undefined, callback)],
+      ['frames', (session, payload, callback) => session.sendFrame([hex('82 7f 00 00 00 00 00 00 00 00'), payload], callback)],
+    ];
+    const lengths = [100, LENGTH, 200_000, 3_000_000];
+    const cases = sends.flatMap(([name, send]) => lengths.map((length) => [name, length, send] as const));
+
+    test.each(cases)('before the listener sends more %s of %i bytes, has nothing sent behind it', (_, length, send) => {
+      const payload = pattern(length, 3);
       const { called, end } = watch((session, data, named) => {
         session.sendBytes(data, false, undefined, named('it'));
         transfer(data);
-        for (let count = 0; count < 4; count++) session.sendBytes(long, false, undefined, named('long'));
+        for (let count = 0; count < 4; count++) send(session, payload, named('long'));
       });
       expect(called.filter((line) => line.endsWith('sent'))).toEqual([]);
       expect(called).toHaveLength(5);

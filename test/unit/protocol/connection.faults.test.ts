@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { OUTPUT_SLOTS } from '../../../assembly/layout.ts';
+import type { DeflateEngine } from '../../../src/deflate/engine.ts';
 import { createWasmEngine } from '../../../src/deflate/wasm-engine.ts';
 import { sharedDeflateKernel } from '../../../src/deflate/load.ts';
 import type { Role } from '../../../src/platform.ts';
@@ -213,4 +214,47 @@ test('a clock that jumps ahead ends what waits, once', () => {
   while (platform.runTurn());
   expect(end.sink.of('end')).toEqual([['end', 1006, '', false]]);
   expect(platform.timers).toEqual([]);
+});
+
+// As streams may do whose resume() reads at once.
+test('messages stay in order if the transport delivers within the resume() of a listener, also of one that was inflated in a later turn', () => {
+  const platform = new ManualPlatform();
+  /** Takes two steps for each message, which is not compressed in truth. */
+  const engine: DeflateEngine = {
+    ...createWasmEngine(sharedDeflateKernel),
+    createInflator: () => ({
+      inflate(data) {
+        let steps = 0;
+        return { isOwned: true, step: () => (steps++ === 0 ? null : new Uint8Array(data)) };
+      },
+      close() {},
+    }),
+  };
+  const { session, sink, transport } = createEnd(platform, {
+    role: 'server',
+    compression: { engine, agreement, threshold: 0 },
+  });
+  const texts = Array.from({ length: 40 }, (_, index) => `message ${index}`);
+  const chunks = texts.map((text, index) => frame({ key: KEY, rsv1: index % 3 > 0, payload: text }));
+  // Three frames in a chunk.
+  const waiting = Array.from({ length: 14 }, (_, index) => concat(...chunks.slice(index * 3, index * 3 + 3)));
+  let isPaused = false;
+  transport.pause = () => void (isPaused = true);
+  transport.resume = () => {
+    isPaused = false;
+    const chunk = waiting.shift();
+    if (chunk !== undefined) transport.receive(chunk);
+  };
+  sink.onEvent = () => {
+    session.pause();
+    session.resume();
+  };
+  session.start();
+  transport.resume();
+  do {
+    while (platform.runDeferred());
+    if (!isPaused && waiting.length > 0) transport.resume();
+  } while (platform.runTurn() || waiting.length > 0);
+  while (platform.runDeferred());
+  expect(sink.of('text').map(([, text]) => text)).toEqual(texts);
 });

@@ -338,6 +338,23 @@ describe('backpressure', () => {
     return bench;
   }
 
+  test('server answers only the latest ping of a peer that does not read, also when a callback has sent what waits now', () => {
+    const bench = new Bench();
+    const { session, transport } = bench.end;
+    transport.isHeld = true;
+    session.sendText('a', undefined, () => {
+      session.sendText('b');
+      // As before a write to the socket.
+      session.handOver();
+    });
+    bench.platform.runDeferred();
+    transport.release();
+    for (let index = 0; index < 50; index++) bench.receive({ opcode: 9, payload: `${index}` });
+    transport.isHeld = false;
+    transport.release();
+    expect(bench.writes).toEqual(['81 61', '81 62', '8a 34 39']);
+  });
+
   test('callbacks come in order, also when a later batch is written before the turn of the first ones is over', () => {
     const end = createEnd(new ManualPlatform(), { role: 'server' });
     end.session.start();
