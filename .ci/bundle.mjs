@@ -21,8 +21,8 @@ const BUNDLES = [
   // timers that come late after a suspension 0.06 KB of each, borrowMessages 1.65 KB and 1.6 KB, the limit of compression's
   // work in a turn 0.03 KB of each. What reviewers found took 1.28 and 0.94 KB: what a program writes to `_socket`, borrowed messages that it
   // keeps, fair turns of compression, the longest text, checks of options, broadcasts that compress once again. Borrowed messages that are lost,
-  // writes that nothing acknowledges, and input that comes within a listener took 0.32 KB of the first and 0.13 KB of the second.
-  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 69_800, goal: 34_000 },
+  // writes that nothing acknowledges, and input that comes within a listener took 0.52 KB of the first and 0.13 KB of the second.
+  { entry: 'adapters/deno/index.ts', file: 'dist/wasock.deno.js', limit: 70_000, goal: 34_000 },
   { entry: 'adapters/deno/w3c.ts', file: 'dist/wasock.deno.w3c.js', limit: 51_500, goal: 24_000 },
   { entry: 'adapters/browser/index.ts', file: 'dist/wasock.browser.js', limit: 4_000, goal: 4_000 },
 ];

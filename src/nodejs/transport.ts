@@ -16,6 +16,8 @@ interface SocketOptions {
   setNoDelay?: (on: boolean) => void;
   /** Whether it is a tls.TLSSocket. */
   readonly encrypted?: boolean;
+  /** Bytes that were given to the system. */
+  readonly _bytesDispatched?: number;
 }
 
 /** The encoding that streams name for chunks that have none. */
@@ -73,7 +75,12 @@ const PERIOD = 200;
 let timer: Timer | undefined;
 
 function lookAtSlow(): void {
-  for (const transport of slow) if (!transport.confirm()) slow.delete(transport);
+  // All before the first callback of a program, which may complete writes whose callbacks are then due.
+  const lost = [...slow].map((transport) => [transport, transport.takeLost()] as const);
+  for (const [transport, writes] of lost) {
+    guard(platform, () => transport.acknowledge(writes));
+    if (!transport.isWaiting) slow.delete(transport);
+  }
   timer = slow.size > 0 ? ownTimer(lookAtSlow, PERIOD) : undefined;
 }
 
@@ -89,6 +96,10 @@ export class NodeTransport implements Transport {
   #onWritten: ((isAtOnce?: boolean) => void) | null = null;
   /** The turn in which the write under way began. */
   #turn = 0;
+  /** The turn of the last write to the queue of the stream. */
+  #lastTurn = 0;
+  /** Whether the stream has all bytes of our writes, so that its `writableLength` tells when they are written. A program may have replaced `write`. */
+  #isCounted = false;
   /** Writes that are not acknowledged. */
   #waiting = 0;
   /** Whether the program has the socket. */
@@ -176,7 +187,7 @@ export class NodeTransport implements Transport {
     this.#isWriting = false;
     if (this.#isTaken) return true;
     this.#waiting++;
-    this.#isDirect = true;
+    this.#isDirect = this.#isCounted = true;
     if (!socket.destroyed) this.#occupy();
     return false;
   }
@@ -207,11 +218,18 @@ export class NodeTransport implements Transport {
   #writeQueued(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     const last = chunks.length - 1;
+    const { writableLength, _bytesDispatched: dispatched = 0 } = socket as Duplex & SocketOptions;
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
     this.#waiting++;
+    this.#lastTurn = currentTurn();
     const own = (chunk: Uint8Array): Uint8Array => (this.#isSocket ? chunk : copyToOwn(chunk));
     if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(own(chunks[index]));
     socket.write(own(chunks[last]), (this.#acknowledge ??= this.#makeAcknowledge()));
+    const isQueued = socket.writableLength === writableLength + length;
+    const isCounted = isQueued || (socket as SocketOptions)._bytesDispatched === dispatched + length;
+    this.#isCounted = isCounted && (this.#isCounted || this.#waiting === 1);
     if (last > 0) socket.uncork();
     return false;
   }
@@ -228,17 +246,25 @@ export class NodeTransport implements Transport {
     timer ??= ownTimer(lookAtSlow, PERIOD);
   }
 
+  get isWaiting(): boolean {
+    return this.#waiting > 0 && !this.#socket.destroyed;
+  }
+
   /**
-   * Acknowledges writes that the stream has made without calling their callbacks: it calls none behind an exception of a program's 'drain' listener or
-   * callback. Not to be called in the turn of the last write, whose callbacks may be due. @returns Whether writes still wait.
+   * The stream calls no callback behind an exception of a program's 'drain' listener or callback.
+   *
+   * @returns How many writes the stream has made without calling their callbacks. They must be {@link acknowledge}d.
    */
-  confirm(): boolean {
-    const socket = this.#socket;
-    if (socket.destroyed) return false;
-    if (!this.#isDirect && socket.writableLength === 0) {
-      for (let writes = this.#waiting; writes > 0; writes--) this.#report();
-    }
-    return this.#waiting > 0;
+  takeLost(): number {
+    const isWritten = this.#isCounted && !this.#isDirect && this.#socket.writableLength === 0;
+    if (!this.isWaiting || !isWritten || this.#lastTurn === currentTurn()) return 0;
+    // Their callbacks do nothing any more.
+    this.#acknowledge = undefined;
+    return this.#waiting;
+  }
+
+  acknowledge(writes: number): void {
+    for (let index = 0; index < writes; index++) this.#report();
   }
 
   /** A write is acknowledged. */
@@ -249,7 +275,8 @@ export class NodeTransport implements Transport {
 
   // A separate function: V8 allocates a scope for any function that contains a closure.
   #makeAcknowledge(): Acknowledge {
-    return (error) => {
+    const acknowledge: Acknowledge = (error) => {
+      if (acknowledge !== this.#acknowledge) return;
       if (error) this.#socket.destroy(error);
       else if (this.#isWriting) this.#isTaken = true;
       if (this.#isWriting) return;
@@ -259,6 +286,7 @@ export class NodeTransport implements Transport {
       // A write that a destroyed socket lost completes without an error. 'close' follows, and ends the connection.
       if (!error && !this.#socket.destroyed) this.#report();
     };
+    return acknowledge;
   }
 
   expose(): void {

@@ -167,6 +167,39 @@ describe.each(SIDES)('a server of the kind %s, its %s', (kind, side) => {
     expect(await received).toEqual(['one', 'raw', 'two', 'three', 'end', 'closed 1006']);
   });
 
+  test('whose socket has another write() that waits, sends the right bytes', async () => {
+    const { near, far, socket } = await connect(kind, side);
+    const write = socket.write.bind(socket) as (...given: unknown[]) => boolean;
+    socket.write = ((...given: unknown[]) => {
+      setTimeout(() => write(...given), 500);
+      return true;
+    }) as never;
+    const messages = Array.from({ length: 6 }, (_value, index) => Buffer.alloc(1000 + index, index));
+    const received: Buffer[] = [];
+    far.on('message', (data: Buffer) => received.push(data));
+    for (const message of messages) {
+      near.send(message);
+      await sleep(60);
+    }
+    await expect.poll(() => received.length).toBe(messages.length);
+    for (const [index, message] of messages.entries()) expect(Buffer.compare(received[index], message)).toBe(0);
+  });
+
+  test('sends after it has ended its socket, in vain', async () => {
+    const { near, far, socket } = await connect(kind, side);
+    // A peer that does not close.
+    (far as unknown as { _socket: Duplex })._socket.removeAllListeners('end');
+    const received = collect(far, 1);
+    const closed = once(near, 'close');
+    near.send('one');
+    socket.end();
+    const error = await new Promise<Error | null | undefined>((resolve) => near.send(new Uint8Array(100_000), resolve));
+    expect(error).toBeInstanceOf(Error);
+    expect((await closed)[0]).toBe(1006);
+    expect(near.bufferedAmount).toBe(0);
+    expect(await received).toEqual(['one']);
+  });
+
   test('writes in a listener behind messages that the listener sent', async () => {
     const { near, far, frame, socket } = await connect(kind, side);
     const received = collect(far, 3);

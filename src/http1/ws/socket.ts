@@ -24,6 +24,11 @@ type Input = 'ignored' | 'kept' | 'session' | 'ended' | 'closed';
 /** `ending`: {@link StreamSocket.end} was called, and bytes wait for the operating system. */
 type Output = 'open' | 'ending' | 'ended';
 
+/** The error of a write after the end. The code is that of Node.js. */
+function endedError(): Error {
+  return Object.assign(new Error('The socket has been ended'), { code: 'ERR_STREAM_WRITE_AFTER_END' });
+}
+
 /**
  * Events: `finish`, `end`, `drain`, `timeout`, `error` if there is a listener, `close`. Bytes go to the session, and there is no `data`.
  * Members behave like those of the same name in a net.Socket.
@@ -92,6 +97,10 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
 
     write(chunks: readonly Uint8Array[], onWritten: (isAtOnce?: boolean) => void, borrowed?: Uint8Array): boolean {
       const socket = this.#socket;
+      if (socket.#output !== 'open') {
+        nextTick(() => socket.destroy(endedError()));
+        return false;
+      }
       if (socket.#corked !== null) socket.#flushCorked();
       for (const chunk of chunks) socket.bytesWritten += chunk.length;
       if (socket.#idle !== undefined) socket.#waitForTraffic();
@@ -207,7 +216,7 @@ export class StreamSocket extends EventEmitter implements TransportEvents {
     this.#session?.handOver?.();
     const done = typeof encoding === 'function' ? encoding : callback;
     if (!this.writable) {
-      if (done) nextTick(done, new Error('The socket has been ended'));
+      if (done) nextTick(done, endedError());
       return false;
     }
     const bytes = typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data;
