@@ -30,7 +30,7 @@ const NOTHING = new Uint8Array(0);
 
 const IS_DENO = 'Deno' in globalThis;
 
-/** Counts the bytes that a socket was given. Sockets of Bun's `node:http` lack the first one. The other looks through the queue, which takes time. */
+/** Counts the bytes that a socket was given. Sockets of Bun's `node:http` do not change `_bytesDispatched`; `bytesWritten` looks through the queue, which takes time. */
 const COUNTER = 'Bun' in globalThis ? 'bytesWritten' : '_bytesDispatched';
 
 function destroy(socket: Duplex): void {
@@ -79,13 +79,15 @@ const PERIOD = 200;
 let timer: Timer | undefined;
 
 function lookAtSlow(): void {
+  // First: were it left behind an exception, no timer would follow.
+  timer = undefined;
   // All before the first callback of a program, which may complete writes whose callbacks are then due.
   const lost = [...slow].map((transport) => [transport, transport.takeLost()] as const);
   for (const [transport, writes] of lost) {
     guard(platform, () => transport.acknowledge(writes));
     if (!transport.isWaiting) slow.delete(transport);
   }
-  timer = slow.size > 0 ? ownTimer(lookAtSlow, PERIOD) : undefined;
+  if (slow.size > 0) timer ??= ownTimer(lookAtSlow, PERIOD);
 }
 
 export class NodeTransport implements Transport {
